@@ -1,0 +1,2 @@
+//! dbhaul
+pub mod archive;

@@ -1,0 +1,2 @@
+//! The `dbhaul` program.
+fn main() {}
