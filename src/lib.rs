@@ -1,2 +1,20 @@
-//! dbhaul
+//! dbhaul: from a database's URI to a published archive, and back.
+//!
+//! ```text
+//! URI ─▶ Connection ─▶ Engine ─▶ Invocation ─▶ supervised child ─▶ Archive ─▶ Store
+//!         (tunnel)     (probe,    (argv, env,    (process group,    (tar.gz,    (file)
+//!                       plan)      secrets)       stderr, time)      manifest)
+//! ```
+//!
+//! A restore runs the same street backwards. The library never prints and never reads the environment: it takes
+//! settings and emits [`event::Event`]s; the command line resolves the one and shows the other.
+
 pub mod archive;
+pub mod connection;
+pub mod error;
+pub mod event;
+pub mod exit_code;
+pub mod invocation;
+pub mod process;
+pub mod secret;
+pub mod uri;

@@ -1,0 +1,175 @@
+//! What is to be run, as plain data: engines build it, a dry run prints it, tests compare it, and only `process` spawns.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::secret::{STARS, Secret};
+
+/// One run of a client program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program, by absolute path wherever it was found on disk.
+    pub program: PathBuf,
+    /// The arguments, without any secret.
+    pub args: Vec<Arg>,
+    /// The child's whole environment beside the allow list of `process`; no secrets except through [`EnvValue`].
+    pub env: Vec<(String, EnvValue)>,
+    /// Where stdin comes from.
+    pub stdin: Stdin,
+}
+
+/// One argument of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// A plain argument.
+    Text(String),
+    /// `PREFIX/path/of/a/private/file`: an option file or a passfile whose content reaches the child by an inherited
+    /// pipe (`/dev/fd/N`) or a 0600 file, never by argv.
+    File {
+        /// What stands before the path, such as `--defaults-file=`.
+        prefix: String,
+        /// The private content.
+        content: PrivateFile,
+    },
+}
+
+/// The value of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvValue {
+    /// A plain value.
+    Text(String),
+    /// A secret that the program takes no other way.
+    Secret(Secret),
+    /// The path of a private file.
+    File(PrivateFile),
+}
+
+/// Content that only the child may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateFile {
+    /// A name that tells a dry run's reader what it is: `my.cnf`, `pgpass`.
+    pub name: String,
+    /// The content.
+    pub content: Secret,
+    /// What a dry run shows instead: the content with stars.
+    pub redacted: String,
+    /// True: hand it over as an inherited pipe, `/dev/fd/N`. False: a 0600 file in a private folder, for programs that
+    /// open it more than once or insist on a regular file (libpq's passfile does).
+    pub pipe: bool,
+}
+
+/// What the child reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing: end of file at once.
+    Null,
+    /// Bytes that we feed.
+    Pipe,
+}
+
+impl Invocation {
+    /// An invocation of `program` without arguments, environment or input.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: Stdin::Null }
+    }
+
+    /// Adds plain arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|a| Arg::Text(a.into())));
+        self
+    }
+
+    /// Adds one plain argument.
+    #[must_use]
+    pub fn arg(self, arg: impl Into<String>) -> Self {
+        self.args([arg])
+    }
+
+    /// Adds an argument that names a private file.
+    #[must_use]
+    pub fn file_arg(mut self, prefix: &str, content: PrivateFile) -> Self {
+        self.args.push(Arg::File { prefix: prefix.to_owned(), content });
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), EnvValue::Text(value.into())));
+        self
+    }
+
+    /// Sets an environment variable to the path of a private file.
+    #[must_use]
+    pub fn env_file(mut self, name: &str, content: PrivateFile) -> Self {
+        self.env.push((name.to_owned(), EnvValue::File(content)));
+        self
+    }
+
+    /// The program's bare name, for messages.
+    #[must_use]
+    pub fn program_name(&self) -> String {
+        self.program.file_name().map_or_else(|| self.program.display().to_string(), |n| n.to_string_lossy().into_owned())
+    }
+}
+
+/// Shell-quoted and ready to paste: a private file shows as `<(printf %s '...')` with its secrets starred out, which
+/// bash and zsh understand once the stars are replaced.
+impl fmt::Display for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            match value {
+                EnvValue::Text(text) => write!(f, "{name}={} ", shell_words::quote(text))?,
+                EnvValue::Secret(_) => write!(f, "{name}={} ", shell_words::quote(STARS))?,
+                EnvValue::File(file) => write!(f, "{name}={} ", file.substitution())?,
+            }
+        }
+        write!(f, "{}", quote_path(&self.program))?;
+        for arg in &self.args {
+            match arg {
+                Arg::Text(text) => write!(f, " {}", shell_words::quote(text))?,
+                Arg::File { prefix, content } => write!(f, " {prefix}{}", content.substitution())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PrivateFile {
+    fn substitution(&self) -> String {
+        format!("<(printf %s {})", shell_words::quote(&self.redacted))
+    }
+}
+
+/// A path, quoted for a POSIX shell.
+#[must_use]
+pub fn quote_path(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_is_quoted_and_shows_no_secret() {
+        let file = PrivateFile {
+            name: "my.cnf".into(),
+            content: Secret::new("[client]\npassword=\"hunter22\""),
+            redacted: "[client]\npassword=\"****\"".into(),
+            pipe: true,
+        };
+        let invocation = Invocation::new("/usr/bin/mysqldump")
+            .file_arg("--defaults-file=", file)
+            .args(["--ignore-table=my db.it's", "shop"])
+            .env("TZ", "UTC");
+        let shown = invocation.to_string();
+        assert_eq!(
+            shown,
+            "TZ=UTC /usr/bin/mysqldump --defaults-file=<(printf %s '[client]\npassword=\"****\"') \
+             '--ignore-table=my db.it'\\''s' shop"
+        );
+        assert!(!format!("{invocation:?}{shown}").contains("hunter22"));
+    }
+}
