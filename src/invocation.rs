@@ -110,7 +110,9 @@ impl Invocation {
     /// The program's bare name, for messages.
     #[must_use]
     pub fn program_name(&self) -> String {
-        self.program.file_name().map_or_else(|| self.program.display().to_string(), |n| n.to_string_lossy().into_owned())
+        self.program
+            .file_name()
+            .map_or_else(|| self.program.display().to_string(), |n| n.to_string_lossy().into_owned())
     }
 }
 

@@ -11,10 +11,12 @@
 
 pub mod archive;
 pub mod connection;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod exit_code;
 pub mod invocation;
 pub mod process;
 pub mod secret;
+pub mod tls;
 pub mod uri;
