@@ -1,1 +1,6 @@
 //! MySQL and MariaDB.
+mod content;
+mod head;
+mod lexer;
+mod rewrite;
+mod splitter;
