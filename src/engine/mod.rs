@@ -25,7 +25,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 pub fn of(dialect: Dialect) -> &'static dyn Engine {
     match dialect {
         Dialect::Postgres => todo!(),
-        Dialect::Mysql => todo!(),
+        Dialect::Mysql => &mysql::Mysql,
     }
 }
 
@@ -415,6 +415,8 @@ pub enum Clean {
 pub struct DumpPlan {
     /// The command.
     pub invocation: Invocation,
+    /// Commands to run after it, one after the other: what all of them write, joined, is the dump.
+    pub then: Vec<Invocation>,
     /// The member's name in the archive: `dump.pgsql` or `dump.sql`.
     pub member: &'static str,
     /// The form of what it writes.

@@ -23,8 +23,10 @@ pub(super) mod fact {
     pub(in super::super) const NO_PRIMARY_KEY: &str = "tables_without_primary_key";
     /// How many objects name a definer.
     pub(in super::super) const DEFINERS: &str = "definers";
-    /// How many routines and triggers there are, which a server with a binary log may refuse.
+    /// Triggers.
     pub(in super::super) const TRIGGERS: &str = "triggers";
+    /// Functions, which are among the routines too.
+    pub(in super::super) const FUNCTIONS: &str = "functions";
     /// Procedures and functions.
     pub(in super::super) const ROUTINES: &str = "routines";
     /// Events.
@@ -247,13 +249,16 @@ impl Seen {
         let list = match subject.object {
             Object::View => fact::VIEWS,
             Object::Trigger => fact::TRIGGERS,
-            Object::Routine => fact::ROUTINES,
+            Object::Routine | Object::Function => fact::ROUTINES,
             Object::Event => fact::EVENTS,
             Object::Sequence => fact::SEQUENCES,
             Object::Database => fact::DATABASES,
             Object::Table | Object::Other => return,
         };
         self.note(list, subject.name.clone());
+        if subject.object == Object::Function {
+            self.note(fact::FUNCTIONS, subject.name.clone());
+        }
         self.definers += u64::from(subject.definer.is_some());
         self.collations.extend(Definition::read(head, syntax).collations);
     }
@@ -283,7 +288,7 @@ impl Seen {
         let tables: Vec<_> = self.tables.into_iter().filter(|t| !is_view(&t.name)).collect();
         let mut objects = tables.len() as u64;
         for (list, name) in self.named.into_keys() {
-            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES].contains(&list);
+            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES, fact::FUNCTIONS].contains(&list);
             objects += u64::from(counted);
             let names = facts.entry(list.to_owned()).or_default();
             if !names.is_empty() {
@@ -307,6 +312,14 @@ impl Seen {
             facts,
             entries: Vec::new(),
         }
+    }
+}
+
+/// The names in a fact.
+pub(super) fn names<'a>(content: &'a Content, fact: &str) -> Vec<&'a str> {
+    match content.facts.get(fact) {
+        Some(names) if !names.is_empty() => names.split(JOIN).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -374,10 +387,6 @@ mod tests {
         reader.finish()
     }
 
-    fn list<'a>(content: &'a Content, fact: &str) -> Vec<&'a str> {
-        content.facts.get(fact).map(|names| names.split(JOIN).collect()).unwrap_or_default()
-    }
-
     #[test]
     fn a_real_dump_tells_what_is_in_it() {
         for (client, dump) in DUMPS {
@@ -386,12 +395,12 @@ mod tests {
             tables.sort_unstable();
             let expected = [("empty_t", Some(0)), ("mi", Some(0)), ("users", Some(3)), ("we`ird; na(me", Some(2))];
             assert_eq!(tables, expected);
-            assert_eq!(list(&content, fact::VIEWS), ["v", "v2"]);
-            assert_eq!(list(&content, fact::TRIGGERS), ["trg"]);
-            assert_eq!(list(&content, fact::ROUTINES), ["fn", "proc"]);
-            assert_eq!(list(&content, fact::EVENTS), ["ev"]);
-            assert_eq!(list(&content, fact::GENERATED), ["users.gen"]);
-            assert_eq!(list(&content, fact::NO_PRIMARY_KEY), ["we`ird; na(me"]);
+            assert_eq!(names(&content, fact::VIEWS), ["v", "v2"]);
+            assert_eq!(names(&content, fact::TRIGGERS), ["trg"]);
+            assert_eq!(names(&content, fact::ROUTINES), ["fn", "proc"]);
+            assert_eq!(names(&content, fact::EVENTS), ["ev"]);
+            assert_eq!(names(&content, fact::GENERATED), ["users.gen"]);
+            assert_eq!(names(&content, fact::NO_PRIMARY_KEY), ["we`ird; na(me"]);
             assert_eq!(content.facts[fact::DEFINERS], "6");
             assert_eq!(content.objects, 10);
             assert_eq!(content.client_version.as_deref(), Some(*client));

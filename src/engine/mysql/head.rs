@@ -27,7 +27,9 @@ pub(super) enum Object {
     Table,
     View,
     Trigger,
+    /// A procedure or package.
     Routine,
+    Function,
     Event,
     Sequence,
     Database,
@@ -160,7 +162,7 @@ fn object(piece: &Piece<'_>) -> Option<Object> {
         ("view", Object::View),
         ("trigger", Object::Trigger),
         ("procedure", Object::Routine),
-        ("function", Object::Routine),
+        ("function", Object::Function),
         ("package", Object::Routine),
         ("event", Object::Event),
         ("sequence", Object::Sequence),
@@ -284,7 +286,7 @@ mod tests {
             ("ALTER DATABASE `shop` CHARACTER SET x", Verb::Alter, Object::Database, "shop"),
             ("USE `shop`", Verb::Use, Object::Database, "shop"),
             ("CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop`", Verb::Create, Object::Database, "shop"),
-            ("CREATE DEFINER=`a`@`%` FUNCTION `fn`(x int)", Verb::Create, Object::Routine, "fn"),
+            ("CREATE DEFINER=`a`@`%` FUNCTION `fn`(x int)", Verb::Create, Object::Function, "fn"),
         ];
         for (text, verb, object, name) in table {
             let found = of(text);

@@ -204,7 +204,7 @@ impl Adapt {
         let table = match subject.object {
             Object::Table | Object::View | Object::Sequence => &subject.name,
             Object::Trigger => &subject.on,
-            Object::Routine | Object::Event | Object::Database | Object::Other => return false,
+            Object::Routine | Object::Function | Object::Event | Object::Database | Object::Other => return false,
         };
         table.as_ref().is_some_and(|name| self.tables.contains(name))
     }

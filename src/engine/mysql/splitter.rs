@@ -526,7 +526,9 @@ pub(super) mod tests {
                 current.push_str(&piece);
             }
             if ends && !current.is_empty() {
-                let after = head::backslash_after(current.as_bytes(), &Syntax { backslash, ..Syntax::new() });
+                let mut syntax = Syntax::new();
+                syntax.backslash = backslash;
+                let after = head::backslash_after(current.as_bytes(), &syntax);
                 backslash = after.unwrap_or(backslash);
                 statements.push(std::mem::take(&mut current));
             }
