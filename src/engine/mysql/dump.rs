@@ -282,8 +282,9 @@ mod tests {
     fn shown(options: &DumpOptions) -> String {
         let mut text = String::new();
         for (name, _, _, plan) in planned(options) {
-            text += &format!("{name}\n  {}\n", words(&plan.invocation));
-            text.extend(plan.then.iter().map(|run| format!("  {}\n", words(run))));
+            text.extend([name, "\n".to_owned()]);
+            let runs = std::iter::once(&plan.invocation).chain(&plan.then);
+            text.extend(runs.map(|run| format!("  {}\n", words(run))));
         }
         text
     }
