@@ -70,15 +70,14 @@ fn unfit(client: &Client, server: &Server) -> Option<&'static str> {
         Flavour::Mysql if client.version.major < 8 && (modern_mysql || server.flavour == Flavour::Mariadb) => {
             Some("which fails TLS with newer servers and knows no utf8mb4_0900 collations")
         }
-        // 9.7 reads tables of the dictionary that MariaDB doesn't have; 8.4 manages with 11.8 and nothing older.
+        // 9.0 dropped the plugin that MariaDB's accounts log in with.
+        Flavour::Mysql if client.version.major >= 9 && server.flavour == Flavour::Mariadb => {
+            Some("which can't log in with mysql_native_password")
+        }
+        // 8.4 manages with 11.8 and nothing older.
         Flavour::Mysql if client.role == Role::Dump && server.flavour == Flavour::Mariadb => {
-            if client.version.major >= 9 {
-                Some("which can't dump MariaDB")
-            } else if client.version >= Version::new(8, 1, 0) && server.version < Version::new(11, 8, 0) {
-                Some("which can't dump a MariaDB as old as this")
-            } else {
-                None
-            }
+            let modern = client.version >= Version::new(8, 1, 0);
+            (modern && server.version < Version::new(11, 8, 0)).then_some("which can't dump a MariaDB as old as this")
         }
         _ => None,
     }

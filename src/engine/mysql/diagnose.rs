@@ -19,7 +19,7 @@ const CAUSES: &[(&[u32], &str)] = &[
     (&[1040, 1203, 1226], "the server has no connection left: try later, or raise max_connections"),
     (
         &[2059, 1251, 1524],
-        "the client lacks the plugin to log in with: install MySQL's own client (Alpine: apk add mariadb-connector-c)",
+        "the client lacks the plugin to log in with: caching_sha2_password needs MySQL's own client (Alpine: apk add mariadb-connector-c), mysql_native_password MariaDB's or MySQL's before 9",
     ),
     (&[2026], "TLS failed: check ssl-mode and ssl-ca in the URI"),
     (&[2003, 2002], "check host and port, and that the server is running and reachable from here"),

@@ -37,11 +37,34 @@ pub(super) async fn within<T>(
 async fn connect(connection: &Connection, database: Option<&str>) -> mysql_async::Result<Conn> {
     // Two crates bring rustls; whichever comes first, the provider is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let with = |tls: bool| options(connection, database, tls);
-    let offered = connection.tls.mode > TlsMode::Off && connection.address().is_some();
+    let with = |tls: bool| options(connection, database, tls.then(|| connection.identity()));
+    let mode = connection.tls.mode;
+    let offered = mode > TlsMode::Off && connection.address().is_some();
     match Conn::new(with(offered)).await {
-        Err(e) if connection.tls.mode == TlsMode::Prefer && offered && is_tls(&e) => Conn::new(with(false)).await,
+        Err(e) if mode == TlsMode::Prefer && offered && is_tls(&e) => Conn::new(with(false)).await,
+        Err(e) if mode == TlsMode::VerifyCa && is_other_name(&e) => {
+            Conn::new(options(connection, database, Some(ANY_NAME))).await
+        }
         other => other,
+    }
+}
+
+/// mysql_async 0.37 forgives a wrong name when the error's text says `NotValidForName`, which rustls no longer writes;
+/// but it does write the name that was expected. The chain has been found good by then, and should either crate
+/// change its mind, the handshake fails and nothing weaker happens.
+const ANY_NAME: &str = "NotValidForName";
+
+/// The chain is good, the name is another.
+fn is_other_name(error: &mysql_async::Error) -> bool {
+    use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+    matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })))
+}
+
+/// tokio-rustls wraps its errors once more.
+fn tls_error(error: &mysql_async::Error) -> Option<&rustls::Error> {
+    match error {
+        mysql_async::Error::Io(IoError::Io(e)) => e.get_ref()?.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -49,15 +72,12 @@ fn is_tls(error: &mysql_async::Error) -> bool {
     match error {
         mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)
         | mysql_async::Error::Io(IoError::Tls(_)) => true,
-        // tokio-rustls wraps its errors once more.
-        mysql_async::Error::Io(IoError::Io(e)) => {
-            e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
-        }
-        _ => false,
+        other => tls_error(other).is_some(),
     }
 }
 
-fn options(connection: &Connection, database: Option<&str>, tls: bool) -> Opts {
+/// With TLS when a name is given that the certificate is held against.
+fn options(connection: &Connection, database: Option<&str>, identity: Option<&str>) -> Opts {
     let mut builder = OptsBuilder::default()
         .user(Some(&connection.user))
         .pass(connection.password.as_ref().map(Secret::expose))
@@ -69,7 +89,7 @@ fn options(connection: &Connection, database: Option<&str>, tls: bool) -> Opts {
         (None, Host::Socket { path, .. }) => builder.socket(Some(path.to_string_lossy())),
         (None, Host::Tcp { .. }) => builder,
     };
-    builder.ssl_opts(tls.then(|| ssl(&connection.tls, connection.identity()))).into()
+    builder.ssl_opts(identity.map(|identity| ssl(&connection.tls, identity))).into()
 }
 
 fn ssl(tls: &Tls, identity: &str) -> SslOpts {
@@ -128,9 +148,10 @@ fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<String> {
             1049 => {
                 return Some(format!("there is no database {database:?}: check the URI; restore --create makes one"));
             }
+            // A user without global rights is told the same of a database that doesn't exist.
             1044 => {
                 return Some(format!(
-                    "the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `{database}`.* TO the user"
+                    "there is no such database, or the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `{database}`.* TO the user"
                 ));
             }
             1130 => "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
