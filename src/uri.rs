@@ -63,6 +63,13 @@ pub fn redact(text: &str) -> String {
     format!("{scheme}://{stars}{rest}{query}")
 }
 
+/// Redacts each word of a text that looks like a URI: for messages that repeat the command line.
+#[must_use]
+pub fn redact_words(text: &str) -> String {
+    let word = |word: &str| if word.contains("://") { redact(word) } else { word.to_owned() };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
+}
+
 fn dialect(scheme: &str) -> Option<Dialect> {
     match scheme.to_ascii_lowercase().as_str() {
         "postgres" | "postgresql" => Some(Dialect::Postgres),

@@ -469,6 +469,23 @@ pub trait Inspector: Send {
     fn finish(self: Box<Self>) -> Result<Content, Incomplete>;
 }
 
+/// A dump proved complete: only an inspector that saw its end makes one.
+#[derive(Clone, Debug)]
+pub struct Complete(Content);
+
+impl Complete {
+    /// Asks the inspector that has seen the whole stream.
+    pub fn prove(inspector: Box<dyn Inspector>) -> std::result::Result<Self, Incomplete> {
+        inspector.finish().map(Self)
+    }
+
+    /// What the dump holds.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.0
+    }
+}
+
 /// Why a dump is not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} (byte {offset} of the dump)")]
