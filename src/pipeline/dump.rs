@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::meter::Meter;
 use super::reach::{Reached, reach};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, clients, explain, manifest};
+use super::{Context, clients, dump_error, explain, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
@@ -224,7 +224,7 @@ impl Job<'_> {
         let written = archive.await?;
         match (written, exits) {
             // A full disk breaks the pipe, and the child complains of that: the disk is what went wrong.
-            (Err(error), _) if error.is_sink() => Err(dump_error(error)),
+            (Err(error @ ArchiveError::Sink(_)), _) => Err(dump_error(error)),
             (_, Err(failure)) => Err(explain(self.reached, failure, Kind::DumpFailed)),
             (Err(error), Ok(_)) => Err(dump_error(error)),
             (Ok(written), Ok(exits)) => Ok((written, exits)),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::dump::Request;
-use crate::archive::{ClientUsed, Manifest, Member, TableSummary};
+use crate::archive::manifest::{Client as ClientUsed, FORMAT_VERSION, Table as TableSummary};
+use crate::archive::{Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, DumpPlan, Server, Severity};
 
 /// The manifest as far as it is known before the first byte.
@@ -20,7 +21,7 @@ pub fn draft(
 ) -> Manifest {
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {
-        format_version: Manifest::FORMAT_VERSION,
+        format_version: FORMAT_VERSION,
         tool: concat!("dbhaul ", env!("CARGO_PKG_VERSION")).to_owned(),
         engine: request.connection.dialect.name().to_owned(),
         flavour: server.flavour.to_string(),

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::archive::ArchiveError;
 use crate::connection::Limits;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
@@ -80,6 +81,46 @@ impl Context {
         options.on_stderr = Some(Arc::new(move |line: &str| observer(Event::Said(line.to_owned()))));
         options
     }
+}
+
+/// An archive that can't be read, by the name that people gave it.
+fn archive_error(name: &str, error: ArchiveError) -> Error {
+    let why = chain(&error);
+    match error {
+        ArchiveError::Read(_) => Error::new(Kind::Archive, format!("{name} can't be read")).why(why),
+        ArchiveError::Extract { .. } => {
+            Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint("TMPDIR names another folder")
+        }
+        ArchiveError::FormatVersion { .. } => {
+            Error::new(Kind::Archive, format!("{name} was written by a later dbhaul")).why(why).hint("install that one")
+        }
+        ArchiveError::NotRecognised { .. } => Error::new(Kind::Archive, format!("{name} is not recognised"))
+            .why(why)
+            .hint("wanted: a dbhaul archive, a tar.gz with a dump in it, or a dump of pg_dump or mysqldump itself"),
+        _ => Error::new(Kind::Archive, format!("{name} is not whole"))
+            .why(why)
+            .hint("fetch the file again, or take another backup: this one was cut or changed"),
+    }
+}
+
+/// An archive that can't be written.
+fn dump_error(error: ArchiveError) -> Error {
+    let why = chain(&error);
+    match error {
+        ArchiveError::Sink(e) => {
+            let full = matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+            let error = Error::new(Kind::Store, "the archive could not be written; nothing was published").why(e);
+            if full { error.hint("--output names a folder with more room, or - to send the archive on") } else { error }
+        }
+        ArchiveError::Source(_) => Error::new(Kind::DumpFailed, "the dump could not be read").why(why),
+        _ => Error::new(Kind::Unexpected, "the archive could not be made").why(why),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |e| e.source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 /// A child's failure, in the words of the engine that knows its stderr.
