@@ -145,7 +145,9 @@ mod tests {
         for text in ["gzip", "gzip:1", "gzip:9", "zstd", "zstd:19", "none"] {
             assert_eq!(text.parse::<Compression>().expect(text).to_string(), text);
         }
-        for text in ["", "gzip:", "gzip:0", "gzip:10", "gzip:-1", "gzip:6:6", "zstd:20", "none:1", "none:0", "Gzip", "xz"] {
+        for text in
+            ["", "gzip:", "gzip:0", "gzip:10", "gzip:-1", "gzip:6:6", "zstd:20", "none:1", "none:0", "Gzip", "xz"]
+        {
             assert!(text.parse::<Compression>().is_err(), "{text:?}");
         }
     }

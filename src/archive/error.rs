@@ -139,7 +139,9 @@ impl ArchiveError {
     pub fn from_read(error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::truncated("it ends inside its compressed data"),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::truncated("it ends inside its compressed data")
+            }
             Err(error) => Self::corrupt(error.to_string()),
         }
     }

@@ -120,7 +120,11 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, len: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(at)).map_err(ArchiveError::Read)?;
     file.take(len).read_to_end(&mut bytes).map_err(ArchiveError::Read)?;
-    if bytes.len() as u64 == len { Ok(bytes) } else { Err(ArchiveError::truncated("it became shorter while it was read")) }
+    if bytes.len() as u64 == len {
+        Ok(bytes)
+    } else {
+        Err(ArchiveError::truncated("it became shorter while it was read"))
+    }
 }
 
 /// Gathers the index while the archive is written.

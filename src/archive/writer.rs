@@ -127,12 +127,7 @@ impl<S: Sink> Writer<S> {
     ///
     /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
     /// and so on, of [`PART`] bytes each but the last; an empty source makes one empty part.
-    pub fn stream(
-        &mut self,
-        name: &str,
-        source: &mut dyn Read,
-        observe: &mut dyn FnMut(&[u8]),
-    ) -> Result<Vec<Member>> {
+    pub fn stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
         let result = self.try_stream(name, source, observe);
         self.noting_failure(result)
     }
@@ -150,12 +145,7 @@ impl<S: Sink> Writer<S> {
         Ok(Sealed { sink, bytes, raw_bytes })
     }
 
-    fn try_stream(
-        &mut self,
-        name: &str,
-        source: &mut dyn Read,
-        observe: &mut dyn FnMut(&[u8]),
-    ) -> Result<Vec<Member>> {
+    fn try_stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
         let limit = if self.in_place { u64::MAX } else { PART };
         let mut members = Vec::new();
         let mut open = None;
