@@ -30,8 +30,8 @@ pub fn man(command: Command) -> Result<()> {
     let subcommands: Vec<_> = command.get_subcommands().cloned().collect();
     clap_mangen::Man::new(command).render(&mut page).map_err(unprintable)?;
     for subcommand in subcommands {
-        let name = format!("dbhaul-{}", subcommand.get_name());
-        clap_mangen::Man::new(subcommand.name(name)).render(&mut page).map_err(unprintable)?;
+        let title = format!("dbhaul-{}", subcommand.get_name());
+        clap_mangen::Man::new(subcommand).title(title).render(&mut page).map_err(unprintable)?;
     }
     print(&page)
 }

@@ -38,6 +38,18 @@ pub trait Engine: Sync {
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
 
+    /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
+    /// `Kind::Usage` names the one that does not.
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        let _ = (connection, options, limits);
+        Box::pin(async { Ok(()) })
+    }
+
     /// True while a session of ours (application name or user) is at work on the server, not waiting for a lock or
     /// for us: tells a long index build from a hung restore.
     fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool>;
@@ -413,8 +425,8 @@ pub enum Clean {
 
 /// A planned dump.
 pub struct DumpPlan {
-    /// The command.
-    pub invocation: Invocation,
+    /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
+    pub invocations: Vec<Invocation>,
     /// The member's name in the archive: `dump.pgsql` or `dump.sql`.
     pub member: &'static str,
     /// The form of what it writes.

@@ -10,6 +10,10 @@ use crate::engine::{Client, Engine, Found, Rejected, Role};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 use crate::process::capture;
+use crate::secret::Redactor;
+
+/// The longest answer to `--version` that is read, in bytes.
+const MOST: usize = 4096;
 
 /// Every client of this engine for these roles.
 pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Result<Found> {
@@ -82,7 +86,7 @@ async fn ask(context: &Context, engine: &dyn Engine, role: Role, path: &Path) ->
         return Err("not executable".into());
     }
     let invocation = Invocation::new(path).arg("--version");
-    let answer = capture(&invocation, context.supervision(&crate::secret::Redactor::default()))
+    let answer = capture(&invocation, &context.supervision(&Redactor::default()), MOST)
         .await
         .map_err(|failure| failure.to_string())?;
     let (flavour, version) = engine.read_version(&answer.stdout).ok_or_else(|| {

@@ -87,7 +87,12 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     warn_of_leftovers(context, &request.destination);
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&reached.server, &client, &plan, &request, started_at, missing);
-    let options = Options::new(name.clone(), request.compression, started_at.as_second().unsigned_abs());
+    let options = Options {
+        root: name.clone(),
+        compression: request.compression,
+        mtime: started_at.as_second().unsigned_abs(),
+        encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
+    };
     let job = Job { context, reached: &reached, plan: &plan, options, manifest };
     let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
         Some(staged) => job.run(staged).await?,
@@ -132,7 +137,7 @@ async fn plan(context: &Context, reached: &Reached, request: &Request) -> Result
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
-    engine.check_patterns(connection, server, &request.options, &context.limits).await?;
+    engine.check_patterns(connection, &request.options, &context.limits).await?;
     let plan = engine.plan_dump(connection, server, &client, &request.options, &context.limits)?;
     for warning in &plan.warnings {
         context.warn(warning);
@@ -216,6 +221,7 @@ impl Job<'_> {
         let children = shown(self.context, gauge, self.children(outputs));
         let exits = tokio::select! {
             exits = children => exits,
+            lost = self.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..lost }),
             // The archive ends first only when it fails: dropping the children's future kills them.
             ended = &mut archive => return ended?.map_err(dump_error).and_then(|_| {
                 Err(Error::new(Kind::Unexpected, "the archive ended before the dump did"))

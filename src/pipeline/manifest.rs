@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::dump::Request;
-use crate::archive::manifest::{Client as ClientUsed, FORMAT_VERSION, Table as TableSummary};
-use crate::archive::{Manifest, Member};
+use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, DumpPlan, Server, Severity};
 
 /// The manifest as far as it is known before the first byte.
@@ -26,7 +25,7 @@ pub fn draft(
         engine: request.connection.dialect.name().to_owned(),
         flavour: server.flavour.to_string(),
         server_version: server.version_text.clone(),
-        client: ClientUsed { program: client.path.display().to_string(), version: client.version.to_string() },
+        client: archive::Client { program: client.path.display().to_string(), version: client.version.to_string() },
         database: server.database.clone(),
         name: request.name.clone().unwrap_or_else(|| server.database.clone()),
         started_at: started_at.to_string(),
@@ -37,7 +36,7 @@ pub fn draft(
         tables: server
             .tables
             .iter()
-            .map(|table| TableSummary {
+            .map(|table| archive::Table {
                 schema: Some(table.schema.clone()).filter(|_| !table.schema.is_empty()),
                 name: table.name.clone(),
                 rows: None,
@@ -68,7 +67,7 @@ pub fn complete(manifest: &mut Manifest, content: &Content, members: &[Member]) 
             };
             let (estimated_rows, bytes) = known.copied().unwrap_or_default();
             let schema = table.schema.clone();
-            TableSummary { schema, name: table.name.clone(), rows: table.rows, estimated_rows, bytes }
+            archive::Table { schema, name: table.name.clone(), rows: table.rows, estimated_rows, bytes }
         })
         .collect();
     manifest.members = members.to_vec();

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
 use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
 use crate::secret::Redactor;
-use crate::tunnel::TunnelSpec;
+use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
 pub mod doctor;
@@ -133,5 +133,8 @@ fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
     let kind = if diagnosis.connection { Kind::Connect } else { kind };
     let mut error = Error::new(kind, failure.to_string());
     error.why = diagnosis.why;
+    if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
+        error = error.why(lost);
+    }
     error.hints(diagnosis.hints)
 }

@@ -22,6 +22,16 @@ pub struct Reached {
     pub tunnel: Option<Tunnel>,
 }
 
+impl Reached {
+    /// Ends when the tunnel does, which it should not while somebody works.
+    pub async fn lost(&self) -> Error {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Opens the tunnel, if there is one, and probes until the server answers or the connect time-out ends.
 pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose) -> Result<Reached> {
     let deadline = Instant::now() + context.limits.connect;
@@ -29,13 +39,13 @@ pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose)
     let mut connection = connection.clone();
     let mut tunnel = None;
     if let Some(spec) = &context.tunnel {
-        let opening = tunnel::open(spec, &connection, context.limits, &context.tunnel_options());
+        let opening = tunnel::open(spec, &connection, &context.limits, &context.tunnel_env, &context.observer);
         let (open, route) = until_stopped(context, opening).await?;
-        context.fact("tunnel", format!("{spec} at {}:{}", route.host, route.port));
+        context.fact("tunnel", format!("{}:{} for {}", route.host, route.port, connection.identity()));
         connection.route = Some(route);
         tunnel = Some(open);
     }
-    let server = probe(context, engine, &connection, purpose, tunnel.as_mut(), deadline).await?;
+    let server = probe(context, engine, &connection, purpose, tunnel.as_ref(), deadline).await?;
     same_database(&connection, &server)?;
     context.fact("server", describe(&server));
     Ok(Reached { engine, connection, server, tunnel })
@@ -47,7 +57,7 @@ async fn probe(
     engine: &'static dyn Engine,
     connection: &Connection,
     purpose: Purpose,
-    mut tunnel: Option<&mut Tunnel>,
+    tunnel: Option<&Tunnel>,
     deadline: Instant,
 ) -> Result<Server> {
     let mut pause = Duration::from_millis(100);
@@ -60,7 +70,7 @@ async fn probe(
             Ok(server) => return Ok(server),
             Err(error) => error,
         };
-        if let Some(died) = tunnel.as_deref_mut().and_then(Tunnel::died) {
+        if let Some(died) = tunnel.and_then(Tunnel::died) {
             return Err(died);
         }
         if !error.transient || retries == 0 || Instant::now() + pause >= deadline {

@@ -91,7 +91,12 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     let atomic = plan.atomic;
     let gauge = Gauge::about(&reached.server.database);
-    let loading = load(context, &reached, plan, &input, bytes, &gauge);
+    let loading = async {
+        tokio::select! {
+            loaded = load(context, &reached, plan, &input, bytes, &gauge) => loaded,
+            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
+        }
+    };
     let adaptations = match shown(context, &gauge, loading).await {
         Ok(adaptations) => adaptations,
         Err(error) => return Err(say_what_is_left(error, atomic, &prepared)),

@@ -172,7 +172,7 @@ impl Report {
 
     /// One line of the two columns.
     fn line(&self, label: &str, value: &str) {
-        let mut state = self.state();
+        let state = self.state();
         let value = state.redactor.redact(value);
         state.progress.suspend(|| {
             let _ = writeln!(std::io::stderr(), "{label:<14} {value}");
