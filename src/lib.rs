@@ -17,4 +17,5 @@ pub mod exit_code;
 pub mod invocation;
 pub mod process;
 pub mod secret;
+pub mod tunnel;
 pub mod uri;
