@@ -25,7 +25,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 pub fn of(dialect: Dialect) -> &'static dyn Engine {
     match dialect {
         Dialect::Postgres => todo!(),
-        Dialect::Mysql => todo!(),
+        Dialect::Mysql => &mysql::Mysql,
     }
 }
 

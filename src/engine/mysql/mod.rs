@@ -1,1 +1,120 @@
 //! MySQL and MariaDB.
+//!
+//! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
+//! which arguments), `session`, `grants`, `setting` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
+//! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
+//! which reads, or `rewrite`, which adapts.
+
+use crate::connection::{Connection, Dialect, Limits};
+use crate::engine::{
+    Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
+    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+};
+use crate::error::Result;
+
+mod clients;
+mod content;
+mod diagnose;
+mod dump;
+mod extra;
+mod findings;
+mod grants;
+mod head;
+mod lexer;
+mod options;
+mod prepare;
+mod probe;
+mod restore;
+mod rewrite;
+mod select;
+mod session;
+mod setting;
+mod splitter;
+#[cfg(test)]
+mod testing;
+
+/// The engine for MySQL and MariaDB.
+#[derive(Clone, Copy, Debug)]
+pub struct Mysql;
+
+impl Engine for Mysql {
+    fn dialect(&self) -> Dialect {
+        Dialect::Mysql
+    }
+
+    fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
+        Box::pin(probe::probe(connection, purpose, limits))
+    }
+
+    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool> {
+        Box::pin(probe::busy(connection, limits))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: Option<&'a Server>,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn programs(&self, role: Role) -> &'static [&'static str] {
+        clients::programs(role)
+    }
+
+    fn folders(&self) -> &'static [&'static str] {
+        clients::FOLDERS
+    }
+
+    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
+        clients::read_version(text)
+    }
+
+    fn choose<'c>(
+        &self,
+        role: Role,
+        server: &Server,
+        content: Option<&Content>,
+        found: &'c [Client],
+        rejected: &[Rejected],
+    ) -> Result<&'c Client> {
+        clients::choose(role, server, content, found, rejected)
+    }
+
+    fn plan_dump(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        client: &Client,
+        options: &DumpOptions,
+        limits: &Limits,
+    ) -> Result<DumpPlan> {
+        dump::plan(connection, server, client, options, limits)
+    }
+
+    fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
+        Box::new(content::Reader::new())
+    }
+
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        restore::check(server, content, options)
+    }
+
+    fn plan_restore(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        content: &Content,
+        clients: &Found,
+        options: &RestoreOptions,
+        source: RestoreInput<'_>,
+    ) -> Result<RestorePlan> {
+        restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {
+        diagnose::diagnose(stderr, connection)
+    }
+}

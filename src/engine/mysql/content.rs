@@ -1,0 +1,495 @@
+//! Reads a dump of mysqldump or mariadb-dump as it passes by: what is in it, and whether it is whole.
+//!
+//! A dump is whole when its last line is the trailer `-- Dump completed ...`, standing outside of every statement.
+//! Several dumps in a row (see `dump`) are whole when each of them is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::head::{self, Object, Piece, Subject, Verb};
+use super::lexer::{Syntax, Token};
+use super::splitter::{Between, Ending, Splitter, Visitor};
+use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, Version};
+
+/// Names in a fact are joined by this: no name of MySQL's can hold it.
+pub(super) const JOIN: &str = "\0";
+
+/// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
+pub(super) mod fact {
+    /// Databases that the dump creates or switches to.
+    pub(in super::super) const DATABASES: &str = "databases";
+    /// Generated columns, as `table.column`.
+    pub(in super::super) const GENERATED: &str = "generated_columns";
+    /// Tables without a primary key.
+    pub(in super::super) const NO_PRIMARY_KEY: &str = "tables_without_primary_key";
+    /// How many objects name a definer.
+    pub(in super::super) const DEFINERS: &str = "definers";
+    /// Triggers.
+    pub(in super::super) const TRIGGERS: &str = "triggers";
+    /// Functions, which are among the routines too.
+    pub(in super::super) const FUNCTIONS: &str = "functions";
+    /// Procedures and functions.
+    pub(in super::super) const ROUTINES: &str = "routines";
+    /// Events.
+    pub(in super::super) const EVENTS: &str = "events";
+    /// Views.
+    pub(in super::super) const VIEWS: &str = "views";
+    /// MariaDB's sequences.
+    pub(in super::super) const SEQUENCES: &str = "sequences";
+    /// Statements that set GTIDs or turn the binary log off.
+    pub(in super::super) const GTID: &str = "gtid_lines";
+}
+
+/// The reader of one dump.
+#[derive(Clone)]
+pub(super) struct Reader {
+    splitter: Splitter,
+    seen: Seen,
+}
+
+impl Reader {
+    pub(super) fn new() -> Self {
+        Self { splitter: Splitter::new(), seen: Seen::default() }
+    }
+}
+
+impl Inspector for Reader {
+    fn see(&mut self, bytes: &[u8]) {
+        self.splitter.push(bytes, &mut self.seen);
+    }
+
+    fn position(&self) -> Option<(&DumpedTable, usize)> {
+        let index = self.seen.current?;
+        let table = self.seen.tables.get(index)?;
+        Some((table, usize::try_from(table.rows.unwrap_or(0)).unwrap_or(usize::MAX)))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        let ending = self.splitter.finish(&mut self.seen);
+        let end = self.splitter.offset();
+        let incomplete = |what: &str, offset| Err(Incomplete { what: what.to_owned(), offset });
+        match ending {
+            Ending::Inside { start, quoted: true } => {
+                return incomplete(
+                    "the dump ends in the middle of a string or comment of the statement that starts",
+                    start,
+                );
+            }
+            Ending::Inside { start, quoted: false } => {
+                return incomplete("the dump ends in the middle of the statement that starts", start);
+            }
+            Ending::Clean => {}
+        }
+        match self.seen.trailer {
+            _ if end == 0 => incomplete("the dump is empty", 0),
+            Trailer::Last => Ok(self.seen.into_content()),
+            Trailer::Cut(at) => incomplete("the dump ends in the middle of its last line \"-- Dump completed\"", at),
+            Trailer::Missing(at) => {
+                incomplete("a second dump begins before the first one's last line \"-- Dump completed\"", at)
+            }
+            Trailer::Open => incomplete(
+                "the last line \"-- Dump completed\" is missing: the dump was cut off, or made with --skip-comments or \
+                 --compact, which leave no proof that it is whole (make it again without them)",
+                end,
+            ),
+        }
+    }
+}
+
+/// Where the trailer stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trailer {
+    /// Not seen, or followed by something.
+    #[default]
+    Open,
+    /// The last thing that was seen.
+    Last,
+    /// Seen without the end of its line.
+    Cut(u64),
+    /// A second dump began at this offset before the first had ended.
+    Missing(u64),
+}
+
+/// Everything seen so far.
+#[derive(Clone, Default)]
+struct Seen {
+    offset: u64,
+    trailer: Trailer,
+    headers: u64,
+    flavour: Option<Flavour>,
+    client: Option<String>,
+    server: Option<String>,
+    tables: Vec<DumpedTable>,
+    by_name: BTreeMap<String, usize>,
+    /// The table whose rows are passing by.
+    current: Option<usize>,
+    /// The statement that is passing by has rows.
+    inserting: bool,
+    named: BTreeMap<(&'static str, String), ()>,
+    definers: u64,
+    gtid: u64,
+    collations: BTreeSet<String>,
+    longest: u64,
+}
+
+impl Visitor for Seen {
+    fn between(&mut self, what: Between, bytes: &[u8]) {
+        match what {
+            Between::Comment => self.comment(bytes),
+            Between::Delimiter => self.something(),
+            Between::Blank | Between::Sandbox => {}
+        }
+        self.offset += bytes.len() as u64;
+    }
+
+    fn head(&mut self, head: &[u8], syntax: &Syntax) {
+        self.something();
+        self.inserting = false;
+        let subject = head::subject(head, syntax);
+        match (subject.verb, subject.object) {
+            (Verb::Insert, _) => self.insert(subject.name),
+            (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
+            (Verb::Create, _) => self.create(&subject, head, syntax),
+            (Verb::Use, _) => self.note(fact::DATABASES, subject.name),
+            (Verb::Set, _) => self.set(head, syntax),
+            _ => {}
+        }
+        self.offset += head.len() as u64;
+    }
+
+    fn more(&mut self, bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+    }
+
+    fn rows(&mut self, count: u64) {
+        if let Some(table) = self.current.filter(|_| self.inserting).and_then(|i| self.tables.get_mut(i)) {
+            *table.rows.get_or_insert(0) += count;
+        }
+    }
+
+    fn end(&mut self, length: u64) {
+        self.longest = self.longest.max(length);
+    }
+}
+
+impl Seen {
+    /// Whatever follows the trailer takes its proof away.
+    fn something(&mut self) {
+        if !matches!(self.trailer, Trailer::Missing(_)) {
+            self.trailer = Trailer::Open;
+        }
+    }
+
+    fn comment(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
+        let Some(line) = text.strip_prefix("-- ") else { return };
+        if line.starts_with("Dump completed") {
+            self.headers = self.headers.saturating_sub(1);
+            if !matches!(self.trailer, Trailer::Missing(_)) {
+                self.trailer = if bytes.ends_with(b"\n") { Trailer::Last } else { Trailer::Cut(self.offset) };
+            }
+        } else if let Some(rest) = line.strip_prefix("MySQL dump ") {
+            self.header(rest, Flavour::Mysql);
+        } else if let Some(rest) = line.strip_prefix("MariaDB dump ") {
+            self.header(rest, Flavour::Mariadb);
+        } else if let Some(rest) = line.strip_prefix("Server version") {
+            let version = rest.trim().to_owned();
+            let mariadb = version.to_ascii_lowercase().contains("mariadb");
+            self.flavour = Some(if mariadb { Flavour::Mariadb } else { Flavour::Mysql });
+            self.server = Some(version);
+        }
+    }
+
+    /// `10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)`
+    fn header(&mut self, rest: &str, flavour: Flavour) {
+        if self.headers > 0 {
+            self.trailer = Trailer::Missing(self.offset);
+        } else {
+            self.something();
+        }
+        self.headers += 1;
+        let distribution = rest.split_once("Distrib ").map_or(rest, |(_, after)| after);
+        let version = distribution.split([',', ' ']).next().unwrap_or_default();
+        if Version::parse(version).is_some() {
+            self.client = Some(version.to_owned());
+        }
+        self.flavour.get_or_insert(flavour);
+    }
+
+    fn insert(&mut self, name: Option<String>) {
+        self.inserting = true;
+        let Some(name) = name else { return self.current = None };
+        let index = self.index(name);
+        self.tables[index].rows.get_or_insert(0);
+        self.current = Some(index);
+    }
+
+    fn index(&mut self, name: String) -> usize {
+        *self.by_name.entry(name).or_insert_with_key(|name| {
+            self.tables.push(DumpedTable { schema: None, name: name.clone(), rows: None });
+            self.tables.len() - 1
+        })
+    }
+
+    /// A table's definition: its columns are looked at for what another server may not take.
+    fn table(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+        let Some(name) = subject.name.clone() else { return };
+        let index = self.index(name.clone());
+        self.tables[index].rows.get_or_insert(0);
+        let definition = Definition::read(head, syntax);
+        self.collations.extend(definition.collations);
+        for column in definition.generated {
+            self.note(fact::GENERATED, Some(format!("{name}.{column}")));
+        }
+        if !definition.primary_key {
+            self.note(fact::NO_PRIMARY_KEY, Some(name));
+        }
+    }
+
+    fn create(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+        let list = match subject.object {
+            Object::View => fact::VIEWS,
+            Object::Trigger => fact::TRIGGERS,
+            Object::Routine | Object::Function => fact::ROUTINES,
+            Object::Event => fact::EVENTS,
+            Object::Sequence => fact::SEQUENCES,
+            Object::Database => fact::DATABASES,
+            Object::Table | Object::Other => return,
+        };
+        self.note(list, subject.name.clone());
+        if subject.object == Object::Function {
+            self.note(fact::FUNCTIONS, subject.name.clone());
+        }
+        self.definers += u64::from(subject.definer.is_some());
+        self.collations.extend(Definition::read(head, syntax).collations);
+    }
+
+    /// `SET collation_connection = x`, `SET @@GLOBAL.GTID_PURGED=...`, `SET @@SESSION.SQL_LOG_BIN= 0`.
+    fn set(&mut self, head: &[u8], syntax: &Syntax) {
+        let pieces: Vec<_> = head::pieces(head, syntax).take(16).collect();
+        self.gtid += u64::from(sets_gtid(&pieces));
+        if let [_, name, equals, value] = &pieces[..]
+            && name.is("collation_connection")
+            && equals.is_symbol(b'=')
+        {
+            self.collations.extend(value.unquoted());
+        }
+    }
+
+    fn note(&mut self, list: &'static str, name: Option<String>) {
+        if let Some(name) = name {
+            self.named.insert((list, name), ());
+        }
+    }
+
+    fn into_content(self) -> Content {
+        let mut facts: BTreeMap<String, String> = BTreeMap::new();
+        // Older clients create each view as a table first.
+        let is_view = |name: &str| self.named.contains_key(&(fact::VIEWS, name.to_owned()));
+        let tables: Vec<_> = self.tables.into_iter().filter(|t| !is_view(&t.name)).collect();
+        let mut objects = tables.len() as u64;
+        for (list, name) in self.named.into_keys() {
+            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES, fact::FUNCTIONS].contains(&list);
+            objects += u64::from(counted);
+            let names = facts.entry(list.to_owned()).or_default();
+            if !names.is_empty() {
+                names.push_str(JOIN);
+            }
+            names.push_str(&name);
+        }
+        facts.insert(fact::DEFINERS.to_owned(), self.definers.to_string());
+        facts.insert(fact::GTID.to_owned(), self.gtid.to_string());
+        Content {
+            format: Format::MysqlSql,
+            tables,
+            objects,
+            source_version: self.server,
+            source_flavour: self.flavour,
+            client_version: self.client,
+            extensions: Vec::new(),
+            schemas: Vec::new(),
+            collations: self.collations.into_iter().collect(),
+            longest_statement: self.longest,
+            facts,
+            entries: Vec::new(),
+        }
+    }
+}
+
+/// The names in a fact.
+pub(super) fn names<'a>(content: &'a Content, fact: &str) -> Vec<&'a str> {
+    match content.facts.get(fact) {
+        Some(names) if !names.is_empty() => names.split(JOIN).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a SET statement touches GTIDs or the binary log, or saves and restores what such a one touches.
+pub(super) fn sets_gtid(pieces: &[Piece<'_>]) -> bool {
+    pieces.iter().any(|p| p.is("gtid_purged") || p.is("sql_log_bin") || p.is("mysqldump_temp_log_bin"))
+}
+
+/// What a `CREATE` says that matters to another server.
+#[derive(Default)]
+struct Definition {
+    generated: Vec<String>,
+    primary_key: bool,
+    collations: Vec<String>,
+}
+
+impl Definition {
+    fn read(head: &[u8], syntax: &Syntax) -> Self {
+        let mut found = Self::default();
+        let (mut depth, mut column, mut column_next, mut collate) = (0_u32, None, false, false);
+        for piece in head::pieces(head, syntax) {
+            match piece.token {
+                Token::Symbol(b'(') => {
+                    depth += 1;
+                    column_next = depth == 1;
+                }
+                Token::Symbol(b')') => depth = depth.saturating_sub(1),
+                Token::Symbol(b',') => column_next = depth == 1,
+                Token::Symbol(b'=') => {}
+                _ if std::mem::take(&mut collate) => found.collations.extend(piece.unquoted()),
+                _ if std::mem::take(&mut column_next) => {
+                    found.primary_key |= piece.is("primary");
+                    column = matches!(piece.token, Token::Quoted(_)).then(|| piece.unquoted()).flatten();
+                }
+                Token::Word => {
+                    collate = piece.is("collate");
+                    if depth == 1 && piece.is("generated") {
+                        found.generated.extend(column.take());
+                    }
+                    found.primary_key |= depth == 1 && piece.is("primary");
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DUMPS: &[(&str, &str)] = &[
+        ("9.7.4", include_str!("../../../fixtures/dumps/mysql-9.7.4.sql")),
+        ("10.11.19-MariaDB", include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql")),
+    ];
+
+    fn inspect(dump: &[u8], chunk: usize) -> Result<Content, Incomplete> {
+        let mut reader = Box::new(Reader::new());
+        for bytes in dump.chunks(chunk) {
+            reader.see(bytes);
+        }
+        reader.finish()
+    }
+
+    #[test]
+    fn a_real_dump_tells_what_is_in_it() {
+        for (client, dump) in DUMPS {
+            let content = inspect(dump.as_bytes(), 1000).expect("complete");
+            let mut tables: Vec<_> = content.tables.iter().map(|t| (t.name.as_str(), t.rows)).collect();
+            tables.sort_unstable();
+            let expected = [("empty_t", Some(0)), ("mi", Some(0)), ("users", Some(3)), ("we`ird; na(me", Some(2))];
+            assert_eq!(tables, expected);
+            assert_eq!(names(&content, fact::VIEWS), ["v", "v2"]);
+            assert_eq!(names(&content, fact::TRIGGERS), ["trg"]);
+            assert_eq!(names(&content, fact::ROUTINES), ["fn", "proc"]);
+            assert_eq!(names(&content, fact::EVENTS), ["ev"]);
+            assert_eq!(names(&content, fact::GENERATED), ["users.gen"]);
+            assert_eq!(names(&content, fact::NO_PRIMARY_KEY), ["we`ird; na(me"]);
+            assert_eq!(content.facts[fact::DEFINERS], "6");
+            assert_eq!(content.objects, 10);
+            assert_eq!(content.client_version.as_deref(), Some(*client));
+            assert!(content.source_version.as_deref().is_some_and(|v| v.starts_with(client)));
+            assert!(content.collations.iter().any(|c| c == "latin1_german1_ci"), "{:?}", content.collations);
+            let longest = dump.split(';').map(str::len).max().unwrap_or(0) as u64;
+            assert!(content.longest_statement >= longest, "{} {longest}", content.longest_statement);
+        }
+    }
+
+    #[test]
+    fn a_dump_cut_anywhere_is_incomplete() {
+        for (_, dump) in DUMPS {
+            let mut reader = Reader::new();
+            for (length, byte) in dump.bytes().enumerate() {
+                assert!(Box::new(reader.clone()).finish().is_err(), "cut after {length} bytes");
+                reader.see(&[byte]);
+            }
+            assert!(Box::new(reader).finish().is_ok());
+        }
+    }
+
+    #[test]
+    fn the_trailer_counts_only_as_the_last_thing_outside_of_strings() {
+        let whole = "SELECT 1;\n-- Dump completed on 2026-01-01\n";
+        assert!(inspect(whole.as_bytes(), 10).is_ok());
+        assert!(inspect(format!("{whole}\n \n").as_bytes(), 10).is_ok());
+        for bad in [
+            format!("{whole}SELECT 2;\n"),
+            format!("INSERT INTO t VALUES ('\n{whole}"),
+            format!("/* \n{whole}"),
+            "INSERT INTO t VALUES (1);\n".to_owned(),
+            "-- MySQL dump 10.13  Distrib 9.7.4, for Linux\nSELECT 1;\n-- MySQL dump 10.13  Distrib 9.7.4\n-- Dump completed\n".to_owned(),
+        ] {
+            assert!(inspect(bad.as_bytes(), 10).is_err(), "{bad}");
+        }
+        let twice = "-- MySQL dump 10.13  Distrib 9.7.4, for Linux\nSELECT 1;\n-- Dump completed\n".repeat(2);
+        assert!(inspect(twice.as_bytes(), 10).is_ok());
+    }
+
+    #[test]
+    fn rows_are_counted_whatever_stands_in_them() {
+        let count = |insert: &str| {
+            let dump = format!("{insert}\n-- Dump completed\n");
+            (1..9)
+                .map(|chunk| inspect(dump.as_bytes(), chunk).expect("complete").tables[0].rows)
+                .collect::<BTreeSet<_>>()
+        };
+        let exactly = |rows| BTreeSet::from([Some(rows)]);
+        assert_eq!(count("INSERT INTO t VALUES (1),(2),\n(3);"), exactly(3));
+        assert_eq!(count("INSERT INTO t (`a(`,b) VALUES (f(1),(2)),('),(');"), exactly(2));
+        assert_eq!(count("INSERT INTO t VALUES (-1,'a\\'),(',\"b\"\"),(\"),(-- x),(\n2) /* ,(3) */;"), exactly(2));
+        assert_eq!(count("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a=VALUES(a), b=(1);"), exactly(1));
+        assert_eq!(count("SET sql_mode='NO_BACKSLASH_ESCAPES';INSERT INTO t VALUES ('\\'),('x');"), exactly(2));
+        assert_eq!(count("REPLACE t VALUES (1);INSERT INTO t SELECT (1);INSERT INTO t VALUES (2);"), exactly(2));
+    }
+
+    /// `cargo test --release --lib -- --ignored --nocapture speed`
+    #[test]
+    #[ignore = "a measurement"]
+    fn speed() {
+        let row = "(123456,'Some name','a longer text with some words in it, as notes have',NULL,-12.50,'2026-01-01 00:00:00',0x00FF27AB),";
+        let insert = format!("INSERT INTO `users` VALUES {}(1);\n", row.repeat(8000));
+        let dump = insert.repeat(300) + "-- Dump completed\n";
+        let started = std::time::Instant::now();
+        let content = inspect(dump.as_bytes(), 1 << 17).expect("complete");
+        assert_eq!(content.tables[0].rows, Some(300 * 8001));
+        let rate = |started: std::time::Instant| dump.len() as f64 / 1e6 / started.elapsed().as_secs_f64();
+        let inspected = rate(started);
+        let adapt = crate::engine::mysql::rewrite::Adapt { definers: true, ..Default::default() };
+        let (mut filter, mut out) = (crate::engine::mysql::rewrite::Rewriter::new(adapt), Vec::new());
+        let started = std::time::Instant::now();
+        for bytes in dump.as_bytes().chunks(1 << 17) {
+            out.clear();
+            crate::engine::Filter::push(&mut filter, bytes, &mut out);
+        }
+        panic!("{} MB, inspector {inspected:.0} MB/s, filter {:.0} MB/s", dump.len() / 1_000_000, rate(started));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_of_any_kind_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), chunk in 1..50_usize) {
+            let _ = inspect(&bytes, chunk);
+        }
+
+        #[test]
+        fn any_chunking_tells_the_same(text in crate::engine::mysql::splitter::tests::script(), chunk in 1..50_usize) {
+            let show = |found: Result<Content, Incomplete>| format!("{found:?}");
+            prop_assert_eq!(show(inspect(text.as_bytes(), chunk)), show(inspect(text.as_bytes(), text.len().max(1))));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a client's stderr means: its error lines word for word, and a hint for each number that is known.
+//!
+//! MariaDB's clients repeat the failing statement, customers' rows included, up to a megabyte: only lines that are
+//! errors are kept, and long ones are cut.
+
+use crate::connection::Connection;
+use crate::engine::Diagnosis;
+
+/// The longest line that is shown, in characters, and the most lines.
+const LONGEST_LINE: usize = 400;
+const MOST_LINES: usize = 12;
+
+/// Error numbers, what they mean for a way in, and what to do.
+const CAUSES: &[(&[u32], &str)] = &[
+    (&[1045, 1698], "check the user and the password in the URI; the server also looks at the host that you come from"),
+    (&[1049], "check the database's name in the URI; restore --create makes it"),
+    (&[1044], "grant the user rights on the database: GRANT ALL ON `database`.* TO user"),
+    (&[1130], "the server lets this user in from other hosts only: go through a tunnel, or grant the user this host"),
+    (&[1040, 1203, 1226], "the server has no connection left: try later, or raise max_connections"),
+    (
+        &[2059, 1251, 1524],
+        "the client lacks the plugin to log in with: install MySQL's own client (Alpine: apk add mariadb-connector-c)",
+    ),
+    (&[2026], "TLS failed: check ssl-mode and ssl-ca in the URI"),
+    (&[2003, 2002], "check host and port, and that the server is running and reachable from here"),
+    (&[2005], "check the host's name in the URI"),
+    (
+        &[1227],
+        "the user may not set other definers or global variables: restore without --keep-definers, or as a user with SET_ANY_DEFINER (SUPER on MariaDB)",
+    ),
+    (
+        &[1419],
+        "the server's binary log refuses routines: SET GLOBAL log_bin_trust_function_creators = 1 there, or restore as a user with SUPER",
+    ),
+    (&[1071], "an index is longer than the target allows: its row format or character set differs from the source's"),
+    (&[1153], "raise max_allowed_packet on the server: a row is larger than it takes"),
+    (
+        &[2006, 2013, 2055],
+        "the connection was lost: the server was restarted, its wait or packet limits were exceeded (max_allowed_packet, net_write_timeout), or the network cut it",
+    ),
+    (
+        &[1273, 1115, 1253],
+        "the target doesn't know a collation or character set of the dump: restore into the flavour and version it came from, or newer",
+    ),
+    (
+        &[3105, 1906],
+        "a generated column has values in the dump, which MariaDB writes and MySQL refuses: restore into MariaDB",
+    ),
+    (&[3546, 3911, 1840, 1841], "the dump sets GTIDs that the target refuses: dbhaul's restore leaves these lines out"),
+    (&[3750, 3098], "the target demands a primary key on every table (sql_require_primary_key)"),
+    (
+        &[3024, 1969],
+        "the server ended a long query: raise max_execution_time (max_statement_time on MariaDB) for this user",
+    ),
+    (&[1290, 1836, 3989], "the server is read-only: take the primary"),
+    (&[1114, 1021, 3, 1030], "the server's disk is full"),
+    (&[1449], "an object's definer doesn't exist on the server: create that user, or recreate the object"),
+    (
+        &[1356],
+        "a view refers to something that is gone or forbidden: drop or repair it, or leave it out with --exclude-table",
+    ),
+    (&[1142, 1143, 1370], "a right is missing: doctor tells which"),
+    (&[1412, 1146], "a table's definition changed while it was read: run the dump again"),
+    (
+        &[1205, 1213],
+        "a lock was waited for too long: run it when less is written, or see SHOW PROCESSLIST for who holds it",
+    ),
+    (&[1231], "a setting in the dump is unknown to the target (sql_mode of an older version?)"),
+    (&[1062], "a row is there already: the target was not empty"),
+    (&[1050, 1304, 1359, 1537], "an object is there already: --clean schema drops what the target holds first"),
+];
+
+/// Numbers that mean that we did not get in. 2013 counts only when it happened while logging in.
+const NOT_IN: &[u32] = &[1045, 1698, 1049, 1044, 1130, 1040, 1203, 1226, 2059, 1251, 1524, 2026, 2003, 2002, 2005];
+
+/// Text without a number.
+const PHRASES: &[(&str, &str)] = &[
+    (
+        "insufficient privileges to SHOW CREATE",
+        "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
+    ),
+    (
+        "insufficent privileges to SHOW CREATE",
+        "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
+    ),
+    ("Error in field count", "a table's definition changed while it was read: run the dump again"),
+    ("errno: 28", "the disk is full"),
+    ("No space left on device", "the disk is full"),
+    ("unknown option", "the client is not what its version says: point --client-dir at another"),
+    ("unknown variable", "the client is not what its version says: point --client-dir at another"),
+    ("ASCII '\\0' appeared", "the dump holds binary data that the client took for text"),
+];
+
+/// Reads a client's stderr.
+pub(super) fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    let lines: Vec<_> =
+        stderr.lines().map(str::trim_end).filter(|line| !line.trim().is_empty() && !noise(line)).collect();
+    let errors: Vec<_> = lines.iter().copied().filter(|line| is_error(line)).collect();
+    for line in &errors {
+        explain(line, &mut diagnosis);
+    }
+    // Unknown words are shown too, unless they may be an echoed statement.
+    let echoes = lines.iter().any(|line| line.starts_with("--------------"));
+    let shown = if errors.is_empty() && !echoes { lines } else { errors };
+    let first = shown.len().saturating_sub(MOST_LINES);
+    diagnosis.why = shown[first..].iter().map(|line| cut(line)).collect();
+    diagnosis
+}
+
+fn explain(line: &str, diagnosis: &mut Diagnosis) {
+    let number = number(line);
+    let hint = number
+        .and_then(|n| CAUSES.iter().find(|(numbers, _)| numbers.contains(&n)))
+        .map(|(_, hint)| *hint)
+        .or_else(|| PHRASES.iter().find(|(phrase, _)| line.contains(phrase)).map(|(_, hint)| *hint));
+    if let Some(hint) = hint.filter(|hint| !diagnosis.hints.iter().any(|h| h == hint)) {
+        diagnosis.hints.push(hint.to_owned());
+    }
+    let logging_in = line.contains("when trying to connect") || !line.contains(" at line ") && !line.contains("when ");
+    let lost_at_login = number == Some(2013) && line.contains("initial communication packet");
+    diagnosis.connection |= lost_at_login || logging_in && number.is_some_and(|n| NOT_IN.contains(&n));
+}
+
+/// `ERROR 1227 (42000) at line 7: ...`, `mysqldump: Got error: 1045: ...`, `mysqldump: Error 2013: ...`,
+/// `mysqldump: Couldn't execute '...': ... (1227)`.
+fn number(line: &str) -> Option<u32> {
+    let leading = |text: &str| {
+        let digits: String = text.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().ok()
+    };
+    let marked = ["ERROR ", "Got error: ", "Error "].iter().find_map(|mark| leading(line.split_once(mark)?.1));
+    marked.or_else(|| {
+        let inner = line.trim_end().strip_suffix(')')?.rsplit_once('(')?.1;
+        inner.parse::<u32>().ok()
+    })
+}
+
+/// Whether a line is an error and not part of an echoed statement.
+fn is_error(line: &str) -> bool {
+    let by_client = line.split_once(": ").is_some_and(|(program, _)| {
+        let program = program.rsplit('/').next().unwrap_or(program);
+        ["mysql", "mysqldump", "mariadb", "mariadb-dump"].contains(&program)
+    });
+    by_client || line.starts_with("ERROR ") && number(line).is_some()
+}
+
+/// Warnings that every run may print.
+fn noise(line: &str) -> bool {
+    line.contains("[Warning] Using a password")
+        || line.contains("Deprecated program name")
+        || line.contains("column_masking_policy")
+        || line.contains("[Warning]")
+        || line.starts_with("WARNING:")
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST_LINE) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mysql::testing::connection;
+
+    fn read(stderr: &str) -> Diagnosis {
+        diagnose(stderr, &connection())
+    }
+
+    #[test]
+    fn known_errors_get_their_hint_and_unknown_ones_their_words() {
+        for (line, hint, connects) in [
+            (
+                "mysqldump: Got error: 1045: Access denied for user 'a'@'b' (using password: YES) when trying to connect",
+                "password",
+                true,
+            ),
+            (
+                "ERROR 1227 (42000) at line 7: Access denied; you need (at least one of) the SUPER privilege(s)",
+                "definers",
+                false,
+            ),
+            ("ERROR 2003 (HY000): Can't connect to MySQL server on '127.0.0.1:1' (111)", "host and port", true),
+            ("ERROR 1044 (42000) at line 3: Access denied for user", "GRANT", false),
+            (
+                "mariadb-dump: Error 2013: Lost connection to server during query when dumping table `t` at row: 7",
+                "max_allowed_packet",
+                false,
+            ),
+            ("mysqldump: app has insufficent privileges to SHOW CREATE FUNCTION `fn`!", "SHOW_ROUTINE", false),
+            ("mysqldump: Couldn't execute 'FLUSH TABLES': Access denied (1227)", "definers", false),
+            (
+                "ERROR 3105 (HY000) at line 57: The value specified for generated column 'g' is not allowed.",
+                "MariaDB",
+                false,
+            ),
+        ] {
+            let found = read(line);
+            assert_eq!(found.why, [line]);
+            assert!(found.hints.len() == 1 && found.hints[0].contains(hint), "{line}: {:?}", found.hints);
+            assert_eq!(found.connection, connects, "{line}");
+        }
+        let odd = read("Segmentation fault\n");
+        assert_eq!((odd.why, odd.hints.len()), (vec!["Segmentation fault".to_owned()], 0));
+    }
+
+    #[test]
+    fn echoed_statements_and_warnings_are_not_repeated() {
+        let stderr = "--------------\nINSERT INTO users VALUES (1,'customer@example.com')\n--------------\n\n\
+                      mysql: [Warning] Using a password on the command line interface can be insecure.\n\
+                      ERROR 1062 (23000) at line 2: Duplicate entry '1' for key 'PRIMARY'\n";
+        let found = read(stderr);
+        assert_eq!(found.why, ["ERROR 1062 (23000) at line 2: Duplicate entry '1' for key 'PRIMARY'"]);
+        let cut = read(&format!("mysqldump: Got error: 1064: {}", "x".repeat(5000)));
+        assert!(cut.why[0].len() < 500);
+        assert!(read("--------------\nINSERT 'customer'\n--------------\n").why.is_empty());
+    }
+}

@@ -1,0 +1,449 @@
+//! The dump's whole command line. Every flag is decided by what the probe saw and by the client's flavour and version;
+//! fixtures/client-help holds what each client knows, and the tests hold every command line against it.
+
+use super::select::{self, Selection};
+use super::{extra, findings, options as common, setting};
+use crate::connection::{Connection, Limits};
+use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version};
+use crate::error::{Error, Kind, Result};
+
+/// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
+const ALWAYS: &[&str] = &[
+    "--quick",
+    "--hex-blob",
+    "--default-character-set=utf8mb4",
+    "--max-allowed-packet=1G",
+    // Without PROCESS, mysqldump would ask in vain (and end well).
+    "--no-tablespaces",
+];
+
+/// A dump, planned.
+pub(super) fn plan(
+    connection: &Connection,
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    limits: &Limits,
+) -> Result<DumpPlan> {
+    if options.schema_only && options.data_only {
+        return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
+    }
+    extra::check(&options.extra)?;
+    let selection = select::select(options, server)?;
+    feasible(server, options, &selection)?;
+    let consistency = Consistency::of(server);
+    let mut base =
+        common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
+    base = base.args(by_version(server, client, limits));
+    let mut runs = runs(server, client, options, &selection)
+        .into_iter()
+        .map(|run| base.clone().args(run.flags).args(options.extra.clone()).args(positional(connection, &run.tables)));
+    let invocation = runs.next().ok_or_else(|| Error::new(Kind::Usage, "the options leave nothing to dump"))?;
+    Ok(DumpPlan {
+        invocation,
+        then: runs.collect(),
+        member: "dump.sql",
+        format: Format::MysqlSql,
+        consistency: consistency.name().to_owned(),
+        warnings: warnings(server, client, options, &selection, consistency),
+    })
+}
+
+/// What would make the client give up in the middle is refused before it starts, unless it is left out.
+fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Result<()> {
+    let taken = |name: &&str| match &selection.only {
+        Some(only) => only.iter().any(|table| table == name),
+        None => !selection.ignored.iter().any(|table| table == name),
+    };
+    let refuse = |what: String, hint: &str| {
+        Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
+    };
+    if options.data_only {
+        return Ok(());
+    }
+    let views: Vec<_> = setting::list(server, setting::VIEWS).into_iter().filter(taken).collect();
+    if !views.is_empty() && server.settings.contains_key("grants") && !setting::granted(server, "show view") {
+        let hint =
+            format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database);
+        return refuse(format!("the user lacks SHOW VIEW, and there are views: {}", some(&views)), &hint);
+    }
+    let broken: Vec<_> = setting::list(server, setting::BROKEN_VIEWS).into_iter().filter(taken).collect();
+    if !broken.is_empty() {
+        let hint = "repair or drop them, or leave them out with --exclude-table";
+        return refuse(format!("views refer to something that is gone: {}", some(&broken)), hint);
+    }
+    let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
+    let without = selection.only.is_some() || options.extra.iter().any(|arg| arg == "--skip-routines");
+    if !hidden.is_empty() && !without {
+        return refuse(format!("the user can't read the routines {}", some(&hidden)), findings::routine_hint(server));
+    }
+    Ok(())
+}
+
+/// Flags that only some clients know; an unknown one ends every client with code 7.
+fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
+    let mut flags = Vec::new();
+    if client.flavour != Flavour::Mysql {
+        return flags;
+    }
+    // Without it a restore would need rights that few have, and replicas would miss the rows.
+    flags.push("--set-gtid-purged=OFF".to_owned());
+    if client.version.major >= 8 {
+        flags.push("--column-statistics=0".to_owned());
+    }
+    if client.version >= Version::new(8, 4, 0) {
+        let limit = match server.flavour {
+            Flavour::Mariadb => "max_statement_time",
+            _ => "max_execution_time",
+        };
+        let wait = common::seconds(limits.idle);
+        flags.push(format!("--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, net_write_timeout=86400"));
+    }
+    flags
+}
+
+/// One run of the client. Two are needed where the client can't leave out the rows of some tables only.
+struct Run {
+    flags: Vec<String>,
+    /// Only these tables, if any are named.
+    tables: Vec<String>,
+}
+
+fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Vec<Run> {
+    let full = |table: &String| format!("{}.{table}", server.database);
+    let mut ignored = selection.ignored.clone();
+    let mut only = selection.only.clone();
+    let mut flags = objects(server, options, selection);
+    let mut runs = Vec::new();
+    if !selection.without_rows.is_empty() && !options.schema_only {
+        if client.flavour == Flavour::Mariadb && client.version >= Version::new(10, 5, 5) && !options.data_only {
+            flags.extend(selection.without_rows.iter().map(|t| format!("--ignore-table-data={}", full(t))));
+        } else {
+            if !options.data_only {
+                let flags = ["--no-data", "--triggers", "--skip-routines", "--skip-events"];
+                let flags = flags.map(str::to_owned).to_vec();
+                runs.push(Run { flags, tables: selection.without_rows.clone() });
+            }
+            match &mut only {
+                Some(only) => only.retain(|table| !selection.without_rows.contains(table)),
+                None => ignored.extend(selection.without_rows.iter().cloned()),
+            }
+        }
+    }
+    flags.extend(ignored.iter().map(|table| format!("--ignore-table={}", full(table))));
+    if only.as_ref().is_none_or(|tables| !tables.is_empty()) {
+        runs.push(Run { flags, tables: only.unwrap_or_default() });
+    }
+    runs
+}
+
+/// Routines, events and triggers are off by default in every client. Like pg_dump's, a dump of some tables holds
+/// these tables and their triggers alone.
+fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
+    let flags: &[&str] = if options.data_only {
+        &["--no-create-info", "--skip-triggers", "--skip-routines", "--skip-events"]
+    } else if selection.only.is_some() {
+        &["--triggers", "--skip-routines", "--skip-events"]
+    } else if lacks_events(server) {
+        // The client gives up when it may not ask; the probe's findings say that events will be missing.
+        &["--triggers", "--routines", "--skip-events"]
+    } else {
+        &["--triggers", "--routines", "--events"]
+    };
+    let no_data = options.schema_only.then_some(&"--no-data");
+    no_data.into_iter().chain(flags).map(|&flag| flag.to_owned()).collect()
+}
+
+fn lacks_events(server: &Server) -> bool {
+    server.settings.contains_key("grants") && !setting::granted(server, "event")
+}
+
+/// The database and the tables; behind `--` when one of them looks like an option.
+fn positional(connection: &Connection, tables: &[String]) -> Vec<String> {
+    let names = std::iter::once(&connection.database).chain(tables);
+    let guard = names.clone().any(|name| name.starts_with('-')).then(|| "--".to_owned());
+    guard.into_iter().chain(names.cloned()).collect()
+}
+
+/// How the rows of different tables fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consistency {
+    /// One transaction sees all of them.
+    Snapshot,
+    /// One transaction, and tables of engines that know none.
+    Mixed,
+    /// No table knows transactions: all are locked for reading.
+    Locked,
+}
+
+impl Consistency {
+    fn of(server: &Server) -> Self {
+        let without = setting::list(server, setting::NO_TRANSACTIONS).len();
+        if without == 0 {
+            Self::Snapshot
+        } else if without == server.tables.len() && setting::granted(server, "lock tables") {
+            Self::Locked
+        } else {
+            Self::Mixed
+        }
+    }
+
+    fn flag(self) -> &'static str {
+        if self == Self::Locked { "--lock-tables" } else { "--single-transaction" }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Mixed => "snapshot, except for tables without transactions",
+            Self::Locked => "tables locked while they were read",
+        }
+    }
+}
+
+fn warnings(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    selection: &Selection,
+    consistency: Consistency,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if consistency == Consistency::Mixed {
+        let names = setting::list(server, setting::NO_TRANSACTIONS);
+        warnings.push(format!(
+            "{} of an engine without transactions may change while they are read: {}",
+            if names.len() == 1 { "1 table".to_owned() } else { format!("{} tables", names.len()) },
+            some(&names)
+        ));
+    }
+    if consistency == Consistency::Locked {
+        warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
+    }
+    let limited = setting::STATEMENT_TIME.iter().find(|name| setting::number(server, name) > 0);
+    let ends_early = client.flavour == Flavour::Mysql && client.version < Version::new(8, 4, 0);
+    if let Some(limit) = limited.filter(|_| ends_early) {
+        warnings.push(format!(
+            "{limit}={} on the server ends the reading of a large table, and this client can't lift it (8.4 can)",
+            setting::number(server, limit)
+        ));
+    }
+    if options.no_owner || options.no_privileges || options.no_comments {
+        warnings.push(
+            "owners, privileges and comments can't be left out of a MySQL dump; a restore adapts definers".to_owned(),
+        );
+    }
+    if selection.only.is_some() && !options.data_only {
+        warnings.push("routines and events are left out of a dump of some tables".to_owned());
+    }
+    warnings
+        .extend(selection.idle.iter().map(|pattern| format!("nothing matches {pattern:?}, which leaves nothing out")));
+    warnings
+}
+
+/// A few names, and how many more.
+pub(super) fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += ", ...";
+    }
+    text
+}
+
+/// The long options of a command line, for tests against what a client says it knows.
+#[cfg(test)]
+pub(super) fn long_options(invocation: &crate::invocation::Invocation) -> Vec<String> {
+    use crate::invocation::Arg;
+    let names = invocation.args.iter().map(|arg| match arg {
+        Arg::Text(text) => text.as_str(),
+        Arg::File { prefix, .. } => prefix.as_str(),
+    });
+    names.filter(|a| a.starts_with("--") && a.len() > 2).map(|a| a.split('=').next().unwrap_or(a).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Role;
+    use crate::engine::mysql::clients::tests::recorded;
+    use crate::engine::mysql::testing::{connection, knows, server, strings, words};
+
+    fn planned(options: &DumpOptions) -> Vec<(String, Client, String, DumpPlan)> {
+        let dumpers = recorded().into_iter().filter(|(_, client, _)| client.role == Role::Dump);
+        let plan = |(name, client, help): (String, Client, String)| {
+            let server = server(client.flavour, client.version);
+            let plan = plan(&connection(), &server, &client, options, &Limits::default()).expect("a plan");
+            (name, client, help, plan)
+        };
+        dumpers.map(plan).collect()
+    }
+
+    fn shown(options: &DumpOptions) -> String {
+        let mut text = String::new();
+        for (name, _, _, plan) in planned(options) {
+            text += &format!("{name}\n  {}\n", words(&plan.invocation));
+            text.extend(plan.then.iter().map(|run| format!("  {}\n", words(run))));
+        }
+        text
+    }
+
+    #[test]
+    fn a_dump_by_every_recorded_client() {
+        insta::assert_snapshot!(shown(&DumpOptions::default()), @r#"
+        mariadb-dump-10.11.19
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events shop
+        mariadb-dump-10.3.22
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events shop
+        mariadb-dump-10.5.23
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events shop
+        mariadb-dump-11.8.6
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events shop
+        mysqldump-5.7.21
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' --triggers --routines --events shop
+        mysqldump-8.0.28
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events shop
+        mysqldump-8.0.36
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events shop
+        mysqldump-8.4.6
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+        mysqldump-9.7.4
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+        "#);
+    }
+
+    #[test]
+    fn a_dump_of_some_tables_by_every_recorded_client() {
+        let options = DumpOptions {
+            exclude_tables: strings(&["recent"]),
+            exclude_table_data: strings(&["log*"]),
+            extra: strings(&["--where=id < 5"]),
+            ..DumpOptions::default()
+        };
+        insta::assert_snapshot!(shown(&options), @r#"
+        mariadb-dump-10.11.19
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events '--ignore-table-data=shop.logs' '--ignore-table=shop.recent' '--where=id < 5' shop
+        mariadb-dump-10.3.22
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        mariadb-dump-10.5.23
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events '--ignore-table-data=shop.logs' '--ignore-table=shop.recent' '--where=id < 5' shop
+        mariadb-dump-11.8.6
+          mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events '--ignore-table-data=shop.logs' '--ignore-table=shop.recent' '--where=id < 5' shop
+        mysqldump-5.7.21
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        mysqldump-8.0.28
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        mysqldump-8.0.36
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        mysqldump-8.4.6
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        mysqldump-9.7.4
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+        "#);
+    }
+
+    #[test]
+    fn a_client_knows_every_option_that_it_is_given() {
+        let variants = [
+            DumpOptions::default(),
+            DumpOptions { schema_only: true, ..DumpOptions::default() },
+            DumpOptions { data_only: true, exclude_table_data: strings(&["logs"]), ..DumpOptions::default() },
+            DumpOptions {
+                tables: strings(&["users", "logs"]),
+                exclude_table_data: strings(&["logs"]),
+                ..DumpOptions::default()
+            },
+            DumpOptions {
+                exclude_table_data: strings(&["logs"]),
+                exclude_tables: strings(&["users"]),
+                ..DumpOptions::default()
+            },
+        ];
+        for options in &variants {
+            for (name, _, help, plan) in planned(options) {
+                for run in std::iter::once(&plan.invocation).chain(&plan.then) {
+                    for option in long_options(run) {
+                        assert!(knows(&help, &option), "{name} does not know {option}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_shows_in_the_arguments() {
+        let client = Client {
+            role: Role::Dump,
+            path: "/c/mysqldump".into(),
+            flavour: Flavour::Mysql,
+            version: Version::new(9, 7, 4),
+        };
+        let server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let tail = |options: &DumpOptions| {
+            let plan = plan(&connection(), &server, &client, options, &Limits::default()).expect("a plan");
+            let runs = std::iter::once(&plan.invocation).chain(&plan.then).map(words).collect::<Vec<_>>();
+            runs.iter()
+                .map(|r| r[r.find("86400'").map_or(0, |at| at + 7)..].to_owned())
+                .collect::<Vec<_>>()
+                .join(" && ")
+        };
+        let mut all = String::new();
+        for options in [
+            DumpOptions { schema_only: true, exclude_table_data: strings(&["logs"]), ..DumpOptions::default() },
+            DumpOptions { data_only: true, exclude_table_data: strings(&["logs"]), ..DumpOptions::default() },
+            DumpOptions {
+                tables: strings(&["users", "logs"]),
+                exclude_table_data: strings(&["logs"]),
+                ..DumpOptions::default()
+            },
+            DumpOptions {
+                tables: strings(&["logs"]),
+                exclude_table_data: strings(&["logs"]),
+                ..DumpOptions::default()
+            },
+        ] {
+            all += &(tail(&options) + "\n");
+        }
+        insta::assert_snapshot!(all, @r#"
+        --no-data --triggers --routines --events shop
+        --no-create-info --skip-triggers --skip-routines --skip-events '--ignore-table=shop.logs' shop
+        --no-data --triggers --skip-routines --skip-events shop logs && --triggers --skip-routines --skip-events shop users
+        --no-data --triggers --skip-routines --skip-events shop logs
+        "#);
+    }
+
+    #[test]
+    fn tables_without_transactions_are_named() {
+        let client = Client {
+            role: Role::Dump,
+            path: "/c/mysqldump".into(),
+            flavour: Flavour::Mysql,
+            version: Version::new(8, 0, 36),
+        };
+        let mut server = server(Flavour::Mysql, Version::new(8, 0, 36));
+        server.settings.insert(setting::NO_TRANSACTIONS.into(), "logs".into());
+        server.settings.insert("max_execution_time".into(), "5000".into());
+        let planned =
+            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
+        assert_eq!(planned.consistency, "snapshot, except for tables without transactions");
+        assert_eq!(planned.warnings.len(), 2);
+        server.settings.insert(setting::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
+        server.settings.insert("grant.lock tables".into(), "yes".into());
+        let planned =
+            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
+        assert!(words(&planned.invocation).contains("--lock-tables"));
+    }
+
+    #[test]
+    fn names_that_look_like_options_are_guarded() {
+        let mut at = connection();
+        at.database = "-r".into();
+        assert_eq!(positional(&at, &[]), ["--", "-r"]);
+    }
+}

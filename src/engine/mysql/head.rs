@@ -1,0 +1,344 @@
+//! What a statement is, read from its head: verb, object, name, definer.
+//!
+//! Both the inspector and the filter ask the same questions, of our own dumps and of other people's.
+
+use std::ops::Range;
+
+use super::lexer::{Syntax, Token};
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Create,
+    Drop,
+    Alter,
+    Insert,
+    Lock,
+    Set,
+    Use,
+    /// `CHANGE MASTER`, `STOP REPLICA`: would turn the target into a replica.
+    Replication,
+    Other,
+}
+
+/// To what kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Object {
+    Table,
+    View,
+    Trigger,
+    /// A procedure or package.
+    Routine,
+    Function,
+    Event,
+    Sequence,
+    Database,
+    Other,
+}
+
+/// A statement's head, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subject {
+    pub(super) verb: Verb,
+    pub(super) object: Object,
+    /// The object's bare name.
+    pub(super) name: Option<String>,
+    /// Where the name stands in the head, quotes and qualifier included.
+    pub(super) name_at: Range<usize>,
+    /// The table that a trigger stands on.
+    pub(super) on: Option<String>,
+    /// Where `DEFINER=...` stands.
+    pub(super) definer: Option<Range<usize>>,
+}
+
+/// A token that carries meaning, with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Piece<'a> {
+    pub(super) token: Token,
+    pub(super) text: &'a [u8],
+    pub(super) at: usize,
+}
+
+impl Piece<'_> {
+    pub(super) fn end(&self) -> usize {
+        self.at + self.text.len()
+    }
+
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.token == Token::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    pub(super) fn is_symbol(&self, symbol: u8) -> bool {
+        self.token == Token::Symbol(symbol)
+    }
+
+    /// A word, or what stands between the quotes.
+    pub(super) fn unquoted(&self) -> Option<String> {
+        match self.token {
+            Token::Word => Some(String::from_utf8_lossy(self.text).into_owned()),
+            Token::Quoted(_) => Some(String::from_utf8_lossy(&self.text[1..self.text.len() - 1]).into_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The pieces of a head: no white space, comments, or brackets of versioned comments.
+pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
+    let (mut at, mut open) = (0, false);
+    std::iter::from_fn(move || {
+        loop {
+            let (token, mut length) = syntax.next(&head[at..], true)?;
+            let start = at;
+            match token {
+                Token::Open => open = true,
+                Token::Symbol(b'*') if open && head[at..].starts_with(b"*/") => {
+                    open = false;
+                    length = 2;
+                }
+                Token::Space | Token::Comment => {}
+                _ => {
+                    at += length;
+                    return Some(Piece { token, text: &head[start..at], at: start });
+                }
+            }
+            at += length;
+        }
+    })
+}
+
+/// Takes a head apart.
+pub(super) fn subject(head: &[u8], syntax: &Syntax) -> Subject {
+    let mut pieces = pieces(head, syntax).peekable();
+    let mut subject =
+        Subject { verb: Verb::Other, object: Object::Other, name: None, name_at: 0..0, on: None, definer: None };
+    let Some(first) = pieces.next() else { return subject };
+    subject.verb = verb(&first);
+    match subject.verb {
+        Verb::Create | Verb::Drop | Verb::Alter | Verb::Lock => find_object(&mut subject, &mut pieces),
+        Verb::Insert => {
+            subject.object = Object::Table;
+            let noise = ["low_priority", "delayed", "high_priority", "ignore", "into"];
+            while pieces.next_if(|p| noise.iter().any(|n| p.is(n))).is_some() {}
+        }
+        Verb::Use => subject.object = Object::Database,
+        Verb::Other if first.is("stop") || first.is("start") => {
+            if pieces.next_if(|p| p.is("slave") || p.is("replica")).is_some() {
+                subject.verb = Verb::Replication;
+            }
+        }
+        Verb::Set | Verb::Replication | Verb::Other => {}
+    }
+    if subject.object != Object::Other {
+        while pieces.next_if(|p| ["if", "not", "exists"].iter().any(|n| p.is(n))).is_some() {}
+        find_name(&mut subject, &mut pieces);
+    }
+    if subject.object == Object::Trigger && pieces.any(|p| p.is("on")) {
+        let mut table = Subject { name: None, ..subject.clone() };
+        find_name(&mut table, &mut pieces.peekable());
+        subject.on = table.name;
+    }
+    subject
+}
+
+fn verb(first: &Piece<'_>) -> Verb {
+    let verbs = [
+        ("create", Verb::Create),
+        ("drop", Verb::Drop),
+        ("alter", Verb::Alter),
+        ("insert", Verb::Insert),
+        ("replace", Verb::Insert),
+        ("lock", Verb::Lock),
+        ("set", Verb::Set),
+        ("use", Verb::Use),
+        ("change", Verb::Replication),
+    ];
+    verbs.iter().find(|(word, _)| first.is(word)).map_or(Verb::Other, |(_, verb)| *verb)
+}
+
+fn object(piece: &Piece<'_>) -> Option<Object> {
+    let objects = [
+        ("table", Object::Table),
+        ("tables", Object::Table),
+        ("view", Object::View),
+        ("trigger", Object::Trigger),
+        ("procedure", Object::Routine),
+        ("function", Object::Function),
+        ("package", Object::Routine),
+        ("event", Object::Event),
+        ("sequence", Object::Sequence),
+        ("database", Object::Database),
+        ("schema", Object::Database),
+    ];
+    objects.iter().find(|(word, _)| piece.is(word)).map(|(_, object)| *object)
+}
+
+/// Up to the word that says what it is: `OR REPLACE`, `ALGORITHM`, `DEFINER`, `SQL SECURITY` stand before it.
+fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) {
+    const MOST_WORDS_BEFORE: usize = 24;
+    for _ in 0..MOST_WORDS_BEFORE {
+        let Some(piece) = pieces.next() else { return };
+        if piece.is("definer") && pieces.next_if(|p| p.is_symbol(b'=')).is_some() {
+            subject.definer = definer_end(pieces).map(|end| piece.at..end);
+        } else if let Some(object) = object(&piece) {
+            subject.object = object;
+            // `CREATE PACKAGE BODY name`
+            pieces.next_if(|p| p.is("body"));
+            return;
+        }
+    }
+}
+
+/// `user`, `user@host`, `CURRENT_USER()`, after the equals sign.
+fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) -> Option<usize> {
+    let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
+    let mut end = pieces.next_if(named)?.end();
+    // A doubled backtick inside of a name reads as two quoted pieces.
+    while let Some(more) = pieces.next_if(|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
+        end = more.end();
+    }
+    if pieces.next_if(|p| p.is_symbol(b'(')).is_some() {
+        return Some(pieces.next_if(|p| p.is_symbol(b')'))?.end());
+    }
+    if pieces.next_if(|p| p.is_symbol(b'@')).is_some() {
+        end = pieces.next_if(named)?.end();
+        // An unquoted host name has dots and dashes.
+        while let Some(more) = pieces.next_if(|p| p.at == end && (named(p) || p.is_symbol(b'.') || p.is_symbol(b'-'))) {
+            end = more.end();
+        }
+    }
+    Some(end)
+}
+
+/// `name`, `` `na``me` ``, `db`.`name`: the last part counts.
+fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) {
+    let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
+    let Some(first) = pieces.next_if(named) else { return };
+    subject.name_at = first.at..first.end();
+    subject.name = first.unquoted();
+    loop {
+        let end = subject.name_at.end;
+        if let Some(more) = pieces.next_if(|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
+            if let (Some(name), Token::Quoted(quote)) = (&mut subject.name, more.token) {
+                name.push(char::from(quote));
+                name.push_str(&more.unquoted().unwrap_or_default());
+            }
+            subject.name_at.end = more.end();
+        } else if pieces.next_if(|p| p.is_symbol(b'.')).is_some() {
+            let Some(part) = pieces.next_if(named) else { return };
+            subject.name_at.end = part.end();
+            subject.name = part.unquoted();
+        } else {
+            return;
+        }
+    }
+}
+
+/// Whether backslashes escape after this statement: none when it is no `SET sql_mode`.
+pub(super) fn backslash_after(head: &[u8], syntax: &Syntax) -> Option<bool> {
+    let value = sql_mode(head, syntax)?;
+    let value = head[value].to_ascii_uppercase();
+    Some(memchr::memmem::find(&value, b"NO_BACKSLASH_ESCAPES").is_none())
+}
+
+/// Where the value of `SET ... sql_mode = ...` stands: a string, or the variable that the old mode was saved in.
+pub(super) fn sql_mode(head: &[u8], syntax: &Syntax) -> Option<Range<usize>> {
+    let mut pieces = pieces(head, syntax);
+    pieces.next().filter(|p| p.is("set"))?;
+    let mut after_at = false;
+    while let Some(piece) = pieces.next() {
+        // `@OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='...'`: only the last of the three is an assignment to the mode.
+        if piece.is("sql_mode") && !after_at {
+            let mut equals = pieces.next()?;
+            if equals.is_symbol(b':') {
+                equals = pieces.next()?;
+            }
+            if equals.is_symbol(b'=') {
+                let value = pieces.next()?;
+                return Some(value.at..value.end());
+            }
+        }
+        after_at = piece.is_symbol(b'@') && piece.at.checked_sub(1).is_none_or(|i| head[i] != b'@') && {
+            // `@@sql_mode = ` and `@@session.sql_mode = ` are assignments too.
+            head.get(piece.end()) != Some(&b'@')
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Subject {
+        subject(text.as_bytes(), &Syntax::new())
+    }
+
+    #[test]
+    fn verbs_objects_and_names() {
+        let table = [
+            ("CREATE TABLE `we``ird; na(me` (", Verb::Create, Object::Table, "we`ird; na(me"),
+            ("/*!50001 DROP VIEW IF EXISTS `v`*/", Verb::Drop, Object::View, "v"),
+            ("INSERT IGNORE INTO `shop`.`t` (a) VALUES", Verb::Insert, Object::Table, "t"),
+            ("REPLACE users VALUES", Verb::Insert, Object::Table, "users"),
+            ("LOCK TABLES `t` WRITE", Verb::Lock, Object::Table, "t"),
+            ("/*!40000 ALTER TABLE `t` DISABLE KEYS */", Verb::Alter, Object::Table, "t"),
+            ("CREATE OR REPLACE SEQUENCE s", Verb::Create, Object::Sequence, "s"),
+            ("ALTER DATABASE `shop` CHARACTER SET x", Verb::Alter, Object::Database, "shop"),
+            ("USE `shop`", Verb::Use, Object::Database, "shop"),
+            ("CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop`", Verb::Create, Object::Database, "shop"),
+            ("CREATE DEFINER=`a`@`%` FUNCTION `fn`(x int)", Verb::Create, Object::Function, "fn"),
+        ];
+        for (text, verb, object, name) in table {
+            let found = of(text);
+            assert_eq!((found.verb, found.object, found.name.as_deref()), (verb, object, Some(name)), "{text}");
+        }
+    }
+
+    #[test]
+    fn definers_in_all_their_forms() {
+        for definer in [
+            "DEFINER=`root`@`localhost`",
+            "DEFINER = 'a'@'b'",
+            "definer=root@10.0.0.1",
+            "DEFINER=app@db-1.example",
+            "DEFINER=`role`",
+            "DEFINER=CURRENT_USER()",
+            "DEFINER=CURRENT_USER",
+            "DEFINER=`a``b`@`%`",
+        ] {
+            for (before, after) in [
+                (
+                    "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 ",
+                    " SQL SECURITY DEFINER */\n/*!50001 VIEW `v` AS select 1 */",
+                ),
+                ("/*!50003 CREATE*/ /*!50017 ", "*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a=1 */"),
+                ("CREATE ", " PROCEDURE p() SELECT 'DEFINER=`a`@`b`'"),
+            ] {
+                let text = format!("{before}{definer}{after}");
+                let found = of(&text).definer.map(|range| text[range].to_owned());
+                assert_eq!(found.as_deref(), Some(definer), "{text}");
+            }
+        }
+        assert_eq!(of("CREATE TABLE definer (definer int)").definer, None);
+    }
+
+    #[test]
+    fn a_trigger_stands_on_a_table() {
+        let found = of(
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER trg BEFORE INSERT ON `us``ers` FOR EACH ROW x */",
+        );
+        assert_eq!(found.on.as_deref(), Some("us`ers"));
+    }
+
+    #[test]
+    fn the_mode_that_changes_what_a_backslash_is() {
+        let after = |text: &str| backslash_after(text.as_bytes(), &Syntax::new());
+        assert_eq!(after("/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */"), Some(true));
+        assert_eq!(after("/*!50003 SET sql_mode              = 'ANSI,NO_BACKSLASH_ESCAPES' */ "), Some(false));
+        assert_eq!(after("SET SESSION sql_mode := 'no_backslash_escapes'"), Some(false));
+        assert_eq!(after("SET @@session.sql_mode = 'NO_BACKSLASH_ESCAPES'"), Some(false));
+        assert_eq!(after("/*!50003 SET sql_mode = @saved_sql_mode */"), Some(true));
+        assert_eq!(after("/*!50003 SET @saved_sql_mode       = @@sql_mode */"), None);
+        assert_eq!(after("SELECT sql_mode = 'NO_BACKSLASH_ESCAPES'"), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! Empties or makes a restore's target.
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::session::{self, quote, tolerant};
+use crate::connection::{Connection, Limits};
+use crate::engine::{Clean, RestoreOptions, Server};
+use crate::error::{Error, Kind, Result};
+
+/// Does what `--clean` and `--create` ask for; `objects` needs nothing, as every dump drops what it brings.
+pub(super) async fn prepare(
+    connection: &Connection,
+    server: Option<&Server>,
+    options: &RestoreOptions,
+    limits: &Limits,
+) -> Result<Vec<String>> {
+    let exists = server.is_none_or(|s| s.target.exists);
+    let creates = options.create && !exists;
+    let cleans = exists && matches!(options.clean, Some(Clean::Schema | Clean::Database));
+    if !creates && !cleans {
+        return Ok(Vec::new());
+    }
+    let mut conn = session::open(connection, exists.then_some(connection.database.as_str()), limits).await?;
+    let work = async {
+        match options.clean {
+            _ if creates => create(&mut conn, &connection.database).await,
+            Some(Clean::Database) => recreate(&mut conn, &connection.database).await,
+            _ => empty(&mut conn, &connection.database).await,
+        }
+    };
+    let done = session::within(connection, limits, work).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    done.map_err(|e| {
+        let error = Error::new(Kind::RestoreFailed, format!("the target could not be prepared: {connection}"));
+        error.why(e.why.join("\n")).why("it may be partly emptied").hints(e.hints)
+    })
+}
+
+async fn create(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
+    conn.query_drop(format!("CREATE DATABASE {}", quote(database))).await?;
+    Ok(vec![format!("created database {database:?}")])
+}
+
+/// Dropped and made again, with the character set and collation that it had.
+async fn recreate(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
+    let query = "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?";
+    let had: Option<(String, String)> = conn.exec_first(query, (database,)).await?;
+    let name = quote(database);
+    conn.query_drop(format!("DROP DATABASE {name}")).await?;
+    let with = had.map_or(String::new(), |(set, collation)| format!(" CHARACTER SET {set} COLLATE {collation}"));
+    conn.query_drop(format!("CREATE DATABASE {name}{with}")).await?;
+    Ok(vec![format!("dropped and created database {database:?}")])
+}
+
+/// Drops everything in the database; the database, its grants and its settings stay.
+async fn empty(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
+    let mut done = Vec::new();
+    // Tables that point at each other can be dropped in no order.
+    conn.query_drop("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 60").await?;
+    let views = "SELECT 'VIEW', TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'VIEW'";
+    let tables = "SELECT IF(TABLE_TYPE = 'SEQUENCE', 'SEQUENCE', 'TABLE'), TABLE_NAME FROM information_schema.TABLES \
+                  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW'";
+    let routines = "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES \
+                    WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE <> 'PACKAGE BODY'";
+    let events = "SELECT 'EVENT', EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
+    for (what, query) in [("events", events), ("views", views), ("tables", tables), ("routines", routines)] {
+        let objects: Vec<(String, String)> = tolerant(conn, query).await?;
+        for (kind, name) in &objects {
+            conn.query_drop(format!("DROP {kind} IF EXISTS {}.{}", quote(database), quote(name))).await?;
+        }
+        if !objects.is_empty() {
+            done.push(format!("dropped {} {what}", objects.len()));
+        }
+    }
+    Ok(done)
+}

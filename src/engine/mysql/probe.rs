@@ -1,0 +1,282 @@
+//! One short session that reads everything that planning needs, and says what a dump will lack or stumble over.
+
+use std::collections::BTreeMap;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+
+use super::content::JOIN;
+use super::grants::Grants;
+use super::session::{self, quote, tolerant};
+use super::{findings, setting};
+use crate::connection::{Connection, Limits};
+use crate::engine::{Flavour, Purpose, Server, Table, Target, Version};
+use crate::error::{Kind, Result};
+
+/// How many views are looked at for being broken.
+const VIEWS_TRIED: usize = 500;
+/// How many objects of a target are named.
+const OBJECTS_NAMED: usize = 24;
+
+/// Variables that planning reads, by their own names; a server that lacks one leaves it out.
+const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net_write_timeout','sql_mode','read_only',\
+    'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key',\
+    'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
+    'character_set_server','collation_server'";
+
+/// Reads a server.
+pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
+    let (mut conn, exists) = enter(connection, purpose, limits).await?;
+    let read = session::within(connection, limits, read(&mut conn, connection, purpose, exists)).await;
+    // A session that is not ended shows as an aborted client in the server's log.
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    read
+}
+
+/// A session; for a restore, the database may be yet to come.
+async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool)> {
+    match session::open(connection, Some(&connection.database), limits).await {
+        Err(e)
+            if purpose == Purpose::Restore
+                && e.kind == Kind::Connect
+                && e.why.iter().any(|w| w.starts_with("ERROR 1049:")) =>
+        {
+            Ok((session::open(connection, None, limits).await?, false))
+        }
+        other => Ok((other?, true)),
+    }
+}
+
+async fn read(conn: &mut Conn, connection: &Connection, purpose: Purpose, exists: bool) -> mysql_async::Result<Server> {
+    let database = &connection.database;
+    let mut settings: BTreeMap<String, String> =
+        conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
+    let (version_text, user): (String, String) =
+        conn.query_first("SELECT VERSION(), CURRENT_USER()").await?.unwrap_or_default();
+    let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
+        || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
+    let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
+    // MariaDB behind a MySQL-like front says 5.5.5-10.11.19-MariaDB.
+    let version =
+        Version::parse(version_text.strip_prefix("5.5.5-").unwrap_or(&version_text)).unwrap_or(Version::new(0, 0, 0));
+    let grants = Grants::read(&tolerant(conn, "SHOW GRANTS").await?, database);
+    settings.insert("grants".to_owned(), "read".to_owned());
+    settings.extend(grants.iter().map(|right| (format!("{}{right}", setting::GRANT), "yes".to_owned())));
+    let cipher: Option<(String, String)> = conn.query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
+    let (encoding, collation) = character_set(conn, database, &settings).await?;
+    let objects = Objects::read(conn, database, flavour).await?;
+    objects.keep(&mut settings);
+    let mut server = Server {
+        flavour,
+        version,
+        version_text,
+        user,
+        database: database.clone(),
+        standing: standing(&grants).to_owned(),
+        size: Some(objects.size),
+        tables: objects.tables.clone(),
+        encoding,
+        collation,
+        replica: replica(conn).await?,
+        read_only: read_only(&settings, &grants),
+        pooler: pooler(&settings),
+        connections_left: connections_left(conn, &settings).await?,
+        encrypted: cipher.is_some_and(|(_, cipher)| !cipher.is_empty()),
+        findings: Vec::new(),
+        target: Target { exists, ..Target::default() },
+        settings,
+    };
+    match purpose {
+        Purpose::Dump => {
+            let broken = broken_views(conn, database, &objects.views).await?;
+            server.settings.insert(setting::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
+            server.findings = findings::find(&server, &grants);
+        }
+        Purpose::Restore => {
+            server.target.objects = objects.named.iter().take(OBJECTS_NAMED).cloned().collect();
+            server.target.object_count = objects.named.len() as u64;
+            server.target.collations = collations(conn).await?;
+            server.target.lacks = findings::lacks(&grants);
+        }
+    }
+    Ok(server)
+}
+
+/// What the database holds, as far as this user sees it.
+#[derive(Default)]
+struct Objects {
+    tables: Vec<Table>,
+    views: Vec<String>,
+    size: u64,
+    no_transactions: Vec<String>,
+    /// Routines whose body the server doesn't show.
+    hidden: Vec<String>,
+    /// `table users`, `view recent`, ...
+    named: Vec<String>,
+}
+
+impl Objects {
+    async fn read(conn: &mut Conn, database: &str, flavour: Flavour) -> mysql_async::Result<Self> {
+        let mut found = Self::default();
+        let tables = "SELECT TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, ''), IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0), \
+                      IFNULL(INDEX_LENGTH, 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
+        for row in conn.exec::<(String, String, String, u64, u64, u64), _, _>(tables, (database,)).await? {
+            found.table(database, row);
+        }
+        let routines = "SELECT ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION IS NULL FROM information_schema.ROUTINES \
+                        WHERE ROUTINE_SCHEMA = ? ORDER BY ROUTINE_NAME";
+        for (kind, name, hidden) in conn.exec::<(String, String, bool), _, _>(routines, (database,)).await? {
+            found.named.push(format!("{} {name}", kind.to_lowercase()));
+            // MariaDB's packages have no definition of their own there.
+            if hidden && (flavour == Flavour::Mysql || !kind.starts_with("PACKAGE")) {
+                found.hidden.push(name);
+            }
+        }
+        for (kind, query) in [
+            ("trigger", "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?"),
+            ("event", "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?"),
+        ] {
+            let names: Vec<String> = conn.exec(query, (database,)).await?;
+            found.named.extend(names.into_iter().map(|name| format!("{kind} {name}")));
+        }
+        Ok(found)
+    }
+
+    fn table(&mut self, database: &str, row: (String, String, String, u64, u64, u64)) {
+        const TRANSACTIONS: &[&str] = &["innodb", "rocksdb", "ndbcluster", "tokudb", "xtradb"];
+        let (name, kind, engine, rows, bytes, indexes) = row;
+        let kind = match kind.as_str() {
+            "VIEW" | "SYSTEM VIEW" => "view",
+            "SEQUENCE" => "sequence",
+            _ => "table",
+        };
+        self.named.push(format!("{kind} {name}"));
+        match kind {
+            "view" => self.views.push(name),
+            "table" => {
+                self.size += bytes + indexes;
+                if !TRANSACTIONS.contains(&engine.to_ascii_lowercase().as_str()) {
+                    self.no_transactions.push(name.clone());
+                }
+                self.tables.push(Table { schema: database.to_owned(), name, rows, bytes });
+            }
+            _ => {}
+        }
+    }
+
+    fn keep(&self, settings: &mut BTreeMap<String, String>) {
+        settings.insert(setting::VIEWS.to_owned(), self.views.join(JOIN));
+        settings.insert(setting::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
+        settings.insert(setting::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
+    }
+}
+
+fn standing(grants: &Grants) -> &'static str {
+    if grants.has("super") || grants.has("set_any_definer") {
+        "superuser"
+    } else if ["create", "drop", "insert", "select"].iter().all(|right| grants.has(right)) {
+        "owner"
+    } else if grants.has("insert") {
+        "writer"
+    } else {
+        "reader"
+    }
+}
+
+/// The database's own, or the server's while there is no database.
+async fn character_set(
+    conn: &mut Conn,
+    database: &str,
+    settings: &BTreeMap<String, String>,
+) -> mysql_async::Result<(String, String)> {
+    let query = "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?";
+    let own: Option<(String, String)> = conn.exec_first(query, (database,)).await?;
+    let server = |name: &str| settings.get(name).cloned().unwrap_or_default();
+    Ok(own.unwrap_or_else(|| (server("character_set_server"), server("collation_server"))))
+}
+
+fn read_only(settings: &BTreeMap<String, String>, grants: &Grants) -> bool {
+    let on = |name: &str| settings.get(name).is_some_and(|v| !matches!(v.as_str(), "OFF" | "0" | ""));
+    let above =
+        ["super", "connection_admin", "read_only admin", "read only admin"].iter().any(|right| grants.has(right));
+    on("super_read_only") || (on("read_only") && !above)
+}
+
+/// Poolers answer in the server's name, and give themselves away in the version's comment.
+fn pooler(settings: &BTreeMap<String, String>) -> Option<String> {
+    let comment = settings.get("version_comment")?.to_ascii_lowercase();
+    [("proxysql", "ProxySQL"), ("maxscale", "MaxScale"), ("vitess", "Vitess")]
+        .iter()
+        .find(|(word, _)| comment.contains(word))
+        .map(|(_, name)| (*name).to_owned())
+}
+
+/// Only a replica that is at work counts; who may not look is told nothing.
+async fn replica(conn: &mut Conn) -> mysql_async::Result<bool> {
+    for query in ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"] {
+        let rows: Vec<Row> = tolerant(conn, query).await?;
+        for row in rows {
+            let running = row.columns_ref().iter().enumerate().any(|(i, column)| {
+                let state = ["Replica_IO_Running", "Slave_IO_Running", "Replica_SQL_Running", "Slave_SQL_Running"];
+                state.contains(&column.name_str().as_ref())
+                    && row.get_opt::<String, _>(i).and_then(std::result::Result::ok).is_some_and(|v| v != "No")
+            });
+            if running {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) -> mysql_async::Result<Option<u64>> {
+    let used: Vec<(String, u64)> = tolerant(conn, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").await?;
+    let most = |name: &str| settings.get(name).and_then(|v| v.parse::<u64>().ok()).filter(|&n| n > 0);
+    let server = most("max_connections").zip(used.first()).map(|(most, (_, used))| most.saturating_sub(*used));
+    // The limit for one user counts this session of ours, which is all that we know of.
+    let user = most("max_user_connections").map(|most| most.saturating_sub(1));
+    Ok(match (server, user) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    })
+}
+
+/// Views that refer to something that is gone: the dump would stop there.
+async fn broken_views(conn: &mut Conn, database: &str, views: &[String]) -> mysql_async::Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for view in views.iter().take(VIEWS_TRIED) {
+        let tried = conn.query_drop(format!("SHOW FIELDS FROM {}.{}", quote(database), quote(view))).await;
+        match tried {
+            Err(e) if session::number(&e) == Some(1356) => broken.push(view.clone()),
+            Err(e) if session::number(&e).is_none() => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(broken)
+}
+
+/// MariaDB 10.10 and later list some collations by a short name only in the first table.
+async fn collations(conn: &mut Conn) -> mysql_async::Result<Vec<String>> {
+    let full = "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY";
+    let mut names: Vec<String> = tolerant(conn, full).await?;
+    names.extend(tolerant::<String>(conn, "SELECT COLLATION_NAME FROM information_schema.COLLATIONS").await?);
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Whether a session of our user is at work, and not waiting for a lock or for us.
+pub(super) async fn busy(connection: &Connection, limits: &Limits) -> Result<bool> {
+    let mut conn = session::open(connection, None, limits).await?;
+    let query = "SELECT IFNULL(STATE, '') FROM information_schema.PROCESSLIST \
+                 WHERE COMMAND IN ('Query', 'Execute') AND ID <> CONNECTION_ID() \
+                 AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)";
+    let states = session::within(connection, limits, conn.query::<String, _>(query)).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    // `Sending to client` and `Writing to net` wait for us, `Waiting for table metadata lock` for somebody else.
+    let idle = |state: &str| {
+        let state = state.to_ascii_lowercase();
+        ["waiting", "lock", "sending to client", "writing to net", "sleep"].iter().any(|word| state.contains(word))
+    };
+    Ok(states?.iter().any(|state| !idle(state)))
+}

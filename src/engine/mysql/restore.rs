@@ -1,0 +1,511 @@
+//! What forbids a restore, and its whole command line.
+//!
+//! A dump of MySQL's holds statements that commit by themselves: no restore is atomic, so everything that can be known
+//! beforehand is looked at beforehand.
+
+use std::collections::BTreeSet;
+
+use super::content::{fact, names};
+use super::dump::some;
+use super::rewrite::{Adapt, Rewriter};
+use super::{clients, options as common, setting};
+use crate::connection::Connection;
+use crate::engine::{
+    Client, Content, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+};
+use crate::error::{Error, Kind, Result};
+use crate::invocation::Stdin;
+
+/// Seconds for the client's own connecting; the probe has just got through.
+const CONNECT_SECONDS: u32 = 10;
+/// For the loading session: a source may be slow, and a lock that is held must not hang us for a year.
+const SESSION: &str =
+    "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
+
+/// Everything that forbids this restore; warnings come back.
+pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    usage(content, options)?;
+    room(server, options)?;
+    takes(server, content, options)?;
+    let mut warnings = Vec::new();
+    let source = content.source_version.as_deref().and_then(Version::parse);
+    if let (Some(flavour), Some(source)) = (content.source_flavour, source) {
+        if flavour != server.flavour {
+            warnings.push(format!(
+                "the dump comes from {flavour} {source}, the target is {} {}",
+                server.flavour, server.version
+            ));
+        } else if (source.major, source.minor) > (server.version.major, server.version.minor) {
+            warnings.push(format!(
+                "the dump comes from {flavour} {source}, which is newer than the target's {}",
+                server.version
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// Options that make no sense with this dump.
+fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
+    let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
+    if options.jobs > 1 {
+        return wrong("--jobs: a MySQL dump is restored by one session", "leave --jobs out");
+    }
+    if options.schema_only && options.data_only {
+        return wrong("--schema-only and --data-only exclude each other", "give one of them");
+    }
+    if options.data_only && !options.into_non_empty {
+        return wrong("--data-only needs tables that are there already", "add --into-non-empty");
+    }
+    let known: BTreeSet<&str> =
+        content.tables.iter().map(|t| t.name.as_str()).chain(names(content, fact::VIEWS)).collect();
+    match options.tables.iter().find(|table| !known.contains(bare(table))) {
+        Some(table) => wrong(&format!("the dump has no table {table:?}"), "inspect lists what it has"),
+        None => Ok(()),
+    }
+}
+
+/// `database.table` and `table` mean the same: a dump holds one database.
+fn bare(table: &str) -> &str {
+    table.rsplit_once('.').map_or(table, |(_, name)| name)
+}
+
+/// Whether the target is there, empty, and lets itself be written to.
+fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
+    let target = &server.target;
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    if server.read_only || server.replica {
+        let what = if server.replica { "a replica" } else { "read-only" };
+        return refuse(format!("the target is {what}"), "name the primary in the URI");
+    }
+    if !target.exists && !options.create {
+        return refuse(format!("the database {:?} does not exist", server.database), "--create makes it");
+    }
+    if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty {
+        return refuse(
+            format!("the target is not empty: {}", contents(server)),
+            "--clean schema drops them first; --into-non-empty restores beside them",
+        );
+    }
+    if !target.lacks.is_empty() {
+        let error = target.lacks.iter().fold(refused("the user may not restore there"), |e, lack| e.why(lack));
+        return Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user", server.database)));
+    }
+    Ok(())
+}
+
+/// `12 tables in database "shop" (users, orders, ...)`
+fn contents(server: &Server) -> String {
+    let target = &server.target;
+    let tables: Vec<_> = target.objects.iter().filter_map(|o| o.strip_prefix("table ")).collect();
+    let all: Vec<_> = target.objects.iter().map(String::as_str).collect();
+    let count = target.object_count;
+    let only_tables = tables.len() == all.len();
+    let (noun, list) = if only_tables { ("table", tables) } else { ("object", all) };
+    let plural = if count == 1 { "" } else { "s" };
+    let mut shown = some(&list);
+    if count > list.len() as u64 && !shown.ends_with("...") {
+        shown += ", ...";
+    }
+    format!("{count} {noun}{plural} in database {:?} ({shown})", server.database)
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Error::new(Kind::Refused, what).why("nothing was changed")
+}
+
+/// Whether the target can take what the dump holds.
+fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let databases = names(content, fact::DATABASES);
+    if databases.len() > 1 {
+        return refuse(
+            format!("the dump holds {} databases ({}), and a restore goes into one", databases.len(), some(&databases)),
+            "make a dump of each, or load it by hand with the mysql client",
+        );
+    }
+    let unknown: Vec<&str> =
+        content.collations.iter().map(String::as_str).filter(|name| !knows_collation(server, name)).collect();
+    if !unknown.is_empty() {
+        return refuse(
+            format!("{} {} does not know the collation {}", server.flavour, server.version, some(&unknown)),
+            "restore into the flavour and version that the dump comes from, or a newer one",
+        );
+    }
+    let packet = setting::number(server, setting::PACKET);
+    if packet > 0 && content.longest_statement >= packet && !options.schema_only {
+        return refuse(
+            format!("the longest statement has {} bytes, and the server takes {packet}", content.longest_statement),
+            "raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)",
+        );
+    }
+    structure(server, content, options)
+}
+
+/// MariaDB's newer versions know MySQL's collations by an alias that they don't list.
+fn knows_collation(server: &Server, name: &str) -> bool {
+    let known = &server.target.collations;
+    let aliases = server.flavour == Flavour::Mariadb && server.version >= Version::new(11, 4, 5);
+    known.is_empty()
+        || known.iter().any(|k| k.eq_ignore_ascii_case(name))
+        || aliases && name.to_ascii_lowercase().contains("_0900_")
+}
+
+/// What the target demands of tables, routines and triggers.
+fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| bare(t)).collect();
+    let mut generated = names(content, fact::GENERATED);
+    generated
+        .retain(|column| has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| belongs(column, w))));
+    if content.source_flavour == Some(Flavour::Mariadb)
+        && server.flavour == Flavour::Mysql
+        && !generated.is_empty()
+        && !options.schema_only
+    {
+        return refuse(
+            format!("MariaDB's dump has values for generated columns, which MySQL refuses: {}", some(&generated)),
+            "restore into MariaDB, or only the structure with --schema-only",
+        );
+    }
+    if options.data_only {
+        return Ok(());
+    }
+    let mut keyless = names(content, fact::NO_PRIMARY_KEY);
+    keyless.retain(|table| wanted.is_empty() || wanted.contains(table));
+    if setting::on(server, "sql_require_primary_key") && !keyless.is_empty() {
+        return refuse(
+            format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
+            "SET GLOBAL sql_require_primary_key = OFF on the target, or give them a key at the source",
+        );
+    }
+    let mut logged = names(content, fact::TRIGGERS);
+    logged.extend(names(content, fact::FUNCTIONS));
+    let trusted = !setting::on(server, "log_bin") || setting::on(server, "log_bin_trust_function_creators");
+    if !trusted && !setting::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
+        return refuse(
+            format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
+            "SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER",
+        );
+    }
+    rights(server, content, &wanted)
+}
+
+fn belongs(column: &str, table: &str) -> bool {
+    column.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn has_rows(content: &Content, column: &str) -> bool {
+    content.tables.iter().any(|t| t.rows.unwrap_or(0) > 0 && belongs(column, &t.name))
+}
+
+/// Rights that only some dumps need.
+fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<()> {
+    let needs = [
+        (fact::VIEWS, "create view", "views"),
+        (fact::TRIGGERS, "trigger", "triggers"),
+        (fact::ROUTINES, "create routine", "routines"),
+        (fact::EVENTS, "event", "events"),
+    ];
+    let lacking: Vec<_> = needs
+        .iter()
+        .filter(|(list, ..)| wanted.is_empty() && !names(content, list).is_empty())
+        .filter(|(_, right, _)| server.settings.contains_key("grants") && !setting::granted(server, right))
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let error = lacking.iter().fold(
+        refused("the user may not create all that the dump holds"),
+        |error, (list, right, what)| {
+            error.why(format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
+        },
+    );
+    Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user, or restore some tables with --table", server.database)))
+}
+
+/// A restore, planned.
+pub(super) fn plan(
+    connection: &Connection,
+    server: &Server,
+    content: &Content,
+    clients: &Found,
+    options: &RestoreOptions,
+    source: RestoreInput<'_>,
+) -> Result<RestorePlan> {
+    if let RestoreInput::Path(path) = source {
+        return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
+    }
+    let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
+    let mut loader = common::connected(connection, server, client)?
+        .args([
+            // Also keeps a dump from running programs: no command but DELIMITER is obeyed.
+            "--binary-mode",
+            "--default-character-set=utf8mb4",
+            "--max-allowed-packet=1G",
+            "--skip-reconnect",
+            "--local-infile=0",
+        ])
+        .arg(format!("--connect-timeout={CONNECT_SECONDS}"))
+        .arg(format!("--init-command={SESSION}"))
+        .args(by_version(client))
+        .arg(format!("--database={}", connection.database));
+    loader.stdin = Stdin::Pipe;
+    let adapt = Adapt {
+        definers: !options.keep_definers,
+        sandbox: !knows_sandbox(client),
+        sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
+        schema_only: options.schema_only,
+        data_only: options.data_only,
+        tables: options.tables.iter().map(|table| bare(table).to_owned()).collect(),
+    };
+    Ok(RestorePlan {
+        decoder: None,
+        loader,
+        filter: Some(Box::new(Rewriter::new(adapt))),
+        atomic: false,
+        notes: notes(content, options),
+    })
+}
+
+/// Second and third locks on the door that `--binary-mode` shuts, and no customers' rows on stderr.
+fn by_version(client: &Client) -> Vec<&'static str> {
+    match client.flavour {
+        Flavour::Mariadb => {
+            let mut flags = Vec::new();
+            if knows_sandbox(client) {
+                flags.push("--sandbox");
+            }
+            if client.version >= Version::new(10, 6, 0) {
+                // Which patch release brought it is not written down; "loose" lets older ones pass over it.
+                flags.push("--loose-skip-print-query-on-error");
+            }
+            flags
+        }
+        _ => {
+            let v = client.version;
+            let knows = v >= Version::new(9, 4, 0) || (v >= Version::new(8, 4, 6) && v < Version::new(9, 0, 0));
+            if knows { vec!["--skip-system-command", "--skip-commands"] } else { Vec::new() }
+        }
+    }
+}
+
+/// The releases of May 2024 brought the sandbox to every branch of MariaDB.
+fn knows_sandbox(client: &Client) -> bool {
+    const SINCE: [(u32, u32, u32); 7] =
+        [(10, 5, 25), (10, 6, 18), (10, 11, 8), (11, 0, 6), (11, 1, 5), (11, 2, 4), (11, 4, 2)];
+    let Version { major, minor, patch } = client.version;
+    client.flavour == Flavour::Mariadb
+        && ((major, minor) > (11, 4) || SINCE.iter().any(|&(a, b, c)| (a, b) == (major, minor) && patch >= c))
+}
+
+fn notes(content: &Content, options: &RestoreOptions) -> Vec<String> {
+    let mut notes = Vec::new();
+    let definers = content.facts.get(fact::DEFINERS).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+    if definers > 0 && !options.keep_definers && !options.data_only {
+        let noun = if definers == 1 { "object" } else { "objects" };
+        notes.push(format!(
+            "definers left out: {definers} {noun} will run as the restoring user (--keep-definers keeps them)"
+        ));
+    }
+    if !options.tables.is_empty() {
+        notes.push("routines and events left out: only some tables were asked for".to_owned());
+    }
+    if options.keep_owner || options.keep_privileges || options.no_comments {
+        notes.push("a MySQL dump holds no owners or privileges, and comments stay with their columns".to_owned());
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mysql::clients::tests::recorded;
+    use crate::engine::mysql::content::Reader;
+    use crate::engine::mysql::dump::long_options;
+    use crate::engine::mysql::testing::{connection, knows, server, strings, words};
+    use crate::engine::{Clean, Inspector};
+
+    fn options() -> RestoreOptions {
+        RestoreOptions {
+            jobs: 1,
+            clean: None,
+            create: false,
+            into_non_empty: false,
+            schema_only: false,
+            data_only: false,
+            tables: Vec::new(),
+            keep_owner: false,
+            keep_privileges: false,
+            keep_definers: false,
+            no_comments: false,
+        }
+    }
+
+    fn content(dump: &str) -> Content {
+        let mut reader = Box::new(Reader::new());
+        reader.see(dump.as_bytes());
+        reader.finish().expect("complete")
+    }
+
+    const MARIADB: &str = include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql");
+
+    #[test]
+    fn a_restore_by_every_recorded_client() {
+        let content = content(MARIADB);
+        let mut all = String::new();
+        for (name, client, help) in recorded().into_iter().filter(|(_, c, _)| c.role == Role::Shell) {
+            let server = server(client.flavour, client.version);
+            let found = Found { clients: vec![client], rejected: Vec::new() };
+            let plan =
+                plan(&connection(), &server, &content, &found, &options(), RestoreInput::Stream).expect("a plan");
+            for option in long_options(&plan.loader) {
+                assert!(knows(&help, &option.replace("--loose-", "--")), "{name} does not know {option}");
+            }
+            all += &format!("{name}\n  {}\n", words(&plan.loader));
+        }
+        insta::assert_snapshot!(all, @r#"
+        mariadb-10.11.19
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --sandbox --loose-skip-print-query-on-error '--database=shop'
+        mariadb-10.3.22
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+        mariadb-10.5.23
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+        mariadb-11.8.6
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --sandbox --loose-skip-print-query-on-error '--database=shop'
+        mysql-5.7.21
+          mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+        mysql-8.0.28
+          mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+        mysql-8.0.36
+          mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+        mysql-8.4.6
+          mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --skip-system-command --skip-commands '--database=shop'
+        mysql-9.7.4
+          mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --skip-system-command --skip-commands '--database=shop'
+        "#);
+    }
+
+    #[test]
+    fn refusals_name_what_was_found() {
+        let dump = content(MARIADB);
+        let maria = server(Flavour::Mariadb, Version::new(10, 11, 19));
+        let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        assert_eq!(check(&maria, &dump, &options()).expect("fits"), Vec::<String>::new());
+        let mut all = String::new();
+        let mut refused = |server: &Server, options: &RestoreOptions| {
+            let error = check(server, &dump, options).expect_err("refused");
+            assert_eq!(error.kind, Kind::Refused);
+            all += &format!("{error}\nhint: {}\n", error.hints.join("\nhint: "));
+        };
+        refused(&mysql, &options());
+        let with = |change: &dyn Fn(&mut Server)| {
+            let mut server = maria.clone();
+            change(&mut server);
+            server
+        };
+        refused(&with(&|s| s.target.exists = false), &options());
+        refused(
+            &with(&|s| {
+                s.target.objects = strings(&["table users", "table orders"]);
+                s.target.object_count = 12;
+            }),
+            &options(),
+        );
+        refused(
+            &with(&|s| {
+                s.target.objects = strings(&["view v"]);
+                s.target.object_count = 1;
+            }),
+            &options(),
+        );
+        refused(&with(&|s| s.replica = true), &options());
+        refused(&with(&|s| s.target.collations = strings(&["utf8mb4_general_ci"])), &options());
+        refused(
+            &with(&|s| {
+                s.settings.insert("max_allowed_packet".into(), "256".into());
+            }),
+            &options(),
+        );
+        refused(
+            &with(&|s| {
+                s.settings.insert("sql_require_primary_key".into(), "1".into());
+            }),
+            &options(),
+        );
+        refused(
+            &with(&|s| {
+                s.settings.insert("log_bin".into(), "1".into());
+            }),
+            &options(),
+        );
+        refused(
+            &with(&|s| {
+                s.settings.insert("grants".into(), "1".into());
+            }),
+            &options(),
+        );
+        refused(&with(&|s| s.target.lacks = strings(&["CREATE is missing"])), &options());
+        insta::assert_snapshot!(all, @r#"
+        MariaDB's dump has values for generated columns, which MySQL refuses: users.gen
+          nothing was changed
+        hint: restore into MariaDB, or only the structure with --schema-only
+        the database "shop" does not exist
+          nothing was changed
+        hint: --create makes it
+        the target is not empty: 12 tables in database "shop" (users, orders, ...)
+          nothing was changed
+        hint: --clean schema drops them first; --into-non-empty restores beside them
+        the target is not empty: 1 object in database "shop" (view v)
+          nothing was changed
+        hint: --clean schema drops them first; --into-non-empty restores beside them
+        the target is a replica
+          nothing was changed
+        hint: name the primary in the URI
+        MariaDB 10.11.19 does not know the collation latin1_german1_ci
+          nothing was changed
+        hint: restore into the flavour and version that the dump comes from, or a newer one
+        the longest statement has 394 bytes, and the server takes 256
+          nothing was changed
+        hint: raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)
+        the target demands primary keys, and the dump has tables without one: we`ird; na(me
+          nothing was changed
+        hint: SET GLOBAL sql_require_primary_key = OFF on the target, or give them a key at the source
+        the target's binary log refuses functions and triggers of this user: trg, fn
+          nothing was changed
+        hint: SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER
+        the user may not create all that the dump holds
+          nothing was changed
+          views need CREATE VIEW: v, v2
+          triggers need TRIGGER: trg
+          routines need CREATE ROUTINE: fn, proc
+          events need EVENT: ev
+        hint: GRANT ALL ON `shop`.* TO the user, or restore some tables with --table
+        the user may not restore there
+          nothing was changed
+          CREATE is missing
+        hint: GRANT ALL ON `shop`.* TO the user
+        "#);
+        let full = with(&|s| {
+            s.target.objects = strings(&["view v"]);
+            s.target.object_count = 1;
+        });
+        assert!(check(&full, &dump, &RestoreOptions { clean: Some(Clean::Schema), ..options() }).is_ok());
+        assert!(check(&full, &dump, &RestoreOptions { into_non_empty: true, ..options() }).is_ok());
+        assert!(check(&mysql, &dump, &RestoreOptions { schema_only: true, ..options() }).is_ok());
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_usage_errors() {
+        let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
+        for wrong in [
+            RestoreOptions { jobs: 2, ..options() },
+            RestoreOptions { data_only: true, ..options() },
+            RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },
+            RestoreOptions { tables: strings(&["nothing"]), ..options() },
+        ] {
+            assert_eq!(check(&server, &dump, &wrong).expect_err("usage").kind, Kind::Usage);
+        }
+        assert!(check(&server, &dump, &RestoreOptions { tables: strings(&["shop.users", "v"]), ..options() }).is_ok());
+    }
+}

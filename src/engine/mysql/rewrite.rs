@@ -1,0 +1,347 @@
+//! Adapts a dump on its way into a server: what the target can't take is left out or rewritten, and counted.
+//!
+//! The splitter tells statements from strings, names and comments; a change is only ever made to the one token or
+//! statement that it is about, and everything else goes through byte for byte.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::content::sets_gtid;
+use super::head::{self, Object, Subject, Verb};
+use super::lexer::{Syntax, Token};
+use super::splitter::{Between, Splitter, Visitor};
+use crate::engine::Filter;
+
+/// What is adapted, and what is left out.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch")]
+pub(super) struct Adapt {
+    /// Take `DEFINER=` away: objects then belong to the user who restores.
+    pub(super) definers: bool,
+    /// Drop the sandbox line: the client that loads doesn't know it.
+    pub(super) sandbox: bool,
+    /// Take `NO_AUTO_CREATE_USER` out of `SET sql_mode`: MySQL 8 and later refuse it.
+    pub(super) sql_mode: bool,
+    /// Leave rows out.
+    pub(super) schema_only: bool,
+    /// Leave everything but rows out.
+    pub(super) data_only: bool,
+    /// Only these tables and views, if any are named.
+    pub(super) tables: BTreeSet<String>,
+}
+
+/// The filter in front of the loading client.
+pub(super) struct Rewriter {
+    splitter: Splitter,
+    writer: Writer,
+}
+
+impl Rewriter {
+    pub(super) fn new(adapt: Adapt) -> Self {
+        Self { splitter: Splitter::new(), writer: Writer { adapt, ..Writer::default() } }
+    }
+}
+
+impl Filter for Rewriter {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        // Lent to the writer for the time of this call.
+        std::mem::swap(&mut self.writer.out, out);
+        self.writer.out.reserve(bytes.len());
+        self.splitter.push(bytes, &mut self.writer);
+        std::mem::swap(&mut self.writer.out, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        std::mem::swap(&mut self.writer.out, out);
+        self.splitter.finish(&mut self.writer);
+        std::mem::swap(&mut self.writer.out, out);
+    }
+
+    fn adaptations(&self) -> Vec<(String, u64)> {
+        let counts = &self.writer.counts;
+        [
+            ("DEFINER clauses removed", counts.definers),
+            ("sandbox lines dropped", counts.sandbox),
+            ("GTID and binary log statements dropped", counts.gtid),
+            ("replication statements dropped", counts.replication),
+            ("NO_AUTO_CREATE_USER taken out of sql_mode", counts.sql_mode),
+            ("CREATE DATABASE and USE statements dropped", counts.database),
+            ("database names taken out of ALTER DATABASE", counts.alter_database),
+            ("statements left out as asked", counts.left_out),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| (what.to_owned(), count))
+        .collect()
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    definers: u64,
+    sandbox: u64,
+    gtid: u64,
+    replication: u64,
+    sql_mode: u64,
+    database: u64,
+    alter_database: u64,
+    left_out: u64,
+}
+
+#[derive(Default)]
+struct Writer {
+    adapt: Adapt,
+    out: Vec<u8>,
+    counts: Counts,
+    /// The rest of the current statement is left out too.
+    dropping: bool,
+}
+
+impl Visitor for Writer {
+    fn between(&mut self, what: Between, bytes: &[u8]) {
+        if what == Between::Sandbox && self.adapt.sandbox {
+            self.counts.sandbox += 1;
+            return;
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn head(&mut self, head: &[u8], syntax: &Syntax) {
+        let subject = head::subject(head, syntax);
+        self.dropping = self.drops(&subject, head, syntax);
+        if self.dropping {
+            return;
+        }
+        match (subject.verb, subject.object) {
+            (Verb::Create | Verb::Alter, _) if self.adapt.definers && subject.definer.is_some() => {
+                self.counts.definers += 1;
+                self.without(head, subject.definer.unwrap_or_default());
+            }
+            (Verb::Alter, Object::Database) if subject.name.as_deref().is_some_and(names_a_database) => {
+                self.counts.alter_database += 1;
+                self.without(head, subject.name_at);
+            }
+            (Verb::Set, _) if self.adapt.sql_mode => self.set(head, syntax),
+            _ => self.out.extend_from_slice(head),
+        }
+    }
+
+    fn more(&mut self, bytes: &[u8]) {
+        if !self.dropping {
+            self.out.extend_from_slice(bytes);
+        }
+    }
+
+    fn rows(&mut self, _: u64) {}
+
+    fn end(&mut self, _: u64) {
+        self.dropping = false;
+    }
+}
+
+/// `ALTER DATABASE CHARACTER SET utf8mb4` names none.
+fn names_a_database(word: &str) -> bool {
+    !["character", "charset", "collate", "default"].iter().any(|w| word.eq_ignore_ascii_case(w))
+}
+
+impl Writer {
+    /// Whether a statement is left out, and counts why.
+    fn drops(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) -> bool {
+        let counter = if subject.verb == Verb::Use
+            || (subject.object == Object::Database && matches!(subject.verb, Verb::Create | Verb::Drop))
+        {
+            &mut self.counts.database
+        } else if subject.verb == Verb::Set && sets_gtid(&head::pieces(head, syntax).take(16).collect::<Vec<_>>()) {
+            &mut self.counts.gtid
+        } else if subject.verb == Verb::Replication {
+            &mut self.counts.replication
+        } else if !self.adapt.wants(subject) {
+            &mut self.counts.left_out
+        } else {
+            return false;
+        };
+        *counter += 1;
+        true
+    }
+
+    fn without(&mut self, head: &[u8], range: Range<usize>) {
+        self.out.extend_from_slice(&head[..range.start]);
+        self.out.extend_from_slice(head[range.end..].strip_prefix(b" ").unwrap_or(&head[range.end..]));
+    }
+
+    fn set(&mut self, head: &[u8], syntax: &Syntax) {
+        const MODE: &[u8] = b"NO_AUTO_CREATE_USER";
+        let value = head::sql_mode(head, syntax).filter(|value| {
+            matches!(syntax.next(&head[value.clone()], true), Some((Token::Quoted(_), _)))
+                && contains_mode(&head[value.start + 1..value.end - 1], MODE)
+        });
+        let Some(value) = value else { return self.out.extend_from_slice(head) };
+        self.counts.sql_mode += 1;
+        self.out.extend_from_slice(&head[..=value.start]);
+        let modes = head[value.start + 1..value.end - 1].split(|&b| b == b',');
+        let kept: Vec<_> = modes.filter(|mode| !mode.trim_ascii().eq_ignore_ascii_case(MODE)).collect();
+        self.out.extend_from_slice(&kept.join(&b","[..]));
+        self.out.extend_from_slice(&head[value.end - 1..]);
+    }
+}
+
+fn contains_mode(list: &[u8], mode: &[u8]) -> bool {
+    list.split(|&b| b == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(mode))
+}
+
+impl Adapt {
+    /// Whether a statement belongs to what was asked for. Settings always do.
+    fn wants(&self, subject: &Subject) -> bool {
+        let changes = matches!(subject.verb, Verb::Create | Verb::Drop | Verb::Alter);
+        // `ALTER TABLE t DISABLE KEYS` goes with the rows.
+        let structure = changes && (subject.verb, subject.object) != (Verb::Alter, Object::Table);
+        if self.schema_only && subject.verb == Verb::Insert || self.data_only && structure {
+            return false;
+        }
+        if self.tables.is_empty() || !(changes || matches!(subject.verb, Verb::Insert | Verb::Lock)) {
+            return true;
+        }
+        let table = match subject.object {
+            Object::Table | Object::View | Object::Sequence => &subject.name,
+            Object::Trigger => &subject.on,
+            Object::Routine | Object::Function | Object::Event | Object::Database | Object::Other => return false,
+        };
+        table.as_ref().is_some_and(|name| self.tables.contains(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all() -> Adapt {
+        Adapt { definers: true, sandbox: true, sql_mode: true, ..Adapt::default() }
+    }
+
+    fn rewrite(adapt: &Adapt, text: &[u8], chunk: usize) -> (String, Vec<(String, u64)>) {
+        let (mut filter, mut out) = (Rewriter::new(adapt.clone()), Vec::new());
+        for bytes in text.chunks(chunk) {
+            filter.push(bytes, &mut out);
+        }
+        filter.finish(&mut out);
+        (String::from_utf8_lossy(&out).into_owned(), filter.adaptations())
+    }
+
+    #[track_caller]
+    fn becomes(before: &str, after: &str) {
+        for chunk in [1, 2, 7, before.len().max(1)] {
+            assert_eq!(rewrite(&all(), before.as_bytes(), chunk).0, after, "chunks of {chunk}");
+        }
+    }
+
+    #[test]
+    fn definers_go_and_everything_else_stays() {
+        becomes(
+            "/*!50013 CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS select 'DEFINER=`a`@`b` ' */;\n",
+            "/*!50013 CREATE SQL SECURITY DEFINER VIEW v AS select 'DEFINER=`a`@`b` ' */;\n",
+        );
+        becomes(
+            "DELIMITER ;;\nCREATE DEFINER=`a`@`%` PROCEDURE p() BEGIN -- DEFINER=`x`@`y` it's;\n SELECT 1; END ;;\nDELIMITER ;\n",
+            "DELIMITER ;;\nCREATE PROCEDURE p() BEGIN -- DEFINER=`x`@`y` it's;\n SELECT 1; END ;;\nDELIMITER ;\n",
+        );
+        becomes(
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`root`@`localhost`*/ /*!50003 TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a=1 */;",
+            "/*!50003 CREATE*/ /*!50017 */ /*!50003 TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a=1 */;",
+        );
+        becomes(
+            "INSERT INTO t VALUES ('CREATE DEFINER=`a`@`b` VIEW');",
+            "INSERT INTO t VALUES ('CREATE DEFINER=`a`@`b` VIEW');",
+        );
+    }
+
+    #[test]
+    fn the_sandbox_line_goes_wherever_it_stands_alone() {
+        let line = "/*!999999\\- enable the sandbox mode */ \n";
+        becomes(&format!("{line}SELECT 1;\n"), "SELECT 1;\n");
+        becomes(&format!("-- x\n{}SELECT 1;\n", line.replace("/*!", "/*M!")), "-- x\nSELECT 1;\n");
+        becomes(&format!("INSERT INTO t VALUES ('\n{line}');"), &format!("INSERT INTO t VALUES ('\n{line}');"));
+        let other = "/*!999999\\- enable the sandbox mode */ SELECT 1;";
+        becomes(other, other);
+    }
+
+    #[test]
+    fn what_a_server_refuses_is_taken_out() {
+        becomes("SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ 'uuid:1-5,\nuuid:7';\nx;", "\nx;");
+        becomes("SET @@SESSION.SQL_LOG_BIN= 0;x;", "x;");
+        becomes("USE `prod`;CREATE DATABASE /*!32312 IF NOT EXISTS*/ `prod`;x;", "x;");
+        becomes("ALTER DATABASE `prod` CHARACTER SET utf8mb4 ;", "ALTER DATABASE CHARACTER SET utf8mb4 ;");
+        becomes("CHANGE MASTER TO MASTER_LOG_FILE='x';START TRANSACTION;", "START TRANSACTION;");
+        becomes(
+            "/*!50003 SET sql_mode              = 'A,NO_AUTO_CREATE_USER,B' */ ;",
+            "/*!50003 SET sql_mode              = 'A,B' */ ;",
+        );
+        becomes("SET sql_mode='NO_AUTO_CREATE_USER';", "SET sql_mode='';");
+        becomes("SET @x='NO_AUTO_CREATE_USER';", "SET @x='NO_AUTO_CREATE_USER';");
+    }
+
+    #[test]
+    fn real_dumps_lose_exactly_what_they_should() {
+        for (name, dump) in DUMPS {
+            let (text, counts) = rewrite(&all(), dump.as_bytes(), 4096);
+            assert!(counts.contains(&("DEFINER clauses removed".into(), 6)), "{name}: {counts:?}");
+            assert_eq!(text.matches("DEFINER=`root`").count(), 0, "{name}");
+            // The strings in rows and bodies that only look like one.
+            assert!(text.contains("'DEFINER=`x`@`y`'") && text.contains("'DEFINER=`a`@`b`'"), "{name}");
+            assert!(
+                !text.contains("SQL_LOG_BIN") && !text.contains("NO_AUTO_CREATE_USER") && !text.contains("sandbox")
+            );
+            assert_eq!(rewrite(&Adapt::default(), dump.as_bytes(), 100).0.len() < dump.len(), *name == "gtid");
+        }
+    }
+
+    #[test]
+    fn a_restore_of_some_tables_leaves_the_rest_out() {
+        let dump = DUMPS[0].1;
+        let tables = BTreeSet::from(["users".to_owned()]);
+        let (text, _) = rewrite(&Adapt { tables, ..all() }, dump.as_bytes(), 512);
+        assert!(
+            text.contains("CREATE TABLE `users`") && text.contains("TRIGGER") && text.contains("INSERT INTO `users`")
+        );
+        assert!(!text.contains("CREATE TABLE `mi`") && !text.contains("PROCEDURE") && !text.contains("VIEW `v`"));
+        let (text, _) = rewrite(&Adapt { schema_only: true, ..all() }, dump.as_bytes(), 512);
+        assert!(!text.contains("INSERT INTO `users` VALUES") && text.contains("CREATE TABLE `mi`"));
+        let (text, _) = rewrite(&Adapt { data_only: true, ..all() }, dump.as_bytes(), 512);
+        assert!(text.contains("INSERT INTO `users`") && !text.contains("CREATE ") && !text.contains("DROP "));
+    }
+
+    const DUMPS: &[(&str, &str)] = &[
+        ("mysql", include_str!("../../../fixtures/dumps/mysql-9.7.4.sql")),
+        ("mariadb", include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql")),
+    ];
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same(text in crate::engine::mysql::splitter::tests::script(), cuts in prop::collection::vec(1..40_usize, 1..30)) {
+            let whole = rewrite(&all(), text.as_bytes(), text.len().max(1));
+            let (mut filter, mut out, mut rest) = (Rewriter::new(all()), Vec::new(), text.as_bytes());
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break }
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                filter.push(now, &mut out);
+                rest = later;
+            }
+            filter.finish(&mut out);
+            prop_assert_eq!(String::from_utf8_lossy(&out), whole.0);
+            prop_assert_eq!(filter.adaptations(), whole.1);
+        }
+
+        #[test]
+        fn bytes_of_any_kind_never_panic_and_stay_without_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..400), chunk in 1..50_usize) {
+            let (mut filter, mut out) = (Rewriter::new(all()), Vec::new());
+            for part in bytes.chunks(chunk) {
+                filter.push(part, &mut out);
+            }
+            filter.finish(&mut out);
+            if filter.adaptations().is_empty() {
+                prop_assert_eq!(out, bytes);
+            }
+        }
+    }
+}

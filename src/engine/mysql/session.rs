@@ -1,0 +1,182 @@
+//! One SQL session of dbhaul's own, and what went wrong when there is none.
+
+use std::future::Future;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{ClientIdentity, Conn, DriverError, IoError, Opts, OptsBuilder, SslOpts};
+
+use super::options::tcp_host;
+use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
+use crate::error::{Error, Kind, Result};
+
+/// Opens a session, in this database or in none, within the time to connect.
+pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
+    let attempt = async { connect(connection, database).await.map_err(|e| explain(&e, connection)) };
+    match tokio::time::timeout(limits.connect, attempt).await {
+        Ok(result) => result,
+        Err(_) => Err(failed(connection)
+            .why(format!("no answer in {} s", limits.connect.as_secs_f64()))
+            .hint("something listens there but does not speak MySQL, or a firewall drops packets: check host, port and tunnel")),
+    }
+}
+
+/// Runs queries; a server that falls silent ends them.
+pub(super) async fn within<T>(
+    connection: &Connection,
+    limits: &Limits,
+    work: impl Future<Output = mysql_async::Result<T>>,
+) -> Result<T> {
+    match tokio::time::timeout(limits.idle, work).await {
+        Ok(result) => result.map_err(|e| explain(&e, connection)),
+        Err(_) => Err(failed(connection).why(format!("no answer in {} s", limits.idle.as_secs_f64()))),
+    }
+}
+
+/// `prefer` tries TLS first, and does without when the server has none or its handshake fails.
+async fn connect(connection: &Connection, database: Option<&str>) -> mysql_async::Result<Conn> {
+    // Two crates bring rustls; whichever comes first, the provider is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let with = |tls: bool| options(connection, database, tls);
+    let offered = connection.tls.mode > TlsMode::Off && connection.address().is_some();
+    match Conn::new(with(offered)).await {
+        Err(e) if connection.tls.mode == TlsMode::Prefer && offered && is_tls(&e) => Conn::new(with(false)).await,
+        other => other,
+    }
+}
+
+fn is_tls(error: &mysql_async::Error) -> bool {
+    match error {
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)
+        | mysql_async::Error::Io(IoError::Tls(_)) => true,
+        // tokio-rustls wraps its errors once more.
+        mysql_async::Error::Io(IoError::Io(e)) => e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        _ => false,
+    }
+}
+
+fn options(connection: &Connection, database: Option<&str>, tls: bool) -> Opts {
+    let mut builder = OptsBuilder::default()
+        .user(Some(&connection.user))
+        .pass(connection.password.as_ref().map(|p| p.expose()))
+        .db_name(database)
+        // Or else a session to 127.0.0.1 is silently moved to a socket.
+        .prefer_socket(false);
+    builder = match (connection.address(), &connection.host) {
+        (Some((host, port)), _) => builder.ip_or_hostname(tcp_host(host)).tcp_port(port),
+        (None, Host::Socket { path, .. }) => builder.socket(Some(path.to_string_lossy())),
+        (None, Host::Tcp { .. }) => builder,
+    };
+    builder.ssl_opts(tls.then(|| ssl(&connection.tls, connection.identity()))).into()
+}
+
+fn ssl(tls: &Tls, identity: &str) -> SslOpts {
+    let verifies = tls.mode >= TlsMode::VerifyCa;
+    let roots = match &tls.ca {
+        _ if !verifies => Vec::new(),
+        Some(path) => vec![path.clone().into()],
+        None => rustls_native_certs::load_native_certs().certs.iter().map(|c| c.to_vec().into()).collect(),
+    };
+    let identity_of_client = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => Some(ClientIdentity::new(cert.clone().into(), key.clone().into())),
+        _ => None,
+    };
+    SslOpts::default()
+        .with_root_certs(roots)
+        .with_disable_built_in_roots(verifies)
+        .with_danger_accept_invalid_certs(!verifies)
+        .with_danger_skip_domain_validation(tls.mode < TlsMode::VerifyFull)
+        .with_danger_tls_hostname_override(Some(identity.to_owned()))
+        .with_client_identity(identity_of_client)
+}
+
+fn failed(connection: &Connection) -> Error {
+    Error::new(Kind::Connect, format!("cannot connect to {connection}"))
+}
+
+/// The server's number, when the error is the server's.
+pub(super) fn number(error: &mysql_async::Error) -> Option<u16> {
+    match error {
+        mysql_async::Error::Server(server) => Some(server.code),
+        _ => None,
+    }
+}
+
+/// What went wrong, in the server's or system's words, and one hint for its cause.
+pub(super) fn explain(error: &mysql_async::Error, connection: &Connection) -> Error {
+    let words = match error {
+        mysql_async::Error::Server(server) => format!("ERROR {}: {}", server.code, server.message),
+        mysql_async::Error::Io(IoError::Io(io)) => io.to_string(),
+        other => other.to_string(),
+    };
+    let explained = failed(connection).why(connection.redactor().redact(&words));
+    match hint(error, connection) {
+        Some(hint) => explained.hint(hint),
+        None => explained,
+    }
+}
+
+fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<String> {
+    let database = &connection.database;
+    let known = match error {
+        mysql_async::Error::Server(server) => match server.code {
+            1045 | 1698 => {
+                "check the user and the password in the URI; the server also looks at the host you come from"
+            }
+            1049 => {
+                return Some(format!("there is no database {database:?}: check the URI; restore --create makes one"));
+            }
+            1044 => {
+                return Some(format!(
+                    "the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `{database}`.* TO the user"
+                ));
+            }
+            1130 => "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
+            1040 | 1203 | 1226 => "the server has no connection left: try later, or raise max_connections",
+            1251 | 1524 | 1275 => {
+                "the server's login plugin is unknown here: use an account with caching_sha2_password"
+            }
+            3159 => "the server insists on TLS: say ssl-mode=REQUIRED in the URI",
+            _ => return None,
+        },
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            "the server has no TLS, and the URI asks for it: turn it on there, or say ssl-mode=PREFERRED"
+        }
+        mysql_async::Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::CleartextPluginDisabled) => {
+            "the server's login plugin is unknown here: use an account with caching_sha2_password or mysql_native_password"
+        }
+        e if is_tls(e) => "TLS failed: check ssl-mode and ssl-ca in the URI against the server's certificate",
+        mysql_async::Error::Io(IoError::Io(io)) => match io.kind() {
+            std::io::ErrorKind::ConnectionRefused => {
+                "nothing listens there: check host and port, and whether the tunnel is open"
+            }
+            std::io::ErrorKind::NotFound => "there is no such socket: check its path in the URI",
+            std::io::ErrorKind::PermissionDenied => "the socket is not for this user",
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
+                "the other end hung up: it is no MySQL server, or the tunnel can't reach one"
+            }
+            _ if io.to_string().contains("lookup") => "check the host's name in the URI",
+            _ => "check that the server can be reached from here",
+        },
+        mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
+            "the other end hung up: it is no MySQL server, or the tunnel can't reach one"
+        }
+        _ => return None,
+    };
+    Some(known.to_owned())
+}
+
+/// A name in backticks.
+pub(super) fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// Rows of a query that some servers refuse; none then.
+pub(super) async fn tolerant<T>(conn: &mut Conn, query: &str) -> mysql_async::Result<Vec<T>>
+where
+    T: mysql_async::prelude::FromRow + Send + 'static,
+{
+    match conn.query(query).await {
+        Err(mysql_async::Error::Server(_)) => Ok(Vec::new()),
+        other => other,
+    }
+}

@@ -1,0 +1,572 @@
+//! A dump cut into statements while it streams by, in bounded memory and at the speed of the disk.
+//!
+//! Of each statement the *head* is held together: all of it, as a rule, or for an `INSERT` what stands before its
+//! rows. Rows, and whatever is longer than [`LONGEST_HEAD`], run through in the pieces in which they come.
+//! What a border between two chunks cuts in half is carried over into the next.
+
+use memchr::{memchr, memmem};
+
+use super::head;
+use super::lexer::{StringEnd, Syntax, Token};
+
+/// The most that is held together: a `CREATE TABLE` of 4096 columns fits.
+pub(super) const LONGEST_HEAD: usize = 1 << 20;
+
+/// Somebody who is shown a dump piece by piece. All pieces together are the dump, byte for byte.
+pub(super) trait Visitor {
+    /// Something that stands between two statements.
+    fn between(&mut self, what: Between, bytes: &[u8]);
+    /// A statement begins: its head, without the delimiter.
+    fn head(&mut self, head: &[u8], syntax: &Syntax);
+    /// More of the statement; at last its delimiter.
+    fn more(&mut self, bytes: &[u8]);
+    /// So many rows went by in the current `INSERT` since this was last said.
+    fn rows(&mut self, count: u64);
+    /// The statement has ended; it had so many bytes.
+    fn end(&mut self, length: u64);
+}
+
+/// What stands between two statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Between {
+    /// White space, or a delimiter that ends nothing.
+    Blank,
+    /// A comment, whole.
+    Comment,
+    /// `DELIMITER ;;`, the client's own command.
+    Delimiter,
+    /// `/*M!999999\- enable the sandbox mode */`, a whole line.
+    Sandbox,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Between two statements.
+    Clean,
+    /// In a statement or comment that starts at this offset.
+    Inside {
+        /// The offset.
+        start: u64,
+        /// In a string, quoted identifier or comment of it.
+        quoted: bool,
+    },
+}
+
+/// Cuts a dump into statements.
+#[derive(Clone)]
+pub(super) struct Splitter {
+    syntax: Syntax,
+    /// The statement that is running through, if one is.
+    inside: Option<Runner>,
+    carry: Vec<u8>,
+    /// The dump's bytes that were consumed.
+    offset: u64,
+    /// Where the current statement starts.
+    start: u64,
+}
+
+impl Splitter {
+    pub(super) fn new() -> Self {
+        Self { syntax: Syntax::new(), inside: None, carry: Vec::new(), offset: 0, start: 0 }
+    }
+
+    /// Bytes seen and consumed so far.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn push(&mut self, bytes: &[u8], visitor: &mut impl Visitor) {
+        if self.carry.is_empty() {
+            let consumed = self.process(bytes, false, visitor);
+            self.carry.extend_from_slice(&bytes[consumed..]);
+            return;
+        }
+        let mut carry = std::mem::take(&mut self.carry);
+        carry.extend_from_slice(bytes);
+        let consumed = self.process(&carry, false, visitor);
+        carry.drain(..consumed);
+        self.carry = carry;
+    }
+
+    /// The script has ended.
+    pub(super) fn finish(&mut self, visitor: &mut impl Visitor) -> Ending {
+        let carry = std::mem::take(&mut self.carry);
+        self.process(&carry, true, visitor);
+        match &self.inside {
+            None => Ending::Clean,
+            Some(runner) => Ending::Inside { start: self.start, quoted: runner.inside != Inside::Code },
+        }
+    }
+
+    /// Works through the input, as far as it can be told what it is; returns how far.
+    fn process(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> usize {
+        let mut at = 0;
+        while at < input.len() {
+            let rest = &input[at..];
+            let step = match self.inside.take() {
+                Some(runner) => self.run(runner, rest, at_end, visitor),
+                None => match self.between(rest, at_end, visitor) {
+                    Some(0) => self.begin(rest, at_end, visitor),
+                    None if rest.len() > LONGEST_HEAD || at_end => Some(self.surrender(visitor)),
+                    length => length,
+                },
+            };
+            let Some(used) = step else { break };
+            at += used;
+            self.offset += used as u64;
+        }
+        at
+    }
+
+    /// Consumes what stands between statements; 0 when a statement begins, none when more is needed.
+    fn between(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        if let Some(length) = sandbox(input, at_end)? {
+            visitor.between(Between::Sandbox, &input[..length]);
+            return Some(length);
+        }
+        let (token, mut length) = self.syntax.next(input, at_end)?;
+        let what = match token {
+            Token::Space | Token::End => Between::Blank,
+            Token::Comment => Between::Comment,
+            Token::Broken if input.starts_with(b"/*") => return None,
+            Token::Word if input[..length].eq_ignore_ascii_case(b"delimiter") => {
+                length = match memchr(b'\n', input) {
+                    Some(end) => end + 1,
+                    None if at_end => input.len(),
+                    None => return None,
+                };
+                let argument = input[9..length].trim_ascii();
+                let end = argument.iter().position(u8::is_ascii_whitespace).unwrap_or(argument.len());
+                self.syntax.delimit(&argument[..end]);
+                Between::Delimiter
+            }
+            _ => return Some(0),
+        };
+        visitor.between(what, &input[..length]);
+        Some(length)
+    }
+
+    /// Something that never ends: it runs through as a statement without a head.
+    fn surrender(&mut self, visitor: &mut impl Visitor) -> usize {
+        self.start = self.offset;
+        visitor.head(b"", &self.syntax);
+        self.inside = Some(Runner::new(false));
+        0
+    }
+
+    /// A statement begins here: shows its head once that can be told.
+    fn begin(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let (length, stop) = self.measure(input, at_end)?;
+        self.start = self.offset;
+        let head = &input[..length];
+        visitor.head(head, &self.syntax);
+        if let (Stop::End, Some(backslash)) = (stop, head::backslash_after(head, &self.syntax)) {
+            self.syntax.backslash = backslash;
+        }
+        self.inside = Some(Runner::new(stop == Stop::Rows));
+        Some(length)
+    }
+
+    /// How long the head is, and what stopped it; none when more input is needed.
+    fn measure(&self, input: &[u8], at_end: bool) -> Option<(usize, Stop)> {
+        let (mut at, mut depth, mut insert) = (0, 0_u32, None);
+        loop {
+            let next = self.syntax.next(&input[at..], at_end);
+            let Some((token, length)) = next.filter(|(token, _)| *token != Token::Broken) else {
+                return (at_end || input.len() > LONGEST_HEAD).then_some((at, Stop::Long));
+            };
+            let text = &input[at..at + length];
+            match token {
+                Token::End => return Some((at, Stop::End)),
+                Token::Symbol(b'(') => depth += 1,
+                Token::Symbol(b')') => depth = depth.saturating_sub(1),
+                Token::Word if insert.is_none() => {
+                    insert = Some(text.eq_ignore_ascii_case(b"insert") || text.eq_ignore_ascii_case(b"replace"));
+                }
+                Token::Word if insert == Some(true) && depth == 0 => {
+                    if text.eq_ignore_ascii_case(b"values") || text.eq_ignore_ascii_case(b"value") {
+                        return Some((at + length, Stop::Rows));
+                    }
+                }
+                _ => {}
+            }
+            at += length;
+        }
+    }
+
+    /// Lets the statement run on; none when more is needed.
+    fn run(&mut self, mut runner: Runner, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let (used, ended) = runner.run(input, &self.syntax, at_end);
+        visitor.more(&input[..used]);
+        if runner.rows > 0 {
+            visitor.rows(std::mem::take(&mut runner.rows));
+        }
+        if ended {
+            visitor.end(self.offset + used as u64 - self.start);
+        } else {
+            self.inside = Some(runner);
+        }
+        (used > 0 || ended).then_some(used)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The delimiter.
+    End,
+    /// `VALUES`: rows follow.
+    Rows,
+    /// It was too long.
+    Long,
+}
+
+/// The length of a sandbox line at the start of the input, if one stands there; the outer none: more is needed.
+fn sandbox(input: &[u8], at_end: bool) -> Option<Option<usize>> {
+    for line in [&b"/*!999999\\- enable the sandbox mode */"[..], b"/*M!999999\\- enable the sandbox mode */"] {
+        if input.starts_with(line) {
+            let rest = &input[line.len()..];
+            let blank = rest.iter().position(|b| !matches!(b, b' ' | b'\r'));
+            return match blank {
+                Some(at) if rest[at] == b'\n' => Some(Some(line.len() + at + 1)),
+                Some(_) => Some(None),
+                None if at_end => Some(Some(input.len())),
+                None => None,
+            };
+        }
+        if !at_end && line.starts_with(input) {
+            return None;
+        }
+    }
+    Some(None)
+}
+
+/// Where in a statement the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Code,
+    Quoted(u8),
+    Line,
+    Block,
+}
+
+/// Runs through a statement to its delimiter, and counts the rows of an `INSERT` on the way.
+#[derive(Clone)]
+struct Runner {
+    inside: Inside,
+    depth: u32,
+    /// An opening parenthesis would begin a row.
+    row_may_begin: bool,
+    counts: bool,
+    rows: u64,
+}
+
+impl Runner {
+    fn new(counts: bool) -> Self {
+        Self { inside: Inside::Code, depth: 0, row_may_begin: true, counts, rows: 0 }
+    }
+
+    /// How much of the input was used, and whether the statement ended there.
+    fn run(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> (usize, bool) {
+        let mut at = 0;
+        while at < input.len() {
+            let rest = &input[at..];
+            match self.inside {
+                Inside::Quoted(quote) => match syntax.string_end(quote, rest) {
+                    StringEnd::At(length) => {
+                        self.inside = Inside::Code;
+                        at += length;
+                    }
+                    StringEnd::Beyond(length) => return (if at_end { input.len() } else { at + length }, false),
+                },
+                Inside::Line => match memchr(b'\n', rest) {
+                    Some(end) => {
+                        self.inside = Inside::Code;
+                        at += end + 1;
+                    }
+                    None => return (input.len(), false),
+                },
+                Inside::Block => match memmem::find(rest, b"*/") {
+                    Some(end) => {
+                        self.inside = Inside::Code;
+                        at += end + 2;
+                    }
+                    None if rest.ends_with(b"*") && !at_end => return (input.len() - 1, false),
+                    None => return (input.len(), false),
+                },
+                Inside::Code => {
+                    let plain = syntax.plain(rest);
+                    if self.depth == 0 {
+                        self.outside_of_rows(&rest[..plain]);
+                    }
+                    at += plain;
+                    match self.special(&input[at..], syntax, at_end) {
+                        Step::On(length) => at += length,
+                        Step::End(length) => return (at + length, true),
+                        Step::More => return (at, false),
+                    }
+                }
+            }
+        }
+        (at, false)
+    }
+
+    /// Plain bytes between two rows: a comma announces the next, a word (`ON DUPLICATE KEY`) that there is none.
+    fn outside_of_rows(&mut self, plain: &[u8]) {
+        for byte in plain {
+            match byte {
+                b',' => self.row_may_begin = true,
+                b' ' | b'\n' | b'\r' | b'\t' => {}
+                _ => self.row_may_begin = false,
+            }
+        }
+    }
+
+    /// One byte or more at which something other than plain code may begin.
+    #[inline]
+    fn special(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
+        let Some(&first) = input.first() else { return Step::On(0) };
+        match first {
+            b'\'' | b'"' | b'`' => {
+                self.inside = Inside::Quoted(first);
+                return Step::On(1);
+            }
+            b'(' => {
+                if self.depth == 0 && self.counts && std::mem::take(&mut self.row_may_begin) {
+                    self.rows += 1;
+                }
+                self.depth = self.depth.saturating_add(1);
+                return Step::On(1);
+            }
+            b')' => {
+                self.depth = self.depth.saturating_sub(1);
+                return Step::On(1);
+            }
+            b'-' if input.get(1).is_some_and(|&b| b != b'-') => return Step::On(1),
+            _ => {}
+        }
+        self.rare(first, input, syntax, at_end)
+    }
+
+    /// The delimiter, or a comment, or neither.
+    fn rare(&mut self, first: u8, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
+        let long_comment = match (first, input) {
+            (b'#', _) => Some((Inside::Line, 1)),
+            (b'-', [_, b'-', after, ..]) if after.is_ascii_whitespace() => Some((Inside::Line, 2)),
+            (b'/', [_, b'*', next, ..]) if !matches!(next, b'!' | b'M') => Some((Inside::Block, 2)),
+            (b'/', [_, b'*', b'M', next, ..]) if *next != b'!' => Some((Inside::Block, 2)),
+            _ => None,
+        };
+        // A comment may be too long to be one token, so it is only entered here; the delimiter goes before.
+        match (syntax.next(input, at_end), long_comment) {
+            (Some((Token::End, length)), _) => Step::End(length),
+            (_, Some((inside, length))) => {
+                self.inside = inside;
+                Step::On(length)
+            }
+            (Some((Token::Broken, length)), None) => {
+                self.inside = Inside::Block;
+                Step::On(length)
+            }
+            (Some((_, length)), None) => Step::On(length),
+            (None, None) => Step::More,
+        }
+    }
+}
+
+enum Step {
+    /// Go on after so many bytes.
+    On(usize),
+    /// The delimiter of this length.
+    End(usize),
+    /// Too short to tell.
+    More,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Scripts out of the pieces that are easily mistaken for one another.
+    pub(in super::super) fn script() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &[
+            "INSERT INTO `t` VALUES (",
+            "'a\\'b'",
+            "'it''s'",
+            "\"x;\"",
+            "`b``;`",
+            "),(",
+            ");",
+            ";",
+            "\n",
+            " ",
+            "-- c'\n",
+            "# \"\n",
+            "/* ; ' */",
+            "/*!50013 ",
+            "*/",
+            "CREATE DEFINER=`a`@`b` VIEW v AS SELECT 1;\n",
+            "DELIMITER ;;\n",
+            ";;",
+            "DELIMITER ;\n",
+            "SET sql_mode='NO_AUTO_CREATE_USER,NO_BACKSLASH_ESCAPES';",
+            "SET sql_mode=@x;",
+            "'\\'",
+            "-",
+            "--",
+            "/",
+            "word",
+            "-1",
+            "/*!999999\\- enable the sandbox mode */ \n",
+            "SET @@SESSION.SQL_LOG_BIN= 0;",
+            "\\",
+            "'",
+            "ü",
+            "USE x;",
+            "-- Dump completed\n",
+            "DELIMITER //\n",
+            "//",
+            "values",
+            "0x00FF",
+            "\t,",
+        ];
+        prop::collection::vec(prop::sample::select(PIECES), 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    /// What the splitter says, in one list.
+    #[derive(Debug, Default, PartialEq)]
+    struct Told {
+        everything: Vec<u8>,
+        statements: Vec<Vec<u8>>,
+        rows: u64,
+    }
+
+    impl Visitor for Told {
+        fn between(&mut self, _: Between, bytes: &[u8]) {
+            self.everything.extend_from_slice(bytes);
+        }
+        fn head(&mut self, head: &[u8], _: &Syntax) {
+            self.everything.extend_from_slice(head);
+            self.statements.push(head.to_vec());
+        }
+        fn more(&mut self, bytes: &[u8]) {
+            self.everything.extend_from_slice(bytes);
+            if let Some(last) = self.statements.last_mut() {
+                last.extend_from_slice(bytes);
+            }
+        }
+        fn rows(&mut self, count: u64) {
+            self.rows += count;
+        }
+        fn end(&mut self, length: u64) {
+            assert_eq!(self.statements.last().map(|s| s.len() as u64), Some(length), "{:?}", self.statements);
+        }
+    }
+
+    fn told(text: &str, chunk: usize) -> (Told, Ending) {
+        let (mut splitter, mut told) = (Splitter::new(), Told::default());
+        for bytes in text.as_bytes().chunks(chunk) {
+            splitter.push(bytes, &mut told);
+        }
+        let ending = splitter.finish(&mut told);
+        (told, ending)
+    }
+
+    /// The same, one byte after the other, slowly, over the whole text, and without the tokens of `lexer`.
+    fn reference(text: &str) -> Vec<String> {
+        let bytes: Vec<char> = text.chars().collect();
+        let (mut statements, mut current, mut delimiter, mut backslash) =
+            (Vec::new(), String::new(), ";".to_owned(), true);
+        let mut at = 0;
+        let starts = |at: usize, with: &str| bytes[at..].starts_with(&with.chars().collect::<Vec<_>>());
+        let until = |from: usize, with: &str| {
+            (from..bytes.len()).find(|&i| starts(i, with)).map_or(bytes.len(), |i| i + with.len())
+        };
+        while at < bytes.len() {
+            let c = bytes[at];
+            let upto = if starts(at, &delimiter) {
+                at + delimiter.len()
+            } else if c == '#' || (starts(at, "--") && bytes.get(at + 2).is_none_or(char::is_ascii_whitespace)) {
+                until(at, "\n")
+            } else if current.is_empty() && ["/*!999999\\- e", "/*M!999999\\- e"].iter().any(|s| starts(at, s)) {
+                until(at, "\n")
+            } else if starts(at, "/*") && !starts(at, "/*!") && !starts(at, "/*M!") {
+                until(at + 2, "*/")
+            } else if matches!(c, '\'' | '"' | '`') {
+                let mut end = at + 1;
+                while end < bytes.len() && bytes[end] != c {
+                    end += if bytes[end] == '\\' && backslash && c != '`' { 2 } else { 1 };
+                }
+                (end + 1).min(bytes.len())
+            } else if current.is_empty()
+                && starts(at, "DELIMITER")
+                && !bytes.get(at + 9).is_some_and(|c| c.is_alphanumeric() || *c == '_')
+            {
+                let end = until(at, "\n");
+                let line: String = bytes[at + 9..end].iter().collect();
+                if let Some(word) = line.split_whitespace().next() {
+                    word.clone_into(&mut delimiter);
+                }
+                end
+            } else {
+                at + 1
+            };
+            let piece: String = bytes[at..upto].iter().collect();
+            let ends = piece == delimiter;
+            let nothing = piece.trim().is_empty()
+                || piece.starts_with("--") && piece.len() > 1
+                || piece.starts_with('#')
+                || piece.starts_with("/*") && upto > at + 1
+                || piece.starts_with("DELIMITER")
+                || ends;
+            if !current.is_empty() || !nothing {
+                current.push_str(&piece);
+            }
+            if ends && !current.is_empty() {
+                let mut syntax = Syntax::new();
+                syntax.backslash = backslash;
+                let after = head::backslash_after(current.as_bytes(), &syntax);
+                backslash = after.unwrap_or(backslash);
+                statements.push(std::mem::take(&mut current));
+            }
+            at = upto;
+        }
+        if !current.is_empty() {
+            statements.push(current);
+        }
+        statements
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn chunks_do_not_matter_and_a_slow_reference_agrees(text in script(), chunk in 1..40_usize) {
+            let (whole, ending) = told(&text, text.len().max(1));
+            prop_assert_eq!(String::from_utf8_lossy(&whole.everything), text.as_str());
+            prop_assert_eq!(&told(&text, chunk), &(whole, ending));
+            let quoted_comment = matches!(ending, Ending::Inside { .. });
+            let (whole, _) = told(&text, text.len().max(1));
+            if !quoted_comment {
+                let statements: Vec<_> = whole.statements.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect();
+                prop_assert_eq!(&statements, &reference(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_never_ends_runs_through_in_bounded_memory() {
+        let (mut splitter, mut told) = (Splitter::new(), Told::default());
+        for opening in ["SET @x = '", "/* ", "word"] {
+            splitter.push(opening.as_bytes(), &mut told);
+            for _ in 0..40 {
+                splitter.push(&[b'x'; 1 << 16], &mut told);
+                assert!(splitter.carry.len() <= LONGEST_HEAD + (1 << 16));
+            }
+            splitter.push(b"'*/;\n", &mut told);
+        }
+    }
+}
