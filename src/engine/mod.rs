@@ -24,7 +24,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 #[must_use]
 pub fn of(dialect: Dialect) -> &'static dyn Engine {
     match dialect {
-        Dialect::Postgres => todo!(),
+        Dialect::Postgres => &postgres::Postgres,
         Dialect::Mysql => todo!(),
     }
 }
@@ -37,6 +37,18 @@ pub trait Engine: Sync {
     /// One short session that reads everything that planning needs; one attempt, no retries. Fails with
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
+
+    /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
+    /// `Kind::Usage` names the one that does not.
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        let _ = (connection, options, limits);
+        Box::pin(async { Ok(()) })
+    }
 
     /// True while a session of ours (application name or user) is at work on the server, not waiting for a lock or
     /// for us: tells a long index build from a hung restore.
