@@ -24,7 +24,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 #[must_use]
 pub fn of(dialect: Dialect) -> &'static dyn Engine {
     match dialect {
-        Dialect::Postgres => todo!(),
+        Dialect::Postgres => &postgres::Postgres,
         Dialect::Mysql => &mysql::Mysql,
     }
 }
