@@ -131,7 +131,8 @@ fn server_json(server: &Server) -> Value {
     };
     json!({
         "flavour": server.flavour.to_string(),
-        "version": server.version_text,
+        "version": server.version.to_string(),
+        "version_text": server.version_text,
         "database": server.database,
         "user": server.user,
         "standing": server.standing,

@@ -159,7 +159,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "bytes": restored.bytes,
         "database": restored.server.database,
         "engine": content.format.dialect().name(),
-        "server_version": restored.server.version_text,
+        "server_version": restored.server.version.to_string(),
         "tables": tables,
         "rows": rows,
         "adaptations": adaptations,

@@ -24,7 +24,7 @@ pub fn draft(
         tool: concat!("dbhaul ", env!("CARGO_PKG_VERSION")).to_owned(),
         engine: request.connection.dialect.name().to_owned(),
         flavour: server.flavour.to_string(),
-        server_version: server.version_text.clone(),
+        server_version: server.version.to_string(),
         client: archive::Client { program: client.path.display().to_string(), version: client.version.to_string() },
         database: server.database.clone(),
         name: request.name.clone().unwrap_or_else(|| server.database.clone()),

@@ -92,13 +92,16 @@ impl Destination {
             return Err(url.scheme().to_owned());
         }
         let path = PathBuf::from(text);
-        Ok(if text.ends_with('/') || path.is_dir() { Self::Folder(path) } else { Self::File(path) })
+        // Joined with a name, an empty folder gives the bare name, which reads better than ./name.
+        let folder = if text == "." { PathBuf::new() } else { path.clone() };
+        Ok(if text.ends_with('/') || path.is_dir() { Self::Folder(folder) } else { Self::File(path) })
     }
 
     /// The folder that the archive will stand in, if any.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match self {
+            Self::Folder(folder) if folder.as_os_str().is_empty() => Some(Path::new(".")),
             Self::Folder(folder) => Some(folder),
             Self::File(path) => Some(parent(path)),
             Self::Stdout => None,
