@@ -1,6 +1,6 @@
 //! What a child finds in its environment. The library reads none itself: the command line hands its variables in.
 //!
-//! libpq and MySQL's clients take settings from two dozen variables, and those override the URI: `PGHOSTADDR` sends
+//! libpq and the `mysql` clients take settings from two dozen variables, and those override the URI: `PGHOSTADDR` sends
 //! the dump to another server, `PGSSLMODE` takes TLS away. So clients start from nothing and get [`PASSED_ON`] and
 //! [`FIXED`], then what their invocation says.
 

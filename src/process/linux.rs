@@ -69,3 +69,14 @@ pub fn ignores_hangup() -> bool {
     let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
     mask & 1 << (Signal::HUP.as_raw() - 1) != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_file_is_closed_in_every_child_that_does_not_ask_for_it() {
+        let file = memory_file("pgpass", b"secret").expect("made").expect("a file");
+        assert!(rustix::io::fcntl_getfd(&file).expect("flags").contains(FdFlags::CLOEXEC));
+    }
+}

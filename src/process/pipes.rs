@@ -190,9 +190,8 @@ impl Write for Input {
                     return Ok(written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !self.ended.ready(&self.pipe, PollFlags::OUT)? {
-                        return Err(ErrorKind::BrokenPipe.into());
-                    }
+                    // Whichever it was, the next turn finds out.
+                    self.ended.ready(&self.pipe, PollFlags::OUT)?;
                 }
                 Err(error) => return Err(error),
             }

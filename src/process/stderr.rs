@@ -2,7 +2,7 @@
 //!
 //! A thread reads until the end, so that no child ever blocks on a full stderr. Lines are put together first, however
 //! the reads cut them, and kept raw: the first few KiB, where the cause mostly stands, and the last ones. Secrets are
-//! starred out when somebody looks. A long line (MariaDB's clients echo a customer's row of a megabyte) is kept up to
+//! starred out when somebody looks. A long line (the `mariadb` client echoes a customer's row of a megabyte) is kept up to
 //! [`LINE`] characters, with so much more while it is raw that a secret across the cut is still recognised as one.
 
 use std::collections::VecDeque;

@@ -93,6 +93,32 @@ fn the_watcher_alone_ends_the_group_and_removes_the_private_folder() {
     eventually("all gone", || !pids.iter().any(|pid| alive(*pid)) && !private());
 }
 
+/// Process 1 in miniature: orphans become its children, as they do in a container.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn the_one_that_gets_the_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    let file = std::env::var("TEST_FILE").expect("a file");
+    run(async {
+        let script = format!("for i in 1 2 3; do sleep 1000 & echo $! >> {file}; done");
+        spawn(&sh(&script), &options()).expect("started").wait().await.expect("a good end");
+    });
+    for pid in pids(Path::new(&file), 3) {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} is dead and was not reaped");
+    }
+}
+
+#[test]
+fn orphans_of_the_group_are_reaped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = StdCommand::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "process::tests::death::the_one_that_gets_the_orphans", "--ignored"])
+        .env("TEST_FILE", folder.path().join("pids"))
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn the_watcher_goes_when_all_is_well() {
     run(async {

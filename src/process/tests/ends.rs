@@ -141,9 +141,11 @@ fn dropping_a_child_kills_its_group() {
     let file = folder.path().join("pids");
     run(async {
         let script = format!("sleep 1000 & echo $$ >> {0}; echo $! >> {0}; wait", file.display());
-        let running = spawn(&sh(&script), &options()).expect("started");
+        let mut running = spawn(&sh(&script), &options()).expect("started");
         let pids = pids(&file, 2);
         assert!(pids.iter().all(|pid| alive(*pid)));
+        // The watcher would do it too.
+        running.lifeline.take().expect("a watcher").release();
         drop(running);
         eventually("the group is gone", || !pids.iter().any(|pid| alive(*pid)));
     });
