@@ -439,7 +439,7 @@ mod tests {
         server.settings.insert("grant.lock tables".into(), "yes".into());
         let planned =
             plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
-        assert!(words(&planned.invocation).contains("--lock-tables"));
+        assert!(words(&planned.invocations[0]).contains("--lock-tables"));
     }
 
     #[test]
