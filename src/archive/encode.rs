@@ -107,7 +107,7 @@ impl Encoders {
 }
 
 fn work(codec: &dyn Codec, queue: &Mutex<Receiver<Job>>, busy: &AtomicU64, raw: &Pool, encoded: &Pool) {
-    let mut encoder = codec.encoder();
+    let mut compressor = codec.encoder();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(mut job) = job else { return };
@@ -115,7 +115,7 @@ fn work(codec: &dyn Codec, queue: &Mutex<Receiver<Job>>, busy: &AtomicU64, raw: 
         let mut bytes = encoded.take();
         bytes.clear();
         let raw_crc = Crc::of(&job.raw);
-        let result = encoder.encode(&mut job.raw, job.level, &mut bytes);
+        let result = compressor.encode(&mut job.raw, job.level, &mut bytes);
         let result = result.map(|()| Encoded { file: Crc::of(&bytes), raw: raw_crc, bytes });
         busy.fetch_add(u64::try_from(start.elapsed().as_nanos()).unwrap_or(0), Ordering::Relaxed);
         raw.put(job.raw);

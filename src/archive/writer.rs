@@ -187,9 +187,10 @@ impl<S: Sink> Writer<S> {
     }
 
     fn open(&mut self, name: &str, before: usize) -> Result<Open> {
-        let path = match self.in_place {
-            true => format!("{}/{name}", self.root),
-            false => format!("{}/{name}.{:05}", self.root, before + 1),
+        let path = if self.in_place {
+            format!("{}/{name}", self.root)
+        } else {
+            format!("{}/{name}.{:05}", self.root, before + 1)
         };
         let headers = header::placeholder(&path, self.mtime)?;
         self.send(Piece::Member { path: path.clone(), headers, open: true })?;
