@@ -311,3 +311,40 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sink that is slower than everything before it, so that all queues fill.
+    struct Slow;
+
+    impl Sink for Slow {
+        fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        }
+        fn patch(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+        fn can_patch(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_number_of_buffers_is_bounded() {
+        for name in ["gzip", "zstd", "none"] {
+            let compression = name.parse().expect("a compression");
+            let options = Options { root: "r".into(), compression, mtime: 0, encoders: 2 };
+            let mut writer = Writer::new(Slow, options).expect("a writer");
+            let (raw, encoded) = (writer.encoders.raw.clone(), writer.encoders.encoded.clone());
+            writer.stream("dump.sql", &mut io::repeat(7).take(60 << 20), &mut |_| {}).expect("a dump");
+            writer.seal().expect("an archive");
+            // One more in the hands of each: reader, output.
+            for (what, pool) in [("raw", raw), ("encoded", encoded)] {
+                assert!((1..=QUEUE + 3).contains(&pool.count()), "{name}: {} {what} buffers", pool.count());
+            }
+        }
+    }
+}
