@@ -126,7 +126,7 @@ impl<S: Sink> Writer<S> {
     /// Reads `source` to its end into a member, showing each stretch of it to `observe` on the way.
     ///
     /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
-    /// and so on, of [`PART`] bytes each but the last; an empty source makes one empty part.
+    /// and so on, of 16 MiB each but the last; an empty source makes one empty part.
     pub fn stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
         let result = self.try_stream(name, source, observe);
         self.noting_failure(result)
