@@ -44,6 +44,12 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
+    /// How many buffers there are, once all are back.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub fn put(&self, buffer: Vec<u8>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
@@ -107,7 +113,7 @@ impl Encoders {
 }
 
 fn work(codec: &dyn Codec, queue: &Mutex<Receiver<Job>>, busy: &AtomicU64, raw: &Pool, encoded: &Pool) {
-    let mut encoder = codec.encoder();
+    let mut compressor = codec.encoder();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(mut job) = job else { return };
@@ -115,7 +121,7 @@ fn work(codec: &dyn Codec, queue: &Mutex<Receiver<Job>>, busy: &AtomicU64, raw: 
         let mut bytes = encoded.take();
         bytes.clear();
         let raw_crc = Crc::of(&job.raw);
-        let result = encoder.encode(&mut job.raw, job.level, &mut bytes);
+        let result = compressor.encode(&mut job.raw, job.level, &mut bytes);
         let result = result.map(|()| Encoded { file: Crc::of(&bytes), raw: raw_crc, bytes });
         busy.fetch_add(u64::try_from(start.elapsed().as_nanos()).unwrap_or(0), Ordering::Relaxed);
         raw.put(job.raw);

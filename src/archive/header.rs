@@ -53,7 +53,7 @@ pub(super) fn file(path: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
     blocks.push(0);
     blocks.resize(blocks.len().next_multiple_of(BLOCK), 0);
     let mut header = Header::new_gnu();
-    let cut = path.floor_char_boundary(99);
+    let cut = (0..100).rev().find(|cut| path.is_char_boundary(*cut)).unwrap_or(0);
     header.as_mut_bytes()[..cut].copy_from_slice(&path.as_bytes()[..cut]);
     dress(&mut header, EntryType::Regular, size, mtime);
     blocks.extend_from_slice(header.as_bytes());

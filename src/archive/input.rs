@@ -53,10 +53,14 @@ impl<R: Read> Read for Medium<R> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             // Spans are checked below this: their errors have a name already.
-            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<ArchiveError>()) => Err(error),
+            Err(error) if is_named(&error) => Err(error),
             Err(error) => Err(ArchiveError::Read(error).into()),
         }
     }
+}
+
+fn is_named(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ArchiveError>)
 }
 
 /// Checks the file's own bytes against the index's checksums as they pass.

@@ -121,6 +121,7 @@ impl Manifest {
 
     /// The manifest's text: indented, since people read it, with a newline at its end.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "strings, numbers and string keys always serialise")]
     pub fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec_pretty(self).expect("strings, numbers and string keys always serialise");
         json.push(b'\n');

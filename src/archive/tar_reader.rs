@@ -92,7 +92,7 @@ impl<R: Read> TarReader<R> {
             let claimed = header.entry_size().map_err(|error| ArchiveError::corrupt(error.to_string()))?;
             match header.entry_type() {
                 EntryType::GNULongName => name = Some(until_nul(&self.extension(claimed)?)),
-                EntryType::GNULongLink => drop(self.extension(claimed)?),
+                EntryType::GNULongLink | EntryType::XGlobalHeader => drop(self.extension(claimed)?),
                 EntryType::XHeader => {
                     for (key, value) in pax(&self.extension(claimed)?)? {
                         match key.as_str() {
@@ -102,7 +102,6 @@ impl<R: Read> TarReader<R> {
                         }
                     }
                 }
-                EntryType::XGlobalHeader => drop(self.extension(claimed)?),
                 kind => return self.enter(header, kind, name, size.unwrap_or(claimed)).map(Some),
             }
         }

@@ -87,7 +87,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
     file.seek(SeekFrom::Start(last.at)).map_err(ArchiveError::Read)?;
     let (medium, _) = Medium::new(file);
     let here = |error: ArchiveError| error.at(Some(last.at), Some(&last.path));
-    let piece = codec.from_piece(Box::new(medium)).map_err(ArchiveError::from_read)?;
+    let piece = codec.onwards(Box::new(medium)).map_err(ArchiveError::from_read)?;
     let mut tar = TarReader::new(piece);
     let head = tar.next().map_err(here)?;
     if head.is_none_or(|head| head.path != last.path || head.size != last.size) {

@@ -126,7 +126,7 @@ impl<S: Sink> Writer<S> {
     /// Reads `source` to its end into a member, showing each stretch of it to `observe` on the way.
     ///
     /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
-    /// and so on, of [`PART`] bytes each but the last; an empty source makes one empty part.
+    /// and so on, of 16 MiB each but the last; an empty source makes one empty part.
     pub fn stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
         let result = self.try_stream(name, source, observe);
         self.noting_failure(result)
@@ -187,9 +187,10 @@ impl<S: Sink> Writer<S> {
     }
 
     fn open(&mut self, name: &str, before: usize) -> Result<Open> {
-        let path = match self.in_place {
-            true => format!("{}/{name}", self.root),
-            false => format!("{}/{name}.{:05}", self.root, before + 1),
+        let path = if self.in_place {
+            format!("{}/{name}", self.root)
+        } else {
+            format!("{}/{name}.{:05}", self.root, before + 1)
         };
         let headers = header::placeholder(&path, self.mtime)?;
         self.send(Piece::Member { path: path.clone(), headers, open: true })?;
@@ -309,4 +310,41 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sink that is slower than everything before it, so that all queues fill.
+    struct Slow;
+
+    impl Sink for Slow {
+        fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        }
+        fn patch(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+        fn can_patch(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_number_of_buffers_is_bounded() {
+        for name in ["gzip", "zstd", "none"] {
+            let compression = name.parse().expect("a compression");
+            let options = Options { root: "r".into(), compression, mtime: 0, encoders: 2 };
+            let mut writer = Writer::new(Slow, options).expect("a writer");
+            let (raw, encoded) = (writer.encoders.raw.clone(), writer.encoders.encoded.clone());
+            writer.stream("dump.sql", &mut io::repeat(7).take(60 << 20), &mut |_| {}).expect("a dump");
+            writer.seal().expect("an archive");
+            // One more in the hands of each: reader, output.
+            for (what, pool) in [("raw", raw), ("encoded", encoded)] {
+                assert!((1..=QUEUE + 3).contains(&pool.count()), "{name}: {} {what} buffers", pool.count());
+            }
+        }
+    }
 }

@@ -69,7 +69,7 @@ impl Codec for Gzip {
         Ok(Box::new(OneMember(flate2::bufread::GzDecoder::new(file))))
     }
 
-    fn from_piece<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+    fn onwards<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(Box::new(flate2::bufread::DeflateDecoder::new(file)))
     }
 
@@ -91,13 +91,11 @@ struct Deflate {
 
 impl Encode for Deflate {
     fn encode(&mut self, raw: &mut Vec<u8>, level: u32, out: &mut Vec<u8>) -> io::Result<()> {
-        let at = match self.levels.iter().position(|(known, _)| *known == level) {
-            Some(at) => at,
-            None => {
-                self.levels.push((level, Compress::new(flate2::Compression::new(level), false)));
-                self.levels.len() - 1
-            }
-        };
+        let known = self.levels.iter().position(|(known, _)| *known == level);
+        let at = known.unwrap_or_else(|| {
+            self.levels.push((level, Compress::new(flate2::Compression::new(level), false)));
+            self.levels.len() - 1
+        });
         let state = &mut self.levels[at].1;
         // A fresh state for each block is what makes it independent of the others.
         state.reset();

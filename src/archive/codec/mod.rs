@@ -45,7 +45,7 @@ pub(super) trait Codec: Send + Sync {
     fn whole<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>>;
 
     /// Reads the tar stream from the first byte of any piece.
-    fn from_piece<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>>;
+    fn onwards<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>>;
 
     /// Whether the index and its trailer are also part of what [`Codec::whole`] yields.
     fn index_in_stream(&self) -> bool;

@@ -41,7 +41,7 @@ impl Codec for Plain {
         Ok(Box::new(file))
     }
 
-    fn from_piece<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+    fn onwards<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(Box::new(file))
     }
 

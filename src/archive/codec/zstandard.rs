@@ -59,10 +59,10 @@ impl Codec for Zstandard {
     }
 
     fn whole<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
-        self.from_piece(file)
+        self.onwards(file)
     }
 
-    fn from_piece<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+    fn onwards<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(Box::new(zstd::stream::read::Decoder::with_buffer(file)?))
     }
 

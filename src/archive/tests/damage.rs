@@ -37,7 +37,9 @@ fn a_flipped_bit_at_every_offset() {
         for can_patch in [true, false] {
             let whole = small(compression, can_patch);
             for at in 0..whole.len() {
-                for bit in 0..8 {
+                // All bits where deflate's padding bits could hide one, one of eight elsewhere, for time.
+                let all = matches!(compression, Compression::Gzip(_)) && can_patch;
+                for bit in (0..8).filter(|bit| all || at % 8 == *bit) {
                     let mut bytes = whole.clone();
                     bytes[at] ^= 1 << bit;
                     refused(&bytes, &format!("{compression}, bit {bit} of byte {at} of {}", whole.len()));
