@@ -284,7 +284,7 @@ mod tests {
     fn shown(options: &DumpOptions) -> String {
         let mut text = String::new();
         for (name, _, _, plan) in planned(options) {
-            text += &format!("{name}\n");
+            text.extend([name, "\n".to_owned()]);
             text.extend(plan.invocations.iter().map(|run| format!("  {}\n", words(run))));
         }
         text

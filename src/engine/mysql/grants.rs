@@ -162,8 +162,7 @@ fn like(pattern: &str, name: &str) -> bool {
             [] => name.is_empty(),
             ['%', rest @ ..] => (0..=name.len()).any(|skip| go(rest, &name[skip..])),
             ['\\', c, rest @ ..] => name.first() == Some(c) && go(rest, &name[1..]),
-            ['_', rest @ ..] => !name.is_empty() && go(rest, &name[1..]),
-            [c, rest @ ..] => name.first() == Some(c) && go(rest, &name[1..]),
+            [c, rest @ ..] => name.first().is_some_and(|n| *c == '_' || c == n) && go(rest, &name[1..]),
         }
     }
     go(&pattern.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>())

@@ -209,7 +209,7 @@ fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'
     Some(end)
 }
 
-/// `name`, `` `na``me` ``, `db`.`name`: the last part counts.
+/// A name, a name with doubled quotes inside, or a database and a name: the last part counts.
 fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) {
     let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
     let Some(first) = pieces.next_if(named) else { return };

@@ -69,9 +69,8 @@ impl Syntax {
     /// comes, and there is always an answer.
     pub(super) fn next(&self, input: &[u8], at_end: bool) -> Option<(Token, usize)> {
         let first = *input.first()?;
-        match starts(input, &self.delimiter, at_end)? {
-            true => return Some((Token::End, self.delimiter.len())),
-            false => {}
+        if starts(input, &self.delimiter, at_end)? {
+            return Some((Token::End, self.delimiter.len()));
         }
         match first {
             b'\'' | b'"' | b'`' => self.quoted(first, input, at_end),
@@ -86,8 +85,8 @@ impl Syntax {
                 _ => Some((Token::Symbol(b'-'), 1)),
             },
             b'/' => slash(input, at_end),
-            _ if first.is_ascii_whitespace() => Some((Token::Space, run(input, u8::is_ascii_whitespace))),
-            _ if in_word(&first) => {
+            _ if first.is_ascii_whitespace() => Some((Token::Space, run(input, |b| b.is_ascii_whitespace()))),
+            _ if in_word(first) => {
                 let length = self.word(input);
                 (at_end || length < input.len()).then_some((Token::Word, length))
             }
@@ -98,7 +97,7 @@ impl Syntax {
     /// A word ends where a delimiter of letters begins.
     fn word(&self, input: &[u8]) -> usize {
         let length = run(input, in_word);
-        if !self.delimiter.first().is_some_and(in_word) {
+        if !self.delimiter.first().is_some_and(|&b| in_word(b)) {
             return length;
         }
         memmem::find(&input[..length], &self.delimiter).unwrap_or(length)
@@ -171,7 +170,7 @@ fn slash(input: &[u8], at_end: bool) -> Option<(Token, usize)> {
     }
     for open in [&b"/*!"[..], b"/*M!"] {
         if starts(input, open, at_end)? {
-            let digits = run(&input[open.len()..], u8::is_ascii_digit).min(6);
+            let digits = run(&input[open.len()..], |b| b.is_ascii_digit()).min(6);
             let length = open.len() + digits;
             return (at_end || length < input.len()).then_some((Token::Open, length));
         }
@@ -182,11 +181,11 @@ fn slash(input: &[u8], at_end: bool) -> Option<(Token, usize)> {
     }
 }
 
-fn run(input: &[u8], belongs: impl Fn(&u8) -> bool) -> usize {
-    input.iter().position(|b| !belongs(b)).unwrap_or(input.len())
+fn run(input: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    input.iter().position(|b| !belongs(*b)).unwrap_or(input.len())
 }
 
-fn in_word(byte: &u8) -> bool {
+fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 

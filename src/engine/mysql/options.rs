@@ -170,7 +170,8 @@ mod tests {
             at.tls.mode = mode;
             at.tls.ca = (mode >= TlsMode::VerifyCa).then(|| "/ca.pem".into());
             for (flavour, version) in [(Flavour::Mysql, mysql), (Flavour::Mariadb, old), (Flavour::Mariadb, new)] {
-                all += &format!("{mode:?} {flavour} {version}: {}\n", args(&at, flavour, version).expect("args"));
+                let args = args(&at, flavour, version).expect("args");
+                all.extend([format!("{mode:?} {flavour} {version}: {args}\n")]);
             }
         }
         insta::assert_snapshot!(all, @r#"

@@ -232,10 +232,10 @@ async fn replica(conn: &mut Conn) -> mysql_async::Result<bool> {
 async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) -> mysql_async::Result<Option<u64>> {
     let used: Vec<(String, u64)> = tolerant(conn, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").await?;
     let most = |name: &str| settings.get(name).and_then(|v| v.parse::<u64>().ok()).filter(|&n| n > 0);
-    let server = most("max_connections").zip(used.first()).map(|(most, (_, used))| most.saturating_sub(*used));
+    let all = most("max_connections").zip(used.first()).map(|(most, (_, used))| most.saturating_sub(*used));
     // The limit for one user counts this session of ours, which is all that we know of.
-    let user = most("max_user_connections").map(|most| most.saturating_sub(1));
-    Ok(match (server, user) {
+    let own = most("max_user_connections").map(|most| most.saturating_sub(1));
+    Ok(match (all, own) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     })

@@ -88,7 +88,7 @@ fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
         );
     }
     if !target.lacks.is_empty() {
-        let error = target.lacks.iter().fold(refused("the user may not restore there"), |e, lack| e.why(lack));
+        let error = refused_for("the user may not restore there", &target.lacks);
         return Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user", server.database)));
     }
     Ok(())
@@ -111,7 +111,12 @@ fn contents(server: &Server) -> String {
 }
 
 fn refused(what: impl Into<String>) -> Error {
-    Error::new(Kind::Refused, what).why("nothing was changed")
+    refused_for(what, &[])
+}
+
+/// Details first, and at last whether anything was changed.
+fn refused_for(what: impl Into<String>, details: &[String]) -> Error {
+    Error::new(Kind::Refused, what).why(details.join("\n")).why("nothing was changed")
 }
 
 /// Whether the target can take what the dump holds.
@@ -215,12 +220,11 @@ fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result
     if lacking.is_empty() {
         return Ok(());
     }
-    let error = lacking.iter().fold(
-        refused("the user may not create all that the dump holds"),
-        |error, (list, right, what)| {
-            error.why(format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
-        },
-    );
+    let details: Vec<_> = lacking
+        .iter()
+        .map(|(list, right, what)| format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
+        .collect();
+    let error = refused_for("the user may not create all that the dump holds", &details);
     Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user, or restore some tables with --table", server.database)))
 }
 
@@ -270,24 +274,20 @@ pub(super) fn plan(
 
 /// Second and third locks on the door that `--binary-mode` shuts, and no customers' rows on stderr.
 fn by_version(client: &Client) -> Vec<&'static str> {
-    match client.flavour {
-        Flavour::Mariadb => {
-            let mut flags = Vec::new();
-            if knows_sandbox(client) {
-                flags.push("--sandbox");
-            }
-            if client.version >= Version::new(10, 6, 0) {
-                // Which patch release brought it is not written down; "loose" lets older ones pass over it.
-                flags.push("--loose-skip-print-query-on-error");
-            }
-            flags
-        }
-        _ => {
-            let v = client.version;
-            let knows = v >= Version::new(9, 4, 0) || (v >= Version::new(8, 4, 6) && v < Version::new(9, 0, 0));
-            if knows { vec!["--skip-system-command", "--skip-commands"] } else { Vec::new() }
-        }
+    let v = client.version;
+    if client.flavour == Flavour::Mysql {
+        let knows = v >= Version::new(9, 4, 0) || (v >= Version::new(8, 4, 6) && v < Version::new(9, 0, 0));
+        return if knows { vec!["--skip-system-command", "--skip-commands"] } else { Vec::new() };
     }
+    let mut flags = Vec::new();
+    if knows_sandbox(client) {
+        flags.push("--sandbox");
+    }
+    if v >= Version::new(10, 6, 0) {
+        // Which patch release brought it is not written down; "loose" lets older ones pass over it.
+        flags.push("--loose-skip-print-query-on-error");
+    }
+    flags
 }
 
 /// The releases of May 2024 brought the sandbox to every branch of MariaDB.
@@ -362,7 +362,7 @@ mod tests {
             for option in long_options(&plan.loader) {
                 assert!(knows(&help, &option.replace("--loose-", "--")), "{name} does not know {option}");
             }
-            all += &format!("{name}\n  {}\n", words(&plan.loader));
+            all.extend([name, "\n  ".into(), words(&plan.loader), "\n".into()]);
         }
         insta::assert_snapshot!(all, @r#"
         mariadb-10.11.19
@@ -393,59 +393,31 @@ mod tests {
         let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
         assert_eq!(check(&maria, &dump, &options()).expect("fits"), Vec::<String>::new());
         let mut all = String::new();
-        let mut refused = |server: &Server, options: &RestoreOptions| {
-            let error = check(server, &dump, options).expect_err("refused");
+        let refused = |server: &Server| {
+            let error = check(server, &dump, &options()).expect_err("refused");
             assert_eq!(error.kind, Kind::Refused);
-            all += &format!("{error}\nhint: {}\n", error.hints.join("\nhint: "));
+            format!("{error}\nhint: {}\n", error.hints.join("\nhint: "))
         };
-        refused(&mysql, &options());
-        let with = |change: &dyn Fn(&mut Server)| {
+        all += &refused(&mysql);
+        let setting =
+            |s: &mut Server, name: &str, value: &str| drop(s.settings.insert(name.to_owned(), value.to_owned()));
+        let changes: [&dyn Fn(&mut Server); 10] = [
+            &|s| s.target.exists = false,
+            &|s| (s.target.objects, s.target.object_count) = (strings(&["table users", "table orders"]), 12),
+            &|s| (s.target.objects, s.target.object_count) = (strings(&["view v"]), 1),
+            &|s| s.replica = true,
+            &|s| s.target.collations = strings(&["utf8mb4_general_ci"]),
+            &|s| setting(s, "max_allowed_packet", "256"),
+            &|s| setting(s, "sql_require_primary_key", "1"),
+            &|s| setting(s, "log_bin", "1"),
+            &|s| setting(s, "grants", "read"),
+            &|s| s.target.lacks = strings(&["CREATE is missing"]),
+        ];
+        for change in changes {
             let mut server = maria.clone();
             change(&mut server);
-            server
-        };
-        refused(&with(&|s| s.target.exists = false), &options());
-        refused(
-            &with(&|s| {
-                s.target.objects = strings(&["table users", "table orders"]);
-                s.target.object_count = 12;
-            }),
-            &options(),
-        );
-        refused(
-            &with(&|s| {
-                s.target.objects = strings(&["view v"]);
-                s.target.object_count = 1;
-            }),
-            &options(),
-        );
-        refused(&with(&|s| s.replica = true), &options());
-        refused(&with(&|s| s.target.collations = strings(&["utf8mb4_general_ci"])), &options());
-        refused(
-            &with(&|s| {
-                s.settings.insert("max_allowed_packet".into(), "256".into());
-            }),
-            &options(),
-        );
-        refused(
-            &with(&|s| {
-                s.settings.insert("sql_require_primary_key".into(), "1".into());
-            }),
-            &options(),
-        );
-        refused(
-            &with(&|s| {
-                s.settings.insert("log_bin".into(), "1".into());
-            }),
-            &options(),
-        );
-        refused(
-            &with(&|s| {
-                s.settings.insert("grants".into(), "1".into());
-            }),
-            &options(),
-        );
-        refused(&with(&|s| s.target.lacks = strings(&["CREATE is missing"])), &options());
+            all += &refused(&server);
+        }
         insta::assert_snapshot!(all, @r#"
         MariaDB's dump has values for generated columns, which MySQL refuses: users.gen
           nothing was changed
@@ -475,21 +447,19 @@ mod tests {
           nothing was changed
         hint: SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER
         the user may not create all that the dump holds
-          nothing was changed
           views need CREATE VIEW: v, v2
           triggers need TRIGGER: trg
           routines need CREATE ROUTINE: fn, proc
           events need EVENT: ev
+          nothing was changed
         hint: GRANT ALL ON `shop`.* TO the user, or restore some tables with --table
         the user may not restore there
-          nothing was changed
           CREATE is missing
+          nothing was changed
         hint: GRANT ALL ON `shop`.* TO the user
         "#);
-        let full = with(&|s| {
-            s.target.objects = strings(&["view v"]);
-            s.target.object_count = 1;
-        });
+        let mut full = maria;
+        changes[2](&mut full);
         assert!(check(&full, &dump, &RestoreOptions { clean: Some(Clean::Schema), ..options() }).is_ok());
         assert!(check(&full, &dump, &RestoreOptions { into_non_empty: true, ..options() }).is_ok());
         assert!(check(&mysql, &dump, &RestoreOptions { schema_only: true, ..options() }).is_ok());

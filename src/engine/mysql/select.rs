@@ -128,7 +128,6 @@ fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
         let last = parts.len() - 1;
         match (quote, c) {
             (Some(q), _) if c == q => quote = None,
-            (Some(_), _) => parts[last].push(Part::Literal(c)),
             (None, '"' | '`') => quote = Some(c),
             (None, '*') => parts[last].push(Part::Any),
             (None, '?') => parts[last].push(Part::One),
@@ -136,7 +135,7 @@ fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
             (None, '|' | '[' | ']' | '(' | ')' | '+' | '{' | '}' | '^' | '\\') => {
                 return refuse(&format!("{c:?} belongs to a regular expression"));
             }
-            (None, _) => parts[last].push(Part::Literal(c)),
+            (Some(_) | None, _) => parts[last].push(Part::Literal(c)),
         }
     }
     if quote.is_some() {
@@ -158,8 +157,7 @@ fn matches(pattern: &[Part], name: &str) -> bool {
                 retry = Some((p, n));
                 p += 1;
             }
-            Some(Part::One) => (p, n) = (p + 1, n + 1),
-            Some(Part::Literal(c)) if *c == name[n] => (p, n) = (p + 1, n + 1),
+            Some(part) if *part == Part::One || *part == Part::Literal(name[n]) => (p, n) = (p + 1, n + 1),
             _ => match &mut retry {
                 Some((star, from)) => {
                     *from += 1;

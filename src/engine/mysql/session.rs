@@ -8,6 +8,7 @@ use mysql_async::{ClientIdentity, Conn, DriverError, IoError, Opts, OptsBuilder,
 use super::options::tcp_host;
 use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 
 /// Opens a session, in this database or in none, within the time to connect.
 pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
@@ -49,7 +50,9 @@ fn is_tls(error: &mysql_async::Error) -> bool {
         mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)
         | mysql_async::Error::Io(IoError::Tls(_)) => true,
         // tokio-rustls wraps its errors once more.
-        mysql_async::Error::Io(IoError::Io(e)) => e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        mysql_async::Error::Io(IoError::Io(e)) => {
+            e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+        }
         _ => false,
     }
 }
@@ -57,7 +60,7 @@ fn is_tls(error: &mysql_async::Error) -> bool {
 fn options(connection: &Connection, database: Option<&str>, tls: bool) -> Opts {
     let mut builder = OptsBuilder::default()
         .user(Some(&connection.user))
-        .pass(connection.password.as_ref().map(|p| p.expose()))
+        .pass(connection.password.as_ref().map(Secret::expose))
         .db_name(database)
         // Or else a session to 127.0.0.1 is silently moved to a socket.
         .prefer_socket(false);

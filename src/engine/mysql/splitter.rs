@@ -122,7 +122,8 @@ impl Splitter {
 
     /// Consumes what stands between statements; 0 when a statement begins, none when more is needed.
     fn between(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
-        if let Some(length) = sandbox(input, at_end)? {
+        let length = sandbox(input, at_end)?;
+        if length > 0 {
             visitor.between(Between::Sandbox, &input[..length]);
             return Some(length);
         }
@@ -185,10 +186,8 @@ impl Splitter {
                 Token::Word if insert.is_none() => {
                     insert = Some(text.eq_ignore_ascii_case(b"insert") || text.eq_ignore_ascii_case(b"replace"));
                 }
-                Token::Word if insert == Some(true) && depth == 0 => {
-                    if text.eq_ignore_ascii_case(b"values") || text.eq_ignore_ascii_case(b"value") {
-                        return Some((at + length, Stop::Rows));
-                    }
+                Token::Word if insert == Some(true) && depth == 0 && announces_rows(text) => {
+                    return Some((at + length, Stop::Rows));
                 }
                 _ => {}
             }
@@ -212,6 +211,10 @@ impl Splitter {
     }
 }
 
+fn announces_rows(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"values") || word.eq_ignore_ascii_case(b"value")
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     /// The delimiter.
@@ -222,24 +225,21 @@ enum Stop {
     Long,
 }
 
-/// The length of a sandbox line at the start of the input, if one stands there; the outer none: more is needed.
-fn sandbox(input: &[u8], at_end: bool) -> Option<Option<usize>> {
+/// The length of a sandbox line at the start of the input, 0 if there is none; none when more is needed.
+fn sandbox(input: &[u8], at_end: bool) -> Option<usize> {
     for line in [&b"/*!999999\\- enable the sandbox mode */"[..], b"/*M!999999\\- enable the sandbox mode */"] {
-        if input.starts_with(line) {
-            let rest = &input[line.len()..];
-            let blank = rest.iter().position(|b| !matches!(b, b' ' | b'\r'));
-            return match blank {
-                Some(at) if rest[at] == b'\n' => Some(Some(line.len() + at + 1)),
-                Some(_) => Some(None),
-                None if at_end => Some(Some(input.len())),
-                None => None,
+        if let Some(rest) = input.strip_prefix(line) {
+            return match rest.iter().position(|b| !matches!(b, b' ' | b'\r')) {
+                Some(at) if rest[at] == b'\n' => Some(line.len() + at + 1),
+                Some(_) => Some(0),
+                None => at_end.then_some(input.len()),
             };
         }
         if !at_end && line.starts_with(input) {
             return None;
         }
     }
-    Some(None)
+    Some(0)
 }
 
 /// Where in a statement the next byte stands.
@@ -489,9 +489,10 @@ pub(super) mod tests {
             let c = bytes[at];
             let upto = if starts(at, &delimiter) {
                 at + delimiter.len()
-            } else if c == '#' || (starts(at, "--") && bytes.get(at + 2).is_none_or(char::is_ascii_whitespace)) {
-                until(at, "\n")
-            } else if current.is_empty() && ["/*!999999\\- e", "/*M!999999\\- e"].iter().any(|s| starts(at, s)) {
+            } else if c == '#'
+                || (starts(at, "--") && bytes.get(at + 2).is_none_or(char::is_ascii_whitespace))
+                || (current.is_empty() && ["/*!999999\\- e", "/*M!999999\\- e"].iter().any(|s| starts(at, s)))
+            {
                 until(at, "\n")
             } else if starts(at, "/*") && !starts(at, "/*!") && !starts(at, "/*M!") {
                 until(at + 2, "*/")
@@ -560,10 +561,11 @@ pub(super) mod tests {
     #[test]
     fn a_head_that_never_ends_runs_through_in_bounded_memory() {
         let (mut splitter, mut told) = (Splitter::new(), Told::default());
+        let filler = vec![b'x'; 1 << 16];
         for opening in ["SET @x = '", "/* ", "word"] {
             splitter.push(opening.as_bytes(), &mut told);
             for _ in 0..40 {
-                splitter.push(&[b'x'; 1 << 16], &mut told);
+                splitter.push(&filler, &mut told);
                 assert!(splitter.carry.len() <= LONGEST_HEAD + (1 << 16));
             }
             splitter.push(b"'*/;\n", &mut told);
