@@ -68,7 +68,7 @@ pub fn choose<'c>(
     best.ok_or_else(|| none_fits(role, server, needed, &all, rejected))
 }
 
-/// What makes versions compatible: the first number, and before PostgreSQL 10 the second too.
+/// What makes versions compatible: the first number, and before version 10 the second too.
 fn release(version: Version) -> (u32, u32) {
     (version.major, if version.major < 10 { version.minor } else { 0 })
 }
@@ -181,9 +181,19 @@ mod tests {
         let have = [client(Role::Dump, "13.16"), client(Role::Dump, "15.20")];
         let bad = [Rejected { path: "/opt/x/pg_dump".into(), why: "not executable".into() }];
         let error = choose(Role::Dump, &samples::server(18), None, &have, &bad).expect_err("too old");
-        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @"");
+        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @r#"
+            no pg_dump fits PostgreSQL 18.1
+              found: /usr/lib/postgresql/13/bin/pg_dump (PostgreSQL 13.16), too old
+              found: /usr/lib/postgresql/15/bin/pg_dump (PostgreSQL 15.20), too old
+              found: /opt/x/pg_dump, not executable
+            apt install postgresql-client-18, apk add postgresql18-client, dnf install postgresql18, or brew install postgresql@18; or point --client-dir at a folder that holds it
+        "#);
         let error =
             choose(Role::Restore, &samples::server(15), Some(&samples::content("1.16")), &[], &[]).expect_err("none");
-        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @"");
+        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @r#"
+            no pg_restore reads this archive: it takes version 17 or newer
+              found: none, neither on PATH nor where packages put them
+            apt install postgresql-client-17, apk add postgresql17-client, dnf install postgresql17, or brew install postgresql@17; or point --client-dir at a folder that holds it
+        "#);
     }
 }

@@ -206,9 +206,8 @@ impl Custom {
     fn act(&mut self, step: Step, value: i64) -> Result<(), String> {
         match (step, u64::try_from(value)) {
             (Step::Entry, _) => self.start_entry(value),
-            (Step::Object, Ok(0)) | (Step::Length, Ok(0)) if !self.walk.in_objects || step == Step::Object => {
-                self.end_block()
-            }
+            (Step::Object, Ok(0)) => self.end_block(),
+            (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
             (Step::Object, Ok(_)) => {
                 self.large_objects += 1;
                 self.walk.step = Step::Length;

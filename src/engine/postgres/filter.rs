@@ -81,7 +81,7 @@ impl Adapter {
 }
 
 fn belongs_to_header(line: &[u8]) -> bool {
-    let starts = [b"--".as_slice(), b"\n", b"SET ", b"\\restrict ", b"SELECT pg_catalog.set_config("];
+    let starts = [b"--".as_slice(), b"\n", b"BEGIN;\n", b"SET ", b"\\restrict ", b"SELECT pg_catalog.set_config("];
     starts.iter().any(|start| line.starts_with(start))
 }
 

@@ -1,4 +1,4 @@
-//! Just enough of PostgreSQL's lexical rules to know which lines of a script start as statements, and which are the
+//! Just enough of `PostgreSQL`'s lexical rules to know which lines of a script start as statements, and which are the
 //! inside of a string, a dollar-quoted body or a comment: a function's body may hold anything, the words that end a
 //! dump included.
 
@@ -61,7 +61,6 @@ impl Lexer {
                 return;
             }
             Place::Name if byte == b'"' => self.place = Place::Statement,
-            Place::Text(_) | Place::Name => {}
             Place::Tag(tag) => {
                 tag.push(byte);
                 if byte == b'$' {
@@ -78,7 +77,7 @@ impl Lexer {
                 }
             }
             Place::Remark if byte == b'\n' => self.place = Place::Statement,
-            Place::Remark => {}
+            Place::Text(_) | Place::Name | Place::Remark => {}
             Place::Comment(depth) => match (self.before, byte) {
                 (b'/', b'*') => {
                     *depth += 1;

@@ -27,7 +27,7 @@ const BUNDLES: [&str; 5] = [
     "/usr/local/etc/ca-certificates/cert.pem",
 ];
 
-/// Passfiles were read into 320 bytes per line before PostgreSQL 13.
+/// Passfiles were read into 320 bytes per line before version 13.
 const LONGEST_PASSFILE_PASSWORD: usize = 250;
 
 /// Adds the connection to a client's command line.
@@ -179,8 +179,8 @@ pub mod tests {
         let mut through = connection();
         through.route = Some(Route { host: "127.0.0.1".into(), port: 10_000 });
         through.tls.mode = TlsMode::VerifyFull;
-        insta::assert_snapshot!(string(&through, 18), @"");
-        insta::assert_snapshot!(string(&through, 10), @"");
+        insta::assert_snapshot!(string(&through, 18), @r#"host=db.example.test hostaddr=127.0.0.1 port=10000 user=app dbname=shop sslmode=verify-full sslrootcert=system sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul"#);
+        insta::assert_snapshot!(string(&through, 10), @r#"host=db.example.test hostaddr=127.0.0.1 port=10000 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/bundle.pem sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul"#);
         through.tls.ca = Some("/etc/my ca.pem".into());
         assert!(string(&through, 18).contains(r"sslrootcert='/etc/my ca.pem'"));
     }
@@ -203,7 +203,7 @@ pub mod tests {
         odd.tls.mode = TlsMode::Off;
         odd.user = "o'brien".into();
         odd.database = "a=b c\\".into();
-        insta::assert_snapshot!(string(&odd, 10), @"");
+        insta::assert_snapshot!(string(&odd, 10), @r#"host='/run/my pg' port=5433 user='o\'brien' dbname='a=b c\\' sslmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul"#);
     }
 
     #[test]

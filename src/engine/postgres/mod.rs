@@ -1,4 +1,4 @@
-//! PostgreSQL: `pg_dump`, `pg_restore` and `psql`.
+//! `PostgreSQL`: `pg_dump`, `pg_restore` and `psql`.
 //!
 //! Reading begins at `dump` and `restore` (command lines); `custom`, `plain` and `directory` read dumps; `session`
 //! opens the SQL sessions of `probe`, `target` and `prepare`.

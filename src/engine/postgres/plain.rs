@@ -26,6 +26,8 @@ pub struct Plain {
     /// The line so far, if it began outside of strings.
     line: Vec<u8>,
     inside: bool,
+    /// The line holds a psql command behind its start.
+    commanded: bool,
     statement: u64,
     tables: Tables,
     seen: Seen,
@@ -51,6 +53,8 @@ struct Seen {
     extensions: Vec<String>,
     schemas: Vec<String>,
     longest: u64,
+    /// A transaction begins within the dump.
+    transactions: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database.
     command: Option<String>,
 }
@@ -140,9 +144,7 @@ impl Plain {
                         self.statement = 0;
                     }
                     // psql takes its own commands anywhere in a statement.
-                    b'\\' if (self.inside || self.line.len() > 1) && self.seen.command.is_none() => {
-                        self.seen.command = Some(String::from_utf8_lossy(&self.line).into_owned());
-                    }
+                    b'\\' => self.commanded |= self.inside || self.line.len() > 1,
                     _ => {}
                 }
             }
@@ -153,11 +155,15 @@ impl Plain {
     fn end_of_line(&mut self) {
         let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
         let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if std::mem::take(&mut self.commanded) {
+            let shown = if inside { "a command behind the end of a string" } else { text };
+            self.seen.command.get_or_insert_with(|| shown.to_owned());
+        }
         if inside {
             return;
         }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end();
         if let Some(table) = self.seen.line(text, &mut self.tables) {
             self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
             self.statement = 0;
@@ -174,6 +180,9 @@ impl Plain {
         let mut facts = BTreeMap::new();
         if seen.was_restricted {
             facts.insert("psql.restricted".to_owned(), "true".to_owned());
+        }
+        if seen.transactions {
+            facts.insert("transactions".to_owned(), "true".to_owned());
         }
         if let Some(command) = seen.command {
             facts.insert("psql.command".to_owned(), command);
@@ -236,6 +245,7 @@ impl Seen {
     }
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
+        self.transactions |= line == "BEGIN;";
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
             return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));

@@ -56,23 +56,27 @@ async fn maintenance(connection: &Connection, limits: &Limits) -> Result<Session
     Err(refused)
 }
 
-/// Drops the database and makes it again as it was: owner, encoding, locale.
+/// Replaces the database by a new one with the same owner, encoding and locale. The new one is made first, under
+/// another name: if that fails, nothing is lost.
 async fn recreate(connection: &Connection, limits: &Limits) -> Result<Vec<String>> {
     let session = maintenance(connection, limits).await?;
-    let name = identifier(&connection.database);
-    let create = session.column(&definition(&session, &connection.database).await?).await?.join("");
-    if create.is_empty() {
-        return Err(Error::new(Kind::Refused, format!("database {name} is not there")).why("nothing was changed"));
-    }
+    let (name, fresh) = (identifier(&connection.database), format!("dbhaul_{}", std::process::id()));
+    let create = session.column(&definition(&session, &connection.database, &fresh).await?).await?.join("");
     let version = session.column("SELECT current_setting('server_version_num')").await?.join("");
     let force = if version.parse::<u32>().unwrap_or(0) >= 130_000 { " WITH (FORCE)" } else { "" };
-    run(&session, &format!("DROP DATABASE {name}{force}"), "nothing was changed").await?;
-    run(&session, &create, &format!("database {name} is dropped, and was not made again")).await?;
+    run(&session, &create, "nothing was changed").await?;
+    let dropped = run(&session, &format!("DROP DATABASE {name}{force}"), "nothing was changed").await;
+    if let Err(error) = dropped {
+        run(&session, &format!("DROP DATABASE {fresh}"), &format!("database {fresh} was left behind")).await?;
+        return Err(error);
+    }
+    let left = format!("database {name} is dropped, and an empty one is there as {fresh}");
+    run(&session, &format!("ALTER DATABASE {fresh} RENAME TO {name}"), &left).await?;
     Ok(vec![format!("dropped database {name} and made it again")])
 }
 
-/// A query for the statement that makes a database as it is now.
-async fn definition(session: &Session, database: &str) -> Result<String> {
+/// A query for the statement that makes a database like this one, under a new name.
+async fn definition(session: &Session, database: &str, fresh: &str) -> Result<String> {
     let version: u32 =
         session.column("SELECT current_setting('server_version_num')").await?.join("").parse().unwrap_or(0);
     let provider = match version / 10_000 {
@@ -87,9 +91,11 @@ async fn definition(session: &Session, database: &str) -> Result<String> {
     };
     Ok(format!(
         "SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L \
-         TABLESPACE %I CONNECTION LIMIT %s', d.datname, pg_catalog.pg_get_userbyid(d.datdba), \
-         pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, t.spcname, d.datconnlimit) || {provider} \
+         CONNECTION LIMIT %s', {}, pg_catalog.pg_get_userbyid(d.datdba), pg_catalog.pg_encoding_to_char(d.encoding), \
+         d.datcollate, d.datctype, d.datconnlimit) || {provider} \
+         || CASE WHEN t.spcname = 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END \
          FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = {}",
+        literal(fresh),
         literal(database)
     ))
 }
@@ -124,7 +130,7 @@ async fn drops(session: &Session) -> Result<Vec<String>> {
     let free = |catalog: &str, oid: &str| {
         format!(
             "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass \
-             AND d.objid = {oid} AND d.deptype IN ('e', 'i'))"
+             AND d.objid = {oid} AND d.deptype IN ('e', 'i') AND d.refobjid <> d.objid)"
         )
     };
     let named = |kind: &str, catalog: &str, prefix: &str, condition: &str| {

@@ -169,13 +169,13 @@ async fn tables(session: &Session) -> Result<Vec<Table>> {
         )
     };
     let exact = query("pg_catalog.pg_table_size(c.oid)");
-    let rows = match session.try_rows(&format!("BEGIN; SET LOCAL lock_timeout = '2s'; {exact}; COMMIT")).await? {
-        Ok(rows) => rows,
-        Err(_) => {
+    let rows =
+        if let Ok(rows) = session.try_rows(&format!("BEGIN; SET LOCAL lock_timeout = '2s'; {exact}; COMMIT")).await? {
+            rows
+        } else {
             session.rows("ROLLBACK").await?;
             session.rows(&query("c.relpages::bigint * current_setting('block_size')::bigint")).await?
-        }
-    };
+        };
     Ok(rows.into_iter().filter_map(|row| table(&row)).collect())
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::content::inspector;
+use super::inspect_directory;
 use crate::engine::{Content, Format, Incomplete};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -128,11 +129,11 @@ fn bytes_behind_the_end_are_noticed() {
 fn the_words_for_a_cut_name_the_place() {
     let bytes = fixture("pg_dump-15.custom.dump");
     let at = |end: usize| read(Format::PgCustom, &bytes[..end], 4096).expect_err("cut").to_string();
-    insta::assert_snapshot!(at(0), @"");
-    insta::assert_snapshot!(at(900), @"");
-    insta::assert_snapshot!(at(bytes.len() - 1), @"");
-    insta::assert_snapshot!(at(0x1b00), @"");
-    insta::assert_snapshot!(at(0x1a93), @"");
+    insta::assert_snapshot!(at(0), @r#"it is empty (byte 0 of the dump)"#);
+    insta::assert_snapshot!(at(900), @r#"it ends inside its table of contents (byte 900 of the dump)"#);
+    insta::assert_snapshot!(at(bytes.len() - 1), @r#"it ends inside the data of blobs (byte 7451 of the dump)"#);
+    insta::assert_snapshot!(at(0x1b00), @r#"it ends inside the data of table public.users (byte 6912 of the dump)"#);
+    insta::assert_snapshot!(at(0x1a93), @r#"it ends inside the data of table odd schema.O'Dd "table" (byte 6803 of the dump)"#);
 }
 
 proptest! {
@@ -153,4 +154,47 @@ proptest! {
             let _ = read(Format::PgCustom, &bytes, size);
         }
     }
+}
+
+#[test]
+fn a_folder_is_read_with_every_file_that_it_names() {
+    for version in ["15", "18"] {
+        let folder = format!("{}/fixtures/dumps/pg_dump-{version}.directory", env!("CARGO_MANIFEST_DIR"));
+        let content = inspect_directory(folder.as_ref()).expect("complete");
+        assert_eq!(sorted(&content), COUNTED, "{version}");
+        for file in std::fs::read_dir(&folder).expect("a folder") {
+            let missing = file.expect("a file").file_name();
+            let copy = copied(&folder);
+            std::fs::remove_file(copy.path().join(&missing)).expect("removed");
+            assert!(inspect_directory(copy.path()).is_err(), "{version} without {}", missing.display());
+        }
+    }
+}
+
+#[test]
+fn a_folder_with_a_cut_file_is_incomplete() {
+    for version in ["15", "18"] {
+        let folder = format!("{}/fixtures/dumps/pg_dump-{version}.directory", env!("CARGO_MANIFEST_DIR"));
+        for file in std::fs::read_dir(&folder).expect("a folder") {
+            let name = file.expect("a file").file_name();
+            // Nothing frames a large object that is not compressed.
+            if name.to_string_lossy().starts_with("blob_") && version == "15" {
+                continue;
+            }
+            let copy = copied(&folder);
+            let path = copy.path().join(&name);
+            let bytes = std::fs::read(&path).expect("bytes");
+            std::fs::write(&path, &bytes[..bytes.len() - 3]).expect("cut");
+            assert!(inspect_directory(copy.path()).is_err(), "{version} {}", name.display());
+        }
+    }
+}
+
+fn copied(folder: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    for file in std::fs::read_dir(folder).expect("a folder") {
+        let file = file.expect("a file");
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("copied");
+    }
+    copy
 }

@@ -61,7 +61,13 @@ impl Job<'_> {
             notes.push("a plain dump is run as it is: its comments are kept".into());
         }
         let filter = self.filter(psql, &mut notes);
-        Ok(RestorePlan { decoder: None, loader: self.psql(psql)?, filter, atomic: true, notes })
+        // pg_dump puts large objects into a transaction of their own, which ends the one around it.
+        let atomic = !self.content.facts.contains_key("transactions");
+        if !atomic {
+            notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
+        }
+        let loader = self.psql(psql, &["--single-transaction"])?;
+        Ok(RestorePlan { decoder: None, loader, filter, atomic, notes })
     }
 
     fn archive(&self) -> Result<RestorePlan> {
@@ -93,22 +99,20 @@ impl Job<'_> {
         if self.options.jobs > 1 {
             notes.push("--jobs has no effect on this way: one session".into());
         }
-        let decoder = self.with_input(selection.add_to(Invocation::new(&client.path).arg("--file=-")))?;
+        let decoder = self
+            .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
         let filter = self.filter(psql, &mut notes);
-        Ok(RestorePlan { decoder: Some(decoder), loader: self.psql(psql)?, filter, atomic: true, notes })
+        // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
+        let loader = self.psql(psql, &[])?;
+        Ok(RestorePlan { decoder: Some(decoder), loader, filter, atomic: true, notes })
     }
 
-    fn psql(&self, psql: &Client) -> Result<Invocation> {
+    fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
         let limits = Limits::default();
         let connected = libpq::connect(Invocation::new(&psql.path), self.connection, psql.version, limits.connect)?;
-        let mut loader = connected.args([
-            "--no-psqlrc",
-            "--quiet",
-            "--single-transaction",
-            "--set=ON_ERROR_STOP=1",
-            "--output=/dev/null",
-            "--file=-",
-        ]);
+        let mut loader = connected
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"])
+            .args(more.iter().copied());
         loader.stdin = Stdin::Pipe;
         Ok(loader)
     }
@@ -168,12 +172,12 @@ impl Job<'_> {
         if left.is_empty() {
             return Ok(None);
         }
-        let kinds = [("COMMENT", "comment"), ("SCHEMA", "schema"), ("EXTENSION", "extension")];
+        let kinds = [("COMMENT", "comments"), ("SCHEMA", "schemas"), ("EXTENSION", "extensions")];
         for (kind, noun) in kinds {
             let names: Vec<&str> = left.iter().filter(|e| e.kind == kind).map(|e| e.tag.as_str()).collect();
             if !names.is_empty() {
-                let why = if kind == "COMMENT" { "may not be set there" } else { "is there already" };
-                notes.push(format!("{} {noun} left out, {why}: {}", names.len(), names.join(", ")));
+                let why = if kind == "COMMENT" { "may not be set there" } else { "there already" };
+                notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
             }
         }
         Ok(Some(list_file(&kept)))
@@ -333,16 +337,19 @@ mod tests {
     #[test]
     fn a_restore_by_the_targets_own_client() {
         let plan = planned(15, "1.14", &["15.20", "18.6"], &samples::restore_options());
-        insta::assert_snapshot!(plan.loader.to_string(), @"");
-        insta::assert_snapshot!(plan.notes.join("\n"), @"");
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg15/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --single-transaction --no-owner --no-privileges"#);
+        insta::assert_snapshot!(plan.notes.join("\n"), @r#"
+            owners left out (--keep-owner keeps them)
+            privileges left out (--keep-privileges keeps them)
+        "#);
         assert!(plan.atomic && plan.decoder.is_none() && plan.filter.is_none() && plan.loader.stdin == Stdin::Pipe);
     }
 
     #[test]
     fn a_newer_pg_restore_only_decodes() {
         let plan = planned(15, "1.16", &["15.20", "18.6"], &samples::restore_options());
-        insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @"");
-        insta::assert_snapshot!(plan.loader.to_string(), @"");
+        insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @r#"/pg18/pg_restore '--file=-' --single-transaction --no-owner --no-privileges"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet '--set=ON_ERROR_STOP=1' '--output=/dev/null' '--file=-'"#);
         assert!(plan.filter.is_some() && plan.atomic);
     }
 
@@ -352,7 +359,7 @@ mod tests {
         let (server, content, clients) = (samples::server(18), samples::content("1.16"), found(&["18.6"]));
         let path = RestoreInput::Path(Path::new("/backups/my dump"));
         let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
-        insta::assert_snapshot!(plan.loader.to_string(), @"");
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error '--jobs=4' '/backups/my dump'"#);
         assert!(!plan.atomic && plan.loader.stdin == Stdin::Null);
     }
 
@@ -371,8 +378,18 @@ mod tests {
         server.settings.insert("schemas".into(), "information_schema\npublic".into());
         let (clients, options) = (found(&["15.20"]), samples::restore_options());
         let plan = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
-        insta::assert_snapshot!(plan.loader.to_string().split("--use-list=").last().expect("a list"), @"");
-        insta::assert_snapshot!(plan.notes.join("\n"), @"");
+        insta::assert_snapshot!(plan.loader.to_string().split("--use-list=").last().expect("a list"), @r#"
+            <(printf %s '7; EXTENSION hstore
+            9; TABLE users
+            10; COMMENT TABLE users
+            ')
+        "#);
+        insta::assert_snapshot!(plan.notes.join("\n"), @r#"
+            owners left out (--keep-owner keeps them)
+            privileges left out (--keep-privileges keeps them)
+            comments left out (may not be set there), 2: SCHEMA public, EXTENSION hstore
+            schemas left out (there already), 1: public
+        "#);
     }
 
     #[test]

@@ -48,19 +48,15 @@ impl Rows {
         while start < bytes.len() {
             let rest = &bytes[start..];
             let window = usize::try_from(self.longest - self.open + 1).unwrap_or(usize::MAX).min(rest.len());
-            let end = match memrchr(b'\n', &rest[..window]) {
-                Some(end) => end,
-                None => match memchr(b'\n', &rest[window..]) {
-                    Some(end) => {
-                        self.longest = self.longest.max(self.open + (window + end) as u64);
-                        window + end
-                    }
-                    None => {
-                        self.open += rest.len() as u64;
-                        self.longest = self.longest.max(self.open);
-                        return;
-                    }
-                },
+            let end = if let Some(end) = memrchr(b'\n', &rest[..window]) {
+                end
+            } else if let Some(end) = memchr(b'\n', &rest[window..]) {
+                self.longest = self.longest.max(self.open + (window + end) as u64);
+                window + end
+            } else {
+                self.open += rest.len() as u64;
+                self.longest = self.longest.max(self.open);
+                return;
             };
             self.open = 0;
             start += end + 1;
@@ -77,7 +73,8 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_plain_count(lines in proptest::collection::vec("[a-z]{0,20}", 0..50), size in 1usize..17) {
-            let text = lines.iter().map(|l| format!("{l}\n")).collect::<String>() + "\\.\n\n\n";
+            let ends = ["\\.", "", "", ""].map(str::to_owned);
+            let text = [lines.as_slice(), &ends].concat().join("\n");
             let mut rows = Rows::default();
             text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
             prop_assert_eq!(rows.finished(), Some(lines.len() as u64));

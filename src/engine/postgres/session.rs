@@ -242,7 +242,7 @@ fn io_kind(error: &tokio_postgres::Error) -> Option<io::ErrorKind> {
 fn tls_failed(error: &tokio_postgres::Error) -> bool {
     let rustls = |e: &(dyn std::error::Error + 'static)| {
         let inner = e.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        e.is::<rustls::Error>() || inner.is_some_and(|i| i.is::<rustls::Error>())
+        e.is::<rustls::Error>() || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
     };
     causes(error).any(rustls) || error.to_string().contains("TLS")
 }

@@ -9,7 +9,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     plain(content, options)?;
     sessions(server, options)?;
     // A database that is made anew is empty, and ours.
-    if exists(server, options)? && options.clean != Some(Clean::Database) {
+    if exists(server, options)? && !replaced(server, options)? {
         emptiness(&server.target, options)?;
         rights(server, content, options)?;
     }
@@ -88,6 +88,22 @@ fn exists(server: &Server, options: &RestoreOptions) -> Result<bool> {
     Ok(false)
 }
 
+/// Whether the database is dropped and made again, and may be.
+fn replaced(server: &Server, options: &RestoreOptions) -> Result<bool> {
+    if options.clean != Some(Clean::Database) {
+        return Ok(false);
+    }
+    let may_create = server.settings.get("createdb").is_none_or(|v| v == "true");
+    if server.standing == "reader" || !may_create {
+        return Err(refused(format!("{} may not drop and create database \"{}\"", server.user, server.database))
+            .hint("--clean schema empties it instead"));
+    }
+    if options.data_only {
+        return Err(refused("--clean drops the tables that --data-only is to fill"));
+    }
+    Ok(true)
+}
+
 fn emptiness(target: &Target, options: &RestoreOptions) -> Result<()> {
     if options.data_only {
         return match (target.object_count, options.clean, options.into_non_empty) {
@@ -123,7 +139,7 @@ fn holdings(target: &Target) -> String {
     let mut text = format!("{} in schema \"{schema}\" ({names})", count(tables.len() as u64, "table"));
     let others = target.object_count - tables.len() as u64;
     if others > 0 {
-        text.push_str(&format!(" and {}", count(others, "other object")));
+        text = format!("{text} and {}", count(others, "other object"));
     }
     text
 }
@@ -163,18 +179,23 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
         return Ok(());
     }
     let available = lines(server, "extensions.available");
-    for name in content.extensions.iter().filter(|name| !server.target.extensions.contains(name)) {
-        return Err(if available.contains(&name.as_str()) {
-            refused(format!("extension \"{name}\" can only be created by a superuser there")).hint(format!(
-                "have one say: CREATE EXTENSION \"{name}\", and restore with --into-non-empty if need be"
-            ))
-        } else {
-            refused(format!("extension \"{name}\" is not available on the target")).hint(
-                "install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)",
-            )
-        });
+    // Those that are installed stay, unless the database goes.
+    let installed = lines(server, "extensions.installed");
+    let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
+    let missing = content.extensions.iter().find(|name| !server.target.extensions.contains(name) && !stays(name));
+    match missing {
+        None => Ok(()),
+        Some(name) if available.contains(&name.as_str()) => {
+            let error = refused(format!("extension \"{name}\" can only be created by a superuser there"));
+            Err(if installed.contains(&name.as_str()) {
+                error.hint("--clean schema empties the database and keeps its extensions")
+            } else {
+                error.hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+            })
+        }
+        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target"))
+            .hint("install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)")),
     }
-    Ok(())
 }
 
 fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
@@ -224,10 +245,10 @@ mod tests {
         let table =
             |objects: &[&str]| refusal(&filled(objects), &samples::content("1.14"), &samples::restore_options());
         let four = ["table public.a", "table public.b", "table public.c", "table public.d"];
-        insta::assert_snapshot!(table(&four), @"");
-        insta::assert_snapshot!(table(&["table public.a", "view public.v"]), @"");
-        insta::assert_snapshot!(table(&["table x.a", "table public.a"]), @"");
-        insta::assert_snapshot!(table(&["schema only"]), @"");
+        insta::assert_snapshot!(table(&four), @r#"the target is not empty: 4 tables in schema "public" (a, b, c, ...)"#);
+        insta::assert_snapshot!(table(&["table public.a", "view public.v"]), @r#"the target is not empty: 1 table in schema "public" (a) and 1 other object"#);
+        insta::assert_snapshot!(table(&["table x.a", "table public.a"]), @r#"the target is not empty: 2 objects (table x.a, table public.a)"#);
+        insta::assert_snapshot!(table(&["schema only"]), @r#"the target is not empty: 1 object (schema only)"#);
         let mut forced = samples::restore_options();
         forced.into_non_empty = true;
         assert!(check(&filled(&four), &samples::content("1.14"), &forced).is_ok());

@@ -45,7 +45,7 @@ const KEPT: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspn
       UNION SELECT p.pronamespace FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON d.objid = p.oid \
       AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'e' \
       UNION SELECT t.typnamespace FROM pg_catalog.pg_type t JOIN pg_catalog.pg_depend d ON d.objid = t.oid \
-      AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.deptype = 'e') ORDER BY 1";
+      AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.deptype = 'e')";
 
 /// Everything of the user's, tables first: `table public.users`.
 fn objects() -> String {
@@ -72,13 +72,13 @@ fn objects() -> String {
          WHERE (t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0 OR t.typtype = 'c' AND k.relkind = 'c') \
          AND {USER_SCHEMA} AND {kind} \
          UNION ALL SELECT 5, 'schema ' || n.nspname FROM pg_catalog.pg_namespace n \
-         WHERE {USER_SCHEMA} AND n.nspname <> 'public' AND {schema} \
+         WHERE {USER_SCHEMA} AND {schema} AND n.nspname NOT IN ({KEPT}) \
          UNION ALL SELECT 6, 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l\
          ) AS everything ORDER BY rank, what"
     )
 }
 
-/// Extensions that are there, or that this user may create.
+/// Extensions that this user may create.
 fn creatable(server: &Server) -> String {
     let trusted = if server.version.major >= 13 {
         "v.trusted AND has_database_privilege(current_database(), 'CREATE')"
@@ -86,9 +86,8 @@ fn creatable(server: &Server) -> String {
         "false"
     };
     format!(
-        "SELECT DISTINCT v.name FROM pg_catalog.pg_available_extension_versions v WHERE v.installed OR NOT v.superuser \
-         OR {trusted} OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) \
-         UNION SELECT extname FROM pg_catalog.pg_extension ORDER BY 1"
+        "SELECT DISTINCT v.name FROM pg_catalog.pg_available_extension_versions v WHERE NOT v.superuser OR {trusted} \
+         OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) ORDER BY 1"
     )
 }
 

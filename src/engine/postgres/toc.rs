@@ -1,4 +1,4 @@
-//! The table of contents of `pg_dump`'s archives, versions 1.12 to 1.16 (PostgreSQL 9.0 to 18), as
+//! The table of contents of `pg_dump`'s archives, versions 1.12 to 1.16 (`pg_dump` 9.0 to 18), as
 //! `src/bin/pg_dump/pg_backup_archiver.c` writes it: `ReadHead`, `ReadToc`, `ReadInt`, `ReadStr`, `ReadOffset`.
 //!
 //! Reading is by small units, the header and then entry after entry, so that a stream can be parsed as it comes: a
