@@ -66,6 +66,8 @@ pub struct Error {
     pub why: Vec<String>,
     /// What to do next: one line each.
     pub hints: Vec<String>,
+    /// True when trying again may help by itself: a closed port, a server that is starting.
+    pub transient: bool,
 }
 
 /// The result of everything that can fail in front of a person.
@@ -74,7 +76,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of a kind.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), hints: Vec::new() }
+        Self { kind, what: what.into(), why: Vec::new(), hints: Vec::new(), transient: false }
     }
 
     /// Adds why, one line or several.
@@ -88,6 +90,13 @@ impl Error {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Says that trying again may help.
+    #[must_use]
+    pub fn transient(mut self) -> Self {
+        self.transient = true;
         self
     }
 

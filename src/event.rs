@@ -18,6 +18,8 @@ pub enum Event {
     Warning(String),
     /// A command about to run, redacted and shell-quoted.
     Command(String),
+    /// A line that a client wrote to its stderr, redacted.
+    Said(String),
     /// Bytes moved.
     Progress(Progress),
     /// The work shown by the progress line has ended, well or not.

@@ -1,5 +1,6 @@
 //! What is to be run, as plain data: engines build it, a dry run prints it, tests compare it, and only `process` spawns.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -122,15 +123,15 @@ impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
             match value {
-                EnvValue::Text(text) => write!(f, "{name}={} ", shell_words::quote(text))?,
-                EnvValue::Secret(_) => write!(f, "{name}={} ", shell_words::quote(STARS))?,
+                EnvValue::Text(text) => write!(f, "{name}={} ", quote(text))?,
+                EnvValue::Secret(_) => write!(f, "{name}={} ", quote(STARS))?,
                 EnvValue::File(file) => write!(f, "{name}={} ", file.substitution())?,
             }
         }
         write!(f, "{}", quote_path(&self.program))?;
         for arg in &self.args {
             match arg {
-                Arg::Text(text) => write!(f, " {}", shell_words::quote(text))?,
+                Arg::Text(text) => write!(f, " {}", quote(text))?,
                 Arg::File { prefix, content } => write!(f, " {prefix}{}", content.substitution())?,
             }
         }
@@ -140,14 +141,20 @@ impl fmt::Display for Invocation {
 
 impl PrivateFile {
     fn substitution(&self) -> String {
-        format!("<(printf %s {})", shell_words::quote(&self.redacted))
+        format!("<(printf %s {})", quote(&self.redacted))
     }
 }
 
 /// A path, quoted for a POSIX shell.
 #[must_use]
 pub fn quote_path(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
+    quote(&path.to_string_lossy()).into_owned()
+}
+
+/// Quotes for a POSIX shell where a shell would see something in the text; an equals sign is nothing to it.
+fn quote(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.into() } else { shell_words::quote(text) }
 }
 
 #[cfg(test)]

@@ -10,13 +10,19 @@
 //! settings and emits [`event::Event`]s; the command line resolves the one and shows the other.
 
 pub mod archive;
+pub mod cli;
 pub mod connection;
 pub mod engine;
 pub mod error;
 pub mod event;
 pub mod exit_code;
 pub mod invocation;
+pub mod pipeline;
 pub mod process;
+pub mod report;
 pub mod secret;
+pub mod settings;
+pub mod store;
 pub mod tls;
+pub mod tunnel;
 pub mod uri;

@@ -1,1 +1,253 @@
-//! uri
+//! A database's URI, read by libpq's and MySQL's rules rather than a browser's.
+//!
+//! A WHATWG parser sees a fragment in `#` and a query in `?`, both of which stand in real passwords, and lowercases or
+//! refuses host names that servers accept. So the userinfo is cut off by hand, at the last `@` before the first `/`,
+//! and percent signs that encode nothing are taken as they are; in the query, too, a `+` is a plus.
+//!
+//! A URI that can't be read is never repeated in full: [`redact`] shows what is surely not its password.
+
+use std::path::PathBuf;
+
+use crate::connection::{Connection, Dialect, Host, Route, Tls, TlsMode};
+use crate::error::{Error, Kind, Result};
+use crate::secret::{STARS, Secret};
+
+mod params;
+
+/// Reads a URI: `Kind::Config`, naming the part that is wrong, when it can't be.
+pub fn parse(text: &str) -> Result<Connection> {
+    let wrong = |what: String| Error::new(Kind::Config, what).why(redact(text));
+    let (scheme, rest, mut notes) = split_scheme(text).map_err(&wrong)?;
+    let dialect = dialect(&scheme).ok_or_else(|| {
+        wrong(format!("unknown scheme \"{scheme}\""))
+            .hint("a URI begins with postgres://, postgresql://, mysql://, mysql2:// or mariadb://")
+    })?;
+    let (userinfo, rest) = split_userinfo(rest, &mut notes);
+    let (authority, path, query) = split_rest(rest);
+    let mut parts = Parts { dialect, ..Parts::default() };
+    parts.notes = notes;
+    if let Some(userinfo) = userinfo {
+        let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
+        parts.user = Some(decode(user));
+        parts.password = password.map(decode);
+        if password.is_some_and(has_bare_percent) {
+            parts.notes.push("the password holds a raw %: taken as it is".into());
+        }
+    }
+    parts.read_authority(authority).map_err(&wrong)?;
+    if !path.is_empty() {
+        parts.database = Some(decode(path));
+    }
+    parts.read_query(query).map_err(&wrong)?;
+    parts.into_connection(scheme).map_err(wrong)
+}
+
+/// The text with everything that may be a secret starred out, for a URI that could not be read.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return if text.contains(['@', ':']) { STARS.to_owned() } else { text.to_owned() };
+    };
+    let (stars, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => (format!("{STARS}@"), rest),
+        None => (String::new(), rest),
+    };
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(r, q)| (r, Some(q)));
+    let query = query.map_or(String::new(), |query| {
+        let pairs = query.split('&').map(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            if name.to_ascii_lowercase().contains("pass") { format!("{name}={STARS}") } else { pair.to_owned() }
+        });
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{stars}{rest}{query}")
+}
+
+/// Redacts each word of a text that looks like a URI: for messages that repeat the command line.
+#[must_use]
+pub fn redact_words(text: &str) -> String {
+    let word = |word: &str| if word.contains("://") { redact(word) } else { word.to_owned() };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
+}
+
+fn dialect(scheme: &str) -> Option<Dialect> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "postgres" | "postgresql" => Some(Dialect::Postgres),
+        "mysql" | "mysql2" | "mariadb" => Some(Dialect::Mysql),
+        _ => None,
+    }
+}
+
+/// The scheme, the rest, and notes on prefixes and suffixes that drivers add: `jdbc:`, `+psycopg2`.
+fn split_scheme(text: &str) -> Result<(String, &str, Vec<String>), String> {
+    let mut notes = Vec::new();
+    let (scheme, rest) =
+        text.split_once("://").ok_or_else(|| "this is not a database URI: it has no scheme://".to_owned())?;
+    let scheme = match scheme.strip_prefix("jdbc:") {
+        Some(inner) => {
+            notes.push("the jdbc: in front of the URI was dropped".to_owned());
+            inner
+        }
+        None => scheme,
+    };
+    let scheme = match scheme.split_once('+') {
+        Some((base, driver)) => {
+            notes.push(format!("the driver name +{driver} in the URI was dropped"));
+            base
+        }
+        None => scheme,
+    };
+    Ok((scheme.to_owned(), rest, notes))
+}
+
+/// Cuts at the last `@` before the first `/`, where libpq looks for it too.
+fn split_userinfo<'a>(rest: &'a str, notes: &mut Vec<String>) -> (Option<&'a str>, &'a str) {
+    let head = rest.split('/').next().unwrap_or_default();
+    let Some(at) = head.rfind('@') else { return (None, rest) };
+    if head[..at].contains('@') {
+        notes.push("the password holds a raw @: the last @ was taken as its end".into());
+    }
+    (Some(&rest[..at]), &rest[at + 1..])
+}
+
+/// Host and port, the database's name, the query.
+fn split_rest(rest: &str) -> (&str, &str, &str) {
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
+    (authority, path, query)
+}
+
+/// Percent-decodes; a `%` that encodes nothing stands for itself, and `+` is a plus.
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let encoded = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3).and_then(hex_pair)).flatten();
+        out.push(encoded.unwrap_or(bytes[at]));
+        at += if encoded.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+fn hex_pair(pair: &[u8]) -> Option<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()
+}
+
+fn has_bare_percent(text: &str) -> bool {
+    text.match_indices('%').any(|(at, _)| text.as_bytes().get(at + 1..at + 3).and_then(hex_pair).is_none())
+}
+
+/// What was read so far.
+struct Parts {
+    dialect: Dialect,
+    user: Option<String>,
+    password: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    socket: Option<PathBuf>,
+    hostaddr: Option<String>,
+    database: Option<String>,
+    tls: Tls,
+    notes: Vec<String>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Postgres,
+            user: None,
+            password: None,
+            host: None,
+            port: None,
+            socket: None,
+            hostaddr: None,
+            database: None,
+            tls: Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None },
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Parts {
+    /// Reads `host`, `host:port`, `[::1]:port`, `%2Fpath%2Fof%2Fa%2Fsocket`.
+    fn read_authority(&mut self, authority: &str) -> Result<(), String> {
+        if authority.contains(',') {
+            return Err("several hosts in one URI: name the one to dump from or restore into".into());
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, after) = rest.split_once(']').ok_or("the address has no closing bracket ]")?;
+                match after.strip_prefix(':') {
+                    Some(port) => (host, Some(port)),
+                    None if after.is_empty() => (host, None),
+                    None => return Err("something stands between the address's ] and its port".into()),
+                }
+            }
+            None => match authority.split_once(':') {
+                Some((_, port)) if port.contains(':') => {
+                    return Err("an IPv6 address needs brackets: [::1]:5432".into());
+                }
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        if let Some(port) = port.filter(|p| !p.is_empty()) {
+            self.port = Some(read_port(port)?);
+        }
+        self.set_host(&decode(host));
+        Ok(())
+    }
+
+    fn set_host(&mut self, host: &str) {
+        if host.starts_with('/') {
+            self.socket = Some(host.into());
+        } else if !host.is_empty() {
+            self.host = Some(host.to_owned());
+        }
+    }
+
+    fn into_connection(self, scheme: String) -> Result<Connection, String> {
+        let default_port = match self.dialect {
+            Dialect::Postgres => 5432,
+            Dialect::Mysql => 3306,
+        };
+        let port = self.port.unwrap_or(default_port);
+        let host = match (self.host, self.socket) {
+            (_, Some(path)) => Host::Socket { path, port },
+            (Some(name), None) => Host::Tcp { name, port },
+            (None, None) => return Err("the URI names no host".into()),
+        };
+        let database = self.database.filter(|d| !d.is_empty()).ok_or("the URI names no database")?;
+        let user = self.user.filter(|u| !u.is_empty()).ok_or("the URI names no user")?;
+        let all = [Some(&database), Some(&user), self.password.as_ref()];
+        if all.into_iter().flatten().any(|part| part.contains('\0')) {
+            return Err("the URI holds a zero byte (%00), which no server takes".into());
+        }
+        Ok(Connection {
+            dialect: self.dialect,
+            scheme,
+            host,
+            route: self.hostaddr.map(|host| Route { host, port }),
+            user,
+            password: self.password.filter(|p| !p.is_empty()).map(Secret::new),
+            database,
+            tls: self.tls,
+            notes: self.notes,
+        })
+    }
+}
+
+/// A port, or why not: without repeating the text, since it may be the rest of a password with a raw `/`.
+fn read_port(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ if digits => Err(format!("the port {text} is not between 1 and 65535")),
+        _ => Err("the port is not a number (a / in a password is written %2F, an @ %40)".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

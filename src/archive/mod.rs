@@ -1,1 +1,52 @@
-//! bytes
+//! The archive: bytes only. It knows tar, gzip and a manifest; no SQL, no processes, no terminal.
+//!
+//! # Writing
+//!
+//! ```text
+//!              caller's thread                 encoder threads             output thread
+//! source ─▶ read a block of 256 KiB ─┬─ job ─▶ deflate, CRC-32 ─┐
+//!           SHA-256, observe         │                          ▼
+//!                                    └─ promise of the block ─▶ in order: sink, index ─▶ sink
+//! ```
+//!
+//! A block's promise enters a bounded queue before the block goes to the encoders, so the queue is both the order of
+//! the file and the one bound on memory. An encoder that dies breaks its promise; a sink that fails closes the queue:
+//! either way the caller's next step returns an error, and nothing waits for ever.
+//!
+//! The size of a dump is not known before its end, but stands before it. In a file its header is rewritten at the
+//! end; on a stream it becomes numbered parts, each held in memory until its size is known.
+//! `docs/archive-format.md` has every byte, `docs/decisions` the alternatives.
+//!
+//! # Reading
+//!
+//! [`verify`] checks every byte of an archive of ours, [`inspect`] reads only its index and manifest, [`dump_stream`]
+//! feeds a restore. [`Reader`] takes anybody's archive, and goes by content alone.
+
+mod codec;
+mod compression;
+mod crc;
+mod encode;
+mod error;
+mod extract;
+mod header;
+mod index;
+mod input;
+mod manifest;
+mod output;
+mod reader;
+mod sniff;
+mod tar_reader;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+
+pub use compression::{Compression, Level, UnknownCompression};
+pub use error::{ArchiveError, Result};
+pub use index::{Index, IndexedMember, Span};
+pub use manifest::{Client, FORMAT_VERSION, MANIFEST, MANIFEST_MAX, Manifest, Table};
+pub use reader::{Entry, Reader, Stream};
+pub use sniff::{Kind, SNIFF, sniff};
+pub use tar_reader::Type;
+pub use verify::{DumpStream, Inspected, Verified, dump_stream, inspect, verify};
+pub use writer::{Member, Options, Sealed, Sink, Writer};

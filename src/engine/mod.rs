@@ -24,7 +24,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 #[must_use]
 pub fn of(dialect: Dialect) -> &'static dyn Engine {
     match dialect {
-        Dialect::Postgres => todo!(),
+        Dialect::Postgres => &postgres::Postgres,
         Dialect::Mysql => &mysql::Mysql,
     }
 }
@@ -37,6 +37,18 @@ pub trait Engine: Sync {
     /// One short session that reads everything that planning needs; one attempt, no retries. Fails with
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
+
+    /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
+    /// `Kind::Usage` names the one that does not.
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        let _ = (connection, options, limits);
+        Box::pin(async { Ok(()) })
+    }
 
     /// True while a session of ours (application name or user) is at work on the server, not waiting for a lock or
     /// for us: tells a long index build from a hung restore.
@@ -413,10 +425,8 @@ pub enum Clean {
 
 /// A planned dump.
 pub struct DumpPlan {
-    /// The command.
-    pub invocation: Invocation,
-    /// Commands to run after it, one after the other: what all of them write, joined, is the dump.
-    pub then: Vec<Invocation>,
+    /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
+    pub invocations: Vec<Invocation>,
     /// The member's name in the archive: `dump.pgsql` or `dump.sql`.
     pub member: &'static str,
     /// The form of what it writes.
@@ -469,6 +479,23 @@ pub trait Inspector: Send {
     /// The stream has ended. The content, or why this is no complete dump: a sentence that names the offset or what
     /// is missing.
     fn finish(self: Box<Self>) -> Result<Content, Incomplete>;
+}
+
+/// A dump proved complete: only an inspector that saw its end makes one.
+#[derive(Clone, Debug)]
+pub struct Complete(Content);
+
+impl Complete {
+    /// Asks the inspector that has seen the whole stream.
+    pub fn prove(inspector: Box<dyn Inspector>) -> std::result::Result<Self, Incomplete> {
+        inspector.finish().map(Self)
+    }
+
+    /// What the dump holds.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.0
+    }
 }
 
 /// Why a dump is not complete.

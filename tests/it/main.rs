@@ -1,2 +1,4 @@
-//! t
-fn main() {}
+//! The tests that need a whole dbhaul, real servers or scripted clients: one binary, so that servers are shared.
+
+mod servers;
+mod support;

@@ -35,13 +35,15 @@ pub(super) fn plan(
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
     base = base.args(by_version(server, client, limits));
-    let mut runs = runs(server, client, options, &selection)
+    let runs = runs(server, client, options, &selection)
         .into_iter()
         .map(|run| base.clone().args(run.flags).args(options.extra.clone()).args(positional(connection, &run.tables)));
-    let invocation = runs.next().ok_or_else(|| Error::new(Kind::Usage, "the options leave nothing to dump"))?;
+    let invocations: Vec<_> = runs.collect();
+    if invocations.is_empty() {
+        return Err(Error::new(Kind::Usage, "the options leave nothing to dump"));
+    }
     Ok(DumpPlan {
-        invocation,
-        then: runs.collect(),
+        invocations,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
@@ -283,8 +285,7 @@ mod tests {
         let mut text = String::new();
         for (name, _, _, plan) in planned(options) {
             text.extend([name, "\n".to_owned()]);
-            let runs = std::iter::once(&plan.invocation).chain(&plan.then);
-            text.extend(runs.map(|run| format!("  {}\n", words(run))));
+            text.extend(plan.invocations.iter().map(|run| format!("  {}\n", words(run))));
         }
         text
     }
@@ -368,7 +369,7 @@ mod tests {
         ];
         for options in &variants {
             for (name, _, help, plan) in planned(options) {
-                for run in std::iter::once(&plan.invocation).chain(&plan.then) {
+                for run in &plan.invocations {
                     for option in long_options(run) {
                         assert!(knows(&help, &option), "{name} does not know {option}");
                     }
@@ -388,7 +389,7 @@ mod tests {
         let server = server(Flavour::Mysql, Version::new(9, 7, 4));
         let tail = |options: &DumpOptions| {
             let plan = plan(&connection(), &server, &client, options, &Limits::default()).expect("a plan");
-            let runs = std::iter::once(&plan.invocation).chain(&plan.then).map(words).collect::<Vec<_>>();
+            let runs = plan.invocations.iter().map(words).collect::<Vec<_>>();
             runs.iter()
                 .map(|r| r[r.find("86400'").map_or(0, |at| at + 7)..].to_owned())
                 .collect::<Vec<_>>()
@@ -438,7 +439,7 @@ mod tests {
         server.settings.insert("grant.lock tables".into(), "yes".into());
         let planned =
             plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
-        assert!(words(&planned.invocation).contains("--lock-tables"));
+        assert!(words(&planned.invocations[0]).contains("--lock-tables"));
     }
 
     #[test]

@@ -1,1 +1,133 @@
-//! PostgreSQL.
+//! `PostgreSQL`: `pg_dump`, `pg_restore` and `psql`.
+//!
+//! Reading begins at `dump` and `restore` (command lines); `custom`, `plain` and `directory` read dumps; `session`
+//! opens the SQL sessions of `probe`, `target` and `prepare`.
+
+use crate::connection::{Connection, Dialect, Limits};
+use crate::engine::{
+    Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
+    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+};
+use crate::error::Result;
+
+mod clients;
+mod content;
+mod custom;
+mod diagnose;
+mod directory;
+mod dump;
+mod extra;
+mod filter;
+mod lexer;
+mod libpq;
+mod patterns;
+mod plain;
+mod prepare;
+mod probe;
+#[cfg(test)]
+mod reading;
+mod restore;
+mod rows;
+#[cfg(test)]
+mod samples;
+mod session;
+mod suitability;
+mod target;
+mod toc;
+
+pub use directory::inspect_directory;
+
+/// The engine.
+#[derive(Debug)]
+pub struct Postgres;
+
+impl Engine for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
+        Box::pin(probe::probe(connection, purpose, limits))
+    }
+
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        Box::pin(probe::check_patterns(connection, options, limits))
+    }
+
+    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool> {
+        Box::pin(prepare::busy(connection, limits))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: Option<&'a Server>,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn programs(&self, role: Role) -> &'static [&'static str] {
+        clients::programs(role)
+    }
+
+    fn folders(&self) -> &'static [&'static str] {
+        clients::FOLDERS
+    }
+
+    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
+        clients::read_version(text)
+    }
+
+    fn choose<'c>(
+        &self,
+        role: Role,
+        server: &Server,
+        content: Option<&Content>,
+        found: &'c [Client],
+        rejected: &[Rejected],
+    ) -> Result<&'c Client> {
+        clients::choose(role, server, content, found, rejected)
+    }
+
+    fn plan_dump(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        client: &Client,
+        options: &DumpOptions,
+        limits: &Limits,
+    ) -> Result<DumpPlan> {
+        dump::plan(connection, server, client, options, limits)
+    }
+
+    fn inspector(&self, format: Format) -> Box<dyn Inspector> {
+        content::inspector(format)
+    }
+
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        suitability::check(server, content, options)
+    }
+
+    fn plan_restore(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        content: &Content,
+        clients: &Found,
+        options: &RestoreOptions,
+        source: RestoreInput<'_>,
+    ) -> Result<RestorePlan> {
+        restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {
+        diagnose::diagnose(stderr, connection)
+    }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Every check and every test, against real servers. Prints each command before it runs; stops at the first failure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+run() {
+    printf '\n$ %s\n' "$*"
+    "$@"
+}
+
+run scripts/servers.sh
+run cargo fmt --check
+run cargo clippy --locked --all-targets -- -D warnings
+if ! cargo deny --version >/dev/null 2>&1; then
+    run cargo install --locked cargo-deny
+fi
+run cargo deny check bans licenses sources
+run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+run cargo test --locked

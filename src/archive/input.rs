@@ -1,0 +1,162 @@
+//! From a file or a stream to the bytes inside: what fails on the way keeps its name.
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdDecoder};
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use super::error::{ArchiveError, Result};
+use super::index::Span;
+use super::sniff::{Kind, SNIFF};
+
+/// What a decoder may take to undo `xz -9` and no more, in bytes.
+const XZ_MEMORY: u64 = 128 << 20;
+/// How much of a file is read at once.
+const BUFFER: usize = 128 * 1024;
+
+/// Bytes that are read once.
+pub(super) type Bytes = Box<dyn Read + Send>;
+
+/// How far the outermost file was read, for messages.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Position(Arc<AtomicU64>);
+
+impl Position {
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The outermost reader: counts, and marks its errors as the medium's own.
+pub(super) struct Medium<R> {
+    inner: R,
+    position: Position,
+}
+
+impl<R: Read> Medium<R> {
+    pub fn new(inner: R) -> (BufReader<Self>, Position) {
+        let position = Position::default();
+        (BufReader::with_capacity(BUFFER, Self { inner, position: position.clone() }), position)
+    }
+}
+
+impl<R: Read> Read for Medium<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.inner.read(buf) {
+            Ok(read) => {
+                self.position.0.fetch_add(read as u64, Ordering::Relaxed);
+                Ok(read)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            // Spans are checked below this: their errors have a name already.
+            Err(error) if is_named(&error) => Err(error),
+            Err(error) => Err(ArchiveError::Read(error).into()),
+        }
+    }
+}
+
+fn is_named(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ArchiveError>)
+}
+
+/// Checks the file's own bytes against the index's checksums as they pass.
+pub(super) struct Spanned<R> {
+    inner: R,
+    spans: std::vec::IntoIter<(Span, u64)>,
+    current: Option<(Span, u64)>,
+    hasher: crc32fast::Hasher,
+}
+
+impl<R: Read> Spanned<R> {
+    /// `end` is where the last span ends: at the index.
+    pub fn new(inner: R, spans: &[Span], end: u64) -> Self {
+        let ends = spans.iter().skip(1).map(|next| next.0).chain([end]);
+        let mut spans = spans.iter().zip(ends).map(|(span, end)| (*span, end - span.0)).collect::<Vec<_>>().into_iter();
+        let current = spans.next();
+        Self { inner, spans, current, hasher: crc32fast::Hasher::new() }
+    }
+}
+
+impl<R: Read> Read for Spanned<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some((span, left)) = &mut self.current else { return self.inner.read(buf) };
+        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buf.len());
+        let read = self.inner.read(&mut buf[..most])?;
+        self.hasher.update(&buf[..read]);
+        *left -= read as u64;
+        if *left == 0 {
+            if std::mem::take(&mut self.hasher).finalize() != span.2 {
+                return Err(ArchiveError::corrupt("these bytes do not agree with their checksum in the index")
+                    .at(Some(span.0), None)
+                    .into());
+            }
+            self.current = self.spans.next();
+        }
+        Ok(read)
+    }
+}
+
+/// What is inside a foreign file, decompressed once if it is compressed.
+pub(super) fn decode(kind: Kind, input: impl BufRead + Send + 'static) -> Bytes {
+    macro_rules! bridged {
+        ($decoder:expr) => {{
+            let mut decoder = $decoder;
+            // A file may be several of them, one after the other: all are meant.
+            decoder.multiple_members(true);
+            Box::new(Bridge(decoder))
+        }};
+    }
+    let input: Box<dyn BufRead + Send> = Box::new(input);
+    match kind {
+        Kind::Gzip => bridged!(GzipDecoder::new(Ready(input))),
+        Kind::Zstd => bridged!(ZstdDecoder::new(Ready(input))),
+        Kind::Bzip2 => bridged!(BzDecoder::new(Ready(input))),
+        Kind::Xz => bridged!(XzDecoder::with_mem_limit(Ready(input), XZ_MEMORY)),
+        _ => Box::new(input),
+    }
+}
+
+/// The first bytes of something, and all of it.
+pub(super) fn peek(mut input: impl Read) -> Result<(Vec<u8>, impl Read)> {
+    let mut first = Vec::with_capacity(SNIFF);
+    (&mut input).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::from_read)?;
+    Ok((first.clone(), Cursor::new(first).chain(input)))
+}
+
+/// A blocking reader in asynchronous clothes: it never says "not yet", so [`Bridge`] needs no runtime.
+struct Ready<R>(R);
+
+impl<R: BufRead + Unpin> AsyncRead for Ready<R> {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.get_mut().0.read(buf.initialize_unfilled());
+        Poll::Ready(read.map(|read| buf.advance(read)))
+    }
+}
+
+impl<R: BufRead + Unpin> AsyncBufRead for Ready<R> {
+    fn poll_fill_buf(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        Poll::Ready(self.get_mut().0.fill_buf())
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        self.get_mut().0.consume(amount);
+    }
+}
+
+/// An asynchronous decoder over [`Ready`], read like any other.
+struct Bridge<D>(D);
+
+impl<D: AsyncRead + Unpin> Read for Bridge<D> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut target = ReadBuf::new(buf);
+        match Pin::new(&mut self.0).poll_read(&mut Context::from_waker(Waker::noop()), &mut target) {
+            Poll::Ready(Ok(())) => Ok(target.filled().len()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::Error::other("a decoder waits for a reader that never makes it wait")),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What bytes are, by their beginning. Names are never trusted.
+
+use super::tar_reader;
+
+/// How many bytes [`sniff`] wants to see.
+pub const SNIFF: usize = 1024;
+
+/// What something is, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// A zip, which nothing here reads.
+    Zip,
+    /// A tar.
+    Tar,
+    /// An archive of `pg_dump --format=custom`.
+    PgCustom,
+    /// The `toc.dat` of a directory-format (or tar-format) dump of `pg_dump`.
+    PgToc,
+    /// SQL text.
+    Sql,
+    /// SQL text in UTF-16, as PowerShell's `>` writes it: `mysql` and `psql` can't read that.
+    Utf16,
+    /// Some other text.
+    Text,
+    /// Nothing at all.
+    Empty,
+    /// None of these.
+    Unknown,
+}
+
+impl Kind {
+    /// Whether there is something else inside that can be read from here.
+    #[must_use]
+    pub fn is_compressed(self) -> bool {
+        matches!(self, Self::Gzip | Self::Zstd | Self::Bzip2 | Self::Xz)
+    }
+
+    /// Whether it is a dump that one program can read as one stream.
+    #[must_use]
+    pub fn is_dump(self) -> bool {
+        matches!(self, Self::PgCustom | Self::Sql)
+    }
+
+    /// For messages: `a zip file`.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Gzip => "a gzip file",
+            Self::Zstd => "a zstd file",
+            Self::Bzip2 => "a bzip2 file",
+            Self::Xz => "an xz file",
+            Self::Zip => "a zip file",
+            Self::Tar => "a tar",
+            Self::PgCustom => "a custom-format dump",
+            Self::PgToc => "the table of contents of a directory-format dump",
+            Self::Sql => "SQL",
+            Self::Utf16 => "UTF-16 text (written by a PowerShell redirection?)",
+            Self::Text => "text that is not SQL",
+            Self::Empty => "an empty file",
+            Self::Unknown => "something unknown",
+        }
+    }
+}
+
+/// Looks at the first bytes of something: [`SNIFF`] of them, or all there are.
+#[must_use]
+pub fn sniff(first: &[u8]) -> Kind {
+    match first {
+        [] => Kind::Empty,
+        [0x1f, 0x8b, ..] => Kind::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Kind::Zstd,
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Zip,
+        // The eleventh byte is the format: 1 custom; toc.dat carries 3, so that a tar of it can be read as well.
+        [b'P', b'G', b'D', b'M', b'P', rest @ ..] if rest.get(5) == Some(&1) => Kind::PgCustom,
+        [b'P', b'G', b'D', b'M', b'P', ..] => Kind::PgToc,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Kind::Utf16,
+        _ if tar_reader::is_header(first) => Kind::Tar,
+        _ => text(first),
+    }
+}
+
+/// Statements and commands that dumps begin with, once comments are skipped.
+const BEGINNINGS: [&str; 26] = [
+    "alter",
+    "analyze",
+    "begin",
+    "call",
+    "comment",
+    "copy",
+    "create",
+    "delete",
+    "delimiter",
+    "do",
+    "drop",
+    "flush",
+    "grant",
+    "insert",
+    "lock",
+    "replace",
+    "rollback",
+    "select",
+    "set",
+    "start",
+    "truncate",
+    "unlock",
+    "update",
+    "use",
+    "values",
+    "with",
+];
+
+fn text(first: &[u8]) -> Kind {
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    let control = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127);
+    if first.iter().take(SNIFF).any(control) {
+        return Kind::Unknown;
+    }
+    let start = first.trim_ascii_start();
+    // `-- ` and `--` alone, `/*`, `#` comments of MySQL are left to the words after them; `\restrict`, `\connect`.
+    if start.starts_with(b"--") || start.starts_with(b"/*") || start.starts_with(b"\\") {
+        return Kind::Sql;
+    }
+    let word: Vec<u8> =
+        start.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
+    let ends = start.get(word.len()).is_none_or(|byte| byte.is_ascii_whitespace() || b";(`\"'".contains(byte));
+    if ends && BEGINNINGS.iter().any(|known| known.as_bytes() == word) { Kind::Sql } else { Kind::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds() {
+        let cases: &[(&[u8], Kind)] = &[
+            (b"", Kind::Empty),
+            (b"\x1f\x8b\x08", Kind::Gzip),
+            (b"\x28\xb5\x2f\xfd\x04", Kind::Zstd),
+            (b"BZh91AY", Kind::Bzip2),
+            (b"\xfd7zXZ\0", Kind::Xz),
+            (b"PK\x03\x04", Kind::Zip),
+            (b"PGDMP\x01\x0e\x00\x04\x08\x01", Kind::PgCustom),
+            (b"PGDMP\x01\x0e\x00\x04\x08\x03", Kind::PgToc),
+            (b"--\n-- PostgreSQL database dump\n", Kind::Sql),
+            (b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump", Kind::Sql),
+            (b"\xef\xbb\xbf\r\nSET NAMES utf8;", Kind::Sql),
+            (b"\\restrict abc\n", Kind::Sql),
+            (b"INSERT INTO `a` VALUES (1);", Kind::Sql),
+            (b"Settings for the machine", Kind::Text),
+            (b"Dear all,", Kind::Text),
+            (b"\xff\xfe-\0-\0", Kind::Utf16),
+            (b"\x7fELF\x02", Kind::Unknown),
+            (&[0; 1024], Kind::Unknown),
+        ];
+        for (bytes, kind) in cases {
+            assert_eq!(sniff(bytes), *kind, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Reading an archive of ours: all of it to verify it, its manifest alone to inspect it, its dump to restore it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::codec::{self, Codec};
+use super::crc::Crc;
+use super::error::{ArchiveError, Result};
+use super::index::{Index, IndexedMember};
+use super::input::{Medium, Position, Spanned};
+use super::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
+use super::reader::{Reader, Stream, successor};
+use super::tar_reader::{TarReader, Type};
+use super::writer::{Member, hex};
+
+/// An archive of which every byte was read and checked. Only [`verify`] makes one.
+#[derive(Debug)]
+pub struct Verified {
+    manifest: Manifest,
+    manifest_json: Vec<u8>,
+    bytes: u64,
+    raw_bytes: u64,
+}
+
+impl Verified {
+    /// The manifest; its members are those that were found.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The manifest, word for word.
+    #[must_use]
+    pub fn manifest_json(&self) -> &[u8] {
+        &self.manifest_json
+    }
+
+    /// The archive's size in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The size of the tar inside it, in bytes.
+    #[must_use]
+    pub fn raw_bytes(&self) -> u64 {
+        self.raw_bytes
+    }
+}
+
+/// What an archive says of itself, its dump not read.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The index.
+    pub index: Index,
+}
+
+/// Reads all of an archive of ours and checks every byte of it, in constant memory.
+///
+/// `observe` sees the content of every member but the manifest, in stretches, with the member's path.
+pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verified> {
+    let (mut file, index) = open(path)?;
+    let bytes = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
+    let codec = codec_of(&mut file)?;
+    let (medium, position) = Medium::new(Spanned::new(file, &index.spans, index.at));
+    let inside = codec.whole(Box::new(medium)).map_err(ArchiveError::from_read)?;
+    let mut check = Check { tar: TarReader::new(inside), position, members: Vec::new(), buffer: vec![0; 128 * 1024] };
+    let (manifest, manifest_json) = check.run(&index, observe)?;
+    check.tail(&index, codec)?;
+    if manifest.members != check.members {
+        return Err(ArchiveError::corrupt(disagreement(&manifest.members, &check.members)).at(None, Some(MANIFEST)));
+    }
+    Ok(Verified { manifest, manifest_json, bytes, raw_bytes: index.tar_len })
+}
+
+/// Reads an archive's index, and its manifest through it: a few blocks of the file, however large that is.
+pub fn inspect(path: &Path) -> Result<Inspected> {
+    let (mut file, index) = open(path)?;
+    let codec = codec_of(&mut file)?;
+    let last = manifest_of(&index)?;
+    file.seek(SeekFrom::Start(last.at)).map_err(ArchiveError::Read)?;
+    let (medium, _) = Medium::new(file);
+    let here = |error: ArchiveError| error.at(Some(last.at), Some(&last.path));
+    let piece = codec.onwards(Box::new(medium)).map_err(ArchiveError::from_read)?;
+    let mut tar = TarReader::new(piece);
+    let head = tar.next().map_err(here)?;
+    if head.is_none_or(|head| head.path != last.path || head.size != last.size) {
+        return Err(here(ArchiveError::corrupt("the index leads to another member")));
+    }
+    let json = manifest_json(&mut tar, last.size).map_err(here)?;
+    if Crc::of(&json) != (Crc { sum: last.crc32, len: last.size }) {
+        return Err(here(ArchiveError::corrupt("it does not agree with its checksum in the index")));
+    }
+    Ok(Inspected { manifest: Manifest::parse(&json)?, index })
+}
+
+/// The dump inside an archive of ours, whole or in parts, with the manifest that it is checked against on the way.
+///
+/// The stream ends well only when size and SHA-256 of every part were right and all of the archive was read.
+pub fn dump_stream(path: &Path) -> Result<(Manifest, DumpStream)> {
+    let Inspected { manifest, .. } = inspect(path)?;
+    let mut expected: VecDeque<Member> = VecDeque::new();
+    for member in &manifest.members {
+        if expected.back().is_none_or(|last| successor(&last.path).as_ref() == Some(&member.path)) {
+            expected.push_back(member.clone());
+        }
+    }
+    let mut reader = Reader::open(path)?;
+    let found = reader.next_member()?.map(|entry| entry.path().to_owned());
+    if found.is_none() || found.as_ref() != expected.front().map(|first| &first.path) {
+        return Err(ArchiveError::corrupt("its first member is not the manifest's").at(None, found.as_deref()));
+    }
+    Ok((manifest, DumpStream { stream: reader.into_stream(), expected, read: 0, hash: Sha256::new() }))
+}
+
+/// A dump's bytes, checked as they pass. Made by [`dump_stream`].
+pub struct DumpStream {
+    stream: Stream,
+    expected: VecDeque<Member>,
+    read: u64,
+    hash: Sha256,
+}
+
+impl Read for DumpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.expected.front().is_some_and(|member| member.size == self.read) {
+            let hash = hex(&std::mem::take(&mut self.hash).finalize());
+            self.read = 0;
+            if let Some(member) = self.expected.pop_front().filter(|member| member.sha256 != hash) {
+                let error = ArchiveError::corrupt("its SHA-256 is not the manifest's");
+                return Err(error.at(None, Some(&member.path)).into());
+            }
+        }
+        let left = self.expected.front().map_or(u64::MAX, |member| member.size - self.read);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+        let read = self.stream.read(&mut buf[..most])?;
+        match self.expected.front() {
+            Some(member) if read == 0 && most > 0 => {
+                let error = ArchiveError::truncated("it is shorter than the manifest says");
+                Err(error.at(None, Some(&member.path)).into())
+            }
+            None if read > 0 => Err(ArchiveError::corrupt("the dump is longer than the manifest says").into()),
+            _ => {
+                self.hash.update(&buf[..read]);
+                self.read += read as u64;
+                Ok(read)
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<(File, Index)> {
+    let mut file = File::open(path).map_err(ArchiveError::Read)?;
+    match Index::read(&mut file)? {
+        Some(index) => Ok((file, index)),
+        None => Err(not_ours(path)),
+    }
+}
+
+/// Why a file has no index: it is not ours, or its end is missing. Reads all of it to tell.
+fn not_ours(path: &Path) -> ArchiveError {
+    let mut reader = match Reader::open(path) {
+        Ok(reader) => reader,
+        Err(error) => return error,
+    };
+    let mut last = String::new();
+    loop {
+        match reader.next_member() {
+            Ok(Some(entry)) => entry.path().clone_into(&mut last),
+            Ok(None) => break,
+            Err(error) => return error,
+        }
+    }
+    if last.ends_with(&format!("/{MANIFEST}")) {
+        ArchiveError::truncated("its index is missing").at(Some(reader.position()), None)
+    } else {
+        ArchiveError::NotRecognised { what: format!("{} that dbhaul did not write", reader.content().describe()) }
+    }
+}
+
+fn codec_of(file: &mut File) -> Result<&'static dyn Codec> {
+    let mut first = Vec::new();
+    file.rewind().map_err(ArchiveError::Read)?;
+    file.take(4).read_to_end(&mut first).map_err(ArchiveError::Read)?;
+    file.rewind().map_err(ArchiveError::Read)?;
+    Ok(codec::recognise(&first))
+}
+
+fn manifest_of(index: &Index) -> Result<&IndexedMember> {
+    let last = index.members.last().filter(|last| last.path.split_once('/').is_some_and(|(_, name)| name == MANIFEST));
+    last.ok_or_else(|| ArchiveError::corrupt("its last member is not the manifest"))
+}
+
+fn manifest_json(tar: &mut impl Read, size: u64) -> Result<Vec<u8>> {
+    if size > MANIFEST_MAX {
+        return Err(ArchiveError::TooLarge { what: "the manifest", bytes: size, limit: MANIFEST_MAX });
+    }
+    let mut json = Vec::new();
+    tar.take(size).read_to_end(&mut json).map_err(ArchiveError::from_read)?;
+    Ok(json)
+}
+
+/// One pass over the tar, beside the index.
+struct Check<R> {
+    tar: TarReader<R>,
+    position: Position,
+    /// What was found, the manifest left out.
+    members: Vec<Member>,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Check<R> {
+    fn run(&mut self, index: &Index, observe: &mut dyn FnMut(&str, &[u8])) -> Result<(Manifest, Vec<u8>)> {
+        let last = manifest_of(index)?;
+        let root = last.path.strip_suffix(MANIFEST).unwrap_or_default();
+        let mut manifest = None;
+        for expected in &index.members {
+            let head = self.tar.next().map_err(|error| error.at(Some(self.position.get()), None))?;
+            let found = head.ok_or_else(|| self.wrong("the tar ends before the index does", &expected.path))?;
+            let name = found.path.strip_prefix(root).unwrap_or_default();
+            let same = found.path == expected.path && found.size == expected.size && found.kind == Type::File;
+            if !same || name.is_empty() || name.contains('/') {
+                return Err(self.wrong("it is not the member that the index has here", &found.path));
+            }
+            let content = if std::ptr::eq(expected, last) {
+                let json = manifest_json(&mut self.tar, found.size).map_err(|error| self.here(error))?;
+                let content = Crc::of(&json);
+                manifest = Some((Manifest::parse(&json)?, json));
+                content
+            } else {
+                self.member(&found.path, observe)?
+            };
+            if content != (Crc { sum: expected.crc32, len: expected.size }) {
+                return Err(self.wrong("it does not agree with its checksum in the index", &found.path));
+            }
+        }
+        if let Some(extra) = self.tar.next().map_err(|error| self.here(error))? {
+            return Err(self.wrong("the index does not have it", &extra.path));
+        }
+        manifest.ok_or_else(|| ArchiveError::corrupt("there is no manifest"))
+    }
+
+    fn member(&mut self, path: &str, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Crc> {
+        let (mut hash, mut crc, mut size) = (Sha256::new(), crc32fast::Hasher::new(), 0);
+        loop {
+            let read = match self.tar.read(&mut self.buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.here(ArchiveError::from_read(error))),
+            };
+            let bytes = &self.buffer[..read];
+            hash.update(bytes);
+            crc.update(bytes);
+            size += read as u64;
+            observe(path, bytes);
+        }
+        self.members.push(Member { path: path.to_owned(), size, sha256: hex(&hash.finalize()) });
+        Ok(Crc { sum: crc.finalize(), len: size })
+    }
+
+    /// What stands behind the tar's end must be the index, byte for byte, or nothing.
+    fn tail(&mut self, index: &Index, codec: &dyn Codec) -> Result<()> {
+        let expected: &[u8] = if codec.index_in_stream() { &index.tail } else { &[] };
+        let mut rest = BufReader::new(self.tar.rest());
+        let mut found = Vec::new();
+        let most = expected.len() as u64 + 1;
+        let read = (&mut rest).take(most).read_to_end(&mut found).map_err(ArchiveError::from_read);
+        read.map_err(|error| self.here(error))?;
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ArchiveError::corrupt("what follows the tar is not its index").at(Some(index.at), None))
+        }
+    }
+
+    fn here(&self, error: ArchiveError) -> ArchiveError {
+        error.at(Some(self.position.get()), None)
+    }
+
+    fn wrong(&self, what: &str, member: &str) -> ArchiveError {
+        self.here(ArchiveError::corrupt(what).at(None, Some(member)))
+    }
+}
+
+fn disagreement(told: &[Member], found: &[Member]) -> String {
+    match told.iter().zip(found).find(|(told, found)| told != found) {
+        Some((told, found)) if told.path == found.path => {
+            format!("{:?} has another size or SHA-256 than it says", found.path)
+        }
+        Some((told, found)) => format!("it has {:?} where the archive has {:?}", told.path, found.path),
+        None => format!("it has {} members, the archive {}", told.len(), found.len()),
+    }
+}

@@ -1,0 +1,350 @@
+//! Writing an archive in one pass.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::codec::{self, Codec};
+use super::compression::{Compression, Pace};
+use super::encode::{BLOCK, Encoders};
+use super::error::{ArchiveError, Result};
+use super::header;
+use super::output::{Output, Piece, Written};
+
+/// Where an archive's bytes go. It moves to a thread of its own.
+pub trait Sink: Send + 'static {
+    /// Writes all of `bytes` after those written before.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Rewrites bytes that were written before, without moving the end; only called where [`Sink::can_patch`].
+    fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Whether bytes can be rewritten: a file can, a stream can't. Always the same answer.
+    fn can_patch(&self) -> bool;
+}
+
+/// What an archive is to look like.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder that all members stand in, such as `20231207000608_my_app`.
+    pub root: String,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// The members' time, in seconds since 1970.
+    pub mtime: u64,
+    /// The number of encoder threads, at least 1.
+    pub encoders: usize,
+}
+
+/// A member, as the manifest tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its path in the tar, the archive's folder included.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Raw bytes in one numbered part. Its compressed form is held in memory, so this bounds the memory as well.
+pub(super) const PART: u64 = 16 << 20;
+/// Pieces that may wait for the output thread. Each holds at most a block, raw or compressed.
+const QUEUE: usize = 8;
+/// The level is reconsidered after so many blocks.
+const PERIOD: u32 = 16;
+
+/// Writes an archive: [`Writer::stream`] the dump, then [`Writer::bytes`] the manifest, then [`Writer::seal`].
+///
+/// After an error every further call fails; dropping the writer waits for its threads and drops the sink.
+pub struct Writer<S: Sink> {
+    pieces: Option<SyncSender<Piece>>,
+    output: Option<JoinHandle<Result<Written<S>>>>,
+    encoders: Encoders,
+    gauge: Gauge,
+    root: String,
+    mtime: u64,
+    in_place: bool,
+}
+
+/// An archive that is whole: every byte of it was handed to the sink. Only [`Writer::seal`] makes one.
+#[derive(Debug)]
+pub struct Sealed<S> {
+    sink: S,
+    bytes: u64,
+    raw_bytes: u64,
+}
+
+impl<S> Sealed<S> {
+    /// The sink, for whatever makes its bytes last.
+    pub fn into_sink(self) -> S {
+        self.sink
+    }
+
+    /// The archive's size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The size of the tar inside it, in bytes.
+    pub fn raw_bytes(&self) -> u64 {
+        self.raw_bytes
+    }
+}
+
+impl<S: Sink> Writer<S> {
+    /// Begins an archive and starts its threads.
+    pub fn new(sink: S, options: Options) -> Result<Self> {
+        let codec = codec::codec(options.compression);
+        Self::with_codec(sink, options, codec)
+    }
+
+    pub(super) fn with_codec(sink: S, options: Options, codec: &'static dyn Codec) -> Result<Self> {
+        header::check_name(&options.root)?;
+        let in_place = sink.can_patch();
+        let no_thread = |error: io::Error| ArchiveError::Worker { what: error.to_string() };
+        let encoders = Encoders::start(codec, options.encoders.max(1)).map_err(no_thread)?;
+        // The one bound of the whole pipeline: an encoder's block has its place in this queue before it is encoded.
+        let (pieces, queue) = sync_channel(QUEUE);
+        let output = Output::new(sink, codec, encoders.encoded.clone());
+        let output = std::thread::Builder::new().name("archive".into()).spawn(move || output.run(&queue));
+        Ok(Self {
+            pieces: Some(pieces),
+            output: Some(output.map_err(no_thread)?),
+            encoders,
+            gauge: Gauge::new(options.compression.pace()),
+            root: options.root,
+            mtime: options.mtime,
+            in_place,
+        })
+    }
+
+    /// Reads `source` to its end into a member, showing each stretch of it to `observe` on the way.
+    ///
+    /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
+    /// and so on, of 16 MiB each but the last; an empty source makes one empty part.
+    pub fn stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
+        let result = self.try_stream(name, source, observe);
+        self.noting_failure(result)
+    }
+
+    /// Writes a small member whose content is at hand: the manifest, last.
+    pub fn bytes(&mut self, name: &str, content: &[u8]) -> Result<Member> {
+        let result = self.try_bytes(name, content);
+        self.noting_failure(result)
+    }
+
+    /// Ends the archive and waits until all of its bytes are with the sink.
+    pub fn seal(mut self) -> Result<Sealed<S>> {
+        self.send(Piece::Finish)?;
+        let Written { sink, bytes, raw_bytes } = self.join()?;
+        Ok(Sealed { sink, bytes, raw_bytes })
+    }
+
+    fn try_stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
+        let limit = if self.in_place { u64::MAX } else { PART };
+        let mut members = Vec::new();
+        let mut open = None;
+        loop {
+            let block = self.read_block(source)?;
+            if block.is_empty() && (open.is_some() || !members.is_empty()) {
+                self.encoders.raw.put(block);
+                break;
+            }
+            if let Some(full) = open.take_if(|member: &mut Open| member.size >= limit) {
+                members.push(self.close(full)?);
+            }
+            let member = match &mut open {
+                Some(member) => member,
+                empty => empty.insert(self.open(name, members.len())?),
+            };
+            if block.is_empty() {
+                break;
+            }
+            member.hash.update(&block);
+            member.size += block.len() as u64;
+            observe(&block);
+            self.submit(block)?;
+        }
+        if let Some(member) = open {
+            members.push(self.close(member)?);
+        }
+        Ok(members)
+    }
+
+    fn try_bytes(&mut self, name: &str, content: &[u8]) -> Result<Member> {
+        let path = format!("{}/{name}", self.root);
+        let headers = header::file(&path, content.len() as u64, self.mtime)?;
+        self.send(Piece::Member { path: path.clone(), headers, open: false })?;
+        for chunk in content.chunks(BLOCK) {
+            self.submit(chunk.to_vec())?;
+        }
+        self.close(Open { path, size: content.len() as u64, hash: Sha256::new_with_prefix(content) })
+    }
+
+    fn open(&mut self, name: &str, before: usize) -> Result<Open> {
+        let path = if self.in_place {
+            format!("{}/{name}", self.root)
+        } else {
+            format!("{}/{name}.{:05}", self.root, before + 1)
+        };
+        let headers = header::placeholder(&path, self.mtime)?;
+        self.send(Piece::Member { path: path.clone(), headers, open: true })?;
+        Ok(Open { path, size: 0, hash: Sha256::new() })
+    }
+
+    fn close(&mut self, member: Open) -> Result<Member> {
+        let Open { path, size, hash } = member;
+        let mut headers = header::file(&path, size, self.mtime)?;
+        let last = headers.split_off(headers.len() - header::BLOCK);
+        self.send(Piece::Close(last))?;
+        Ok(Member { path, size, sha256: hex(&hash.finalize()) })
+    }
+
+    /// Reads until a block is full or the source ends.
+    fn read_block(&self, source: &mut dyn Read) -> Result<Vec<u8>> {
+        let mut block = self.encoders.raw.take();
+        block.resize(BLOCK, 0);
+        let mut filled = 0;
+        while filled < BLOCK {
+            match source.read(&mut block[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ArchiveError::Source(error)),
+            }
+        }
+        block.truncate(filled);
+        Ok(block)
+    }
+
+    fn submit(&mut self, block: Vec<u8>) -> Result<()> {
+        let level = self.gauge.level(&self.encoders);
+        let pieces = self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?;
+        let (pending, submit) = self.encoders.promise(block, level);
+        let sent = pieces.send(Piece::Block(pending));
+        submit();
+        match sent {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure()),
+        }
+    }
+
+    fn send(&mut self, piece: Piece) -> Result<()> {
+        match self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?.send(piece) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure()),
+        }
+    }
+
+    /// Why the output thread takes no more pieces.
+    fn failure(&mut self) -> ArchiveError {
+        self.join().err().unwrap_or(ArchiveError::Abandoned)
+    }
+
+    fn noting_failure<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            // Ends the output thread, so that a half-written member is never sealed.
+            self.pieces = None;
+        }
+        result
+    }
+
+    fn join(&mut self) -> Result<Written<S>> {
+        self.pieces = None;
+        let output = self.output.take().ok_or(ArchiveError::Abandoned)?;
+        let panicked = |_| ArchiveError::Worker { what: "the output thread panicked".into() };
+        output.join().map_err(panicked).flatten()
+    }
+}
+
+impl<S: Sink> Drop for Writer<S> {
+    fn drop(&mut self) {
+        // The sink may own a partial file that is removed when it is dropped: wait for that.
+        drop(self.join());
+        self.encoders.stop();
+    }
+}
+
+/// A member on its way.
+struct Open {
+    path: String,
+    size: u64,
+    hash: Sha256,
+}
+
+/// Watches the encoders and sets the pace.
+struct Gauge {
+    pace: Pace,
+    blocks: u32,
+    since: Instant,
+    busy: Duration,
+}
+
+impl Gauge {
+    fn new(pace: Pace) -> Self {
+        Self { pace, blocks: 0, since: Instant::now(), busy: Duration::ZERO }
+    }
+
+    /// The level of the next block.
+    fn level(&mut self, encoders: &Encoders) -> u32 {
+        self.blocks += 1;
+        if self.blocks.is_multiple_of(PERIOD) {
+            let busy = encoders.busy();
+            self.pace.observe(busy.saturating_sub(self.busy), self.since.elapsed() * encoders.count());
+            (self.busy, self.since) = (busy, Instant::now());
+        }
+        self.pace.level()
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sink that is slower than everything before it, so that all queues fill.
+    struct Slow;
+
+    impl Sink for Slow {
+        fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        }
+        fn patch(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+        fn can_patch(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_number_of_buffers_is_bounded() {
+        for name in ["gzip", "zstd", "none"] {
+            let compression = name.parse().expect("a compression");
+            let options = Options { root: "r".into(), compression, mtime: 0, encoders: 2 };
+            let mut writer = Writer::new(Slow, options).expect("a writer");
+            let (raw, encoded) = (writer.encoders.raw.clone(), writer.encoders.encoded.clone());
+            writer.stream("dump.sql", &mut io::repeat(7).take(60 << 20), &mut |_| {}).expect("a dump");
+            writer.seal().expect("an archive");
+            // One more in the hands of each: reader, output.
+            for (what, pool) in [("raw", raw), ("encoded", encoded)] {
+                assert!((1..=QUEUE + 3).contains(&pool.count()), "{name}: {} {what} buffers", pool.count());
+            }
+        }
+    }
+}

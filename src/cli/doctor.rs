@@ -1,0 +1,145 @@
+//! `dbhaul doctor`.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::reach::ReachArgs;
+use crate::connection::Dialect;
+use crate::engine::{Finding, Found, Role, Server, Severity};
+use crate::error::{Error, Kind, Result};
+use crate::pipeline::doctor::{Installed, examine, free_disk, installed, problems};
+use crate::report::{Report, units};
+use crate::settings;
+
+/// Looks at clients, server, rights and disk, and says what is missing and how to get it
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// The database; without it, the variables that `dump` reads; without those, only the clients
+    uri: Option<String>,
+    #[command(flatten)]
+    reach: ReachArgs,
+}
+
+/// Runs it.
+pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let named = args.uri.is_some() || settings::URI_VARIABLES.iter().any(|name| lookup(name).is_some());
+    let connection = if named { Some(args.reach.connection(args.uri.as_deref(), report)?.connection) } else { None };
+    let context = args.reach.context(report)?;
+    let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);
+    let clients = installed(&context, &dialects).await?;
+    clients.iter().for_each(|installed| show_clients(report, installed));
+    let free = free_disk(Path::new("."))?;
+    report.fact("disk", format!("{} free in this folder", units::size(free)));
+    let Some(connection) = connection else {
+        report.note("no database was named: only the clients were looked at");
+        report.result("", json!({ "clients": clients_json(&clients), "free_disk": free }));
+        return Ok(());
+    };
+    let found = clients.first().map(|installed| &installed.found).cloned().unwrap_or_default();
+    let examined = examine(&context, &connection, &found).await?;
+    show_server(report, &examined.server, free);
+    let bad = problems(&examined.server).count();
+    let commands = match examined.commands {
+        Ok(commands) if bad == 0 => commands,
+        Ok(_) => return Err(refused(&examined.server)),
+        Err(error) => return Err(error),
+    };
+    report.fact("dump", "would run:");
+    report.result(
+        &commands.join("\n"),
+        json!({
+            "clients": clients_json(&clients),
+            "free_disk": free,
+            "server": server_json(&examined.server),
+            "commands": commands,
+            "warnings": report.warnings(),
+        }),
+    );
+    Ok(())
+}
+
+fn show_clients(report: &Report, installed: &Installed) {
+    let Found { clients, rejected } = &installed.found;
+    for client in clients {
+        let role = match client.role {
+            Role::Dump => "dumps",
+            Role::Restore => "restores",
+            Role::Shell => "runs SQL",
+        };
+        report.fact("client", format!("{client}, {role}"));
+    }
+    for rejected in rejected {
+        report.fact("not a client", format!("{}: {}", rejected.path.display(), rejected.why));
+    }
+    if clients.is_empty() {
+        report.warning(format!("no client for {} was found", installed.dialect.name()));
+    }
+}
+
+fn show_server(report: &Report, server: &Server, free: u64) {
+    let encrypted = if server.encrypted { "encrypted" } else { "not encrypted" };
+    report.fact("session", format!("{encrypted}, {} / {}", server.encoding, server.collation));
+    if let Some(left) = server.connections_left {
+        report.fact("connections", format!("{} left", units::count(left)));
+    }
+    for Finding { severity, what, hint } in &server.findings {
+        let label = match severity {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Missing => "missing",
+            Severity::Fatal => "problem",
+        };
+        report.fact(label, what);
+        if let Some(hint) = hint {
+            report.fact("", format!("hint: {hint}"));
+        }
+    }
+    if server.size.is_some_and(|size| size / 2 > free) {
+        report.warning("the archive may not fit on this disk: --output - sends it elsewhere");
+    }
+}
+
+fn refused(server: &Server) -> Error {
+    let mut error = Error::new(Kind::Refused, "a dump would not be complete");
+    for finding in problems(server) {
+        error = error.why(&finding.what).hints(finding.hint.clone());
+    }
+    error
+}
+
+fn clients_json(all: &[Installed]) -> Value {
+    let clients = all.iter().flat_map(|installed| &installed.found.clients).map(|client| {
+        json!({
+            "path": client.path.display().to_string(),
+            "flavour": client.flavour.to_string(),
+            "version": client.version.to_string(),
+        })
+    });
+    clients.collect()
+}
+
+fn server_json(server: &Server) -> Value {
+    let finding = |finding: &Finding| {
+        json!({
+            "severity": format!("{:?}", finding.severity).to_lowercase(),
+            "what": finding.what,
+            "hint": finding.hint,
+        })
+    };
+    json!({
+        "flavour": server.flavour.to_string(),
+        "version": server.version.to_string(),
+        "version_text": server.version_text,
+        "database": server.database,
+        "user": server.user,
+        "standing": server.standing,
+        "bytes": server.size,
+        "tables": server.tables.len(),
+        "replica": server.replica,
+        "encrypted": server.encrypted,
+        "findings": server.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,76 @@
+//! `dbhaul inspect`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::archive::Manifest;
+use crate::error::Result;
+use crate::pipeline::inspect::{Inspected, inspect};
+use crate::report::{Report, units};
+
+/// Shows an archive's manifest, members and tables; answers at once, whatever its size
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The archive
+    archive: String,
+}
+
+/// Runs it.
+pub fn run(args: &InspectArgs, report: &Report) -> Result<()> {
+    let inspected = inspect(&args.archive)?;
+    let members: Vec<_> =
+        inspected.members.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect();
+    let fields = json!({
+        "archive": args.archive,
+        "kind": inspected.description,
+        "members": members,
+        "manifest": inspected.manifest,
+    });
+    report.result(&text(&inspected), fields);
+    Ok(())
+}
+
+/// One column of labels, values beside them.
+fn text(inspected: &Inspected) -> String {
+    let mut out = format!("{:<14} {}\n", "archive", inspected.description);
+    if let Some(manifest) = &inspected.manifest {
+        describe(manifest, &mut out);
+    }
+    for (path, size) in &inspected.members {
+        let size = size.map_or("size unknown".into(), units::size);
+        let _ = writeln!(out, "{:<14} {size:>10}  {path}", "member");
+    }
+    for table in inspected.manifest.iter().flat_map(|manifest| &manifest.tables) {
+        let name = table.schema.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join(".");
+        let rows = match (table.rows, table.estimated_rows) {
+            (Some(rows), _) => units::plural(rows, "row"),
+            (None, Some(rows)) => format!("about {}", units::plural(rows, "row")),
+            (None, None) => "rows not counted".into(),
+        };
+        let _ = writeln!(out, "{:<14} {rows:>16}  {name}", "table");
+    }
+    out
+}
+
+fn describe(manifest: &Manifest, out: &mut String) {
+    let lines = [
+        ("database", manifest.database.clone()),
+        ("server", format!("{} {}", manifest.flavour, manifest.server_version)),
+        ("client", format!("{} {}", manifest.client.program, manifest.client.version)),
+        ("written by", manifest.tool.clone()),
+        ("started", manifest.started_at.clone()),
+        ("finished", manifest.finished_at.clone()),
+        ("consistency", manifest.consistency.clone()),
+    ];
+    for (label, value) in lines {
+        let _ = writeln!(out, "{label:<14} {value}");
+    }
+    let options = manifest.options.iter().map(|(name, value)| ("option", format!("{name} {value}")));
+    let missing = manifest.missing.iter().map(|what| ("missing", what.clone()));
+    let warnings = manifest.warnings.iter().map(|what| ("warning", what.clone()));
+    for (label, value) in options.chain(missing).chain(warnings) {
+        let _ = writeln!(out, "{label:<14} {value}");
+    }
+}

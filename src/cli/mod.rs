@@ -1,0 +1,173 @@
+//! The terminal's side: one file per subcommand, each an `Args` and a `run`. Help texts are the doc comments.
+//!
+//! This module and `report` are the only ones that read the environment and write to the terminal.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::{Error, Kind};
+use crate::exit_code;
+use crate::report::{Report, Verbosity};
+
+mod doctor;
+mod dump;
+mod inspect;
+mod manual;
+mod reach;
+mod restore;
+mod verify;
+
+/// Dumps a PostgreSQL, MySQL or MariaDB database into a tar.gz, and brings it back, truthfully.
+#[derive(Parser, Debug)]
+#[command(name = "dbhaul", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What people see.
+#[derive(Args, Debug)]
+struct OutputArgs {
+    /// One JSON object on stdout instead of text
+    #[arg(long, global = true, env = "DBHAUL_JSON")]
+    json: bool,
+    /// Only errors on stderr
+    #[arg(long, short, global = true, env = "DBHAUL_QUIET", conflicts_with = "verbose")]
+    quiet: bool,
+    /// Shows each command, redacted; twice: what the clients say, too
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, env = "DBHAUL_VERBOSE")]
+    verbose: u8,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Dump(dump::DumpArgs),
+    Restore(restore::RestoreArgs),
+    Verify(verify::VerifyArgs),
+    Inspect(inspect::InspectArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
+}
+
+/// Runs the command line, and says everything that there is to say.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = reach::spell_out_tunnel(args);
+    let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json");
+    let matches = match Cli::command().try_get_matches_from(&args) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return refuse_usage(&error, json_wanted, &args),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return refuse_usage(&error, json_wanted, &args),
+    };
+    let verbosity = match (cli.output.quiet, cli.output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Commands,
+        (false, _) => Verbosity::Everything,
+    };
+    let report = Report::new(cli.command.name(), verbosity, cli.output.json);
+    match block_on(cli.command.run(&report)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report.failure(&error);
+            ExitCode::from(exit_code::of(error.kind))
+        }
+    }
+}
+
+/// Children are spawned on the thread that runs this, the main one: their death signal is tied to it.
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Kind::Unexpected, "the runtime could not start").why(e))?;
+    let result = runtime.block_on(work);
+    // A thread that still hangs in a read must not keep a finished command from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// Clap's own words, with our exit code; as JSON when JSON was asked for.
+fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
+    if json {
+        let command = args.get(1).map_or_else(String::new, |a| a.to_string_lossy().into_owned());
+        let text = error.render().to_string();
+        let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
+        Report::new(command_name(&command), Verbosity::Quiet, true)
+            .failure(&Error::new(Kind::Usage, crate::uri::redact_words(&message)));
+    } else {
+        let text = error.render().to_string();
+        Report::usage(&crate::uri::redact_words(&text));
+    }
+    ExitCode::from(exit_code::of(Kind::Usage))
+}
+
+/// The name of a known command, or nothing.
+fn command_name(text: &str) -> &'static str {
+    ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"]
+        .into_iter()
+        .find(|name| *name == text)
+        .unwrap_or("")
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Dump(_) => "dump",
+            Self::Restore(_) => "restore",
+            Self::Verify(_) => "verify",
+            Self::Inspect(_) => "inspect",
+            Self::Doctor(_) => "doctor",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+
+    async fn run(self, report: &Report) -> Result<(), Error> {
+        match self {
+            Self::Dump(args) => dump::run(args, report).await,
+            Self::Restore(args) => restore::run(args, report).await,
+            Self::Verify(args) => verify::run(args, report).await,
+            Self::Inspect(args) => inspect::run(&args, report),
+            Self::Doctor(args) => doctor::run(args, report).await,
+            Self::Completions(args) => manual::completions(&args, Cli::command()),
+            Self::Man(_) => manual::man(Cli::command()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_long_option_has_its_variable() {
+        for command in Cli::command().get_subcommands() {
+            for arg in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+                let Some(long) = arg.get_long() else { continue };
+                let expected = format!("DBHAUL_{}", long.to_uppercase().replace('-', "_"));
+                // `--dry-run`, `--yes` and what is destructive are for the command line, where somebody sees them.
+                if !["dry-run", "yes", "clean", "create", "into-non-empty"].contains(&long) || arg.get_env().is_some() {
+                    let env = arg.get_env().map(|e| e.to_string_lossy().into_owned());
+                    assert_eq!(env.as_deref(), Some(expected.as_str()), "{} --{long}", command.get_name());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! `dbhaul restore`.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::reach::ReachArgs;
+use crate::engine::{Clean, RestoreOptions, Server};
+use crate::error::{Error, Kind, Result};
+use crate::pipeline::restore::{Outcome, Request, Restored, restore};
+use crate::report::{Report, units};
+
+/// Restores an archive into a database
+///
+/// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
+/// is found by content. The archive is checked to its last byte before the target is touched.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// The archive: a file, the folder of a directory-format dump, or - for stdin
+    archive: String,
+    /// The target database: a URI, env:NAME or file:PATH; without it, the variables that `dump` reads
+    uri: Option<String>,
+    /// Parallel sessions; more than 1 is not one transaction, and needs disk for a copy of the dump
+    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    jobs: u32,
+    /// Drops first: objects (what the archive brings), schema (everything but extensions), database
+    #[arg(long, value_name = "WHAT")]
+    clean: Option<CleanArg>,
+    /// Creates the database
+    #[arg(long)]
+    create: bool,
+    /// Restores beside what is there
+    #[arg(long, conflicts_with = "clean")]
+    into_non_empty: bool,
+    /// No rows
+    #[arg(long, env = "DBHAUL_SCHEMA_ONLY", conflicts_with = "data_only")]
+    schema_only: bool,
+    /// Only rows
+    #[arg(long, env = "DBHAUL_DATA_ONLY")]
+    data_only: bool,
+    /// Only this table
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
+    table: Vec<String>,
+    /// Sets owners as in the dump
+    #[arg(long, env = "DBHAUL_KEEP_OWNER")]
+    keep_owner: bool,
+    /// Grants privileges as in the dump
+    #[arg(long, env = "DBHAUL_KEEP_PRIVILEGES")]
+    keep_privileges: bool,
+    /// MySQL: leaves DEFINER as it is
+    #[arg(long, env = "DBHAUL_KEEP_DEFINERS")]
+    keep_definers: bool,
+    /// Leaves comments out
+    #[arg(long, env = "DBHAUL_NO_COMMENTS")]
+    no_comments: bool,
+    /// Does not ask before --clean
+    #[arg(long)]
+    yes: bool,
+    /// Checks everything, prints the commands, redacted, and changes nothing
+    #[arg(long, env = "DBHAUL_DRY_RUN")]
+    dry_run: bool,
+    #[command(flatten)]
+    reach: ReachArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CleanArg {
+    Objects,
+    Schema,
+    Database,
+}
+
+/// Runs it.
+pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
+    if args.archive.contains("://") {
+        return Err(Error::new(Kind::Usage, "the first argument is the archive, and archives can't be read from URLs yet")
+            .hint("dbhaul restore ARCHIVE [URI]; another program's output is read with -"));
+    }
+    let named = args.reach.connection(args.uri.as_deref(), report)?;
+    let context = args.reach.context(report)?;
+    let approve = |server: &Server| if args.yes { Ok(()) } else { ask(server) };
+    let request = Request {
+        archive: &args.archive,
+        connection: named.connection,
+        options: args.options(),
+        dry_run: args.dry_run,
+        approve: &approve,
+    };
+    match restore(&context, request).await? {
+        Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
+        Outcome::Done(restored) => show(report, &args, &restored),
+    }
+    Ok(())
+}
+
+impl RestoreArgs {
+    fn options(&self) -> RestoreOptions {
+        RestoreOptions {
+            jobs: self.jobs,
+            clean: self.clean.map(|clean| match clean {
+                CleanArg::Objects => Clean::Objects,
+                CleanArg::Schema => Clean::Schema,
+                CleanArg::Database => Clean::Database,
+            }),
+            create: self.create,
+            into_non_empty: self.into_non_empty,
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            tables: self.table.clone(),
+            keep_owner: self.keep_owner,
+            keep_privileges: self.keep_privileges,
+            keep_definers: self.keep_definers,
+            no_comments: self.no_comments,
+        }
+    }
+}
+
+/// On a terminal, `--clean` wants to see the database's name; elsewhere it was meant.
+fn ask(server: &Server) -> Result<()> {
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let objects = units::plural(server.target.object_count, "object");
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "--clean drops {objects} of \"{0}\". Type the database's name to go on: ", server.database);
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    if read.is_ok() && answer.trim() == server.database {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, "not the database's name: nothing was changed"))
+}
+
+fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
+    for (what, count) in &restored.adaptations {
+        report.fact("adapted", format!("{what}: {}", units::count(*count)));
+    }
+    let content = &restored.content;
+    let tables = content.tables.len() as u64;
+    let rows: Option<u64> = content.tables.iter().map(|table| table.rows).sum();
+    let rows = rows.filter(|_| !args.schema_only && args.table.is_empty());
+    let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
+    report.fact(
+        "done",
+        format!(
+            "{}{shown} ({}) restored into \"{}\" in {:.1} s",
+            units::plural(tables, "table"),
+            units::size(restored.bytes),
+            restored.server.database,
+            restored.duration_s
+        ),
+    );
+    let adaptations: Vec<_> =
+        restored.adaptations.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect();
+    let fields = json!({
+        "archive": args.archive,
+        "bytes": restored.bytes,
+        "database": restored.server.database,
+        "engine": content.format.dialect().name(),
+        "server_version": restored.server.version.to_string(),
+        "tables": tables,
+        "rows": rows,
+        "adaptations": adaptations,
+        "notes": restored.notes,
+        "duration_s": restored.duration_s,
+        "warnings": report.warnings(),
+    });
+    report.result("", fields);
+}

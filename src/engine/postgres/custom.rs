@@ -1,0 +1,287 @@
+//! Reads the custom format as it passes by, and proves it complete.
+//!
+//! After the table of contents come blocks: a byte for the kind, the entry's number, and then chunks that each start
+//! with their length, up to a length of zero. A block of large objects holds such runs of chunks, each after its
+//! object's number, up to a number of zero (`pg_backup_custom.c`). An archive is whole when every entry that has data
+//! had its block, and the file ends where a block ends. `pg_restore --list` looks at none of this.
+
+use std::collections::HashMap;
+
+use super::content::{Tables, describe, table_of};
+use super::rows::Rows;
+use super::toc::{self, Cursor, Header, Stop, TocEntry};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector};
+use crate::error::Result;
+
+const DATA: u8 = 1;
+const LARGE_OBJECTS: u8 = 3;
+
+/// The reader of one archive.
+#[derive(Default)]
+pub struct Custom {
+    /// Bytes that have been read for good.
+    offset: u64,
+    /// Why no more is read.
+    broken: Option<Incomplete>,
+    /// Bytes of the table of contents that make no whole unit yet.
+    unread: Vec<u8>,
+    header: Option<Header>,
+    toc: Vec<TocEntry>,
+    tables: Tables,
+    /// Entries that have data, by number; removed when their block has ended.
+    awaited: HashMap<i64, usize>,
+    walk: Walk,
+    large_objects: u64,
+    longest: u64,
+}
+
+/// Where in the blocks we are.
+#[derive(Default)]
+struct Walk {
+    step: Step,
+    /// The first bytes of a number that was cut by the end of a read.
+    number: [u8; 9],
+    have: usize,
+    /// The place in the table of contents of the entry whose block this is.
+    entry: usize,
+    table: Option<usize>,
+    rows: Option<Rows>,
+    in_objects: bool,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Step {
+    #[default]
+    Kind,
+    Entry,
+    Object,
+    Length,
+    Chunk(u64),
+}
+
+impl Inspector for Custom {
+    fn see(&mut self, bytes: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.in_blocks() {
+            self.blocks(bytes);
+            return;
+        }
+        self.unread.extend_from_slice(bytes);
+        match self.contents() {
+            Ok(()) => {
+                let rest = std::mem::take(&mut self.unread);
+                self.blocks(&rest);
+            }
+            Err(Stop::More) => {}
+            Err(Stop::Bad(what)) => self.fail(what),
+        }
+    }
+
+    fn position(&self) -> Option<(&DumpedTable, usize)> {
+        let table = self.tables.get(self.walk.table?)?;
+        Some((table, self.walk.rows.as_ref().map_or(0, |r| usize::try_from(r.so_far()).unwrap_or(usize::MAX))))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        if self.broken.is_none() {
+            self.judge_the_end();
+        }
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        let Some(header) = self.header else {
+            return Err(Incomplete { what: "there is no header".into(), offset: 0 });
+        };
+        let mut content = describe(Format::PgCustom, &header, self.toc, self.tables);
+        content.longest_statement = self.longest;
+        content.facts.insert("large_objects".into(), self.large_objects.to_string());
+        Ok(content)
+    }
+}
+
+impl Custom {
+    fn fail(&mut self, what: impl Into<String>) {
+        self.broken = Some(Incomplete { what: what.into(), offset: self.offset });
+        self.unread = Vec::new();
+    }
+
+    fn in_blocks(&self) -> bool {
+        self.header.as_ref().is_some_and(|h| usize::try_from(h.entries).is_ok_and(|all| all == self.toc.len()))
+    }
+
+    /// Reads as much of the table of contents as has come.
+    fn contents(&mut self) -> Result<(), Stop> {
+        let bytes = std::mem::take(&mut self.unread);
+        let mut read = 0;
+        let outcome = self.units(&bytes, &mut read);
+        self.offset += read as u64;
+        self.unread = bytes;
+        self.unread.drain(..read);
+        outcome
+    }
+
+    fn units(&mut self, bytes: &[u8], read: &mut usize) -> Result<(), Stop> {
+        if self.header.is_none() {
+            let mut cursor = Cursor::new(bytes);
+            let header = cursor.header()?;
+            *read = cursor.at();
+            if !header.custom {
+                return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
+            }
+            self.header = Some(header);
+        }
+        let Some(header) = self.header.clone() else { return Err(Stop::More) };
+        while !self.in_blocks() {
+            let mut cursor = Cursor::new(&bytes[*read..]);
+            let entry = cursor.entry(&header)?;
+            *read += cursor.at();
+            table_of(&mut self.tables, &entry.entry);
+            if entry.has_data && self.awaited.insert(entry.entry.id, self.toc.len()).is_some() {
+                return Err(Stop::Bad(format!("two entries have the number {}", entry.entry.id)));
+            }
+            self.toc.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Reads blocks.
+    fn blocks(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && self.broken.is_none() {
+            if let Step::Chunk(left) = self.walk.step {
+                let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                let (chunk, rest) = bytes.split_at(here);
+                if let Some(rows) = &mut self.walk.rows {
+                    rows.see(chunk);
+                }
+                self.offset += here as u64;
+                let left = left - here as u64;
+                self.walk.step = if left == 0 { Step::Length } else { Step::Chunk(left) };
+                bytes = rest;
+            } else {
+                bytes = self.number(bytes);
+            }
+        }
+    }
+
+    /// Takes the bytes of one number, and acts on it once they are all there. What is left of the bytes.
+    fn number<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
+        let size = if self.walk.step == Step::Kind { 1 } else { 1 + int };
+        let here = (size - self.walk.have).min(bytes.len());
+        let (part, rest) = bytes.split_at(here);
+        self.walk.number[self.walk.have..self.walk.have + here].copy_from_slice(part);
+        self.walk.have += here;
+        if self.walk.have < size {
+            return rest;
+        }
+        self.walk.have = 0;
+        let number = self.walk.number;
+        let acted = match self.walk.step {
+            Step::Kind => self.start_block(number[0]),
+            step => toc::int(&number[..size])
+                .map_err(|_| "a number that can't be one".to_owned())
+                .and_then(|value| self.act(step, value)),
+        };
+        if let Err(what) = acted {
+            self.fail(what);
+        }
+        self.offset += size as u64;
+        rest
+    }
+
+    fn start_block(&mut self, kind: u8) -> Result<(), String> {
+        match kind {
+            DATA | LARGE_OBJECTS => {
+                self.walk.in_objects = kind == LARGE_OBJECTS;
+                self.walk.step = Step::Entry;
+                Ok(())
+            }
+            other => Err(format!("a block of the unknown kind {other}, or bytes after the last block")),
+        }
+    }
+
+    fn act(&mut self, step: Step, value: i64) -> Result<(), String> {
+        match (step, u64::try_from(value)) {
+            (Step::Entry, _) => self.start_entry(value),
+            (Step::Object, Ok(0)) => self.end_block(),
+            (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
+            (Step::Object, Ok(_)) => {
+                self.large_objects += 1;
+                self.walk.step = Step::Length;
+                Ok(())
+            }
+            (Step::Length, Ok(0)) => {
+                self.walk.step = Step::Object;
+                Ok(())
+            }
+            (Step::Length, Ok(length)) => {
+                self.walk.step = Step::Chunk(length);
+                Ok(())
+            }
+            _ => Err(format!("a length of {value} bytes")),
+        }
+    }
+
+    fn start_entry(&mut self, id: i64) -> Result<(), String> {
+        let entry = *self.awaited.get(&id).ok_or_else(|| format!("data of an entry {id} that has none, or twice"))?;
+        let described = &self.toc[entry];
+        // The kind's byte came before the number's.
+        let start = self.offset - 1;
+        if described.offset.is_some_and(|o| o != start) {
+            return Err(format!("the data of {} are not where the table of contents says", name(described)));
+        }
+        let plain = self.header.as_ref().is_some_and(|h| h.compression == "none");
+        self.walk.entry = entry;
+        self.walk.table = table_of(&mut self.tables, &described.entry);
+        self.walk.rows = (plain && described.copy && self.walk.table.is_some()).then(Rows::default);
+        self.walk.step = if self.walk.in_objects { Step::Object } else { Step::Length };
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<(), String> {
+        let entry = &self.toc[self.walk.entry];
+        self.awaited.remove(&entry.entry.id);
+        let table = self.walk.table.take();
+        if let Some(rows) = self.walk.rows.take() {
+            let count = rows.finished().ok_or_else(|| format!("the rows of {} have no end", name(entry)))?;
+            self.longest = self.longest.max(rows.longest());
+            if let Some(table) = table {
+                self.tables.count(table, count);
+            }
+        }
+        self.walk.step = Step::Kind;
+        Ok(())
+    }
+
+    fn judge_the_end(&mut self) {
+        if !self.in_blocks() {
+            self.offset += self.unread.len() as u64;
+            let what = if self.offset == 0 { "it is empty" } else { "it ends inside its table of contents" };
+            self.fail(what);
+        } else if self.walk.step != Step::Kind {
+            let what = match self.toc.get(self.walk.entry) {
+                Some(entry) if self.walk.step != Step::Entry => format!("it ends inside the data of {}", name(entry)),
+                _ => "it ends at the start of a block".to_owned(),
+            };
+            self.offset += self.walk.have as u64;
+            self.fail(what);
+        } else if let Some(first) = self.awaited.values().min() {
+            let (count, first) = (self.awaited.len(), name(&self.toc[*first]));
+            self.fail(format!("the data of {count} of its entries are missing, the first of them {first}"));
+        }
+    }
+}
+
+/// `table public.users`, `blobs`.
+fn name(entry: &TocEntry) -> String {
+    let entry = &entry.entry;
+    let kind = entry.kind.strip_suffix(" DATA").unwrap_or(&entry.kind).to_lowercase();
+    match &entry.schema {
+        Some(schema) => format!("{kind} {schema}.{}", entry.tag),
+        None if kind == entry.tag.to_lowercase() => kind,
+        None => format!("{kind} {}", entry.tag),
+    }
+}

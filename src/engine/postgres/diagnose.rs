@@ -1,0 +1,250 @@
+//! What `pg_dump`, `pg_restore` and `psql` say on stderr, and what to do about it.
+
+use crate::connection::Connection;
+use crate::engine::Diagnosis;
+
+/// As many lines are shown, the last ones.
+const SHOWN: usize = 10;
+
+/// A line is cut behind this many characters: some repeat whole rows.
+const LONGEST: usize = 400;
+
+/// A known cause: every piece must stand in one line.
+struct Cause {
+    pieces: &'static [&'static str],
+    hint: &'static str,
+}
+
+/// The first that fits a line counts.
+const CAUSES: &[Cause] = &[
+    cause(&["server version mismatch"], "this pg_dump is older than the server: install the client of its version"),
+    cause(
+        &["unsupported version", "in file header"],
+        "this pg_restore is older than the pg_dump that made the archive",
+    ),
+    cause(
+        &["unrecognized configuration parameter \"transaction_timeout\""],
+        "the client is newer than the server: install the client of the server's version",
+    ),
+    cause(&["must be owner of extension"], "restore as a superuser, or leave comments out with --no-comments"),
+    cause(
+        &["permission denied to create extension"],
+        "have a superuser create the extension first, then restore with --into-non-empty",
+    ),
+    cause(&["extension", "is not available"], "install the extension's package on the server"),
+    cause(
+        &["schema \"public\" already exists"],
+        "the dump names schema public: restore it with dbhaul, which leaves that entry out",
+    ),
+    cause(
+        &["permission denied for schema"],
+        "GRANT USAGE, CREATE ON SCHEMA ... TO this user; since PostgreSQL 15 nobody else may create in public",
+    ),
+    cause(&["permission denied for large object"], "dump as the large object's owner or as a superuser"),
+    cause(&["query would be affected by row-level security"], "dump as the tables' owner or as a user with BYPASSRLS"),
+    cause(
+        &["permission denied for"],
+        "GRANT SELECT to this user (PostgreSQL 14 and newer: GRANT pg_read_all_data), or leave the object out",
+    ),
+    cause(&["role", "does not exist"], "restore without --keep-owner and --keep-privileges, or create the role first"),
+    cause(&["violates unique constraint"], "the target had rows already: --clean schema empties it first"),
+    cause(&["already exists"], "the target is not empty: --clean schema empties it first"),
+    cause(
+        &["violates foreign key constraint"],
+        "with --data-only, tables are filled in an order that foreign keys may not allow",
+    ),
+    cause(&["other objects depend on it"], "something outside of the archive depends on it: --clean schema drops both"),
+    cause(
+        &["canceling statement due to conflict with recovery"],
+        "the standby's recovery came first: dump from the primary, or raise max_standby_streaming_delay",
+    ),
+    cause(
+        &["canceling statement due to lock timeout"],
+        "another session holds a lock: see pg_locks, or try again at a quiet hour",
+    ),
+    cause(
+        &["could not obtain lock on relation"],
+        "another session holds a lock: see pg_locks, or try again at a quiet hour",
+    ),
+    cause(
+        &["canceling statement due to statement timeout"],
+        "the server ends long statements: ALTER ROLE ... SET statement_timeout = 0",
+    ),
+    cause(&["deadlock detected"], "another session was changing the same objects: try again"),
+    cause(&["No space left on device"], "the disk is full: the server's, if the line came from it"),
+    cause(&["could not extend file"], "the server's disk is full"),
+    cause(&["out of shared memory"], "raise max_locks_per_transaction on the server"),
+    cause(&["You might need to increase"], "raise max_locks_per_transaction on the server"),
+    cause(&["unsupported startup parameter"], "a pooler refuses the client's settings: connect to the server itself"),
+    cause(&["invalid command \\restrict"], "this psql is too old for the dump: install a newer one"),
+    cause(
+        &["backslash commands are restricted"],
+        "the dump holds psql commands that did not come from pg_dump: look at it before you run it",
+    ),
+    cause(&["server closed the connection unexpectedly"], "the server or the network went away: see the server's log"),
+    cause(&["SSL SYSCALL error"], "the network went away"),
+    cause(&["terminating connection due to"], "somebody ended the session on the server: see the server's log"),
+    cause(&["the database system is shutting down"], "the server is stopping: try again when it is back"),
+    cause(&["no matching schemas were found"], "no schema matches the --schema patterns"),
+    cause(&["no matching tables were found"], "no table matches the --table patterns"),
+    cause(
+        &["invalid byte sequence for encoding"],
+        "the dump's rows don't fit the target's encoding: create the target with the source's",
+    ),
+];
+
+/// Causes why nobody was let in.
+const AT_THE_DOOR: &[Cause] = &[
+    cause(&["password authentication failed"], "check user and password in the URI"),
+    cause(&["no password supplied"], "the server asks for a password, and the URI has none"),
+    cause(
+        &["no pg_hba.conf entry"],
+        "the server's pg_hba.conf has no line for this user, database, address and encryption",
+    ),
+    cause(&["database", "does not exist"], "check the database's name in the URI"),
+    cause(&["role", "does not exist"], "check the user's name in the URI"),
+    cause(&["too many"], "all connections are taken: end idle ones, or try again later"),
+    cause(&["remaining connection slots"], "all connections are taken: end idle ones, or try again later"),
+    cause(&["starting up"], "the server is starting: try again in a moment"),
+    cause(&["certificate"], "sslrootcert=FILE in the URI names the authority that signed the server's certificate"),
+    cause(&["does not support SSL"], "the server offers no TLS; sslmode=disable or prefer in the URI does without"),
+    cause(&["could not translate host name"], "check the host's name in the URI"),
+    cause(&["timeout expired"], "the host never answered: is it reachable from here?"),
+    cause(&["Connection refused"], "nothing listens there: is the server, or the tunnel, running, and the port right?"),
+];
+
+const fn cause(pieces: &'static [&'static str], hint: &'static str) -> Cause {
+    Cause { pieces, hint }
+}
+
+/// What stderr means.
+pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
+    let lines = meaningful(stderr);
+    let door = lines.iter().any(|line| is_at_the_door(line));
+    let mut hints: Vec<String> = Vec::new();
+    for line in &lines {
+        let list = if door { AT_THE_DOOR } else { CAUSES };
+        let found = list.iter().find(|c| c.pieces.iter().all(|piece| line.contains(piece)));
+        if let Some(cause) = found.filter(|c| !hints.iter().any(|h| h == c.hint)) {
+            hints.push(cause.hint.to_owned());
+        }
+    }
+    if let Some(name) = lines.iter().find_map(|line| unqualified(line)) {
+        hints.push(format!(
+            "a restore runs with an empty search_path: a function that uses {name} without its schema fails; qualify it, \
+             or ALTER FUNCTION ... SET search_path"
+        ));
+    }
+    let from = lines.len().saturating_sub(SHOWN);
+    Diagnosis { why: lines[from..].iter().map(|l| shortened(l)).collect(), hints, connection: door }
+}
+
+/// Lines without the statements that clients repeat, which may be long and hold a customer's rows.
+fn meaningful(stderr: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut in_statement = false;
+    for line in stderr.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()) {
+        let starts =
+            ["Command was: ", "Query was: ", "The command was: ", "STATEMENT:  "].iter().any(|s| line.contains(s));
+        let speaks =
+            ["pg_dump: ", "pg_restore: ", "psql:", "DETAIL:", "HINT:", "CONTEXT:", "ERROR:", "FATAL:", "WARNING:"]
+                .iter()
+                .any(|s| line.starts_with(s));
+        in_statement = starts || (in_statement && !speaks);
+        if !in_statement {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// libpq's words before a session exists: `connection to server at ... failed: ...`.
+fn is_at_the_door(line: &str) -> bool {
+    line.contains("could not connect to server")
+        || (line.contains("connection to server ") && line.contains(" failed: "))
+        || (line.contains("connection to database ") && line.contains(" failed: "))
+        || line.contains("could not translate host name")
+}
+
+/// The name in `relation "users" does not exist`, if it has no schema.
+fn unqualified(line: &str) -> Option<&str> {
+    let rest = ["relation ", "function ", "type "].iter().find_map(|kind| Some(line.split_once(kind)?.1))?;
+    let name = rest.strip_suffix(" does not exist")?.trim_matches('"');
+    (!name.is_empty() && !name.split('(').next()?.contains(['.', ' '])).then_some(name)
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::postgres::libpq::tests::connection;
+
+    fn of(stderr: &str) -> Diagnosis {
+        diagnose(stderr, &connection())
+    }
+
+    #[test]
+    fn known_causes_have_a_hint() {
+        for (line, hint) in [
+            ("pg_dump: error: aborting because of server version mismatch", "older than the server"),
+            ("pg_restore: error: unsupported version (1.16) in file header", "older than the pg_dump"),
+            ("pg_restore: error: could not execute query: ERROR:  must be owner of extension hstore", "--no-comments"),
+            ("ERROR:  permission denied for schema public", "CREATE ON SCHEMA"),
+            (
+                "pg_dump: error: query failed: ERROR:  query would be affected by row-level security policy for table \"t\"",
+                "BYPASSRLS",
+            ),
+            ("ERROR:  role \"alice\" does not exist", "--keep-owner"),
+            ("ERROR:  relation \"users\" already exists", "--clean schema"),
+            ("ERROR:  canceling statement due to conflict with recovery", "primary"),
+            ("ERROR:  deadlock detected", "try again"),
+            ("ERROR:  could not extend file \"base/1/2\": No space left on device", "full"),
+            ("pg_dump: error: query failed: server closed the connection unexpectedly", "went away"),
+            ("ERROR:  relation \"users\" does not exist", "search_path"),
+        ] {
+            let diagnosis = of(line);
+            assert!(diagnosis.hints.len() == 1 && diagnosis.hints[0].contains(hint), "{line}: {:?}", diagnosis.hints);
+            assert!(!diagnosis.connection, "{line}");
+            assert_eq!(diagnosis.why, [line]);
+        }
+    }
+
+    #[test]
+    fn only_a_failure_to_connect_is_one() {
+        let refused = of(
+            "pg_dump: error: connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  password authentication failed for user \"app\"",
+        );
+        assert!(refused.connection && refused.hints == ["check user and password in the URI"]);
+        assert!(
+            of("psql: error: could not translate host name \"x\" to address: Name or service not known").connection
+        );
+        assert!(!of("ERROR:  function dblink: connection to server lost").connection);
+        assert!(!of("FATAL:  terminating connection due to administrator command").connection);
+    }
+
+    #[test]
+    fn what_is_not_known_is_shown_and_not_explained() {
+        for line in [
+            "pg_dump: warning: there are circular foreign-key constraints",
+            "NOTICE:  relation \"public.a\" does not exist, skipping",
+            "ERROR:  relation \"public.users\" does not exist",
+        ] {
+            assert_eq!(of(line), Diagnosis { why: vec![line.into()], hints: vec![], connection: false });
+        }
+    }
+
+    #[test]
+    fn repeated_statements_are_left_out_and_lines_are_cut() {
+        let diagnosis = of(
+            "pg_restore: error: could not execute query: ERROR:  x\nCommand was: CREATE VIEW v AS\nSELECT 1\nFROM t;\npg_restore: warning: y\npg_dump: detail: Query was: COPY t TO stdout;\n",
+        );
+        assert_eq!(diagnosis.why, ["pg_restore: error: could not execute query: ERROR:  x", "pg_restore: warning: y"]);
+        assert_eq!(of(&"é".repeat(1000)).why[0].chars().count(), LONGEST + 4);
+    }
+}

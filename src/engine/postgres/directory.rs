@@ -1,0 +1,94 @@
+//! Reads a dump in directory format: a folder with `toc.dat` and a file for each table's rows.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::content::{Tables, describe, table_of};
+use super::rows::Rows;
+use super::toc::{self, Stop, TocEntry};
+use crate::engine::{Content, Format, Incomplete};
+use crate::error::Result;
+
+/// The endings that `pg_dump` gives its files; the first is that of uncompressed ones.
+const ENDINGS: [&str; 4] = ["", ".gz", ".lz4", ".zst"];
+
+/// What a folder holds: every file that `toc.dat` names must be there, and those that can be read (plain and gzip) must
+/// be readable to their ends.
+pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
+    let incomplete = |what: String| Incomplete { what, offset: 0 };
+    let path = folder.join("toc.dat");
+    let bytes = std::fs::read(&path).map_err(|e| incomplete(format!("{} can't be read: {e}", path.display())))?;
+    let (header, toc) = toc::read_all(&bytes).map_err(|stop| match stop {
+        Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: bytes.len() as u64 },
+        Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
+    })?;
+    let (mut tables, mut longest) = (Tables::default(), 0);
+    for entry in &toc {
+        let table = table_of(&mut tables, &entry.entry);
+        let rows = data(folder, entry).map_err(incomplete)?;
+        if let (Some(table), Some(rows)) = (table, rows) {
+            longest = longest.max(rows.longest());
+            let name = &entry.entry.tag;
+            let count = rows.finished().ok_or_else(|| incomplete(format!("the rows of table {name} have no end")))?;
+            tables.count(table, count);
+        }
+    }
+    let mut content = describe(Format::PgDirectory, &header, toc, tables);
+    content.longest_statement = longest;
+    Ok(content)
+}
+
+/// Reads an entry's file to its end. Its rows, if it holds COPY text that could be read.
+fn data(folder: &Path, entry: &TocEntry) -> Result<Option<Rows>, String> {
+    let Some(name) = entry.file.as_deref().filter(|_| entry.has_data) else { return Ok(None) };
+    if entry.entry.kind == "BLOBS" {
+        large_objects(folder, name)?;
+        return Ok(None);
+    }
+    let mut rows = Rows::default();
+    let read = read_through(&find(folder, name)?, |bytes| rows.see(bytes))?;
+    Ok((read && entry.copy).then_some(rows))
+}
+
+/// A list of large objects, a line with number and file name for each.
+fn large_objects(folder: &Path, list: &str) -> Result<(), String> {
+    let mut text = Vec::new();
+    read_through(&find(folder, list)?, |bytes| text.extend_from_slice(bytes))?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        let Some((_, name)) = line.split_once(' ') else {
+            return Err(format!("{list} has a line that names no file: {line}"));
+        };
+        read_through(&find(folder, name)?, |_| {})?;
+    }
+    Ok(())
+}
+
+fn find(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    // A name from outside must not lead out of the folder.
+    if name.contains(['/', '\\']) || name == ".." {
+        return Err(format!("toc.dat names a file outside of the folder: {name}"));
+    }
+    let paths = ENDINGS.map(|ending| folder.join(format!("{name}{ending}")));
+    paths.into_iter().find(|p| p.is_file()).ok_or_else(|| format!("the file {name} is missing"))
+}
+
+/// Hands a file's content on. False if it is compressed in a way that is not read here.
+fn read_through(path: &Path, mut see: impl FnMut(&[u8])) -> Result<bool, String> {
+    let fail = |e: std::io::Error| format!("{} can't be read to its end: {e}", path.display());
+    let file = BufReader::new(File::open(path).map_err(fail)?);
+    let mut reader: Box<dyn Read> = match path.extension().and_then(|e| e.to_str()) {
+        Some("gz") => Box::new(MultiGzDecoder::new(file)),
+        Some("lz4" | "zst") => return Ok(false),
+        _ => Box::new(file),
+    };
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut buffer).map_err(fail)? {
+            0 => return Ok(true),
+            count => see(&buffer[..count]),
+        }
+    }
+}

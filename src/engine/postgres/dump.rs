@@ -1,0 +1,190 @@
+//! The whole command line of `pg_dump`.
+//!
+//! The custom format is written uncompressed: the archive compresses better and on more cores, and dbhaul can then
+//! read the rows as they pass.
+
+use super::{extra, libpq, patterns};
+use crate::connection::{Connection, Limits};
+use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Severity};
+use crate::error::{Error, Kind, Result};
+use crate::invocation::Invocation;
+
+/// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
+const KEPT: &str = "pg_dump keeps owners in the custom format; a restore leaves them out unless told to keep them";
+
+/// Plans a dump.
+pub fn plan(
+    connection: &Connection,
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    limits: &Limits,
+) -> Result<DumpPlan> {
+    extra::check(&options.extra, options.plain)?;
+    patterns::check(options, &connection.database)?;
+    refuse_unreadable(server, options)?;
+    let mut warnings = Vec::new();
+    let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;
+    invocation = if options.plain {
+        invocation.arg("--format=plain")
+    } else {
+        invocation.args(["--format=custom", "--compress=0"])
+    };
+    // A little less than our own patience, so that it is pg_dump that says which table was locked.
+    let patience = limits.idle.as_millis() * 9 / 10;
+    invocation = invocation.arg(format!("--lock-wait-timeout={patience}"));
+    invocation = invocation.args(selection(options));
+    invocation = invocation.args(left_out(options, client, &mut warnings));
+    invocation = invocation.args(options.extra.iter().cloned());
+    if client.version.major > server.version.major {
+        warnings.push(format!(
+            "pg_dump {} dumps a server {}: an archive for pg_restore {} or newer",
+            client.version, server.version, client.version.major
+        ));
+    }
+    if !options.plain && options.no_owner {
+        warnings.push(KEPT.into());
+    }
+    let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
+    Ok(DumpPlan { invocations: vec![invocation], member, format, consistency: "snapshot".into(), warnings })
+}
+
+/// What may not be read makes `pg_dump` fail, minutes or hours later. Where a selection may leave it out, only
+/// `pg_dump` itself can say.
+fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
+    let selected = [&options.schemas, &options.exclude_schemas, &options.tables, &options.exclude_tables];
+    let partial = options.schema_only
+        || !options.exclude_table_data.is_empty()
+        || !options.extra.is_empty()
+        || selected.iter().any(|list| !list.is_empty());
+    let unreadable: Vec<_> = server.findings.iter().filter(|f| f.severity == Severity::Missing).collect();
+    if partial || unreadable.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::DumpFailed, format!("{} may not read all of this database", server.user));
+    let error = unreadable.iter().fold(error, |error, finding| error.why(&finding.what));
+    Err(error.hints(unreadable.iter().filter_map(|f| f.hint.clone())))
+}
+
+/// Patterns are handed on as they are.
+fn selection(options: &DumpOptions) -> Vec<String> {
+    let lists = [
+        ("schema", &options.schemas),
+        ("exclude-schema", &options.exclude_schemas),
+        ("table", &options.tables),
+        ("exclude-table", &options.exclude_tables),
+        ("exclude-table-data", &options.exclude_table_data),
+    ];
+    let patterns = lists.iter().flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
+    patterns
+        .chain(switch(options.schema_only, "--schema-only"))
+        .chain(switch(options.data_only, "--data-only"))
+        .collect()
+}
+
+fn left_out(options: &DumpOptions, client: &Client, warnings: &mut Vec<String>) -> Vec<String> {
+    let knows_comments = client.version.major >= 11;
+    if options.no_comments && !knows_comments {
+        warnings.push(format!("pg_dump {} can't leave comments out: they are in the dump", client.version));
+    }
+    switch(options.no_owner, "--no-owner")
+        .chain(switch(options.no_privileges, "--no-privileges"))
+        .chain(switch(options.no_comments && knows_comments, "--no-comments"))
+        .collect()
+}
+
+fn switch(on: bool, flag: &str) -> impl Iterator<Item = String> {
+    on.then(|| flag.to_owned()).into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Route, TlsMode};
+    use crate::engine::postgres::libpq::tests::connection;
+    use crate::engine::postgres::samples;
+    use crate::engine::{Flavour, Role, Version};
+
+    const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
+
+    fn client(version: &str) -> Client {
+        let text = samples::recording(&format!("pg_dump-{version}.version.txt"));
+        let (flavour, version) = super::super::clients::read_version(&text).expect("a version");
+        Client { role: Role::Dump, path: "/pg/bin/pg_dump".into(), flavour, version }
+    }
+
+    fn everything() -> DumpOptions {
+        let one = |p: &str| vec![p.to_owned()];
+        DumpOptions {
+            plain: true,
+            schemas: one("public"),
+            exclude_schemas: vec!["information_schema".into(), "^pg_*".into()],
+            tables: one("public.\"Big Table\""),
+            exclude_tables: one("tmp_*"),
+            exclude_table_data: one("audit.log"),
+            schema_only: true,
+            data_only: true,
+            no_owner: true,
+            no_privileges: true,
+            no_comments: true,
+            extra: one("--no-sync"),
+        }
+    }
+
+    fn planned(version: &str, options: &DumpOptions) -> DumpPlan {
+        plan(&connection(), &samples::server(10), &client(version), options, &Limits::default()).expect("a plan")
+    }
+
+    #[test]
+    fn every_option_is_one_that_the_client_knows() {
+        for version in RECORDED {
+            let help = samples::recording(&format!("pg_dump-{version}.help.txt"));
+            for options in [everything(), DumpOptions::default()] {
+                samples::assert_known(&planned(version, &options).invocations[0], &help);
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_dump_command_of_the_oldest_and_the_newest_client() {
+        let default = DumpOptions::default();
+        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
+        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
+    }
+
+    #[test]
+    fn every_option_at_once() {
+        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=plain' '--lock-wait-timeout=540000' '--schema=public' '--exclude-schema=information_schema' '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' '--exclude-table-data=audit.log' --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=plain' '--lock-wait-timeout=540000' '--schema=public' '--exclude-schema=information_schema' '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' '--exclude-table-data=audit.log' --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
+    }
+
+    #[test]
+    fn through_a_tunnel_with_verification() {
+        let mut through = connection();
+        through.route = Some(Route { host: "127.0.0.1".into(), port: 10_001 });
+        through.tls.mode = TlsMode::VerifyFull;
+        through.tls.ca = Some("/etc/ca.pem".into());
+        let plan = plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default());
+        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
+    }
+
+    #[test]
+    fn what_pg_dump_would_refuse_is_refused_first() {
+        let refused = |options: DumpOptions| {
+            let plan = plan(&connection(), &samples::server(15), &client("15.20"), &options, &Limits::default());
+            plan.err().expect("refused").kind
+        };
+        let with = |extra: &str| DumpOptions { extra: vec![extra.into()], ..DumpOptions::default() };
+        assert_eq!(refused(with("--file=x")), Kind::Usage);
+        assert_eq!(refused(DumpOptions { exclude_schemas: vec!["a.b".into()], ..DumpOptions::default() }), Kind::Usage);
+    }
+
+    #[test]
+    fn a_newer_client_is_said() {
+        let newer =
+            Client { role: Role::Dump, path: "/x".into(), flavour: Flavour::Postgres, version: Version::new(18, 6, 0) };
+        let plan = plan(&connection(), &samples::server(15), &newer, &DumpOptions::default(), &Limits::default());
+        assert!(plan.expect("a plan").warnings[0].contains("pg_restore 18"));
+    }
+}

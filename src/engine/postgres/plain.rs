@@ -1,0 +1,316 @@
+//! Reads a plain SQL dump as it passes by: what it creates, how many rows it copies, and whether it is whole.
+//!
+//! A plain dump is whole when the comment that `pg_dump` writes last stands behind its last statement, and when every
+//! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
+//! within strings or function bodies.
+
+use std::collections::BTreeMap;
+
+use memchr::memchr;
+
+use super::content::Tables;
+use super::lexer::Lexer;
+use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector};
+use crate::error::Result;
+
+/// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
+const LONGEST_LINE: usize = 256 << 10;
+
+/// The reader of one script.
+#[derive(Default)]
+pub struct Plain {
+    offset: u64,
+    /// The table whose rows pass by.
+    copying: Option<Copying>,
+    lexer: Lexer,
+    /// The line so far, if it began outside of strings.
+    line: Vec<u8>,
+    inside: bool,
+    /// The line holds a psql command behind its start.
+    commanded: bool,
+    statement: u64,
+    tables: Tables,
+    seen: Seen,
+}
+
+struct Copying {
+    table: usize,
+    rows: u64,
+    /// Bytes of the row so far, and the first of them.
+    length: u64,
+    head: [u8; 2],
+}
+
+/// What the lines said.
+#[derive(Default)]
+struct Seen {
+    complete: bool,
+    restricted: Option<String>,
+    was_restricted: bool,
+    source: Option<String>,
+    client: Option<String>,
+    objects: u64,
+    extensions: Vec<String>,
+    schemas: Vec<String>,
+    longest: u64,
+    /// A transaction begins within the dump.
+    transactions: bool,
+    /// The first psql command that `pg_dump` does not write into a dump of one database.
+    command: Option<String>,
+}
+
+impl Inspector for Plain {
+    fn see(&mut self, mut bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+        while !bytes.is_empty() {
+            bytes = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
+        }
+    }
+
+    fn position(&self) -> Option<(&DumpedTable, usize)> {
+        let copying = self.copying.as_ref()?;
+        Some((self.tables.get(copying.table)?, usize::try_from(copying.rows).unwrap_or(usize::MAX)))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        let incomplete = |what: String, offset| Err(Incomplete { what, offset });
+        if self.offset == 0 {
+            return incomplete("it is empty".into(), 0);
+        }
+        if let Some((table, rows)) = self.position() {
+            let what = format!("it ends inside the rows of table {}, after {rows}", table.name);
+            return incomplete(what, self.offset);
+        }
+        if !self.line.is_empty() {
+            self.end_of_line();
+        }
+        if !self.lexer.outside() {
+            return incomplete("it ends inside a string or a comment".into(), self.offset);
+        }
+        if !self.seen.complete {
+            return incomplete(
+                "the last line of a dump, \"PostgreSQL database dump complete\", is missing".into(),
+                self.offset,
+            );
+        }
+        if self.seen.restricted.is_some() {
+            return incomplete("its \\restrict is never answered by the \\unrestrict".into(), self.offset);
+        }
+        Ok(self.content())
+    }
+}
+
+impl Plain {
+    /// Rows, up to and including the line `\.`. What is left of the bytes.
+    fn rows<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+        while let Some(copying) = &mut self.copying {
+            let end = memchr(b'\n', bytes);
+            let row = &bytes[..end.unwrap_or(bytes.len())];
+            for (at, byte) in (copying.length..2).zip(row) {
+                copying.head[usize::from(at == 1)] = *byte;
+            }
+            copying.length += row.len() as u64;
+            let Some(end) = end else { return &[] };
+            bytes = &bytes[end + 1..];
+            if copying.length == 2 && copying.head == *b"\\." {
+                self.tables.count(copying.table, copying.rows);
+                self.copying = None;
+                break;
+            }
+            copying.rows += 1;
+            self.seen.longest = self.seen.longest.max(copying.length);
+            copying.length = 0;
+        }
+        bytes
+    }
+
+    /// SQL, up to the line that starts COPY. What is left of the bytes.
+    fn script<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        for (at, &byte) in bytes.iter().enumerate() {
+            self.lexer.see(byte);
+            self.statement += 1;
+            if byte == b'\n' {
+                self.end_of_line();
+                if self.copying.is_some() {
+                    return &bytes[at + 1..];
+                }
+            } else if !self.inside && self.line.len() < LONGEST_LINE {
+                self.line.push(byte);
+            }
+            if self.lexer.in_statement() {
+                match byte {
+                    b';' => {
+                        self.seen.longest = self.seen.longest.max(self.statement);
+                        self.statement = 0;
+                    }
+                    // psql takes its own commands anywhere in a statement.
+                    b'\\' => self.commanded |= self.inside || self.line.len() > 1,
+                    _ => {}
+                }
+            }
+        }
+        &[]
+    }
+
+    fn end_of_line(&mut self) {
+        let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
+        let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if std::mem::take(&mut self.commanded) {
+            let shown = if inside { "a command behind the end of a string" } else { text };
+            self.seen.command.get_or_insert_with(|| shown.to_owned());
+        }
+        if inside {
+            return;
+        }
+        if let Some(table) = self.seen.line(text, &mut self.tables) {
+            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
+            self.statement = 0;
+        }
+        if text == "SET standard_conforming_strings = off;" {
+            self.lexer.escapes = true;
+        }
+        self.line = line;
+        self.line.clear();
+    }
+
+    fn content(self: Box<Self>) -> Content {
+        let seen = self.seen;
+        let mut facts = BTreeMap::new();
+        if seen.was_restricted {
+            facts.insert("psql.restricted".to_owned(), "true".to_owned());
+        }
+        if seen.transactions {
+            facts.insert("transactions".to_owned(), "true".to_owned());
+        }
+        if let Some(command) = seen.command {
+            facts.insert("psql.command".to_owned(), command);
+        }
+        Content {
+            format: Format::PgPlain,
+            tables: self.tables.into_list(),
+            objects: seen.objects,
+            source_version: seen.source,
+            source_flavour: Some(Flavour::Postgres),
+            client_version: seen.client,
+            extensions: seen.extensions,
+            schemas: seen.schemas,
+            collations: Vec::new(),
+            longest_statement: seen.longest,
+            facts,
+            entries: Vec::new(),
+        }
+    }
+}
+
+impl Seen {
+    /// Learns from a line that began outside of strings. The table, if its rows follow.
+    fn line(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
+        if let Some(remark) = line.strip_prefix("-- ") {
+            self.remark(remark);
+        } else if line.starts_with('\\') {
+            self.command(line);
+        } else if !line.is_empty() && line != "--" {
+            self.complete = false;
+            return self.statement(line, tables);
+        }
+        None
+    }
+
+    fn remark(&mut self, remark: &str) {
+        if remark == "PostgreSQL database dump complete" || remark == "PostgreSQL database cluster dump complete" {
+            self.complete = true;
+        } else if let Some(version) = remark.strip_prefix("Dumped from database version ") {
+            self.source.get_or_insert_with(|| version.to_owned());
+        } else if let Some(version) = remark.strip_prefix("Dumped by pg_dump version ") {
+            self.client.get_or_insert_with(|| version.to_owned());
+        } else if remark.starts_with("Name: ") || remark.starts_with("Data for Name: ") {
+            self.objects += 1;
+        }
+    }
+
+    fn command(&mut self, line: &str) {
+        if let Some(token) = line.strip_prefix("\\restrict ") {
+            self.restricted = Some(token.to_owned());
+            self.was_restricted = true;
+        } else if let Some(token) = line.strip_prefix("\\unrestrict ") {
+            if self.restricted.as_deref() == Some(token) {
+                self.restricted = None;
+            }
+        } else {
+            self.complete = false;
+            self.command.get_or_insert_with(|| line.to_owned());
+        }
+    }
+
+    fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
+        self.transactions |= line == "BEGIN;";
+        if let Some(rest) = line.strip_prefix("COPY ") {
+            let (schema, name, rest) = qualified(rest)?;
+            return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));
+        }
+        if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
+            let (schema, name, _) = qualified(rest)?;
+            tables.place(schema.as_deref(), &name);
+        } else if let Some(rest) = line.strip_prefix("CREATE EXTENSION IF NOT EXISTS ") {
+            self.extensions.push(identifier(rest)?.0);
+        } else if let Some(rest) = line.strip_prefix("CREATE SCHEMA ") {
+            self.schemas.push(identifier(rest)?.0);
+        }
+        None
+    }
+}
+
+/// `schema.name rest` or `name rest`.
+fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
+    let (first, rest) = identifier(text)?;
+    match rest.strip_prefix('.') {
+        None => Some((None, first, rest)),
+        Some(rest) => identifier(rest).map(|(second, rest)| (Some(first), second, rest)),
+    }
+}
+
+/// A name as `pg_dump` quotes it, and what follows.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(mut quoted) = text.strip_prefix('"') else {
+        let end = text.find([' ', '.', ';', '(']).unwrap_or(text.len());
+        return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
+    };
+    let mut name = String::new();
+    loop {
+        let end = quoted.find('"')?;
+        name.push_str(&quoted[..end]);
+        quoted = &quoted[end + 1..];
+        match quoted.strip_prefix('"') {
+            Some(rest) => {
+                name.push('"');
+                quoted = rest;
+            }
+            None => return Some((name, quoted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_pg_dump_quotes_them() {
+        assert_eq!(qualified("public.users (id)"), Some((Some("public".into()), "users".into(), " (id)")));
+        assert_eq!(qualified("\"a.b\".\"c\"\"d\" ("), Some((Some("a.b".into()), "c\"d".into(), " (")));
+        assert_eq!(qualified("users;"), Some((None, "users".into(), ";")));
+        assert_eq!(identifier("\"open"), None);
+    }
+
+    #[test]
+    fn a_psql_command_is_noticed_wherever_it_stands() {
+        for script in ["\\! rm x\n", "SELECT 1 \\g /tmp/x\n"] {
+            let mut plain = Box::new(Plain::default());
+            plain.see(format!("{script}-- PostgreSQL database dump complete\n").as_bytes());
+            let content = plain.finish().expect("complete");
+            assert_eq!(content.facts["psql.command"], script.trim_end());
+        }
+    }
+}

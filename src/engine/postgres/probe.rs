@@ -1,0 +1,311 @@
+//! One short session that reads what planning needs.
+
+use std::collections::BTreeMap;
+
+use super::session::{self, Refusal, Row, Session, literal};
+use super::{patterns, target};
+use crate::connection::{Connection, Limits};
+use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version};
+use crate::error::{Error, Kind, Result};
+
+/// Objects that an extension brought are not the user's, and are not dumped.
+pub const NOT_OF_AN_EXTENSION: &str = "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// Schemas that hold the user's objects.
+pub const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+const FACTS: &str = "SELECT current_setting('server_version_num'), version(), current_user, current_database(), \
+     r.rolsuper, pg_catalog.pg_has_role(d.datdba, 'USAGE'), \
+     CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END, \
+     pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, pg_catalog.pg_is_in_recovery(), \
+     current_setting('transaction_read_only'), current_setting('max_connections')::int, \
+     current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int, \
+     r.rolconnlimit, d.datconnlimit, (SELECT sum(numbackends) FROM pg_catalog.pg_stat_database), \
+     (SELECT numbackends FROM pg_catalog.pg_stat_database s WHERE s.datid = d.oid), \
+     (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usename = current_user), \
+     (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid()), \
+     pg_catalog.inet_server_port(), r.rolcreatedb \
+     FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
+     WHERE d.datname = current_database() AND r.rolname = current_user";
+
+/// Reads the server.
+pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
+    let (session, exists) = match session::open(connection, &connection.database, limits).await {
+        Ok(session) => (session, true),
+        Err(refusal) => (elsewhere(connection, purpose, limits, refusal).await?, false),
+    };
+    let mut server = facts(&session).await?;
+    server.pooler = pooler(connection, &session, &server, limits).await?;
+    if let Some(pooler) = &server.pooler {
+        server.findings.push(Finding {
+            severity: Severity::Warning,
+            what: format!("{pooler} answers in the server's name"),
+            hint: Some("a connection to the server itself is safer for a dump or a restore".into()),
+        });
+    }
+    server.database.clone_from(&connection.database);
+    if !exists {
+        server.size = None;
+        return Ok(server);
+    }
+    match purpose {
+        Purpose::Dump => {
+            server.tables = tables(&session).await?;
+            server.findings.extend(findings(&session, &server).await?);
+        }
+        Purpose::Restore => {
+            server.tables = tables(&session).await?;
+            target::read(&session, &mut server).await?;
+        }
+    }
+    Ok(server)
+}
+
+/// A restore may make its database: then the server is asked from another one.
+async fn elsewhere(connection: &Connection, purpose: Purpose, limits: &Limits, refusal: Refusal) -> Result<Session> {
+    let unknown = refusal.code.as_ref().is_some_and(|c| c.code() == "3D000");
+    if purpose != Purpose::Restore || !unknown {
+        return Err(refusal.error);
+    }
+    for database in ["postgres", "template1"] {
+        if let Ok(session) = session::open(connection, database, limits).await {
+            return Ok(session);
+        }
+    }
+    Err(refusal.error)
+}
+
+async fn facts(session: &Session) -> Result<Server> {
+    let row = session.rows(FACTS).await?.into_iter().next().unwrap_or_default();
+    let text = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
+    let yes = |at: usize| text(at) == "t" || text(at) == "on";
+    let number: u32 = text(0).parse().map_err(|_| {
+        Error::new(Kind::Connect, "the server does not say which version it is").why("this is not PostgreSQL")
+    })?;
+    // 150018 is 15.18, 90624 is 9.6.24.
+    let version = if number >= 100_000 {
+        Version::new(number / 10_000, number % 10_000, 0)
+    } else {
+        Version::new(number / 10_000, number / 100 % 100, number % 100)
+    };
+    let standing = if yes(4) {
+        "superuser"
+    } else if yes(5) {
+        "owner"
+    } else {
+        "reader"
+    };
+    let settings = BTreeMap::from([
+        ("createdb".to_owned(), (yes(4) || yes(20)).to_string()),
+        ("server.port".to_owned(), text(19)),
+    ]);
+    Ok(Server {
+        flavour: Flavour::Postgres,
+        version,
+        version_text: text(1),
+        user: text(2),
+        database: text(3),
+        standing: standing.to_owned(),
+        size: text(6).parse().ok(),
+        tables: Vec::new(),
+        encoding: text(7),
+        collation: text(8),
+        replica: yes(9),
+        read_only: yes(10),
+        pooler: None,
+        connections_left: connections_left(&row),
+        encrypted: yes(18),
+        findings: Vec::new(),
+        target: Target::default(),
+        settings,
+    })
+}
+
+/// What the server, the role and the database still allow: the least of the three.
+fn connections_left(row: &Row) -> Option<u64> {
+    let number = |at: usize| row.get(at)?.as_deref()?.parse::<i64>().ok();
+    let superuser = row.get(4)?.as_deref() == Some("t");
+    let reserved = if superuser { 0 } else { number(12)? };
+    let mut left = number(11)? - reserved - number(15)?;
+    // A limit of -1 is none, and superusers have none.
+    for (limit, used) in [(13, 17), (14, 16)] {
+        if let (Some(limit @ 0..), Some(used), false) = (number(limit), number(used), superuser) {
+            left = left.min(limit - used);
+        }
+    }
+    Some(u64::try_from(left).unwrap_or(0))
+}
+
+/// `PgBouncer` refuses startup options that a server takes. It is only asked when the port that answered is not the one
+/// that was dialled, as behind any pooler, and behind tunnels and containers too.
+async fn pooler(
+    connection: &Connection,
+    session: &Session,
+    server: &Server,
+    limits: &Limits,
+) -> Result<Option<String>> {
+    let Some((_, dialled)) = connection.address() else { return Ok(None) };
+    if server.settings.get("server.port").is_some_and(|port| *port == dialled.to_string()) {
+        return Ok(None);
+    }
+    let database = session.column("SELECT current_database()").await?.join("");
+    match session::open_with(connection, &database, limits, Some("-c geqo=on")).await {
+        Err(refusal) if refusal.error.why.iter().any(|w| w.contains("unsupported startup parameter")) => {
+            Ok(Some("PgBouncer".into()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The user's tables. Sizes need a lock on each table: where one is held, estimates of the last vacuum stand in.
+async fn tables(session: &Session) -> Result<Vec<Table>> {
+    let query = |size: &str| {
+        format!(
+            "SELECT n.nspname, c.relname, c.reltuples::bigint, {size} FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} \
+             ORDER BY 1, 2"
+        )
+    };
+    let exact = query("pg_catalog.pg_table_size(c.oid)");
+    let rows =
+        if let Ok(rows) = session.try_rows(&format!("BEGIN; SET LOCAL lock_timeout = '2s'; {exact}; COMMIT")).await? {
+            rows
+        } else {
+            session.rows("ROLLBACK").await?;
+            session.rows(&query("c.relpages::bigint * current_setting('block_size')::bigint")).await?
+        };
+    Ok(rows.into_iter().filter_map(|row| table(&row)).collect())
+}
+
+fn table(row: &Row) -> Option<Table> {
+    let [schema, name, rows, bytes] = row.as_slice() else { return None };
+    let count = |text: &Option<String>| text.as_ref()?.parse().ok();
+    Some(Table {
+        schema: schema.clone()?,
+        name: name.clone()?,
+        rows: count(rows).unwrap_or(0),
+        bytes: count(bytes).unwrap_or(0),
+    })
+}
+
+/// What a dump will stumble over.
+async fn findings(session: &Session, server: &Server) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut add = |severity, what: Option<String>, hint: &str| {
+        findings.extend(what.map(|what| Finding { severity, what, hint: Some(hint.to_owned()) }));
+    };
+    let named = async |condition: &str| session.column(&relations(condition)).await;
+    let unreadable = "(c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, 'SELECT') \
+         OR c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'SELECT') \
+         OR c.relkind IN ('r', 'p', 'S') AND NOT has_schema_privilege(n.oid, 'USAGE'))";
+    add(
+        Severity::Missing,
+        some(&named(unreadable).await?, "may not be read"),
+        "grant SELECT on them (on PostgreSQL 14 and newer: GRANT pg_read_all_data TO the user), or leave them out with \
+         --exclude-table",
+    );
+    let policies = "c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)";
+    add(
+        Severity::Missing,
+        some(&named(policies).await?, "have row-level security that hides rows from this user"),
+        "dump as the tables' owner or as a user with BYPASSRLS",
+    );
+    add(
+        Severity::Missing,
+        some(&session.column(LARGE_OBJECTS_OF_OTHERS).await?, "belong to other users and may not be read"),
+        "dump as their owner or as a superuser",
+    );
+    add(
+        Severity::Note,
+        some(
+            &named("c.relkind = 'f'").await?,
+            "are foreign: their definitions are dumped, their rows stay where they are",
+        ),
+        "--include-foreign-data=SERVER after -- dumps their rows too",
+    );
+    if server.replica {
+        add(
+            Severity::Missing,
+            some(&named("c.relkind = 'r' AND c.relpersistence = 'u'").await?, "are unlogged, and empty on a standby"),
+            "dump from the primary, or leave them out with --exclude-table",
+        );
+        add(
+            Severity::Warning,
+            Some("the server is a standby: a long dump may be cancelled by its recovery".into()),
+            "dump from the primary, or raise max_standby_streaming_delay",
+        );
+    }
+    Ok(findings)
+}
+
+const LARGE_OBJECTS_OF_OTHERS: &str = "SELECT 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l \
+     WHERE NOT pg_catalog.pg_has_role(l.lomowner, 'USAGE') AND NOT EXISTS \
+     (SELECT 1 FROM pg_catalog.aclexplode(l.lomacl) a WHERE a.privilege_type = 'SELECT' \
+      AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE'))) ORDER BY l.oid";
+
+/// The user's relations for which a condition holds, as `table public.users`.
+fn relations(condition: &str) -> String {
+    format!(
+        "SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || n.nspname || '.' || c.relname \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} AND c.relpersistence <> 't' AND ({condition}) \
+         ORDER BY c.relkind = 'S', 1"
+    )
+}
+
+/// `table public.a, table public.b and 3 more may not be read`; none for no names.
+fn some(names: &[String], predicate: &str) -> Option<String> {
+    let shown = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => None,
+        1..=5 => Some(format!("{shown} {predicate}")),
+        all => Some(format!("{shown} and {} more {predicate}", all - 5)),
+    }
+}
+
+/// A `--schema` or `--table` that matches nothing makes `pg_dump` fail, or is a typing error that it does not tell.
+pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limits: &Limits) -> Result<()> {
+    patterns::check(options, &connection.database)?;
+    if options.schemas.is_empty() && options.tables.is_empty() {
+        return Ok(());
+    }
+    let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
+    let major = session.column("SELECT current_setting('server_version_num')::int / 10000").await?.join("");
+    // Since 12, names have the collation "C"; patterns go by the database's.
+    let collate = if major.parse().unwrap_or(0) >= 12 { " COLLATE pg_catalog.\"default\"" } else { "" };
+    let like = |column: &str, regex: &str| format!("{column} OPERATOR(pg_catalog.~) {}{collate}", literal(regex));
+    for pattern in &options.schemas {
+        let regex = patterns::schema("--schema", pattern)?;
+        let query = format!("SELECT 1 FROM pg_catalog.pg_namespace n WHERE {} LIMIT 1", like("n.nspname", &regex));
+        must_match(&session, "--schema", pattern, &query).await?;
+    }
+    for pattern in &options.tables {
+        let parts = patterns::table("--table", pattern, &connection.database)?;
+        let place = match &parts.schema {
+            Some(schema) => like("n.nspname", schema),
+            None => "pg_catalog.pg_table_is_visible(c.oid)".to_owned(),
+        };
+        let query = format!(
+            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND {} AND {place} LIMIT 1",
+            like("c.relname", &parts.name)
+        );
+        must_match(&session, "--table", pattern, &query).await?;
+    }
+    Ok(())
+}
+
+async fn must_match(session: &Session, flag: &str, pattern: &str, query: &str) -> Result<()> {
+    match session.try_rows(query).await? {
+        Ok(rows) if !rows.is_empty() => Ok(()),
+        Ok(_) => Err(Error::new(Kind::Usage, format!("{flag} {pattern} matches nothing in this database"))
+            .why("nothing was dumped")
+            .hint("names are folded to lower case unless they stand in double quotes within the pattern")),
+        Err(refused) => {
+            Err(Error::new(Kind::Usage, format!("{flag} {pattern} is no valid pattern"))
+                .why(session::words(&refused).0))
+        }
+    }
+}

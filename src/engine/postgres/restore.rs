@@ -1,0 +1,421 @@
+//! The command lines of a restore.
+//!
+//! The custom and directory formats go through `pg_restore`, in one transaction unless several jobs are asked for. From
+//! 17 on it sets `transaction_timeout`, which older servers refuse: then it only decodes, and `psql` loads. What the
+//! target has already, or the user may not set, is left out by a list of the archive's entries.
+
+use super::filter::Adapter;
+use super::suitability::lines;
+use super::{clients, libpq};
+use crate::connection::{Connection, Limits};
+use crate::engine::{
+    Clean, Client, Content, Entry, Filter, Format, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
+    Version,
+};
+use crate::error::{Error, Kind, Result};
+use crate::invocation::{Invocation, PrivateFile, Stdin};
+use crate::secret::Secret;
+
+/// What the plan is made from.
+struct Job<'a> {
+    connection: &'a Connection,
+    server: &'a Server,
+    content: &'a Content,
+    clients: &'a Found,
+    options: &'a RestoreOptions,
+    source: RestoreInput<'a>,
+}
+
+/// Plans a restore. A plain dump is always fed through stdin.
+pub fn plan(
+    connection: &Connection,
+    server: &Server,
+    content: &Content,
+    clients: &Found,
+    options: &RestoreOptions,
+    source: RestoreInput<'_>,
+) -> Result<RestorePlan> {
+    let job = Job { connection, server, content, clients, options, source };
+    match content.format {
+        Format::PgPlain => job.script(),
+        Format::PgCustom | Format::PgDirectory => job.archive(),
+        Format::PgTar => Err(Error::new(Kind::Archive, "pg_dump's tar format is not read").hint("unpack it first")),
+        Format::MysqlSql => Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
+    }
+}
+
+impl Job<'_> {
+    fn client(&self, role: Role) -> Result<&Client> {
+        let archive = (role == Role::Restore).then_some(self.content);
+        clients::choose(role, self.server, archive, &self.clients.clients, &self.clients.rejected)
+    }
+
+    /// psql reads a plain dump.
+    fn script(&self) -> Result<RestorePlan> {
+        let psql = self.client(Role::Shell)?;
+        let mut notes = Vec::new();
+        if !self.options.keep_owner || !self.options.keep_privileges {
+            notes.push("a plain dump is run as it is: owners and privileges that it holds are kept".into());
+        }
+        if self.options.no_comments {
+            notes.push("a plain dump is run as it is: its comments are kept".into());
+        }
+        let filter = self.filter(psql, &mut notes);
+        // pg_dump puts large objects into a transaction of their own, which ends the one around it.
+        let atomic = !self.content.facts.contains_key("transactions");
+        if !atomic {
+            notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
+        }
+        let loader = self.psql(psql, &["--single-transaction"])?;
+        Ok(RestorePlan { decoder: None, loader, filter, atomic, notes })
+    }
+
+    fn archive(&self) -> Result<RestorePlan> {
+        let client = self.client(Role::Restore)?;
+        let mut notes = Vec::new();
+        let selection = self.selection(client, &mut notes)?;
+        if client.version.major >= 17 && self.server.version.major < 17 {
+            return self.through_psql(client, selection, notes);
+        }
+        let jobs = self.options.jobs;
+        let mut loader =
+            libpq::connect(Invocation::new(&client.path), self.connection, client.version, Limits::default().connect)?;
+        loader = loader.arg("--exit-on-error");
+        loader = if jobs > 1 { loader.arg(format!("--jobs={jobs}")) } else { loader.arg("--single-transaction") };
+        if jobs > 1 {
+            notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
+        }
+        let loader = self.with_input(selection.add_to(loader))?;
+        Ok(RestorePlan { decoder: None, loader, filter: None, atomic: jobs <= 1, notes })
+    }
+
+    /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
+    fn through_psql(&self, client: &Client, selection: Selection, mut notes: Vec<String>) -> Result<RestorePlan> {
+        let psql = self.client(Role::Shell)?;
+        notes.push(format!(
+            "pg_restore {} is newer than the server: it makes SQL of the archive, and psql runs it",
+            client.version
+        ));
+        if self.options.jobs > 1 {
+            notes.push("--jobs has no effect on this way: one session".into());
+        }
+        let decoder = self
+            .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
+        let filter = self.filter(psql, &mut notes);
+        // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
+        let loader = self.psql(psql, &[])?;
+        Ok(RestorePlan { decoder: Some(decoder), loader, filter, atomic: true, notes })
+    }
+
+    fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
+        let limits = Limits::default();
+        let connected = libpq::connect(Invocation::new(&psql.path), self.connection, psql.version, limits.connect)?;
+        let mut loader = connected
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"])
+            .args(more.iter().copied());
+        loader.stdin = Stdin::Pipe;
+        Ok(loader)
+    }
+
+    /// Lines that the server or this psql does not know. An old psql loses `\restrict`'s protection with them.
+    fn filter(&self, psql: &Client, notes: &mut Vec<String>) -> Option<Box<dyn Filter>> {
+        let (old_server, old_psql) = (self.server.version.major < 17, !knows_restrict(psql.version));
+        if old_psql && (self.content.facts.contains_key("psql.restricted") || self.content.format != Format::PgPlain) {
+            notes.push(format!("psql {} does not know \\restrict: those lines are left out", psql.version));
+        }
+        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(Adapter::new(old_server, old_psql)) })
+    }
+
+    fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {
+        match self.source {
+            RestoreInput::Path(path) => return Ok(invocation.arg(path.to_string_lossy())),
+            RestoreInput::Stream if self.content.format == Format::PgDirectory || self.options.jobs > 1 => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    "several jobs, and directory-format dumps, need the dump as a file",
+                ));
+            }
+            RestoreInput::Stream => invocation.stdin = Stdin::Pipe,
+        }
+        Ok(invocation)
+    }
+
+    fn selection(&self, client: &Client, notes: &mut Vec<String>) -> Result<Selection> {
+        let options = self.options;
+        let mut flags = Vec::new();
+        let mut when = |on: bool, flag: &str, note: &str| {
+            if on {
+                flags.push(flag.to_owned());
+                notes.extend((!note.is_empty()).then(|| note.to_owned()));
+            }
+        };
+        when(!options.keep_owner, "--no-owner", "owners left out (--keep-owner keeps them)");
+        when(!options.keep_privileges, "--no-privileges", "privileges left out (--keep-privileges keeps them)");
+        when(options.schema_only, "--schema-only", "");
+        when(options.data_only, "--data-only", "");
+        when(options.no_comments && client.version.major >= 11, "--no-comments", "comments left out");
+        // Cleaning an empty target can fail where there is nothing to clean.
+        let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
+        when(clean, "--clean", "");
+        when(clean, "--if-exists", "");
+        Ok(Selection { flags, list: self.list(clean, notes)? })
+    }
+
+    /// The list of entries to restore, if it is not all of them.
+    fn list(&self, clean: bool, notes: &mut Vec<String>) -> Result<Option<PrivateFile>> {
+        let entries = &self.content.entries;
+        if !self.options.tables.is_empty() {
+            notes.push("only the tables themselves: their indexes, constraints and triggers are left out".into());
+            return Ok(Some(list_file(&self.named_tables()?)));
+        }
+        let (kept, left): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|e| !self.leaves_out(e, clean));
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let kinds = [("COMMENT", "comments"), ("SCHEMA", "schemas"), ("EXTENSION", "extensions")];
+        for (kind, noun) in kinds {
+            let names: Vec<&str> = left.iter().filter(|e| e.kind == kind).map(|e| e.tag.as_str()).collect();
+            if !names.is_empty() {
+                let why = if kind == "COMMENT" { "may not be set there" } else { "there already" };
+                notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
+            }
+        }
+        Ok(Some(list_file(&kept)))
+    }
+
+    fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
+        let superuser = self.server.standing == "superuser";
+        match entry.kind.as_str() {
+            "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
+            // CREATE EXTENSION sets it, and only the extension's owner may.
+            "COMMENT" => entry.tag.starts_with("EXTENSION ") && !superuser,
+            "SCHEMA" => self.schema_stays(&entry.tag),
+            "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
+            _ => false,
+        }
+    }
+
+    fn owns_public(&self) -> bool {
+        self.server.settings.get("schema.public.owned").is_some_and(|v| v == "t")
+    }
+
+    /// True when the schema is in the target at the time of the restore.
+    fn schema_stays(&self, name: &str) -> bool {
+        let there = |setting| lines(self.server, setting).contains(&name);
+        if !self.server.target.exists || self.options.clean == Some(Clean::Database) {
+            return name == "public";
+        }
+        match self.options.clean {
+            Some(Clean::Schema) => there("schemas.kept"),
+            Some(_) => name == "public" && there("schemas"),
+            None => there("schemas"),
+        }
+    }
+
+    /// `pg_restore --table` knows no schemas: a list does.
+    fn named_tables(&self) -> Result<Vec<&Entry>> {
+        const RELATIONS: [&str; 6] =
+            ["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE", "SEQUENCE SET"];
+        let is = |entry: &Entry, name: &str| {
+            let kind = entry.kind.strip_suffix(" DATA").unwrap_or(&entry.kind);
+            let qualified = entry.schema.as_ref().is_some_and(|s| format!("{s}.{}", entry.tag) == name);
+            RELATIONS.contains(&kind) && (entry.tag == name || qualified)
+        };
+        for name in &self.options.tables {
+            if !self.content.entries.iter().any(|e| is(e, name)) {
+                return Err(
+                    Error::new(Kind::Refused, format!("the dump holds no table {name}")).why("nothing was changed")
+                );
+            }
+        }
+        Ok(self.content.entries.iter().filter(|e| self.options.tables.iter().any(|name| is(e, name))).collect())
+    }
+}
+
+/// Which part of the archive, as arguments.
+struct Selection {
+    flags: Vec<String>,
+    list: Option<PrivateFile>,
+}
+
+impl Selection {
+    fn add_to(self, invocation: Invocation) -> Invocation {
+        let invocation = invocation.args(self.flags);
+        match self.list {
+            Some(list) => invocation.file_arg("--use-list=", list),
+            None => invocation,
+        }
+    }
+}
+
+/// Only the numbers count; the rest is for people, up to the line's end.
+fn list_file(entries: &[&Entry]) -> PrivateFile {
+    let line = |e: &&Entry| format!("{}; {} {}\n", e.id, e.kind, e.tag.replace(['\n', '\r'], " "));
+    let text: String = entries.iter().map(line).collect();
+    PrivateFile { name: "entries".into(), content: Secret::new(text.clone()), redacted: text, pipe: false }
+}
+
+/// `\restrict` came with a security fix, to every branch at once.
+fn knows_restrict(psql: Version) -> bool {
+    let since = match psql.major {
+        ..13 => return false,
+        13 => 22,
+        14 => 19,
+        15 => 14,
+        16 => 10,
+        17 => 6,
+        18.. => 0,
+    };
+    psql.minor >= since
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::postgres::libpq::tests::connection;
+    use crate::engine::postgres::samples;
+
+    const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
+
+    fn found(versions: &[&str]) -> Found {
+        let mut found = Found::default();
+        for version in versions {
+            for (role, name) in [(Role::Restore, "pg_restore"), (Role::Shell, "psql")] {
+                let text = samples::recording(&format!("{name}-{version}.version.txt"));
+                let (flavour, version) = clients::read_version(&text).expect("a version");
+                found.clients.push(Client {
+                    role,
+                    path: format!("/pg{}/{name}", version.major).into(),
+                    flavour,
+                    version,
+                });
+            }
+        }
+        found
+    }
+
+    fn entry(id: i64, kind: &str, schema: Option<&str>, tag: &str) -> Entry {
+        Entry { id, kind: kind.into(), schema: schema.map(str::to_owned), tag: tag.into(), owner: None }
+    }
+
+    fn planned(target: u32, archive: &str, versions: &[&str], options: &RestoreOptions) -> RestorePlan {
+        let mut content = samples::content(archive);
+        content.entries =
+            vec![entry(1, "TABLE", Some("public"), "users"), entry(2, "TABLE DATA", Some("public"), "users")];
+        plan(&connection(), &samples::server(target), &content, &found(versions), options, RestoreInput::Stream)
+            .expect("a plan")
+    }
+
+    #[test]
+    fn every_option_is_one_that_the_client_knows() {
+        let options = RestoreOptions {
+            schema_only: true,
+            data_only: true,
+            no_comments: true,
+            clean: Some(Clean::Objects),
+            ..samples::restore_options()
+        };
+        for version in RECORDED {
+            let archive = if version < "12" { "1.13" } else { "1.14" };
+            let major = Version::parse(version).expect("a version").major;
+            let mut server = samples::server(major);
+            server.target.object_count = 1;
+            let mut content = samples::content(archive);
+            let clients = found(&[version]);
+            let restore =
+                plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+            samples::assert_known(&restore.loader, &samples::recording(&format!("pg_restore-{version}.help.txt")));
+            content.format = Format::PgPlain;
+            let script =
+                plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+            samples::assert_known(&script.loader, &samples::recording(&format!("psql-{version}.help.txt")));
+        }
+    }
+
+    #[test]
+    fn a_restore_by_the_targets_own_client() {
+        let plan = planned(15, "1.14", &["15.20", "18.6"], &samples::restore_options());
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg15/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --single-transaction --no-owner --no-privileges"#);
+        insta::assert_snapshot!(plan.notes.join("\n"), @r#"
+            owners left out (--keep-owner keeps them)
+            privileges left out (--keep-privileges keeps them)
+        "#);
+        assert!(plan.atomic && plan.decoder.is_none() && plan.filter.is_none() && plan.loader.stdin == Stdin::Pipe);
+    }
+
+    #[test]
+    fn a_newer_pg_restore_only_decodes() {
+        let plan = planned(15, "1.16", &["15.20", "18.6"], &samples::restore_options());
+        insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @r#"/pg18/pg_restore '--file=-' --single-transaction --no-owner --no-privileges"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet '--set=ON_ERROR_STOP=1' '--output=/dev/null' '--file=-'"#);
+        assert!(plan.filter.is_some() && plan.atomic);
+    }
+
+    #[test]
+    fn several_jobs_open_the_file_themselves() {
+        let options = RestoreOptions { jobs: 4, keep_owner: true, keep_privileges: true, ..samples::restore_options() };
+        let (server, content, clients) = (samples::server(18), samples::content("1.16"), found(&["18.6"]));
+        let path = RestoreInput::Path(Path::new("/backups/my dump"));
+        let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error '--jobs=4' '/backups/my dump'"#);
+        assert!(!plan.atomic && plan.loader.stdin == Stdin::Null);
+    }
+
+    #[test]
+    fn entries_that_the_target_has_or_refuses_are_left_out() {
+        let mut content = samples::content("1.14");
+        content.entries = vec![
+            entry(5, "SCHEMA", None, "public"),
+            entry(6, "COMMENT", None, "SCHEMA public"),
+            entry(7, "EXTENSION", None, "hstore"),
+            entry(8, "COMMENT", None, "EXTENSION hstore"),
+            entry(9, "TABLE", Some("public"), "users"),
+            entry(10, "COMMENT", Some("public"), "TABLE users"),
+        ];
+        let mut server = samples::server(15);
+        server.settings.insert("schemas".into(), "information_schema\npublic".into());
+        let (clients, options) = (found(&["15.20"]), samples::restore_options());
+        let plan = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+        insta::assert_snapshot!(plan.loader.to_string().split("--use-list=").last().expect("a list"), @r#"
+            <(printf %s '7; EXTENSION hstore
+            9; TABLE users
+            10; COMMENT TABLE users
+            ')
+        "#);
+        insta::assert_snapshot!(plan.notes.join("\n"), @r#"
+            owners left out (--keep-owner keeps them)
+            privileges left out (--keep-privileges keeps them)
+            comments left out (may not be set there), 2: SCHEMA public, EXTENSION hstore
+            schemas left out (there already), 1: public
+        "#);
+    }
+
+    #[test]
+    fn a_table_is_found_with_and_without_its_schema() {
+        for name in ["users", "public.users"] {
+            let options = RestoreOptions { tables: vec![name.into()], ..samples::restore_options() };
+            assert!(
+                planned(15, "1.14", &["15.20"], &options).loader.to_string().contains("1; TABLE users\n2; TABLE DATA")
+            );
+        }
+        let options = RestoreOptions { tables: vec!["Users".into()], ..samples::restore_options() };
+        let refused = plan(
+            &connection(),
+            &samples::server(15),
+            &samples::content("1.14"),
+            &found(&["15.20"]),
+            &options,
+            RestoreInput::Stream,
+        );
+        assert_eq!(refused.err().expect("refused").kind, Kind::Refused);
+    }
+
+    #[test]
+    fn an_old_psql_never_sees_restrict() {
+        for (version, knows) in [("14.2", false), ("15.20", true), ("16.2", false), ("17.11", true), ("18.6", true)] {
+            assert_eq!(knows_restrict(Version::parse(version).expect(version)), knows, "{version}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A short SQL session of dbhaul's own.
+//!
+//! Only the simple query protocol is spoken, and no startup options are sent: both pass through any pooler. `prefer`
+//! falls back to plaintext as libpq does.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::libpq;
+use crate::connection::{Connection, Host, Limits, TlsMode};
+use crate::error::{Error, Kind, Result};
+use crate::tls;
+
+/// A row, as text.
+pub type Row = Vec<Option<String>>;
+
+/// An open session.
+pub struct Session {
+    client: Client,
+    patience: Duration,
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The server's own code, if it was the server that said no.
+    pub code: Option<SqlState>,
+    /// For people.
+    pub error: Error,
+}
+
+/// Connects and logs in, to the connection's database or another one of its server.
+pub async fn open(connection: &Connection, database: &str, limits: &Limits) -> Result<Session, Refusal> {
+    open_with(connection, database, limits, None).await
+}
+
+/// The same, with startup options, which poolers refuse.
+pub async fn open_with(
+    connection: &Connection,
+    database: &str,
+    limits: &Limits,
+    options: Option<&str>,
+) -> Result<Session, Refusal> {
+    let plain = |error| Refusal { code: None, error };
+    let mut config = config(connection, database).map_err(plain)?;
+    if let Some(options) = options {
+        config.options(options);
+    }
+    let attempt = attempt(connection, config, limits);
+    match tokio::time::timeout(limits.connect, attempt).await {
+        Ok(done) => done,
+        Err(_) => Err(plain(
+            Error::new(Kind::Connect, format!("cannot connect to {connection}"))
+                .why(format!("no answer within {} s", limits.connect.as_secs()))
+                .hint(
+                    "is the host right, and does a firewall let you through? A private database needs --tunnel or \
+                     --ssh; --connect-timeout waits longer",
+                ),
+        )),
+    }
+}
+
+fn config(connection: &Connection, database: &str) -> Result<Config> {
+    let mut config = Config::new();
+    config.user(&connection.user).dbname(database).application_name("dbhaul");
+    config.keepalives_idle(Duration::from_secs(30));
+    if let Some(password) = &connection.password {
+        config.password(password.expose());
+    }
+    match (&connection.host, &connection.route) {
+        (Host::Socket { path, port }, None) => config.host_path(path).port(*port),
+        (_, Some(route)) => {
+            config.host(connection.identity()).hostaddr(libpq::resolve(&route.host, route.port)?).port(route.port)
+        }
+        (Host::Tcp { name, port }, None) => config.host(name).port(*port),
+    };
+    let socket = matches!(connection.host, Host::Socket { .. }) && connection.route.is_none();
+    config.ssl_mode(match connection.tls.mode {
+        TlsMode::Off => SslMode::Disable,
+        _ if socket => SslMode::Disable,
+        TlsMode::Prefer => SslMode::Prefer,
+        _ => SslMode::Require,
+    });
+    Ok(config)
+}
+
+async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -> Result<Session, Refusal> {
+    let connector = tls::client_config(&connection.tls).map_err(|error| Refusal { code: None, error })?;
+    let first = login(&config, connector, limits).await;
+    let refused = match first {
+        Ok(session) => return Ok(session),
+        Err(refused) => refused,
+    };
+    // libpq's `prefer`: when TLS itself fails, or the server has no line for it, once more without.
+    let without_tls = match refused.code() {
+        Some(code) => *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        None => tls_failed(&refused),
+    };
+    if config.get_ssl_mode() == SslMode::Prefer && without_tls {
+        config.ssl_mode(SslMode::Disable);
+        if let Ok((client, driver)) = config.connect(NoTls).await {
+            tokio::spawn(driver);
+            return Ok(Session { client, patience: limits.idle });
+        }
+    }
+    Err(Refusal { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
+}
+
+async fn login(
+    config: &Config,
+    connector: rustls::ClientConfig,
+    limits: &Limits,
+) -> Result<Session, tokio_postgres::Error> {
+    let (client, driver) = config.connect(MakeRustlsConnect::new(connector)).await?;
+    tokio::spawn(driver);
+    Ok(Session { client, patience: limits.idle })
+}
+
+impl Session {
+    /// The rows of a query, or of the last one of several.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
+        self.try_rows(sql).await?.map_err(|e| {
+            let (words, _) = words(&e);
+            Error::new(Kind::Connect, "the server refused a question").why(words)
+        })
+    }
+
+    /// The same, with the server's refusal at hand.
+    pub async fn try_rows(&self, sql: &str) -> Result<Result<Vec<Row>, tokio_postgres::Error>> {
+        let answer = tokio::time::timeout(self.patience, self.client.simple_query(sql)).await.map_err(|_| {
+            Error::new(Kind::TimedOut, format!("the server did not answer within {} s", self.patience.as_secs()))
+        })?;
+        Ok(answer.map(|messages| {
+            let rows = messages.into_iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect()),
+                _ => None,
+            });
+            rows.collect()
+        }))
+    }
+
+    /// The first column of each row.
+    pub async fn column(&self, sql: &str) -> Result<Vec<String>> {
+        let rows = self.rows(sql).await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+}
+
+/// The server's words, or else the system's: the innermost cause. With them, the server's code.
+pub fn words(error: &tokio_postgres::Error) -> (String, Option<SqlState>) {
+    if let Some(db) = error.as_db_error() {
+        let mut words = format!("{}: {}", db.severity(), db.message());
+        for more in [db.detail(), db.hint()].into_iter().flatten() {
+            words.push('\n');
+            words.push_str(more);
+        }
+        return (words, Some(db.code().clone()));
+    }
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words = inner.to_string();
+        cause = inner.source();
+    }
+    (words, None)
+}
+
+fn explain(error: &tokio_postgres::Error, connection: &Connection, database: Option<&str>) -> Error {
+    let (words, code) = words(error);
+    let redactor = connection.redactor();
+    let what = Error::new(Kind::Connect, format!("cannot connect to {connection}")).why(redactor.redact(&words));
+    let hint = match code {
+        Some(code) => server_hint(&code, &words, database.unwrap_or_default()),
+        None => system_hint(error, &words, connection),
+    };
+    what.hint(hint)
+}
+
+fn server_hint(code: &SqlState, words: &str, database: &str) -> String {
+    match code.code() {
+        "28P01" => "check user and password; in a URI, characters such as / @ % must be percent-encoded".into(),
+        "28000" if words.contains("pg_hba") => {
+            "the server lets nobody like this in from here: its pg_hba.conf has no line for this user, database, \
+             address and encryption"
+                .into()
+        }
+        "28000" => "check the user's name in the URI".into(),
+        "3D000" => format!("is \"{database}\" the right name? A restore makes the database with --create"),
+        "42501" => format!("the user needs the privilege CONNECT on database \"{database}\""),
+        "53300" => "all connections are taken: end idle ones, or try again later".into(),
+        "57P03" => "the server is starting or stopping: try again in a moment".into(),
+        _ => "the server's own log may say more".into(),
+    }
+}
+
+fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connection) -> String {
+    let place = match connection.address() {
+        Some((host, port)) => format!("{host}:{port}"),
+        None => "the socket".into(),
+    };
+    if words.contains("does not support TLS") {
+        return "the server offers no TLS; sslmode=disable or prefer in the URI does without".into();
+    }
+    if words.contains("password missing") {
+        return "the server asks for a password, and the URI has none".into();
+    }
+    if tls_failed(error) {
+        return "TLS failed: sslrootcert=FILE in the URI names the authority that signed the server's certificate; \
+                sslmode=require encrypts without verifying"
+            .into();
+    }
+    if words.contains("lookup address") || words.contains("not known") {
+        return "check the host's name in the URI, and that it is reachable from this machine".into();
+    }
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            format!("nothing listens on {place}: is the server, or the tunnel, running, and the port right?")
+        }
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+            format!("{place} hung up: behind a tunnel, is its far end reachable? Is this PostgreSQL's port?")
+        }
+        _ => format!("is {place} a PostgreSQL server, and reachable from this machine?"),
+    }
+}
+
+type Cause<'e> = &'e (dyn std::error::Error + 'static);
+
+fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(error.source(), |cause: &Cause<'_>| (*cause).source())
+}
+
+fn io_kind(error: &tokio_postgres::Error) -> Option<io::ErrorKind> {
+    causes(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind)
+}
+
+fn tls_failed(error: &tokio_postgres::Error) -> bool {
+    let rustls = |e: &(dyn std::error::Error + 'static)| {
+        let inner = e.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        e.is::<rustls::Error>() || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+    };
+    causes(error).any(rustls) || error.to_string().contains("TLS")
+}
+
+/// A string in SQL.
+pub fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A name in SQL.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,317 @@
+//! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
+
+use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
+use crate::error::{Error, Kind, Result};
+
+/// Refuses what can't work or would do harm. Warnings come back.
+pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    writable(server)?;
+    plain(content, options)?;
+    sessions(server, options)?;
+    // A database that is made anew is empty, and ours.
+    if exists(server, options)? && !replaced(server, options)? {
+        emptiness(&server.target, options)?;
+        rights(server, content, options)?;
+    }
+    extensions(server, content, options)?;
+    Ok(warnings(server, content, options))
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Error::new(Kind::Refused, what).why("nothing was changed")
+}
+
+fn writable(server: &Server) -> Result<()> {
+    if server.replica {
+        return Err(refused("the target is a standby: it takes no writes").hint("restore into its primary"));
+    }
+    if server.read_only {
+        return Err(refused("the target refuses writes: default_transaction_read_only is on")
+            .hint("turn it off for this user or database: ALTER ROLE ... SET default_transaction_read_only = off"));
+    }
+    Ok(())
+}
+
+/// Plain SQL is a script: it can only be run as a whole.
+fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
+    if content.format != Format::PgPlain {
+        return Ok(());
+    }
+    if let Some(command) = content.facts.get("psql.command") {
+        return Err(refused("the dump holds a psql command that a dump of one database never holds")
+            .why(command)
+            .hint(
+                "a script of pg_dumpall or pg_dump --create leaves the target database: dump again without; otherwise, \
+             read it, and run it with psql yourself",
+            ));
+    }
+    if options.clean == Some(Clean::Objects) {
+        return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
+            .hint("--clean schema empties the database first"));
+    }
+    if options.schema_only || options.data_only || !options.tables.is_empty() || options.jobs > 1 {
+        return Err(refused("a plain dump is restored as a whole, by one session")
+            .hint("--schema-only, --data-only, --table and --jobs work with the custom format"));
+    }
+    Ok(())
+}
+
+fn sessions(server: &Server, options: &RestoreOptions) -> Result<()> {
+    if options.jobs < 2 {
+        return Ok(());
+    }
+    if let Some(pooler) = &server.pooler {
+        return Err(refused(format!("{pooler} answers in the server's name, and may hang with several jobs"))
+            .hint("connect to the server itself, or leave --jobs out"));
+    }
+    match server.connections_left {
+        Some(left) if left <= u64::from(options.jobs) => {
+            Err(refused(format!("{} jobs need {} connections, {left} are left", options.jobs, options.jobs + 1))
+                .hint(format!("--jobs {} or fewer", left.saturating_sub(1).max(1))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn exists(server: &Server, options: &RestoreOptions) -> Result<bool> {
+    if server.target.exists {
+        return Ok(true);
+    }
+    let name = &server.database;
+    if !options.create {
+        return Err(refused(format!("database \"{name}\" does not exist")).hint("--create makes it"));
+    }
+    if server.settings.get("createdb").is_some_and(|v| v == "false") {
+        return Err(refused(format!("{} may not create database \"{name}\"", server.user))
+            .hint(format!("have it created: CREATE DATABASE \"{name}\" OWNER \"{}\"", server.user)));
+    }
+    Ok(false)
+}
+
+/// Whether the database is dropped and made again, and may be.
+fn replaced(server: &Server, options: &RestoreOptions) -> Result<bool> {
+    if options.clean != Some(Clean::Database) {
+        return Ok(false);
+    }
+    let may_create = server.settings.get("createdb").is_none_or(|v| v == "true");
+    if server.standing == "reader" || !may_create {
+        return Err(refused(format!("{} may not drop and create database \"{}\"", server.user, server.database))
+            .hint("--clean schema empties it instead"));
+    }
+    if options.data_only {
+        return Err(refused("--clean drops the tables that --data-only is to fill"));
+    }
+    Ok(true)
+}
+
+fn emptiness(target: &Target, options: &RestoreOptions) -> Result<()> {
+    if options.data_only {
+        return match (target.object_count, options.clean, options.into_non_empty) {
+            (0, ..) => Err(refused("--data-only fills tables, and the target has none")
+                .hint("restore without --data-only, or first with --schema-only")),
+            (_, Some(_), _) => Err(refused("--clean drops the tables that --data-only is to fill")),
+            (_, None, false) => Err(refused(format!("the target is not empty: {}", holdings(target)))
+                .hint("--data-only adds rows to tables that are there: --into-non-empty says that this is meant")),
+            _ => Ok(()),
+        };
+    }
+    if target.object_count == 0 || options.clean.is_some() || options.into_non_empty {
+        return Ok(());
+    }
+    Err(refused(format!("the target is not empty: {}", holdings(target)))
+        .hint("--clean schema drops them first; --into-non-empty restores beside them"))
+}
+
+/// `12 tables in schema "public" (users, orders, ...)`.
+fn holdings(target: &Target) -> String {
+    let tables: Vec<(&str, &str)> =
+        target.objects.iter().filter_map(|o| o.strip_prefix("table ")?.split_once('.')).collect();
+    let all_known = target.objects.len() as u64 == target.object_count;
+    let Some((schema, _)) = tables.first().filter(|(s, _)| all_known && tables.iter().all(|(other, _)| other == s))
+    else {
+        return format!(
+            "{} ({})",
+            count(target.object_count, "object"),
+            shortened(target.objects.iter().map(String::as_str))
+        );
+    };
+    let names = shortened(tables.iter().map(|(_, name)| *name));
+    let mut text = format!("{} in schema \"{schema}\" ({names})", count(tables.len() as u64, "table"));
+    let others = target.object_count - tables.len() as u64;
+    if others > 0 {
+        text = format!("{text} and {}", count(others, "other object"));
+    }
+    text
+}
+
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    let more = if names.len() > 3 { ", ..." } else { "" };
+    format!("{}{more}", names[..names.len().min(3)].join(", "))
+}
+
+/// What the user lacks matters only where the dump needs it.
+fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let there: Vec<&str> = lines(server, "schemas");
+    let public = content.tables.iter().any(|t| t.schema.as_deref() == Some("public"))
+        || content.entries.iter().any(|e| e.schema.as_deref() == Some("public"));
+    let schemas = content.schemas.iter().any(|s| !there.contains(&s.as_str()));
+    for lack in server.target.lacks.iter().filter(|_| !options.data_only) {
+        let (needed, grant) = if lack.contains("schema \"public\"") {
+            (public, format!("GRANT CREATE ON SCHEMA public TO \"{}\"", server.user))
+        } else {
+            (schemas, format!("GRANT CREATE ON DATABASE \"{}\" TO \"{}\"", server.database, server.user))
+        };
+        if needed {
+            return Err(refused(lack).hint(format!("have the owner say: {grant}")));
+        }
+    }
+    Ok(())
+}
+
+fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    // Of a database that does not exist yet, nothing is known.
+    if !server.target.exists || options.data_only || !options.tables.is_empty() {
+        return Ok(());
+    }
+    let available = lines(server, "extensions.available");
+    // Those that are installed stay, unless the database goes.
+    let installed = lines(server, "extensions.installed");
+    let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
+    let missing = content.extensions.iter().find(|name| !server.target.extensions.contains(name) && !stays(name));
+    match missing {
+        None => Ok(()),
+        Some(name) if available.contains(&name.as_str()) => {
+            let error = refused(format!("extension \"{name}\" can only be created by a superuser there"));
+            Err(if installed.contains(&name.as_str()) {
+                error.hint("--clean schema empties the database and keeps its extensions")
+            } else {
+                error.hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+            })
+        }
+        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target"))
+            .hint("install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)")),
+    }
+}
+
+fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let source = content.source_version.as_deref().and_then(Version::parse);
+    if let Some(source) = source.filter(|s| s.major > server.version.major) {
+        warnings.push(format!(
+            "the dump is of PostgreSQL {source}, the target is {}: what the older server does not know will fail",
+            server.version
+        ));
+    }
+    if options.clean == Some(Clean::Objects) && server.target.object_count > 0 {
+        warnings.push("--clean objects drops what the archive brings; other objects of the target stay".into());
+    }
+    if server.pooler.is_some() {
+        warnings.push("a pooler stands between: session settings of the restore may not hold".into());
+    }
+    warnings
+}
+
+/// A setting that is a list.
+pub fn lines<'s>(server: &'s Server, setting: &str) -> Vec<&'s str> {
+    server.settings.get(setting).map(|text| text.lines().collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::postgres::samples;
+
+    fn filled(objects: &[&str]) -> Server {
+        let mut server = samples::server(15);
+        server.target.objects = objects.iter().map(ToString::to_string).collect();
+        server.target.object_count = objects.len() as u64;
+        server
+    }
+
+    fn refusal(server: &Server, content: &Content, options: &RestoreOptions) -> String {
+        let error = check(server, content, options).expect_err("refused");
+        assert_eq!(error.kind, Kind::Refused);
+        assert!(error.why.contains(&"nothing was changed".to_owned()));
+        error.what
+    }
+
+    #[test]
+    fn a_target_that_is_not_empty_is_refused_with_what_it_holds() {
+        let table =
+            |objects: &[&str]| refusal(&filled(objects), &samples::content("1.14"), &samples::restore_options());
+        let four = ["table public.a", "table public.b", "table public.c", "table public.d"];
+        insta::assert_snapshot!(table(&four), @r#"the target is not empty: 4 tables in schema "public" (a, b, c, ...)"#);
+        insta::assert_snapshot!(table(&["table public.a", "view public.v"]), @r#"the target is not empty: 1 table in schema "public" (a) and 1 other object"#);
+        insta::assert_snapshot!(table(&["table x.a", "table public.a"]), @r#"the target is not empty: 2 objects (table x.a, table public.a)"#);
+        insta::assert_snapshot!(table(&["schema only"]), @r#"the target is not empty: 1 object (schema only)"#);
+        let mut forced = samples::restore_options();
+        forced.into_non_empty = true;
+        assert!(check(&filled(&four), &samples::content("1.14"), &forced).is_ok());
+    }
+
+    #[test]
+    fn a_database_that_is_missing_needs_create() {
+        let mut server = samples::server(15);
+        server.target.exists = false;
+        let mut options = samples::restore_options();
+        assert_eq!(refusal(&server, &samples::content("1.14"), &options), "database \"shop\" does not exist");
+        options.create = true;
+        assert!(check(&server, &samples::content("1.14"), &options).is_ok());
+        server.settings.insert("createdb".into(), "false".into());
+        refusal(&server, &samples::content("1.14"), &options);
+    }
+
+    #[test]
+    fn what_the_target_can_not_take_is_refused() {
+        let options = samples::restore_options();
+        let mut content = samples::content("1.14");
+        content.extensions = vec!["postgis".into()];
+        let mut server = samples::server(15);
+        assert!(refusal(&server, &content, &options).contains("is not available"));
+        server.settings.insert("extensions.available".into(), "hstore\npostgis".into());
+        assert!(refusal(&server, &content, &options).contains("superuser"));
+        server.target.extensions = vec!["postgis".into()];
+        assert!(check(&server, &content, &options).is_ok());
+
+        server.target.lacks = vec!["app may not create objects in schema \"public\"".into()];
+        assert!(check(&server, &content, &options).is_ok(), "nothing goes into public");
+        content.tables =
+            vec![crate::engine::DumpedTable { schema: Some("public".into()), name: "a".into(), rows: None }];
+        assert!(refusal(&server, &content, &options).contains("public"));
+        server.replica = true;
+        assert!(refusal(&server, &content, &options).contains("standby"));
+    }
+
+    #[test]
+    fn several_jobs_need_connections_and_no_pooler() {
+        let options = RestoreOptions { jobs: 4, ..samples::restore_options() };
+        let mut server = samples::server(15);
+        server.connections_left = Some(4);
+        assert!(refusal(&server, &samples::content("1.14"), &options).contains("4 are left"));
+        server.connections_left = Some(5);
+        assert!(check(&server, &samples::content("1.14"), &options).is_ok());
+        server.pooler = Some("PgBouncer".into());
+        assert!(refusal(&server, &samples::content("1.14"), &options).contains("PgBouncer"));
+    }
+
+    #[test]
+    fn a_plain_dump_is_whole_or_nothing() {
+        let mut content = samples::content("");
+        content.format = Format::PgPlain;
+        let server = samples::server(15);
+        for options in [
+            RestoreOptions { clean: Some(Clean::Objects), ..samples::restore_options() },
+            RestoreOptions { schema_only: true, ..samples::restore_options() },
+            RestoreOptions { tables: vec!["a".into()], ..samples::restore_options() },
+        ] {
+            refusal(&server, &content, &options);
+        }
+        content.facts.insert("psql.command".into(), "\\! rm".into());
+        assert!(refusal(&server, &content, &samples::restore_options()).contains("psql command"));
+    }
+}

@@ -1,0 +1,235 @@
+//! The table of contents of `pg_dump`'s archives, versions 1.12 to 1.16 (`pg_dump` 9.0 to 18), as
+//! `src/bin/pg_dump/pg_backup_archiver.c` writes it: `ReadHead`, `ReadToc`, `ReadInt`, `ReadStr`, `ReadOffset`.
+//!
+//! Reading is by small units, the header and then entry after entry, so that a stream can be parsed as it comes: a
+//! unit whose bytes have not all come is [`Stop::More`] and is tried again later. Nothing is ever allocated by a size
+//! that the archive claims.
+
+use crate::engine::Entry;
+
+/// The longest unit that is believed: no function or view is larger than this.
+const LONGEST: usize = 256 << 20;
+
+/// Why a unit could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its bytes have not all come yet.
+    More,
+    /// It can't be right.
+    Bad(String),
+}
+
+/// What stands before the entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The archive format's version: 1 and 14 of 1.14.
+    pub version: (u8, u8),
+    /// `none`, `gzip`, `lz4`, `zstd`.
+    pub compression: &'static str,
+    /// The server's version.
+    pub source: Option<String>,
+    /// `pg_dump`'s version.
+    pub client: Option<String>,
+    /// How many entries follow.
+    pub entries: i64,
+    /// How numbers are written from here on.
+    pub sizes: Sizes,
+    /// Custom format, or one of those that name files (directory, tar).
+    pub custom: bool,
+}
+
+/// How an archive writes numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of an integer, its sign byte not counted.
+    pub int: usize,
+    /// Bytes of an offset, its state byte not counted.
+    pub offset: usize,
+}
+
+/// One entry, with what only a reader of data needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TocEntry {
+    /// What a restore goes by.
+    pub entry: Entry,
+    /// A block or a file of data belongs to it.
+    pub has_data: bool,
+    /// The data are COPY text (else INSERT statements, or large objects).
+    pub copy: bool,
+    /// Where its block starts, if the archive was written to a file.
+    pub offset: Option<u64>,
+    /// The file that holds its data, in the directory and tar formats.
+    pub file: Option<String>,
+}
+
+/// Bytes, and how far they have been read.
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// A cursor at the start of some bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The header of an archive.
+    pub fn header(&mut self) -> Result<Header, Stop> {
+        if !self.take(5)?.eq(b"PGDMP") {
+            return Err(Stop::Bad("this is no archive of pg_dump's: it does not begin with PGDMP".into()));
+        }
+        let version = (self.byte()?, self.byte()?);
+        let _revision = self.byte()?;
+        if !((1, 12)..=(1, 16)).contains(&version) {
+            return Err(Stop::Bad(format!("archive version {}.{} is not known", version.0, version.1)));
+        }
+        let sizes = Sizes { int: self.byte()?.into(), offset: self.byte()?.into() };
+        if !(1..=8).contains(&sizes.int) || !(1..=8).contains(&sizes.offset) {
+            return Err(Stop::Bad(format!("integers of {} and offsets of {} bytes", sizes.int, sizes.offset)));
+        }
+        let custom = match self.byte()? {
+            1 => true,
+            3 | 5 => false,
+            other => return Err(Stop::Bad(format!("archive format {other} is not known"))),
+        };
+        let compression = self.compression(version, sizes)?;
+        // Seconds, minutes, hours, day, month, year, daylight saving.
+        for _ in 0..7 {
+            self.int(sizes)?;
+        }
+        let _database = self.text(sizes)?;
+        let (source, client) = (self.text(sizes)?, self.text(sizes)?);
+        let entries = self.int(sizes)?;
+        if entries < 0 {
+            return Err(Stop::Bad(format!("a table of contents with {entries} entries")));
+        }
+        Ok(Header { version, compression, source, client, entries, sizes, custom })
+    }
+
+    fn compression(&mut self, version: (u8, u8), sizes: Sizes) -> Result<&'static str, Stop> {
+        if version < (1, 15) {
+            return Ok(if self.int(sizes)? == 0 { "none" } else { "gzip" });
+        }
+        match self.byte()? {
+            0 => Ok("none"),
+            1 => Ok("gzip"),
+            2 => Ok("lz4"),
+            3 => Ok("zstd"),
+            other => Err(Stop::Bad(format!("compression {other} is not known"))),
+        }
+    }
+
+    /// The next entry.
+    pub fn entry(&mut self, header: &Header) -> Result<TocEntry, Stop> {
+        let sizes = header.sizes;
+        let id = self.int(sizes)?;
+        if id <= 0 {
+            return Err(Stop::Bad(format!("an entry with the number {id}")));
+        }
+        let has_data = self.int(sizes)? != 0;
+        let _table_oid = self.skip_text(sizes)?;
+        let _oid = self.skip_text(sizes)?;
+        let tag = self.text(sizes)?.unwrap_or_default();
+        let kind = self.text(sizes)?.unwrap_or_default();
+        let _section = self.int(sizes)?;
+        let _definition = self.skip_text(sizes)?;
+        let _drop = self.skip_text(sizes)?;
+        let copy = self.skip_text(sizes)? > 0;
+        let schema = self.text(sizes)?.filter(|s| !s.is_empty());
+        let _tablespace = self.skip_text(sizes)?;
+        if header.version >= (1, 14) {
+            let _access_method = self.skip_text(sizes)?;
+        }
+        if header.version >= (1, 16) {
+            let _kind_of_relation = self.int(sizes)?;
+        }
+        let owner = self.text(sizes)?.filter(|o| !o.is_empty());
+        let _with_oids = self.skip_text(sizes)?;
+        // The entries that this one depends on, up to a null.
+        while self.optional_text(sizes)?.is_some() {}
+        let (mut offset, mut file) = (None, None);
+        if header.custom {
+            offset = self.offset(sizes)?;
+        } else {
+            file = self.text(sizes)?.filter(|f| !f.is_empty());
+        }
+        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner }, has_data, copy, offset, file })
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
+        if self.at + count > LONGEST {
+            return Err(Stop::Bad("an entry of more than 256 MiB in the table of contents".into()));
+        }
+        let taken = self.bytes.get(self.at..self.at + count).ok_or(Stop::More)?;
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, Stop> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn int(&mut self, sizes: Sizes) -> Result<i64, Stop> {
+        int(self.take(1 + sizes.int)?)
+    }
+
+    /// A block's place: unknown, known, or no block at all.
+    fn offset(&mut self, sizes: Sizes) -> Result<Option<u64>, Stop> {
+        let bytes = self.take(1 + sizes.offset)?;
+        match bytes[0] {
+            1 | 3 => Ok(None),
+            2 => Ok(Some(little_endian(&bytes[1..]))),
+            other => Err(Stop::Bad(format!("an offset of the unknown kind {other}"))),
+        }
+    }
+
+    /// The bytes of a string; none where the archive has a null.
+    fn optional_text(&mut self, sizes: Sizes) -> Result<Option<&'a [u8]>, Stop> {
+        match usize::try_from(self.int(sizes)?) {
+            Ok(length) if length <= LONGEST => self.take(length).map(Some),
+            Ok(length) => Err(Stop::Bad(format!("a string of {length} bytes in the table of contents"))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn text(&mut self, sizes: Sizes) -> Result<Option<String>, Stop> {
+        Ok(self.optional_text(sizes)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    fn skip_text(&mut self, sizes: Sizes) -> Result<usize, Stop> {
+        Ok(self.optional_text(sizes)?.map_or(0, <[u8]>::len))
+    }
+}
+
+/// An integer as `WriteInt` has it: a byte for the sign, then its value, the lowest byte first.
+pub fn int(bytes: &[u8]) -> Result<i64, Stop> {
+    let value = i64::try_from(little_endian(&bytes[1..]));
+    match (bytes[0], value) {
+        (0, Ok(value)) => Ok(value),
+        (1, Ok(value)) => Ok(-value),
+        _ => Err(Stop::Bad("a number that can't be one".into())),
+    }
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// Every entry of a `toc.dat`, or of any archive whose table of contents is at hand as a whole.
+pub fn read_all(bytes: &[u8]) -> Result<(Header, Vec<TocEntry>), Stop> {
+    let mut cursor = Cursor::new(bytes);
+    let header = cursor.header()?;
+    let mut entries = Vec::new();
+    for _ in 0..header.entries {
+        let mut one = Cursor::new(&bytes[cursor.at..]);
+        entries.push(one.entry(&header)?);
+        cursor.at += one.at;
+    }
+    Ok((header, entries))
+}

@@ -1,0 +1,66 @@
+//! A look at the whole set-up: clients, server, disk, and what a dump would do. It changes nothing.
+
+use std::path::Path;
+
+use super::reach::{Reached, reach};
+use super::{Context, clients};
+use crate::connection::{Connection, Dialect};
+use crate::engine::{self, DumpOptions, Finding, Found, Purpose, Role, Server, Severity};
+use crate::error::{Error, Kind, Result};
+
+/// Clients of one engine.
+#[derive(Debug)]
+pub struct Installed {
+    /// Which engine.
+    pub dialect: Dialect,
+    /// What was found.
+    pub found: Found,
+}
+
+/// A database as a dump would find it.
+#[derive(Debug)]
+pub struct Examined {
+    /// The server.
+    pub server: Server,
+    /// The commands that a dump would run, redacted; or why it would run none.
+    pub commands: Result<Vec<String>>,
+}
+
+/// Every client on this machine, of these engines.
+pub async fn installed(context: &Context, dialects: &[Dialect]) -> Result<Vec<Installed>> {
+    let mut all = Vec::new();
+    for &dialect in dialects {
+        let found = clients::find(context, engine::of(dialect), &[Role::Dump, Role::Restore, Role::Shell]).await?;
+        all.push(Installed { dialect, found });
+    }
+    Ok(all)
+}
+
+/// Reaches a database and plans a dump of it.
+pub async fn examine(context: &Context, connection: &Connection, found: &Found) -> Result<Examined> {
+    let reached = reach(context, connection, Purpose::Dump).await?;
+    let commands = would_run(context, &reached, found);
+    if let Some(tunnel) = reached.tunnel {
+        tunnel.close().await;
+    }
+    Ok(Examined { server: reached.server, commands })
+}
+
+fn would_run(context: &Context, reached: &Reached, found: &Found) -> Result<Vec<String>> {
+    let Reached { engine, connection, server, .. } = reached;
+    let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
+    let plan = engine.plan_dump(connection, server, client, &DumpOptions::default(), &context.limits)?;
+    Ok(plan.invocations.iter().map(ToString::to_string).collect())
+}
+
+/// Bytes that may still be written in a folder.
+pub fn free_disk(folder: &Path) -> Result<u64> {
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|e| Error::new(Kind::Store, format!("the disk under {} can't be asked", folder.display())).why(e))?;
+    Ok(stat.f_bavail * stat.f_frsize)
+}
+
+/// The findings that would make a dump fail or lack something.
+pub fn problems(server: &Server) -> impl Iterator<Item = &Finding> {
+    server.findings.iter().filter(|finding| finding.severity >= Severity::Missing)
+}

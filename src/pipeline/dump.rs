@@ -1,0 +1,301 @@
+//! A dump: probe, choose a client, plan, run, prove, publish.
+//!
+//! ```text
+//!            child's stdout            blocks
+//! pg_dump ──────────────────▶ Relay ──────────▶ archive::Writer ──▶ store (a .partial file, or a stream)
+//!    │                          └─ Inspector: what passes by, and is it whole?
+//!    └─ exit status ──▶ Exited ─┐
+//!       Inspector ──▶ Complete ─┼─▶ Proof ──▶ publish
+//!       Writer ──▶ Sealed ──────┘
+//! ```
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::meter::Meter;
+use super::reach::{Reached, reach};
+use super::watch::{Gauge, on_thread, shown, stopped};
+use super::{Context, clients, dump_error, explain, manifest};
+use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
+use crate::connection::Connection;
+use crate::engine::{Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::process::{Exited, Failure, Output, spawn};
+use crate::report::units;
+use crate::store::{Destination, Proof, Staged, Store, Stream, leftovers};
+
+/// A dump as it was asked for.
+#[derive(Debug)]
+pub struct Request {
+    /// The database.
+    pub connection: Connection,
+    /// What of it, and how.
+    pub options: DumpOptions,
+    /// Where the archive goes.
+    pub destination: Destination,
+    /// The archive's name; the database's without one.
+    pub name: Option<String>,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Go on although something will be missing.
+    pub allow_incomplete: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// How a dump ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What would be run, redacted and ready to paste.
+    Planned(Vec<String>),
+    /// What was done.
+    Done(Box<Dumped>),
+}
+
+/// A published archive.
+#[derive(Debug)]
+pub struct Dumped {
+    /// Where it is; none when it went to a stream.
+    pub path: Option<PathBuf>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The dump's size in bytes, before compression.
+    pub raw_bytes: u64,
+    /// What is in it.
+    pub members: Vec<Member>,
+    /// Seconds.
+    pub duration_s: f64,
+    /// The manifest that stands in it.
+    pub manifest: Manifest,
+}
+
+/// Dumps a database into an archive.
+pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
+    let started = Instant::now();
+    let started_at = Timestamp::now();
+    let reached = reach(context, &request.connection, Purpose::Dump).await?;
+    let missing = judge(context, &reached, request.allow_incomplete)?;
+    let (client, plan) = plan(context, &reached, &request).await?;
+    if request.dry_run {
+        return Ok(Outcome::Planned(plan.invocations.iter().map(ToString::to_string).collect()));
+    }
+    warn_of_leftovers(context, &request.destination);
+    let name = archive_name(&request, started_at);
+    let manifest = manifest::draft(&reached.server, &client, &plan, &request, started_at, missing);
+    let options = Options {
+        root: name.clone(),
+        compression: request.compression,
+        mtime: started_at.as_second().unsigned_abs(),
+        encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
+    };
+    let job = Job { context, reached: &reached, plan: &plan, options, manifest };
+    let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
+        Some(staged) => job.run(staged).await?,
+        None => job.run(Stream::stdout()?).await?,
+    };
+    dumped.duration_s = started.elapsed().as_secs_f64();
+    if let Some(tunnel) = reached.tunnel {
+        tunnel.close().await;
+    }
+    Ok(Outcome::Done(Box::new(dumped)))
+}
+
+/// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest.
+fn judge(context: &Context, reached: &Reached, allow_incomplete: bool) -> Result<Vec<String>> {
+    let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
+    for finding in of(Severity::Note) {
+        context.note(&finding.what);
+    }
+    let fatal: Vec<_> = of(Severity::Fatal).collect();
+    let missing: Vec<_> = of(Severity::Missing).collect();
+    let refused = if fatal.is_empty() { &missing } else { &fatal };
+    if !fatal.is_empty() || !(missing.is_empty() || allow_incomplete) {
+        let what = if fatal.is_empty() { "the dump would not be complete" } else { "this dump can't succeed" };
+        let mut error = Error::new(Kind::Refused, format!("{what}: nothing was started")).why(&reached.connection);
+        for finding in refused {
+            error = error.why(&finding.what).hints(finding.hint.clone());
+        }
+        error.hints.dedup();
+        return Err(match fatal.is_empty() {
+            true => error.hint("--allow-incomplete dumps the rest, and lists in the manifest what is missing"),
+            false => error,
+        });
+    }
+    for finding in of(Severity::Warning).chain(missing.iter().copied()) {
+        context.warn(&finding.what);
+    }
+    Ok(missing.iter().map(|finding| finding.what.clone()).collect())
+}
+
+async fn plan(context: &Context, reached: &Reached, request: &Request) -> Result<(Client, DumpPlan)> {
+    let Reached { engine, connection, server, .. } = reached;
+    let found = clients::find(context, *engine, &[Role::Dump]).await?;
+    let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
+    context.fact("client", client.to_string());
+    engine.check_patterns(connection, &request.options, &context.limits).await?;
+    let plan = engine.plan_dump(connection, server, &client, &request.options, &context.limits)?;
+    for warning in &plan.warnings {
+        context.warn(warning);
+    }
+    Ok((client, plan))
+}
+
+/// A killed run can't clean up: the next one names what it left.
+fn warn_of_leftovers(context: &Context, destination: &Destination) {
+    for leftover in destination.folder().into_iter().flat_map(leftovers) {
+        let (path, size) = (leftover.path.display(), units::size(leftover.size));
+        context.warn(format!("{path} ({size}) was left by a run that was killed; nobody writes it: delete it"));
+    }
+}
+
+/// `20231207000608_my_app`: UTC, and nothing that a file system or a shell would mind.
+fn archive_name(request: &Request, at: Timestamp) -> String {
+    let name = request.name.as_deref().unwrap_or(&request.connection.database);
+    let safe: String = name.chars().map(|c| if c.is_alphanumeric() || "._-+".contains(c) { c } else { '_' }).collect();
+    let safe = safe.trim_start_matches(['.', '-']);
+    let cut: String = safe.chars().take(60).collect();
+    format!("{}_{}", at.strftime("%Y%m%d%H%M%S"), if cut.is_empty() { "dump" } else { &cut })
+}
+
+/// Everything that running a planned dump needs.
+struct Job<'a> {
+    context: &'a Context,
+    reached: &'a Reached,
+    plan: &'a DumpPlan,
+    options: Options,
+    manifest: Manifest,
+}
+
+/// A member on its way: the archive so far, and what has been seen of the dump.
+struct Written<S: Store> {
+    writer: Writer<S>,
+    members: Vec<Member>,
+    inspector: Box<dyn Inspector>,
+}
+
+impl Job<'_> {
+    /// Runs the children into the archive, proves, and publishes.
+    async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
+        let gauge = Gauge::about(&self.reached.server.database);
+        let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
+        let (written, exits) = self.stream(writer, &gauge).await?;
+        let Written { writer, members, inspector } = written;
+        let proved = Complete::prove(inspector).map_err(|incomplete| {
+            Error::new(Kind::DumpFailed, "the dump is not complete, although its client reported success")
+                .why(incomplete)
+                .hint("nothing was published; run again with -vv to see what the client says")
+        })?;
+        if let Some(signal) = self.context.stop.requested() {
+            return Err(stopped(signal));
+        }
+        manifest::complete(&mut self.manifest, proved.content(), &members);
+        let raw_bytes = members.iter().map(|m| m.size).sum();
+        let manifest = self.manifest;
+        let (path, bytes) = on_thread({
+            let manifest = manifest.clone();
+            move || -> Result<_> {
+                let mut writer = writer;
+                writer.bytes("manifest.json", &manifest.to_json()).map_err(dump_error)?;
+                let sealed = writer.seal().map_err(dump_error)?;
+                let bytes = sealed.bytes();
+                let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
+                Ok((path, bytes))
+            }
+        })
+        .await??;
+        Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest })
+    }
+
+    /// Moves the children's stdout into the archive. Whoever fails first ends the other.
+    async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &Gauge) -> Result<(Written<S>, Vec<Exited>)> {
+        let (outputs, relay) = Relay::new();
+        let inspector = self.reached.engine.inspector(self.plan.format);
+        let meter = Meter::new(gauge.clone(), &self.reached.server.tables);
+        let member = self.plan.member;
+        let mut archive = std::pin::pin!(on_thread(move || write_member(writer, member, relay, inspector, meter)));
+        let children = shown(self.context, gauge, self.children(outputs));
+        let exits = tokio::select! {
+            exits = children => exits,
+            lost = self.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..lost }),
+            // The archive ends first only when it fails: dropping the children's future kills them.
+            ended = &mut archive => return ended?.map_err(dump_error).and_then(|_| {
+                Err(Error::new(Kind::Unexpected, "the archive ended before the dump did"))
+            }),
+        };
+        let written = archive.await?;
+        match (written, exits) {
+            // A full disk breaks the pipe, and the child complains of that: the disk is what went wrong.
+            (Err(error @ ArchiveError::Sink(_)), _) => Err(dump_error(error)),
+            (_, Err(failure)) => Err(explain(self.reached, failure, Kind::DumpFailed)),
+            (Err(error), Ok(_)) => Err(dump_error(error)),
+            (Ok(written), Ok(exits)) => Ok((written, exits)),
+        }
+    }
+
+    /// Runs the plan's commands one after the other. The relay ends with the sender, that is: with this future.
+    async fn children(&self, outputs: Sender<Output>) -> Result<Vec<Exited>, Failure> {
+        let supervision = self.context.supervision(&self.reached.connection.redactor());
+        let mut exits = Vec::new();
+        for invocation in &self.plan.invocations {
+            self.context.tell(Event::Command(invocation.to_string()));
+            let mut child = spawn(invocation, &supervision)?;
+            if let Some(output) = child.take_stdout() {
+                let _ = outputs.send(output);
+            }
+            exits.push(child.wait().await?);
+        }
+        Ok(exits)
+    }
+}
+
+/// The hot path: this thread reads, inspects and hashes; the writer's own threads compress.
+fn write_member<S: Store>(
+    mut writer: Writer<S>,
+    member: &str,
+    mut relay: Relay,
+    mut inspector: Box<dyn Inspector>,
+    mut meter: Meter,
+) -> Result<Written<S>, ArchiveError> {
+    let members = writer.stream(member, &mut relay, &mut |bytes| {
+        inspector.see(bytes);
+        meter.passed(bytes.len(), inspector.as_ref());
+    })?;
+    Ok(Written { writer, members, inspector })
+}
+
+/// The stdouts of several children as one stream. It ends when the last sender is gone, not when a child's output
+/// ends: whether another follows is known only when that child's exit status is.
+struct Relay {
+    outputs: Receiver<Output>,
+    current: Option<Output>,
+}
+
+impl Relay {
+    fn new() -> (Sender<Output>, Self) {
+        let (sender, outputs) = mpsc::channel();
+        (sender, Self { outputs, current: None })
+    }
+}
+
+impl Read for Relay {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let output = match &mut self.current {
+                Some(output) => output,
+                None => match self.outputs.recv() {
+                    Ok(output) => self.current.insert(output),
+                    Err(_) => return Ok(0),
+                },
+            };
+            match output.read(buffer)? {
+                0 => self.current = None,
+                bytes => return Ok(bytes),
+            }
+        }
+    }
+}

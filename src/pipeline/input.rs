@@ -1,0 +1,285 @@
+//! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempDir};
+
+use super::watch::{Gauge, on_thread, shown, until_stopped};
+use super::{Context, archive_error};
+use crate::archive::{self, ArchiveError, Reader};
+use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
+use crate::error::{Error, Kind, Result};
+use crate::report::units;
+
+/// An archive that was opened and recognised.
+pub struct Input {
+    name: String,
+    path: PathBuf,
+    shape: Shape,
+    format: Format,
+    /// What must outlive the reading and go away afterwards.
+    spools: Vec<Spool>,
+}
+
+/// What holds the dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    /// An archive of ours, with its index.
+    Ours,
+    /// The first dump in somebody else's archive, or a bare dump.
+    Foreign { member: String },
+    /// The folder of a directory-format dump.
+    Folder,
+}
+
+#[expect(dead_code, reason = "held for its end, which removes it")]
+enum Spool {
+    File(NamedTempFile),
+    Folder(TempDir),
+}
+
+/// What a whole archive turned out to be.
+pub struct Checked {
+    /// What is in it.
+    pub content: Content,
+    /// The dump's size in bytes.
+    pub bytes: u64,
+    /// What it was checked against, for people.
+    pub proof: String,
+}
+
+impl Input {
+    /// Opens a file, a folder, or `-`. Standard input is written to a temporary file first, since an archive is checked
+    /// to its last byte before its first reaches the target.
+    pub async fn open(context: &Context, argument: &str) -> Result<Self> {
+        let mut spools = Vec::new();
+        let path = if argument == "-" {
+            let spool = spool(context, io::stdin(), "standard input").await?;
+            let path = spool.path().to_owned();
+            spools.push(Spool::File(spool));
+            path
+        } else {
+            PathBuf::from(argument)
+        };
+        let mut input = Self { name: argument.to_owned(), path, shape: Shape::Ours, format: Format::PgCustom, spools };
+        input.recognise(context).await?;
+        Ok(input)
+    }
+
+    /// The form of the dump.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// As it was named.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// For people: `an archive of dbhaul's, PostgreSQL custom format`.
+    pub fn describe(&self) -> String {
+        let form = match self.format {
+            Format::PgCustom => "PostgreSQL custom format",
+            Format::PgDirectory => "PostgreSQL directory format",
+            Format::PgTar => "PostgreSQL tar format",
+            Format::PgPlain => "PostgreSQL SQL",
+            Format::MysqlSql => "MySQL SQL",
+        };
+        match &self.shape {
+            Shape::Ours => format!("an archive of dbhaul's, {form}"),
+            Shape::Foreign { member } => format!("{member}, {form}"),
+            Shape::Folder => format!("a folder, {form}"),
+        }
+    }
+
+    async fn recognise(&mut self, context: &Context) -> Result<()> {
+        if self.path.is_dir() {
+            self.shape = Shape::Folder;
+            self.format = Format::PgDirectory;
+            return match self.path.join("toc.dat").is_file() {
+                true => Ok(()),
+                false => Err(not_a_dump(&self.name, "a folder without the toc.dat of a directory-format dump")),
+            };
+        }
+        let path = self.path.clone();
+        let found = until_stopped(context, on_thread(move || look_inside(&path))).await?;
+        match found.map_err(|error| archive_error(&self.name, error))? {
+            Found::Dump { shape, format } => (self.shape, self.format) = (shape, format),
+            Found::Directory => self.extract(context).await?,
+        }
+        Ok(())
+    }
+
+    /// pg_restore reads the directory format from a folder only.
+    async fn extract(&mut self, context: &Context) -> Result<()> {
+        let folder = tempfile::tempdir_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
+        context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
+        let (from, to) = (self.path.clone(), folder.path().to_owned());
+        let files = on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to))).await?;
+        let files = files.map_err(|error| archive_error(&self.name, error))?;
+        let toc = files.iter().find(|file| file.ends_with("toc.dat"));
+        let inside = toc.and_then(|toc| toc.parent()).unwrap_or(Path::new(""));
+        self.path = folder.path().join(inside);
+        self.spools.push(Spool::Folder(folder));
+        (self.shape, self.format) = (Shape::Folder, Format::PgDirectory);
+        Ok(())
+    }
+
+    /// Reads everything: checksums, structure, and the proof that the dump is complete.
+    pub async fn check(&mut self, context: &Context) -> Result<Checked> {
+        let gauge = Gauge::about("checking");
+        let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
+        let checking = on_thread(move || check(&path, &shape, format, &meter));
+        let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
+        checked.map_err(|trouble| match trouble {
+            Trouble::Archive(error) => archive_error(&self.name, error),
+            Trouble::Dump(incomplete) => {
+                Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
+                    .why(incomplete)
+                    .hint("make the dump again, or fetch the file again: it was cut or changed")
+            }
+        })
+    }
+
+    /// The dump's bytes. The stream ends well only when everything behind it was read and checked, too.
+    pub fn dump(&self) -> Result<Box<dyn Read + Send>> {
+        dump_stream(&self.path, &self.shape).map_err(|error| archive_error(&self.name, error))
+    }
+
+    /// The path that a restore program opens itself: the folder of a directory-format dump, or, for several jobs, a
+    /// file that holds the custom-format dump alone.
+    pub async fn path_to_read(&mut self, context: &Context, several_jobs: bool) -> Result<Option<PathBuf>> {
+        if self.shape == Shape::Folder {
+            return Ok(Some(self.path.clone()));
+        }
+        if !several_jobs || self.format != Format::PgCustom {
+            return Ok(None);
+        }
+        let spool = spool(context, self.dump()?, "the dump, which several jobs read at once,").await?;
+        let path = spool.path().to_owned();
+        self.spools.push(Spool::File(spool));
+        Ok(Some(path))
+    }
+}
+
+/// What a look at the beginning showed.
+enum Found {
+    Dump { shape: Shape, format: Format },
+    Directory,
+}
+
+/// Finds the dump by what its first bytes are, whatever it is called.
+fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
+    let ours = archive::inspect(path).is_ok();
+    let mut reader = Reader::open(path)?;
+    while let Some(entry) = reader.next_member()? {
+        if entry.content().is_dump() {
+            let format = format_of(entry.content(), entry.first());
+            let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
+            return Ok(Found::Dump { shape, format });
+        }
+        if entry.content() == archive::Kind::PgToc {
+            return Ok(Found::Directory);
+        }
+    }
+    Err(ArchiveError::NotRecognised { what: "an archive without a dump in it".into() })
+}
+
+/// Which program wrote this SQL. mysqldump and mariadb-dump begin with their names or a conditional comment, and quote
+/// with backticks, which PostgreSQL doesn't know.
+fn format_of(kind: archive::Kind, first: &[u8]) -> Format {
+    if kind == archive::Kind::PgCustom {
+        return Format::PgCustom;
+    }
+    let text = String::from_utf8_lossy(first);
+    let mysql = ["-- MySQL dump", "-- MariaDB dump", "-- Dump created by", "/*!", "/*M!", "`"];
+    if !text.contains("PostgreSQL database dump") && mysql.iter().any(|mark| text.contains(mark)) {
+        Format::MysqlSql
+    } else {
+        Format::PgPlain
+    }
+}
+
+/// Why an archive is not good enough.
+enum Trouble {
+    Archive(ArchiveError),
+    Dump(Incomplete),
+}
+
+fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Checked, Trouble> {
+    let mut bytes = 0;
+    let mut inspector = engine::of(format.dialect()).inspector(format);
+    let mut see = |inspector: &mut Box<dyn Inspector>, part: &[u8]| {
+        bytes += part.len() as u64;
+        gauge.update(|progress| progress.bytes = bytes);
+        inspector.see(part);
+    };
+    let proof = match shape {
+        Shape::Folder => {
+            let content = postgres::inspect_directory(path).map_err(Trouble::Dump)?;
+            let proof = "the table of contents, and that every file is there and whole".to_owned();
+            return Ok(Checked { content, bytes: folder_size(path), proof });
+        }
+        Shape::Ours => {
+            let verified = archive::verify(path, &mut |_, part| see(&mut inspector, part)).map_err(Trouble::Archive)?;
+            let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
+            format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
+        }
+        Shape::Foreign { .. } => {
+            let mut dump = dump_stream(path, shape).map_err(Trouble::Archive)?;
+            let mut buffer = vec![0; 256 * 1024];
+            loop {
+                match dump.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => see(&mut inspector, &buffer[..count]),
+                    Err(e) => return Err(Trouble::Archive(ArchiveError::from_read(e))),
+                }
+            }
+            "the container's own checksums, if it has any, and the dump's own structure".to_owned()
+        }
+    };
+    let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
+    Ok(Checked { content: complete.content().clone(), bytes, proof })
+}
+
+fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, ArchiveError> {
+    match shape {
+        Shape::Ours => Ok(Box::new(archive::dump_stream(path)?.1)),
+        Shape::Foreign { member } => {
+            let mut reader = Reader::open(path)?;
+            while let Some(entry) = reader.next_member()? {
+                if entry.path() == member {
+                    return Ok(Box::new(reader.into_stream()));
+                }
+            }
+            Err(ArchiveError::NotRecognised { what: format!("{member} is no longer there") })
+        }
+        Shape::Folder => Ok(Box::new(io::empty())),
+    }
+}
+
+/// Copies a stream into a private temporary file.
+async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &str) -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
+    context.note(format!("{what} is copied to {} first", file.path().display()));
+    let copying = on_thread(move || io::copy(&mut from, file.as_file_mut()).map(|_| file));
+    until_stopped(context, copying).await?.map_err(|e| no_spool(context, &e))
+}
+
+fn no_spool(context: &Context, error: &io::Error) -> Error {
+    Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
+        .why(error)
+        .hint("TMPDIR names another folder")
+}
+
+fn not_a_dump(name: &str, what: &str) -> Error {
+    Error::new(Kind::Archive, format!("{name} is not recognised")).why(what)
+}
+
+/// The size of all files of a folder, in bytes; what can't be read counts nothing.
+fn folder_size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| File::open(entry.path()).ok()?.metadata().ok()).map(|meta| meta.len()).sum()
+}

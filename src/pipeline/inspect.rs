@@ -1,0 +1,46 @@
+//! What an archive says of itself, without reading the dump in it where an index spares that.
+
+use std::path::Path;
+
+use super::archive_error;
+use crate::archive::{self, ArchiveError, Manifest, Reader};
+use crate::error::Result;
+
+/// What is in an archive.
+#[derive(Debug)]
+pub struct Inspected {
+    /// For people: `an archive of dbhaul's`, `a gzip file that holds a tar`.
+    pub description: String,
+    /// Paths and sizes.
+    pub members: Vec<(String, Option<u64>)>,
+    /// The manifest of an archive of ours.
+    pub manifest: Option<Manifest>,
+}
+
+/// Looks into an archive, ours or not. It verifies nothing.
+pub fn inspect(path: &str) -> Result<Inspected> {
+    let failed = |error| archive_error(path, error);
+    match archive::inspect(Path::new(path)) {
+        Ok(archive::Inspected { manifest, index }) => {
+            let members = index.members.iter().map(|member| (member.path.clone(), Some(member.size))).collect();
+            Ok(Inspected { description: "an archive of dbhaul's".into(), members, manifest: Some(manifest) })
+        }
+        Err(ArchiveError::NotRecognised { .. }) => list(Path::new(path)).map_err(failed),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn list(path: &Path) -> archive::Result<Inspected> {
+    let mut reader = Reader::open(path)?;
+    let (container, content) = (reader.container(), reader.content());
+    let description = if container.is_compressed() {
+        format!("{} that holds {}", container.describe(), content.describe())
+    } else {
+        content.describe().to_owned()
+    };
+    let mut members = Vec::new();
+    while let Some(entry) = reader.next_member()? {
+        members.push((format!("{} ({})", entry.path(), entry.content().describe()), entry.size()));
+    }
+    Ok(Inspected { description, members, manifest: None })
+}

@@ -1,0 +1,99 @@
+//! What an archive says of itself: drafted from the plan, completed from what was really seen.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::dump::Request;
+use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
+use crate::engine::{Client, Content, DumpOptions, DumpPlan, Server, Severity};
+
+/// The manifest as far as it is known before the first byte.
+pub fn draft(
+    server: &Server,
+    client: &Client,
+    plan: &DumpPlan,
+    request: &Request,
+    started_at: Timestamp,
+    missing: Vec<String>,
+) -> Manifest {
+    let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
+    Manifest {
+        format_version: FORMAT_VERSION,
+        tool: concat!("dbhaul ", env!("CARGO_PKG_VERSION")).to_owned(),
+        engine: request.connection.dialect.name().to_owned(),
+        flavour: server.flavour.to_string(),
+        server_version: server.version.to_string(),
+        client: archive::Client { program: client.path.display().to_string(), version: client.version.to_string() },
+        database: server.database.clone(),
+        name: request.name.clone().unwrap_or_else(|| server.database.clone()),
+        started_at: started_at.to_string(),
+        finished_at: String::new(),
+        options: options(&request.options),
+        members: Vec::new(),
+        consistency: plan.consistency.clone(),
+        tables: server
+            .tables
+            .iter()
+            .map(|table| archive::Table {
+                schema: Some(table.schema.clone()).filter(|_| !table.schema.is_empty()),
+                name: table.name.clone(),
+                rows: None,
+                estimated_rows: Some(table.rows),
+                bytes: Some(table.bytes),
+            })
+            .collect(),
+        missing,
+        warnings: found.chain(plan.warnings.iter().cloned()).collect(),
+        encoding: Some(server.encoding.clone()),
+        collation: Some(server.collation.clone()),
+        extensions: Vec::new(),
+    }
+}
+
+/// Replaces estimates by what the dump's bytes said. A table that the dump does not hold is left out.
+pub fn complete(manifest: &mut Manifest, content: &Content, members: &[Member]) {
+    let estimates: BTreeMap<_, _> =
+        manifest.tables.drain(..).map(|t| ((t.schema.clone(), t.name.clone()), (t.estimated_rows, t.bytes))).collect();
+    let by_name: BTreeMap<_, _> = estimates.iter().map(|((_, name), known)| (name.clone(), *known)).collect();
+    manifest.tables = content
+        .tables
+        .iter()
+        .map(|table| {
+            let known = match &table.schema {
+                Some(_) => estimates.get(&(table.schema.clone(), table.name.clone())),
+                None => by_name.get(&table.name),
+            };
+            let (estimated_rows, bytes) = known.copied().unwrap_or_default();
+            let schema = table.schema.clone();
+            archive::Table { schema, name: table.name.clone(), rows: table.rows, estimated_rows, bytes }
+        })
+        .collect();
+    manifest.members = members.to_vec();
+    manifest.extensions.clone_from(&content.extensions);
+    manifest.finished_at = Timestamp::now().to_string();
+}
+
+/// The options that were given, by their names on the command line.
+fn options(options: &DumpOptions) -> BTreeMap<String, Value> {
+    let lists = [
+        ("schema", &options.schemas),
+        ("exclude-schema", &options.exclude_schemas),
+        ("table", &options.tables),
+        ("exclude-table", &options.exclude_tables),
+        ("exclude-table-data", &options.exclude_table_data),
+        ("arguments", &options.extra),
+    ];
+    let switches = [
+        ("plain", options.plain),
+        ("schema-only", options.schema_only),
+        ("data-only", options.data_only),
+        ("no-owner", options.no_owner),
+        ("no-privileges", options.no_privileges),
+        ("no-comments", options.no_comments),
+    ];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, json!(list)));
+    let switches = switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name, json!(true)));
+    lists.chain(switches).map(|(name, value)| (name.to_owned(), value)).collect()
+}

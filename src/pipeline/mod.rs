@@ -1,0 +1,140 @@
+//! The only place that joins the stages: connection, engine, child, archive, store.
+//!
+//! One file per command. What they share: [`Context`], the world around a run; `reach`, from a URI to a probed server;
+//! `clients`, which programs are there; `watch`, progress while something else works.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::archive::ArchiveError;
+use crate::connection::Limits;
+use crate::error::{Error, Kind};
+use crate::event::{Event, Observer};
+use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
+use crate::secret::Redactor;
+use crate::tunnel::{Tunnel, TunnelSpec};
+
+pub mod clients;
+pub mod doctor;
+pub mod dump;
+mod input;
+pub mod inspect;
+mod manifest;
+mod meter;
+mod reach;
+pub mod restore;
+pub mod verify;
+mod watch;
+
+/// The world around a run: everything that a pipeline takes from the process that it runs in.
+pub struct Context {
+    /// Takes events.
+    pub observer: Observer,
+    /// Signals.
+    pub stop: Stop,
+    /// Time limits.
+    pub limits: Limits,
+    /// The moment by which the whole command must be done.
+    pub deadline: Option<Deadline>,
+    /// What client programs may see of our environment.
+    pub client_env: ChildEnv,
+    /// What ssh and tunnel commands may see of it.
+    pub tunnel_env: ChildEnv,
+    /// `PATH`.
+    pub search_path: OsString,
+    /// The one folder to take clients from.
+    pub client_dir: Option<PathBuf>,
+    /// The way to the server, when it isn't straight.
+    pub tunnel: Option<TunnelSpec>,
+    /// Where spools may stand.
+    pub temp_dir: PathBuf,
+}
+
+impl Context {
+    /// Tells the observer.
+    pub fn tell(&self, event: Event) {
+        (self.observer)(event);
+    }
+
+    /// Tells a labelled fact.
+    pub fn fact(&self, label: &'static str, value: impl Into<String>) {
+        self.tell(Event::Fact { label, value: value.into() });
+    }
+
+    /// Tells a note.
+    pub fn note(&self, text: impl Into<String>) {
+        self.tell(Event::Note(text.into()));
+    }
+
+    /// Tells a warning.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.tell(Event::Warning(text.into()));
+    }
+
+    /// How a child of this run is supervised.
+    pub(crate) fn supervision(&self, redactor: &Redactor) -> SpawnOptions {
+        let observer = self.observer.clone();
+        let mut options = SpawnOptions::new(self.client_env.clone(), &self.limits, self.stop.clone());
+        options.redactor = redactor.clone();
+        options.deadline = self.deadline;
+        options.on_stderr = Some(Arc::new(move |line: &str| observer(Event::Said(line.to_owned()))));
+        options
+    }
+}
+
+/// An archive that can't be read, by the name that people gave it.
+fn archive_error(name: &str, error: ArchiveError) -> Error {
+    let why = chain(&error);
+    match error {
+        ArchiveError::Read(_) => Error::new(Kind::Archive, format!("{name} can't be read")).why(why),
+        ArchiveError::Extract { .. } => {
+            Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint("TMPDIR names another folder")
+        }
+        ArchiveError::FormatVersion { .. } => {
+            Error::new(Kind::Archive, format!("{name} was written by a later dbhaul")).why(why).hint("install that one")
+        }
+        ArchiveError::NotRecognised { .. } => Error::new(Kind::Archive, format!("{name} is not recognised"))
+            .why(why)
+            .hint("wanted: a dbhaul archive, a tar.gz with a dump in it, or a dump of pg_dump or mysqldump itself"),
+        _ => Error::new(Kind::Archive, format!("{name} is not whole"))
+            .why(why)
+            .hint("fetch the file again, or take another backup: this one was cut or changed"),
+    }
+}
+
+/// An archive that can't be written.
+fn dump_error(error: ArchiveError) -> Error {
+    let why = chain(&error);
+    match error {
+        ArchiveError::Sink(e) => {
+            let full = matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+            let error = Error::new(Kind::Store, "the archive could not be written; nothing was published").why(e);
+            if full { error.hint("--output names a folder with more room, or - to send the archive on") } else { error }
+        }
+        ArchiveError::Source(_) => Error::new(Kind::DumpFailed, "the dump could not be read").why(why),
+        _ => Error::new(Kind::Unexpected, "the archive could not be made").why(why),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |e| e.source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
+}
+
+/// A child's failure, in the words of the engine that knows its stderr.
+fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
+    if !matches!(failure.cause, Cause::Exit(_)) {
+        return failure.into_error(kind);
+    }
+    let said: Vec<&str> = failure.stderr.lines().collect();
+    let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.connection);
+    let kind = if diagnosis.connection { Kind::Connect } else { kind };
+    let mut error = Error::new(kind, failure.to_string());
+    error.why = diagnosis.why;
+    if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
+        error = error.why(lost);
+    }
+    error.hints(diagnosis.hints)
+}

@@ -1,0 +1,111 @@
+//! From a URI to a probed server: the tunnel, the retries, and the check that it is the database that was meant.
+
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::watch::{stopped, until_stopped};
+use crate::connection::{Connection, Limits};
+use crate::engine::{self, Engine, Purpose, Server};
+use crate::error::{Error, Kind, Result};
+use crate::report::units;
+use crate::tunnel::{self, Tunnel};
+
+/// A server that answered, and the way to it, which stays open as long as this lives.
+pub struct Reached {
+    /// The engine that speaks its dialect.
+    pub engine: &'static dyn Engine,
+    /// The connection, with the tunnel's route.
+    pub connection: Connection,
+    /// What it said of itself.
+    pub server: Server,
+    /// The tunnel.
+    pub tunnel: Option<Tunnel>,
+}
+
+impl Reached {
+    /// Ends when the tunnel does, which it should not while somebody works.
+    pub async fn lost(&self) -> Error {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Opens the tunnel, if there is one, and probes until the server answers or the connect time-out ends.
+pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose) -> Result<Reached> {
+    let deadline = Instant::now() + context.limits.connect;
+    let engine = engine::of(connection.dialect);
+    let mut connection = connection.clone();
+    let mut tunnel = None;
+    if let Some(spec) = &context.tunnel {
+        let opening = tunnel::open(spec, &connection, &context.limits, &context.tunnel_env, &context.observer);
+        let (open, route) = until_stopped(context, opening).await?;
+        context.fact("tunnel", format!("{}:{} for {}", route.host, route.port, connection.identity()));
+        connection.route = Some(route);
+        tunnel = Some(open);
+    }
+    let server = probe(context, engine, &connection, purpose, tunnel.as_ref(), deadline).await?;
+    same_database(&connection, &server)?;
+    context.fact("server", describe(&server));
+    Ok(Reached { engine, connection, server, tunnel })
+}
+
+/// Tries, and tries again after failures that may pass: a tunnel that is not through yet, a server that is starting.
+async fn probe(
+    context: &Context,
+    engine: &'static dyn Engine,
+    connection: &Connection,
+    purpose: Purpose,
+    tunnel: Option<&Tunnel>,
+    deadline: Instant,
+) -> Result<Server> {
+    let mut pause = Duration::from_millis(100);
+    // A tunnel says that it is open before it is through: until then, failures cost no retry.
+    let mut retries = if tunnel.is_some() { u32::MAX } else { context.limits.retries };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limits = Limits { connect: left.max(Duration::from_millis(1)), ..context.limits };
+        let error = match until_stopped(context, engine.probe(connection, purpose, &limits)).await {
+            Ok(server) => return Ok(server),
+            Err(error) => error,
+        };
+        if let Some(died) = tunnel.and_then(Tunnel::died) {
+            return Err(died);
+        }
+        if !error.transient || retries == 0 || Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        retries -= 1;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            signal = context.stop.wait() => return Err(stopped(signal)),
+        }
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// A tunnel's port may belong to another tunnel: what answers must be what the URI names.
+fn same_database(connection: &Connection, server: &Server) -> Result<()> {
+    let user = server.user.split('@').next().unwrap_or_default();
+    let asked = connection.user.split('@').next().unwrap_or_default();
+    if server.database == connection.database && (user == asked || connection.route.is_none()) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, "another database answered than the one that was named")
+        .why(format!("named: {} as {}", connection.database, asked))
+        .why(format!("answered: {} as {}", server.database, user))
+        .hint("check the tunnel's port: a tunnel takes the next one when its own is busy"))
+}
+
+/// `PostgreSQL 15.18, 1.2 GB in 48 tables, read by "app" (owner)`
+fn describe(server: &Server) -> String {
+    let size = server.size.map_or(String::new(), |size| format!(", {} in", units::size(size)));
+    let tables = units::plural(server.tables.len() as u64, "table");
+    let kind = if server.replica { " (replica)" } else { "" };
+    let pooler = server.pooler.as_ref().map_or(String::new(), |name| format!(" behind {name}"));
+    format!(
+        "{} {}{kind}{pooler}{size} {tables}, as \"{}\" ({})",
+        server.flavour, server.version, server.user, server.standing
+    )
+}

@@ -1,0 +1,71 @@
+//! Progress while something else works, and the end that a signal asks for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::Context;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Progress};
+
+/// How far the work is; written by the thread that works, read by the one that shows it.
+#[derive(Clone, Default)]
+pub struct Gauge(Arc<Mutex<Progress>>);
+
+impl Gauge {
+    /// Says what is being worked on, before the first byte.
+    pub fn about(what: &str) -> Self {
+        Self(Arc::new(Mutex::new(Progress { what: what.to_owned(), ..Progress::default() })))
+    }
+
+    /// Changes what is known.
+    pub fn update(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn read(&self) -> Progress {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Shows the gauge until the work ends. The beat goes on when no byte moves, so that a platform sees a sign of life.
+pub async fn shown<T>(context: &Context, gauge: &Gauge, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut beat = tokio::time::interval(Duration::from_millis(200));
+    let result = loop {
+        tokio::select! {
+            result = &mut work => break result,
+            _ = beat.tick() => context.tell(Event::Progress(gauge.read())),
+        }
+    };
+    context.tell(Event::ProgressEnd);
+    result
+}
+
+/// Runs blocking work on a thread of its own.
+pub async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::new(Kind::Unexpected, "a thread ended with a defect of dbhaul's").why(e))
+}
+
+/// The work's result, or the end that a signal asks for, whichever comes first.
+pub async fn until_stopped<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        signal = context.stop.wait() => Err(stopped(signal)),
+    }
+}
+
+/// The error of a run that a signal ended.
+pub fn stopped(signal: Signal) -> Error {
+    let name = match signal {
+        Signal::INT => "SIGINT",
+        Signal::TERM => "SIGTERM",
+        Signal::HUP => "SIGHUP",
+        Signal::QUIT => "SIGQUIT",
+        _ => "a signal",
+    };
+    Error::new(Kind::Signal(signal.as_raw()), format!("stopped by {name}"))
+}

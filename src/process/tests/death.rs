@@ -1,0 +1,131 @@
+//! Nobody outlives us, not even a kill -9 of ours. The test's binary runs itself again as the one that is killed.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command as StdCommand;
+
+use super::*;
+use crate::process::{linux, portable};
+
+/// The one that is killed. Its mode says by which means its children are tied to it.
+#[test]
+#[ignore = "run by the tests below, in a process of its own"]
+fn the_one_that_is_killed() {
+    let mode = std::env::var("TEST_MODE").expect("a mode");
+    let file = std::env::var("TEST_FILE").expect("a file");
+    let script = format!("sleep 1000 & echo $$ >> {file}; echo $! >> {file}; wait");
+    run(async {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script]);
+        match mode.as_str() {
+            "whole" => {
+                let _running = spawn(&sh(&script), &options()).expect("started");
+                std::future::pending::<()>().await;
+            }
+            "parent-death" => {
+                linux::prepare(&mut command, Vec::new());
+                let _child = command.spawn().expect("started");
+                std::future::pending::<()>().await;
+            }
+            _ => {
+                portable::prepare(&mut command, Vec::new());
+                let folder =
+                    tempfile::Builder::new().prefix("private").tempdir_in(Path::new(&file).parent().expect("a folder"));
+                let folder = folder.expect("a folder");
+                let child = command.spawn().expect("started");
+                let group = Pid::from_raw(child.id().expect("an id").cast_signed()).expect("a pid");
+                let _lifeline = Lifeline::hold(group, Some(folder.path())).expect("a watcher");
+                std::future::pending::<()>().await;
+            }
+        }
+    });
+}
+
+/// Runs the one above, kills it, and tells the child's and the grandchild's ids.
+fn kill_one(mode: &str, file: &Path) -> Vec<i32> {
+    let mut parent = StdCommand::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "process::tests::death::the_one_that_is_killed", "--ignored", "--nocapture"])
+        .env("TEST_MODE", mode)
+        .env("TEST_FILE", file)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    let pids = pids(file, 2);
+    assert!(pids.iter().all(|pid| alive(*pid)), "{mode}");
+    // The watcher starts after the child: without it, killing now would prove nothing.
+    let watched = |pid: &i32| watcher_of(*pid).is_some();
+    eventually("a watcher", || mode == "parent-death" || watched(&pids[0]));
+    parent.kill().expect("killed");
+    assert_eq!(parent.wait().expect("reaped").signal(), Some(9));
+    pids
+}
+
+/// The watcher of a group, found by its command line.
+fn watcher_of(group: i32) -> Option<i32> {
+    let wanted = format!("\0dbhaul-lifeline\0{group}\0");
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        String::from_utf8_lossy(&line).contains(&wanted).then_some(pid)
+    })
+}
+
+#[test]
+fn after_kill_9_neither_child_nor_grandchild_nor_watcher_is_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pids = kill_one("whole", &folder.path().join("pids"));
+    eventually("all gone", || !pids.iter().any(|pid| alive(*pid)) && watcher_of(pids[0]).is_none());
+}
+
+#[test]
+fn the_parent_death_signal_alone_ends_the_child() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pids = kill_one("parent-death", &folder.path().join("pids"));
+    eventually("the child is gone", || !alive(pids[0]));
+    // What it does not reach is why there is a watcher as well.
+    let _ = rustix::process::kill_process(Pid::from_raw(pids[1]).expect("a pid"), Signal::KILL);
+}
+
+#[test]
+fn the_watcher_alone_ends_the_group_and_removes_the_private_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pids = kill_one("watcher", &folder.path().join("pids"));
+    let private = || folder.path().read_dir().expect("readable").count() > 1;
+    eventually("all gone", || !pids.iter().any(|pid| alive(*pid)) && !private());
+}
+
+/// Process 1 in miniature: orphans become its children, as they do in a container.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn the_one_that_gets_the_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    let file = std::env::var("TEST_FILE").expect("a file");
+    run(async {
+        let script = format!("for i in 1 2 3; do sleep 1000 & echo $! >> {file}; done");
+        spawn(&sh(&script), &options()).expect("started").wait().await.expect("a good end");
+    });
+    for pid in pids(Path::new(&file), 3) {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} is dead and was not reaped");
+    }
+}
+
+#[test]
+fn orphans_of_the_group_are_reaped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = StdCommand::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "process::tests::death::the_one_that_gets_the_orphans", "--ignored"])
+        .env("TEST_FILE", folder.path().join("pids"))
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn the_watcher_goes_when_all_is_well() {
+    run(async {
+        let running = spawn(&sh("sleep 0.05"), &options()).expect("started");
+        let pid = running.pid();
+        eventually("a watcher", || watcher_of(pid).is_some());
+        running.wait().await.expect("a good end");
+        eventually("no watcher", || watcher_of(pid).is_none());
+    });
+}

@@ -1,0 +1,195 @@
+//! What people and scripts see: facts, warnings, progress and errors on stderr, the result alone on stdout.
+//!
+//! Every text passes through the redactor here, last of all, whatever it came through before.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one module that writes to the terminal")]
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::exit_code;
+use crate::secret::Redactor;
+
+mod progress;
+pub mod units;
+
+/// How much stderr says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors.
+    Quiet,
+    /// Facts, warnings, progress.
+    Normal,
+    /// Commands, too.
+    Commands,
+    /// What the clients say, too.
+    Everything,
+}
+
+/// The terminal, shared by everything that reports.
+#[derive(Clone)]
+pub struct Report(Arc<Inner>);
+
+struct Inner {
+    command: &'static str,
+    verbosity: Verbosity,
+    json: bool,
+    colour: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    redactor: Redactor,
+    warnings: Vec<String>,
+    progress: progress::Line,
+}
+
+impl Report {
+    /// A report of one command.
+    #[must_use]
+    pub fn new(command: &'static str, verbosity: Verbosity, json: bool) -> Self {
+        let stderr = std::io::stderr();
+        let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let state = State { progress: progress::Line::new(stderr.is_terminal()), ..State::default() };
+        Self(Arc::new(Inner { command, verbosity, json, colour, state: Mutex::new(state) }))
+    }
+
+    /// The usage error of a command line, in clap's words.
+    pub fn usage(text: &str) {
+        eprint!("{text}");
+    }
+
+    /// Learns secrets that must never be shown.
+    pub fn secrets(&self, redactor: &Redactor) {
+        self.state().redactor.merge(redactor);
+    }
+
+    /// Takes the library's events.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        let report = self.clone();
+        Arc::new(move |event| report.event(event))
+    }
+
+    fn event(&self, event: Event) {
+        match event {
+            Event::Fact { label, value } => self.fact(label, value),
+            Event::Note(text) => self.note(text),
+            Event::Warning(text) => self.warning(text),
+            Event::Command(text) if self.0.verbosity >= Verbosity::Commands => self.line("run", &text),
+            Event::Said(text) if self.0.verbosity >= Verbosity::Everything => self.line("said", &text),
+            Event::Command(_) | Event::Said(_) => {}
+            Event::Progress(progress) if self.0.verbosity >= Verbosity::Normal => self.state().progress.show(&progress),
+            Event::Progress(_) => {}
+            Event::ProgressEnd => self.state().progress.clear(),
+        }
+    }
+
+    /// A labelled fact.
+    pub fn fact(&self, label: &str, value: impl AsRef<str>) {
+        if self.0.verbosity >= Verbosity::Normal {
+            self.line(label, value.as_ref());
+        }
+    }
+
+    /// Something that nobody needs to act on.
+    pub fn note(&self, text: impl AsRef<str>) {
+        self.fact("note", text);
+    }
+
+    /// Something that people should know; it comes back from [`Report::warnings`].
+    pub fn warning(&self, text: impl AsRef<str>) {
+        let text = self.state().redactor.redact(text.as_ref());
+        if self.0.verbosity >= Verbosity::Normal {
+            self.line("warning", &text);
+        }
+        self.state().warnings.push(text);
+    }
+
+    /// The warnings so far.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.state().warnings.clone()
+    }
+
+    /// The result: one line or JSON object on stdout.
+    pub fn result(&self, text: &str, fields: impl Serialize) {
+        if self.0.json {
+            println!("{}", self.object("ok", fields));
+        } else if !text.is_empty() {
+            println!("{}", self.state().redactor.redact(text.trim_end_matches('\n')));
+        }
+        let _ = std::io::stdout().flush();
+    }
+
+    /// The result of a command whose stdout carries the archive: nothing, or with `--json` an object on stderr.
+    pub fn result_beside_stream(&self, fields: impl Serialize) {
+        if self.0.json {
+            eprintln!("{}", self.object("ok", fields));
+        }
+    }
+
+    /// The end of a command that failed.
+    pub fn failure(&self, error: &Error) {
+        self.state().progress.clear();
+        if self.0.json {
+            let fields = json!({
+                "code": exit_code::of(error.kind),
+                "kind": error.kind.name(),
+                "message": error.what,
+                "details": error.why,
+                "hints": error.hints,
+            });
+            println!("{}", self.object("error", fields));
+        }
+        let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+        let mut text = format!("{red}error:{plain} {}", error.what);
+        for line in &error.why {
+            text.push_str(&format!("\n  {line}"));
+        }
+        for hint in &error.hints {
+            text.push_str(&format!("\n{bold}hint:{plain} {hint}"));
+        }
+        let text = self.state().redactor.redact(&text);
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// `{"schema_version":1,"command":...,"status":...}` and the fields.
+    fn object(&self, status: &str, fields: impl Serialize) -> String {
+        let mut object = json!({ "schema_version": 1, "command": self.0.command, "status": status });
+        if let (Some(object), Ok(Value::Object(fields))) = (object.as_object_mut(), serde_json::to_value(fields)) {
+            object.extend(fields);
+        }
+        redact_json(&mut object, &self.state().redactor);
+        object.to_string()
+    }
+
+    /// One line of the two columns.
+    fn line(&self, label: &str, value: &str) {
+        let state = self.state();
+        let value = state.redactor.redact(value);
+        state.progress.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "{label:<14} {value}");
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Redacts each text of a JSON value: before it is quoted, so that a quoted secret is found, too.
+fn redact_json(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(text) => *text = redactor.redact(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_json(item, redactor)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| redact_json(field, redactor)),
+        _ => {}
+    }
+}

@@ -1,0 +1,101 @@
+//! The progress line: a bar on a terminal, a plain line every so often elsewhere.
+//!
+//! A platform ends a one-off container after minutes of silence, so the plain line comes whether or not bytes moved.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::units::{duration, size};
+use crate::event::Progress;
+
+/// Between two plain lines; the contract says 30 seconds at most.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// The line at the bottom of the terminal, or the plain lines that stand for it.
+#[derive(Default)]
+pub struct Line {
+    terminal: bool,
+    shown: Option<Shown>,
+}
+
+struct Shown {
+    started: Instant,
+    last: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Line {
+    /// A line for a terminal, or for a log.
+    pub fn new(terminal: bool) -> Self {
+        Self { terminal, shown: None }
+    }
+
+    /// Shows how far the work is.
+    pub fn show(&mut self, progress: &Progress) {
+        let terminal = self.terminal;
+        let shown = self.shown.get_or_insert_with(|| Shown::new(terminal));
+        let text = describe(progress, shown.started.elapsed());
+        if let Some(bar) = &shown.bar {
+            bar.set_position(progress.share.map_or(0, per_mille));
+            bar.set_prefix(label(&progress.what));
+            bar.set_message(text);
+        } else if shown.last.elapsed() >= EVERY {
+            shown.last = Instant::now();
+            let _ = writeln!(std::io::stderr(), "{:<14} {text}", label(&progress.what));
+        }
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        if let Some(bar) = self.shown.take().and_then(|shown| shown.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Lets another line be printed above.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        match self.shown.as_ref().and_then(|shown| shown.bar.as_ref()) {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Shown {
+    fn new(terminal: bool) -> Self {
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template("{prefix:<14} {bar:26} {msg}").expect("a constant template");
+            bar.set_style(style.progress_chars("━╸━"));
+            bar
+        });
+        Self { started: Instant::now(), last: Instant::now(), bar }
+    }
+}
+
+/// `62 %  741 MB  158 MB/s  0:03 left`
+fn describe(progress: &Progress, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let rate = size((progress.bytes as f64 / seconds) as u64);
+    let moved = size(progress.bytes);
+    match progress.share {
+        Some(share) if share > 0.0 => {
+            let left = Duration::from_secs_f64((seconds / share - seconds).clamp(0.0, 8.64e6));
+            format!("{:>3.0} %  {moved}  {rate}/s  {} left", share * 100.0, duration(left))
+        }
+        _ => format!("{moved}  {rate}/s  {} so far", duration(elapsed)),
+    }
+}
+
+fn per_mille(share: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    let per_mille = (share * 1000.0).clamp(0.0, 1000.0) as u64;
+    per_mille
+}
+
+/// A table's name, cut to the column.
+fn label(what: &str) -> String {
+    if what.chars().count() <= 14 { what.to_owned() } else { what.chars().take(13).chain(['…']).collect() }
+}

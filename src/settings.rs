@@ -1,0 +1,115 @@
+//! Which database is meant: the command line's URI, `env:NAME`, `file:PATH`, or the first environment variable that
+//! names one. Clap resolves every other option (command line, then `DBHAUL_` and its name, then the default).
+//!
+//! The environment comes in as a function, so that nothing here depends on the process.
+
+use crate::connection::Connection;
+use crate::error::{Error, Kind, Result};
+use crate::uri;
+
+/// Looks a variable up.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The variables that may hold a URI, in order; `_FILE` names a file that holds it.
+pub const URI_VARIABLES: [&str; 5] =
+    ["DBHAUL_URI", "DBHAUL_URI_FILE", "DATABASE_URL", "SCALINGO_POSTGRESQL_URL", "SCALINGO_MYSQL_URL"];
+
+/// A connection, and where its URI came from.
+#[derive(Debug)]
+pub struct Named {
+    /// The connection.
+    pub connection: Connection,
+    /// `DATABASE_URL`, `file /run/secrets/uri`, or `URI` for the command line.
+    pub source: String,
+}
+
+/// Resolves the URI argument, or the variables when there is none.
+pub fn connection(argument: Option<&str>, lookup: Lookup<'_>) -> Result<Named> {
+    let (source, text) = match argument {
+        Some(argument) => from_argument(argument, lookup)?,
+        None => from_variables(lookup)?,
+    };
+    let connection = uri::parse(text.trim()).map_err(|error| match source.as_str() {
+        "URI" => error,
+        source => error.why(format!("taken from {source}")),
+    })?;
+    Ok(Named { connection, source })
+}
+
+fn from_argument(argument: &str, lookup: Lookup<'_>) -> Result<(String, String)> {
+    if let Some(name) = argument.strip_prefix("env:") {
+        let value = lookup(name).filter(|v| !v.trim().is_empty());
+        let value = value.ok_or_else(|| Error::new(Kind::Config, format!("the variable {name} is not set")))?;
+        return Ok((name.to_owned(), value));
+    }
+    if let Some(path) = argument.strip_prefix("file:").filter(|rest| !rest.starts_with("//")) {
+        return read_file(path);
+    }
+    Ok(("URI".to_owned(), argument.to_owned()))
+}
+
+fn from_variables(lookup: Lookup<'_>) -> Result<(String, String)> {
+    for name in URI_VARIABLES {
+        let Some(value) = lookup(name).filter(|v| !v.trim().is_empty()) else { continue };
+        if name.ends_with("_FILE") {
+            return read_file(value.trim());
+        }
+        return Ok((name.to_owned(), value));
+    }
+    Err(Error::new(Kind::Config, "no database was named")
+        .why(format!("no URI on the command line, and none of {} is set", URI_VARIABLES.join(", ")))
+        .hint("dbhaul dump postgres://USER:PASSWORD@HOST:PORT/DATABASE, or env:NAME, or file:PATH"))
+}
+
+fn read_file(path: &str) -> Result<(String, String)> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::new(Kind::Config, format!("the URI's file {path} can't be read")).why(e))?;
+    Ok((format!("file {path}"), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(argument: Option<&str>, variables: &[(&str, &str)]) -> Result<Named> {
+        connection(argument, &|name| {
+            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_order_of_the_contract() {
+        let all = [
+            ("SCALINGO_MYSQL_URL", "mysql://u@h/5"),
+            ("SCALINGO_POSTGRESQL_URL", "postgres://u@h/4"),
+            ("DATABASE_URL", "postgres://u@h/3"),
+            ("DBHAUL_URI", "postgres://u@h/1"),
+        ];
+        for end in (1..=all.len()).rev() {
+            let found = named(None, &all[..end]).expect("a URI");
+            assert_eq!(found.source, all[end - 1].0);
+            assert!(all[end - 1].1.ends_with(&found.connection.database));
+        }
+        assert_eq!(named(Some("postgres://u@h/0"), &all).expect("a URI").source, "URI");
+    }
+
+    #[test]
+    fn a_file_is_trimmed_and_named() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "postgres://u:p@h/d\n").expect("written");
+        let path = file.path().to_str().expect("UTF-8");
+        for (argument, variables) in
+            [(Some(format!("file:{path}")), vec![]), (None, vec![("DBHAUL_URI_FILE", path), ("DATABASE_URL", "x")])]
+        {
+            let found = named(argument.as_deref(), &variables).expect("a URI");
+            assert_eq!((found.connection.database.as_str(), found.source), ("d", format!("file {path}")));
+        }
+    }
+
+    #[test]
+    fn nothing_named_and_nothing_there() {
+        for argument in [None, Some("env:NOPE"), Some("file:/no/such/file")] {
+            assert_eq!(named(argument, &[("DATABASE_URL", " ")]).expect_err("nothing").kind, Kind::Config);
+        }
+    }
+}

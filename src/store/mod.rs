@@ -1,0 +1,118 @@
+//! Where archives go: a file, published by a rename, or a stream.
+//!
+//! Every destination takes bytes as an [`archive::Sink`](crate::archive::Sink). [`Store::publish`] is the only way to
+//! a final name, and it wants a [`Proof`]: children that ended well, a dump proved complete, an archive that was
+//! sealed. Each of the three can only be had from the module that saw it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::archive;
+use crate::engine::Complete;
+use crate::error::{Error, Kind};
+use crate::process::Exited;
+
+mod file;
+mod stream;
+
+pub use file::{Leftover, Staged, leftovers};
+pub use stream::Stream;
+
+/// Everything that must be true before an archive gets its final name.
+pub struct Proof<'a, S> {
+    /// Each child ended by itself with status 0.
+    pub exits: &'a [Exited],
+    /// What they wrote is a whole dump.
+    pub complete: &'a Complete,
+    /// Every byte of the archive has been handed to the store.
+    pub sealed: archive::Sealed<S>,
+}
+
+/// A place that takes one archive.
+pub trait Store: archive::Sink + Sized + 'static {
+    /// Makes the archive final. The path that it has now, if it has one.
+    fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError>;
+}
+
+/// Where an archive is to go, as the command line says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Into this folder, under the archive's own name.
+    Folder(PathBuf),
+    /// To exactly this file.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+/// What went wrong at the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder can't be written to.
+    #[error("can't write in the folder {}: {error}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The file can't be written.
+    #[error("can't write {}: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The file is there already.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Exists(_) => Error::new(Kind::Refused, message).hint("name another file; nothing is overwritten"),
+            StoreError::Folder { .. } => {
+                Error::new(Kind::Store, message).hint("name a folder that exists and can be written with --output DIR/")
+            }
+            StoreError::Write { .. } => Error::new(Kind::Store, message),
+        }
+    }
+}
+
+impl Destination {
+    /// Reads the value of `--output`. A URL is none of these: the scheme comes back as the error.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::Stdout);
+        }
+        if text.contains("://") && let Ok(url) = url::Url::parse(text) {
+            return Err(url.scheme().to_owned());
+        }
+        let path = PathBuf::from(text);
+        // Joined with a name, an empty folder gives the bare name, which reads better than ./name.
+        let folder = if text == "." { PathBuf::new() } else { path.clone() };
+        Ok(if text.ends_with('/') || path.is_dir() { Self::Folder(folder) } else { Self::File(path) })
+    }
+
+    /// The folder that the archive will stand in, if any.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) if folder.as_os_str().is_empty() => Some(Path::new(".")),
+            Self::Folder(folder) => Some(folder),
+            Self::File(path) => Some(parent(path)),
+            Self::Stdout => None,
+        }
+    }
+}
+
+/// The folder of a path; `.` for a bare name.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,25 @@
+//! What tests stand on: real servers, databases of their own, dbhaul as a process, clients that a test scripts.
+//!
+//! `scripts/servers.sh` installs the servers. A missing one is a panic that says so, never a skipped test.
+#![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
+
+mod compare;
+mod process;
+mod server;
+mod template;
+mod tls;
+
+#[allow(unused_imports, reason = "as above")]
+pub use {
+    compare::{checksum, schema},
+    process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    server::{Database, Flavour, Server, mariadb, mysql, postgres15, postgres18},
+    tls::HOST,
+};
+
+use std::path::{Path, PathBuf};
+
+/// `fixtures/NAME`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}

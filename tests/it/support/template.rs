@@ -1,0 +1,83 @@
+//! An initialised data folder for each server, made once into the cache and copied for each start.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::server::{Flavour, PASSWORD, USER};
+
+/// The cache folder of `scripts/servers.sh`.
+pub fn cache() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("DBHAUL_TEST_SERVERS").unwrap_or_else(|| {
+        set("XDG_CACHE_HOME")
+            .or_else(|| set("HOME").map(|home| home.join(".cache")))
+            .expect("HOME is not set")
+            .join("dbhaul-test-servers")
+    })
+}
+
+/// Copies the flavour's template to `folder/data`.
+pub fn copy(flavour: Flavour, folder: &Path) {
+    let template = cache().join("templates").join(flavour.name());
+    if !template.exists() {
+        make(flavour, &template);
+    }
+    copy_folder(&template, &folder.join("data"));
+}
+
+fn make(flavour: Flavour, template: &Path) {
+    let folder = flavour.new_folder();
+    let inside = flavour.inside(folder.path());
+    let data = inside.join("data");
+    let mut command = flavour.command();
+    match flavour {
+        Flavour::Postgres15 | Flavour::Postgres18 => {
+            fs::write(folder.path().join("password"), PASSWORD).expect("write the password");
+            command
+                .arg(flavour.program("initdb"))
+                .args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256"])
+                .arg(format!("--username={USER}"))
+                .arg(format!("--pwfile={}", inside.join("password").display()))
+                .arg(format!("--pgdata={}", data.display()));
+        }
+        Flavour::Mysql => {
+            command
+                .arg(flavour.program("mysqld"))
+                .args(["--no-defaults", "--initialize-insecure", "--user=root"])
+                .arg(format!("--datadir={}", data.display()));
+        }
+        Flavour::Mariadb => {
+            command
+                .arg("mariadb-install-db")
+                .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+                .arg(format!("--datadir={}", data.display()));
+        }
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/servers.sh"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}\nrun scripts/servers.sh if the server is missing",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    // A server's identity: each copy makes its own.
+    let _ = fs::remove_file(folder.path().join("data/auto.cnf"));
+
+    // Several test processes may be here at once: all make one, the first rename wins.
+    let staging = template.with_extension(format!("{}.partial", std::process::id()));
+    fs::create_dir_all(template.parent().expect("a parent")).expect("make the templates' folder");
+    copy_folder(&folder.path().join("data"), &staging);
+    if fs::rename(&staging, template).is_err() {
+        assert!(template.exists(), "cannot rename to {}", template.display());
+        let _ = fs::remove_dir_all(&staging);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let status = Command::new("cp").args(["-a", "--reflink=auto"]).arg(from).arg(to).status().expect("run cp");
+    assert!(status.success(), "cannot copy {} to {}", from.display(), to.display());
+}
