@@ -125,6 +125,8 @@ impl fmt::Display for Invocation {
             match value {
                 EnvValue::Text(text) => write!(f, "{name}={} ", quote(text))?,
                 EnvValue::Secret(_) => write!(f, "{name}={} ", quote(STARS))?,
+                // libpq takes a passfile only from a regular file, so what can be pasted is the variable.
+                EnvValue::File(_) if name == "PGPASSFILE" => write!(f, "PGPASSWORD={} ", quote(STARS))?,
                 EnvValue::File(file) => write!(f, "{name}={} ", file.substitution())?,
             }
         }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::reach::ReachArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
-use crate::error::{Error, Kind, Result};
-use crate::pipeline::doctor::{Installed, examine, free_disk, installed, problems};
+use crate::error::Result;
+use crate::pipeline::doctor::{Installed, examine, free_disk, installed};
 use crate::report::{Report, units};
 use crate::settings;
 
@@ -41,12 +41,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let found = clients.first().map(|installed| &installed.found).cloned().unwrap_or_default();
     let examined = examine(&context, &connection, &found).await?;
     show_server(report, &examined.server, free);
-    let bad = problems(&examined.server).count();
-    let commands = match examined.commands {
-        Ok(commands) if bad == 0 => commands,
-        Ok(_) => return Err(refused(&examined.server)),
-        Err(error) => return Err(error),
-    };
+    let commands = examined.commands?;
     report.fact("dump", "would run:");
     report.result(
         &commands.join("\n"),
@@ -100,14 +95,6 @@ fn show_server(report: &Report, server: &Server, free: u64) {
     if server.size.is_some_and(|size| size / 2 > free) {
         report.warning("the archive may not fit on this disk: --output - sends it elsewhere");
     }
-}
-
-fn refused(server: &Server) -> Error {
-    let mut error = Error::new(Kind::Refused, "a dump would not be complete");
-    for finding in problems(server) {
-        error = error.why(&finding.what).hints(finding.hint.clone());
-    }
-    error
 }
 
 fn clients_json(all: &[Installed]) -> Value {

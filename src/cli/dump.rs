@@ -106,11 +106,10 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     }
     let request = Request {
         connection: named.connection,
-        options: args.what.resolve(plain, args.extra),
+        options: DumpOptions { allow_incomplete: args.allow_incomplete, ..args.what.resolve(plain, args.extra) },
         destination: destination.clone(),
         name: args.name,
         compression: args.compression,
-        allow_incomplete: args.allow_incomplete,
         dry_run: args.dry_run,
     };
     debug_assert_eq!(args.jobs, 1);
@@ -127,7 +126,9 @@ fn destination(text: &str) -> Result<Destination> {
             .hint("--output - writes to stdout, so that another program can send it")
     })?;
     if destination == Destination::Stdout && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        return Err(Error::new(Kind::Usage, "--output -: an archive is not for a terminal").hint("add > FILE or | PROGRAM"));
+        return Err(
+            Error::new(Kind::Usage, "--output -: an archive is not for a terminal").hint("add > FILE or | PROGRAM")
+        );
     }
     Ok(destination)
 }
@@ -149,6 +150,7 @@ impl WhatArgs {
             schema_only: self.schema_only,
             data_only: self.data_only,
             extra,
+            allow_incomplete: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use crate::connection::{Connection, Dialect, Limits};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
 pub mod mysql;
@@ -354,6 +354,19 @@ impl Format {
     }
 }
 
+/// Refuses a dump that would lack something, unless that is wanted.
+pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
+    let missing: Vec<_> = server.findings.iter().filter(|f| f.severity == Severity::Missing).collect();
+    if missing.is_empty() || allowed {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Refused, "the dump would not be complete: nothing was started");
+    let error = missing.iter().fold(error, |error, finding| error.why(&finding.what));
+    let mut hints: Vec<_> = missing.iter().filter_map(|finding| finding.hint.clone()).collect();
+    hints.dedup();
+    Err(error.hints(hints))
+}
+
 /// What is dumped, and how; every option resolved.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
@@ -380,6 +393,8 @@ pub struct DumpOptions {
     pub no_privileges: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// Go on although something will be missing.
+    pub allow_incomplete: bool,
     /// Handed to the client as they are.
     pub extra: Vec<String>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::reach::{Reached, reach};
 use super::{Context, clients};
 use crate::connection::{Connection, Dialect};
-use crate::engine::{self, DumpOptions, Finding, Found, Purpose, Role, Server, Severity};
+use crate::engine::{self, DumpOptions, Found, Purpose, Role, Server};
 use crate::error::{Error, Kind, Result};
 
 /// Clients of one engine.
@@ -58,9 +58,4 @@ pub fn free_disk(folder: &Path) -> Result<u64> {
     let stat = rustix::fs::statvfs(folder)
         .map_err(|e| Error::new(Kind::Store, format!("the disk under {} can't be asked", folder.display())).why(e))?;
     Ok(stat.f_bavail * stat.f_frsize)
-}
-
-/// The findings that would make a dump fail or lack something.
-pub fn problems(server: &Server) -> impl Iterator<Item = &Finding> {
-    server.findings.iter().filter(|finding| finding.severity >= Severity::Missing)
 }

@@ -42,8 +42,6 @@ pub struct Request {
     pub name: Option<String>,
     /// How it is compressed.
     pub compression: Compression,
-    /// Go on although something will be missing.
-    pub allow_incomplete: bool,
     /// Only say what would be done.
     pub dry_run: bool,
 }
@@ -79,8 +77,9 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started = Instant::now();
     let started_at = Timestamp::now();
     let reached = reach(context, &request.connection, Purpose::Dump).await?;
-    let missing = judge(context, &reached, request.allow_incomplete)?;
+    let missing = judge(context, &reached)?;
     let (client, plan) = plan(context, &reached, &request).await?;
+    missing.iter().for_each(|what| context.warn(what));
     if request.dry_run {
         return Ok(Outcome::Planned(plan.invocations.iter().map(ToString::to_string).collect()));
     }
@@ -105,31 +104,20 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     Ok(Outcome::Done(Box::new(dumped)))
 }
 
-/// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest.
-fn judge(context: &Context, reached: &Reached, allow_incomplete: bool) -> Result<Vec<String>> {
+/// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest; the
+/// engine's plan refuses that unless it is allowed.
+fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
     let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
-    for finding in of(Severity::Note) {
-        context.note(&finding.what);
+    let fatal = of(Severity::Fatal).fold(None, |error: Option<Error>, finding| {
+        let error = error.unwrap_or_else(|| Error::new(Kind::Refused, "this dump can't succeed: nothing was started"));
+        Some(error.why(&finding.what).hints(finding.hint.clone()))
+    });
+    if let Some(error) = fatal {
+        return Err(error.why(&reached.connection));
     }
-    let fatal: Vec<_> = of(Severity::Fatal).collect();
-    let missing: Vec<_> = of(Severity::Missing).collect();
-    let refused = if fatal.is_empty() { &missing } else { &fatal };
-    if !fatal.is_empty() || !(missing.is_empty() || allow_incomplete) {
-        let what = if fatal.is_empty() { "the dump would not be complete" } else { "this dump can't succeed" };
-        let mut error = Error::new(Kind::Refused, format!("{what}: nothing was started")).why(&reached.connection);
-        for finding in refused {
-            error = error.why(&finding.what).hints(finding.hint.clone());
-        }
-        error.hints.dedup();
-        return Err(match fatal.is_empty() {
-            true => error.hint("--allow-incomplete dumps the rest, and lists in the manifest what is missing"),
-            false => error,
-        });
-    }
-    for finding in of(Severity::Warning).chain(missing.iter().copied()) {
-        context.warn(&finding.what);
-    }
-    Ok(missing.iter().map(|finding| finding.what.clone()).collect())
+    of(Severity::Note).for_each(|finding| context.note(&finding.what));
+    of(Severity::Warning).for_each(|finding| context.warn(&finding.what));
+    Ok(of(Severity::Missing).map(|finding| finding.what.clone()).collect())
 }
 
 async fn plan(context: &Context, reached: &Reached, request: &Request) -> Result<(Client, DumpPlan)> {

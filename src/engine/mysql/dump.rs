@@ -4,7 +4,7 @@
 use super::select::{self, Selection};
 use super::{extra, findings, options as common, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version};
+use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version, refuse_missing};
 use crate::error::{Error, Kind, Result};
 
 /// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
@@ -29,6 +29,8 @@ pub(super) fn plan(
         return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
     }
     extra::check(&options.extra)?;
+    refuse_missing(server, options.allow_incomplete)
+        .map_err(|error| error.hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))?;
     let selection = select::select(options, server)?;
     feasible(server, options, &selection)?;
     let consistency = Consistency::of(server);

@@ -5,8 +5,8 @@
 
 use super::{extra, libpq, patterns};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Severity};
-use crate::error::{Error, Kind, Result};
+use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, refuse_missing};
+use crate::error::Result;
 use crate::invocation::Invocation;
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
@@ -57,13 +57,8 @@ fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
         || !options.exclude_table_data.is_empty()
         || !options.extra.is_empty()
         || selected.iter().any(|list| !list.is_empty());
-    let unreadable: Vec<_> = server.findings.iter().filter(|f| f.severity == Severity::Missing).collect();
-    if partial || unreadable.is_empty() {
-        return Ok(());
-    }
-    let error = Error::new(Kind::DumpFailed, format!("{} may not read all of this database", server.user));
-    let error = unreadable.iter().fold(error, |error, finding| error.why(&finding.what));
-    Err(error.hints(unreadable.iter().filter_map(|f| f.hint.clone())))
+    // pg_dump has no way to leave out what it may not read, so allowing it would not help.
+    if partial { Ok(()) } else { refuse_missing(server, false) }
 }
 
 /// Patterns are handed on as they are.
@@ -104,6 +99,7 @@ mod tests {
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
     use crate::engine::{Flavour, Role, Version};
+    use crate::error::Kind;
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
@@ -128,6 +124,7 @@ mod tests {
             no_privileges: true,
             no_comments: true,
             extra: one("--no-sync"),
+            allow_incomplete: false,
         }
     }
 
@@ -148,14 +145,14 @@ mod tests {
     #[test]
     fn a_plain_dump_command_of_the_oldest_and_the_newest_client() {
         let default = DumpOptions::default();
-        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
-        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
+        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn every_option_at_once() {
-        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=plain' '--lock-wait-timeout=540000' '--schema=public' '--exclude-schema=information_schema' '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' '--exclude-table-data=audit.log' --schema-only --data-only --no-owner --no-privileges --no-sync"#);
-        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=plain' '--lock-wait-timeout=540000' '--schema=public' '--exclude-schema=information_schema' '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' '--exclude-table-data=audit.log' --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
         assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
     }
 
@@ -166,7 +163,7 @@ mod tests {
         through.tls.mode = TlsMode::VerifyFull;
         through.tls.ca = Some("/etc/ca.pem".into());
         let plan = plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default());
-        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGPASSFILE=<(printf %s '*:*:*:*:****') /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password '--format=custom' '--compress=0' '--lock-wait-timeout=540000'"#);
+        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
     }
 
     #[test]
