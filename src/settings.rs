@@ -72,9 +72,7 @@ mod tests {
     use super::*;
 
     fn named(argument: Option<&str>, variables: &[(&str, &str)]) -> Result<Named> {
-        connection(argument, &|name| {
-            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        })
+        connection(argument, &|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]

@@ -127,7 +127,9 @@ fn destination(text: &str) -> Result<Destination> {
             .hint("--output - writes to stdout, so that another program can send it")
     })?;
     if destination == Destination::Stdout && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        return Err(Error::new(Kind::Usage, "--output -: an archive is not for a terminal").hint("add > FILE or | PROGRAM"));
+        return Err(
+            Error::new(Kind::Usage, "--output -: an archive is not for a terminal").hint("add > FILE or | PROGRAM")
+        );
     }
     Ok(destination)
 }

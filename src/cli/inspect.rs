@@ -20,8 +20,7 @@ pub struct InspectArgs {
 /// Runs it.
 pub fn run(args: &InspectArgs, report: &Report) -> Result<()> {
     let inspected = inspect(&args.archive)?;
-    let members: Vec<_> =
-        inspected.members.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect();
+    let members: Vec<_> = inspected.members.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect();
     let fields = json!({
         "archive": args.archive,
         "kind": inspected.description,

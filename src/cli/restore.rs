@@ -74,8 +74,11 @@ enum CleanArg {
 /// Runs it.
 pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
     if args.archive.contains("://") {
-        return Err(Error::new(Kind::Usage, "the first argument is the archive, and archives can't be read from URLs yet")
-            .hint("dbhaul restore ARCHIVE [URI]; another program's output is read with -"));
+        return Err(Error::new(
+            Kind::Usage,
+            "the first argument is the archive, and archives can't be read from URLs yet",
+        )
+        .hint("dbhaul restore ARCHIVE [URI]; another program's output is read with -"));
     }
     let named = args.reach.connection(args.uri.as_deref(), report)?;
     let context = args.reach.context(report)?;

@@ -15,9 +15,7 @@ use super::reach::{Reached, reach};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, clients, explain};
 use crate::connection::Connection;
-use crate::engine::{
-    Clean, Content, Filter, Purpose, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
-};
+use crate::engine::{Clean, Content, Filter, Purpose, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{self, Failure, Running, spawn};
@@ -68,10 +66,13 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let mut input = Input::open(context, request.archive).await?;
     let wanted = input.format().dialect();
     if wanted != request.connection.dialect {
-        return Err(Error::new(Kind::Refused, format!("a {} dump can't be restored into a {} server", wanted.name(), request.connection.dialect.name()))
-            .why(format!("{}: {}", input.name(), input.describe()))
-            .why(&request.connection)
-            .hint("name the URI of a server of the same family"));
+        return Err(Error::new(
+            Kind::Refused,
+            format!("a {} dump can't be restored into a {} server", wanted.name(), request.connection.dialect.name()),
+        )
+        .why(format!("{}: {}", input.name(), input.describe()))
+        .why(&request.connection)
+        .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
@@ -135,9 +136,9 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
         return Ok(Vec::new());
     }
     let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
-    let done = until_stopped(context, work).await.map_err(|error| {
-        error.why("the target may have been changed: dropping or creating had begun")
-    })?;
+    let done = until_stopped(context, work)
+        .await
+        .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
     for step in &done {
         context.fact("prepared", step);
     }
@@ -200,7 +201,10 @@ async fn load(
 
 /// Waits for the feeder and the loader. When the dump did not come to its end, the loader is killed before it could
 /// take the end of its input for that.
-async fn both(feeding: impl Future<Output = Result<Fed>>, loading: impl Future<Output = Result<()>>) -> Result<Vec<(String, u64)>> {
+async fn both(
+    feeding: impl Future<Output = Result<Fed>>,
+    loading: impl Future<Output = Result<()>>,
+) -> Result<Vec<(String, u64)>> {
     let mut feeding = std::pin::pin!(feeding);
     let mut loading = Box::pin(loading);
     let fed = tokio::select! {
@@ -242,7 +246,11 @@ fn feed(mut source: impl Read, mut filter: Option<Box<dyn Filter>>, mut child: p
             None => &buffer[..count],
             Some(filter) => {
                 adapted.clear();
-                if count == 0 { filter.finish(&mut adapted) } else { filter.push(&buffer[..count], &mut adapted) }
+                if count == 0 {
+                    filter.finish(&mut adapted)
+                } else {
+                    filter.push(&buffer[..count], &mut adapted)
+                }
                 &adapted[..]
             }
         };

@@ -73,7 +73,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Exists(_) => Error::new(Kind::Refused, message).hint("name another file; nothing is overwritten"),
+            StoreError::Exists(_) => {
+                Error::new(Kind::Refused, message).hint("name another file; nothing is overwritten")
+            }
             StoreError::Folder { .. } => {
                 Error::new(Kind::Store, message).hint("name a folder that exists and can be written with --output DIR/")
             }
@@ -88,7 +90,9 @@ impl Destination {
         if text == "-" {
             return Ok(Self::Stdout);
         }
-        if text.contains("://") && let Ok(url) = url::Url::parse(text) {
+        if text.contains("://")
+            && let Ok(url) = url::Url::parse(text)
+        {
             return Err(url.scheme().to_owned());
         }
         let path = PathBuf::from(text);
