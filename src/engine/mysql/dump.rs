@@ -141,7 +141,7 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
     runs
 }
 
-/// Routines, events and triggers are off by default in every client. Like pg_dump's, a dump of some tables holds
+/// Routines, events and triggers are off by default in every client. Like `pg_dump`'s, a dump of some tables holds
 /// these tables and their triggers alone.
 fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
     let flags: &[&str] = if options.data_only {

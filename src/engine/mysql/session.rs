@@ -49,7 +49,7 @@ async fn connect(connection: &Connection, database: Option<&str>) -> mysql_async
     }
 }
 
-/// mysql_async 0.37 forgives a wrong name when the error's text says `NotValidForName`, which rustls no longer writes;
+/// `mysql_async` 0.37 forgives a wrong name when the error's text says `NotValidForName`, which rustls no longer writes;
 /// but it does write the name that was expected. The chain has been found good by then, and should either crate
 /// change its mind, the handshake fails and nothing weaker happens.
 const ANY_NAME: &str = "NotValidForName";
