@@ -26,11 +26,13 @@ pub struct DoctorArgs {
 pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let lookup = |name: &str| std::env::var(name).ok();
     let named = args.uri.is_some() || settings::URI_VARIABLES.iter().any(|name| lookup(name).is_some());
-    let connection = if named { Some(args.reach.connection(args.uri.as_deref(), report)?.connection) } else { None };
+    let connection = if named { Some(ReachArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
     let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);
     let clients = installed(&context, &dialects).await?;
-    clients.iter().for_each(|installed| show_clients(report, installed));
+    for installed in &clients {
+        show_clients(report, installed);
+    }
     let free = free_disk(Path::new("."))?;
     report.fact("disk", format!("{} free in this folder", units::size(free)));
     let Some(connection) = connection else {

@@ -52,6 +52,7 @@ pub struct DumpArgs {
 }
 
 /// What is dumped
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is dumped (PATTERN: psql's, * and ?)")]
 struct WhatArgs {
@@ -99,7 +100,7 @@ struct WhatArgs {
 /// Runs it.
 pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     let destination = destination(&args.output)?;
-    let named = args.reach.connection(args.uri.as_deref(), report)?;
+    let named = ReachArgs::connection(args.uri.as_deref(), report)?;
     let plain = args.format == "plain";
     if plain && named.connection.dialect == Dialect::Mysql {
         return Err(Error::new(Kind::Usage, "--format is for PostgreSQL: a MySQL dump is always SQL"));

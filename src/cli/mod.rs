@@ -2,6 +2,8 @@
 //!
 //! This module and `report` are the only ones that read the environment and write to the terminal.
 
+#![expect(clippy::doc_markdown, reason = "doc comments are help texts here, shown as they are written")]
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -49,7 +49,7 @@ pub struct ReachArgs {
 
 impl ReachArgs {
     /// The database that is meant. A URI taken from the environment is named on stderr, redacted.
-    pub fn connection(&self, argument: Option<&str>, report: &Report) -> Result<Named> {
+    pub fn connection(argument: Option<&str>, report: &Report) -> Result<Named> {
         let named = settings::connection(argument, &|name| std::env::var(name).ok())?;
         report.secrets(&named.connection.redactor());
         report.fact(&named.source, named.connection.to_string());

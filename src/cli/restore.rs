@@ -15,6 +15,7 @@ use crate::report::{Report, units};
 ///
 /// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
 /// is found by content. The archive is checked to its last byte before the target is touched.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
@@ -80,7 +81,7 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
         )
         .hint("dbhaul restore ARCHIVE [URI]; another program's output is read with -"));
     }
-    let named = args.reach.connection(args.uri.as_deref(), report)?;
+    let named = ReachArgs::connection(args.uri.as_deref(), report)?;
     let context = args.reach.context(report)?;
     let approve = |server: &Server| if args.yes { Ok(()) } else { ask(server) };
     let request = Request {

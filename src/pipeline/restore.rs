@@ -113,14 +113,14 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
 async fn plan(
     context: &Context,
     reached: &Reached,
-    content: &Content,
+    held: &Content,
     input: &mut Input,
     options: &RestoreOptions,
 ) -> Result<RestorePlan> {
     let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
     let spool = input.path_to_read(context, options.jobs > 1).await?;
     let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, content, &found, options, source)?;
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
     context.fact("client", crate::invocation::quote_path(&plan.loader.program));
     Ok(plan)
 }
@@ -184,12 +184,12 @@ async fn load(
             return on_thread(move || feed(counted, plan.filter, stdin)).await;
         };
         let mut decoder = spawn(decoder, &supervision).map_err(failed)?;
-        let (Some(decoded), Some(raw)) = (decoder.take_stdout(), decoder.take_stdin()) else {
+        let (Some(sql), Some(raw)) = (decoder.take_stdout(), decoder.take_stdin()) else {
             return Err(Error::new(Kind::Unexpected, "the decoder has no pipes"));
         };
         let (decoding, feeding, ended) = tokio::join!(
             on_thread(move || feed(counted, None, raw)),
-            on_thread(move || feed(decoded, plan.filter, stdin)),
+            on_thread(move || feed(sql, plan.filter, stdin)),
             decoder.wait()
         );
         let mut fed = feeding?;
