@@ -40,7 +40,6 @@ fn print(bytes: &[u8]) -> Result<()> {
     io::stdout().write_all(bytes).map_err(unprintable)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unprintable(error: io::Error) -> Error {
     Error::new(Kind::Unexpected, "stdout can't be written to").why(error)
 }

@@ -138,8 +138,8 @@ impl Command {
 
     async fn run(self, report: &Report) -> Result<(), Error> {
         match self {
-            Self::Dump(args) => dump::run(args, report).await,
-            Self::Restore(args) => restore::run(args, report).await,
+            Self::Dump(args) => Box::pin(dump::run(args, report)).await,
+            Self::Restore(args) => Box::pin(restore::run(args, report)).await,
             Self::Verify(args) => verify::run(args, report).await,
             Self::Inspect(args) => inspect::run(&args, report),
             Self::Doctor(args) => doctor::run(args, report).await,

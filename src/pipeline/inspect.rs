@@ -19,7 +19,7 @@ pub struct Inspected {
 
 /// Looks into an archive, ours or not. It verifies nothing.
 pub fn inspect(path: &str) -> Result<Inspected> {
-    let failed = |error| archive_error(path, error);
+    let failed = |error| archive_error(path, &error);
     match archive::inspect(Path::new(path)) {
         Ok(archive::Inspected { manifest, index }) => {
             let members = index.members.iter().map(|member| (member.path.clone(), Some(member.size))).collect();

@@ -98,7 +98,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
             lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
         }
     };
-    let adaptations = match shown(context, &gauge, loading).await {
+    let adaptations = match Box::pin(shown(context, &gauge, loading)).await {
         Ok(adaptations) => adaptations,
         Err(error) => return Err(say_what_is_left(error, atomic, &prepared)),
     };
@@ -247,9 +247,9 @@ fn feed(mut source: impl Read, mut filter: Option<Box<dyn Filter>>, mut child: p
             Some(filter) => {
                 adapted.clear();
                 if count == 0 {
-                    filter.finish(&mut adapted)
+                    filter.finish(&mut adapted);
                 } else {
-                    filter.push(&buffer[..count], &mut adapted)
+                    filter.push(&buffer[..count], &mut adapted);
                 }
                 &adapted[..]
             }
