@@ -87,7 +87,15 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     }
     warn_of_leftovers(context, &request.destination);
     let name = archive_name(&request, started_at);
-    let manifest = manifest::draft(&reached.server, &client, &plan, &request, started_at, missing);
+    let manifest = manifest::draft(
+        &reached.server,
+        &client,
+        &plan,
+        request.name.as_deref(),
+        &request.options,
+        started_at,
+        missing,
+    );
     let options = Options {
         root: name.clone(),
         compression: request.compression,
