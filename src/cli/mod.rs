@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
@@ -79,21 +80,30 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         (false, _) => Verbosity::Everything,
     };
     let report = Report::new(cli.command.name(), verbosity, cli.output.json);
+    report.take_log();
     match block_on(cli.command.run(&report)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = described(error);
             report.failure(&error);
             ExitCode::from(exit_code::of(error.kind))
         }
     }
 }
 
+/// Our own errors say everything; another one reached this layer by accident, and shows its causes.
+fn described(error: anyhow::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|other| {
+        let mut chain = other.chain();
+        let what = chain.next().map_or_else(String::new, ToString::to_string);
+        chain.fold(Error::new(Kind::Unexpected, what), Error::why)
+    })
+}
+
 /// Children are spawned on the thread that runs this, the main one: their death signal is tied to it.
-fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::new(Kind::Unexpected, "the runtime could not start").why(e))?;
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime could not start")?;
     let result = runtime.block_on(work);
     // A thread that still hangs in a read must not keep a finished command from ending.
     runtime.shutdown_background();
@@ -136,16 +146,17 @@ impl Command {
         }
     }
 
-    async fn run(self, report: &Report) -> Result<(), Error> {
+    async fn run(self, report: &Report) -> anyhow::Result<()> {
         match self {
-            Self::Dump(args) => Box::pin(dump::run(args, report)).await,
-            Self::Restore(args) => Box::pin(restore::run(args, report)).await,
-            Self::Verify(args) => verify::run(args, report).await,
-            Self::Inspect(args) => inspect::run(&args, report),
-            Self::Doctor(args) => doctor::run(args, report).await,
-            Self::Completions(args) => manual::completions(&args, Cli::command()),
-            Self::Man(_) => manual::man(Cli::command()),
+            Self::Dump(args) => Box::pin(dump::run(args, report)).await?,
+            Self::Restore(args) => Box::pin(restore::run(args, report)).await?,
+            Self::Verify(args) => verify::run(args, report).await?,
+            Self::Inspect(args) => inspect::run(&args, report)?,
+            Self::Doctor(args) => doctor::run(args, report).await?,
+            Self::Completions(args) => manual::completions(&args, Cli::command())?,
+            Self::Man(_) => manual::man(Cli::command())?,
         }
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::event::{Event, Observer};
 use crate::exit_code;
 use crate::secret::Redactor;
 
+mod log;
 mod progress;
 pub mod units;
 
@@ -69,6 +70,13 @@ impl Report {
     /// Learns secrets that must never be shown.
     pub fn secrets(&self, redactor: &Redactor) {
         self.state().redactor.merge(redactor);
+    }
+
+    /// With `-vv`, shows the library's debug log.
+    pub fn take_log(&self) {
+        if self.0.verbosity >= Verbosity::Everything {
+            log::install(self);
+        }
     }
 
     /// Takes the library's events.
