@@ -1,4 +1,5 @@
 //! The tests that need a whole dbhaul, real servers or scripted clients: one binary, so that servers are shared.
 
+mod secrets;
 mod servers;
 mod support;

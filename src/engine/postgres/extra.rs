@@ -40,8 +40,11 @@ pub fn check(extra: &[String], plain: bool) -> Result<()> {
         };
         match refusal {
             Some(("create", ..)) if !plain => {}
-            Some((_, _, why)) => {
-                return Err(Error::new(Kind::Usage, format!("{argument} is not handed on to pg_dump")).why(why));
+            Some((_, short, why)) => {
+                // Not its value, which may be a URI with a password.
+                let name = argument.split('=').next().filter(|name| name.starts_with("--"));
+                let shown = name.map_or_else(|| format!("-{short}"), str::to_owned);
+                return Err(Error::new(Kind::Usage, format!("{shown} is not handed on to pg_dump")).why(why));
             }
             None => {}
         }
