@@ -2,5 +2,6 @@
 
 mod by_hand;
 mod roundtrip;
+mod secrets;
 mod servers;
 mod support;
