@@ -24,7 +24,8 @@ impl Gauge {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn read(&self) -> Progress {
+    /// What is known now.
+    pub fn read(&self) -> Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
