@@ -1,7 +1,13 @@
 //! The tests that need a whole dbhaul, real servers or scripted clients: one binary, so that servers are shared.
 
+mod bad_input;
 mod by_hand;
+mod damaged;
+mod failures;
+mod json;
 mod roundtrip;
 mod secrets;
 mod servers;
+mod signals;
 mod support;
+mod targets;
