@@ -34,7 +34,7 @@ fn fill(database: &Database<'_>) {
     }
 }
 
-fn source<'s>(server: &'s Server) -> Database<'s> {
+fn source(server: &Server) -> Database<'_> {
     let source = server.database("source");
     tables(&source, false);
     fill(&source);
