@@ -137,6 +137,9 @@ fn a_bare_custom_dump_comes_back_however_it_is_compressed() {
     let source = loaded(postgres18(), "chinook");
     let folder = tempfile::tempdir().expect("a folder");
     custom(&source, &folder.path().join("my.dump"));
+    // pg_dump > FILE: from some version on, with a second table of contents at the end.
+    vendor(&source, "pg_dump", &["-Fc"], &folder.path().join("redirected.dump"));
+    come_back(&source, folder.path(), &["redirected.dump"]);
     wrapped(&source, folder.path(), "my.dump");
     bash(
         "cp my.dump my.pgsql; cp my.dump my.sql; cp my.dump my.tar.gz; cp my.dump.gz my.gzip.sql; cp my.dump.xz x.gz",
