@@ -20,6 +20,8 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{self, Failure, Running, spawn};
 
+const NOTHING_CHANGED: &str = "nothing was changed";
+
 /// A restore as it was asked for.
 pub struct Request<'a> {
     /// The archive: a path, or `-`.
@@ -72,12 +74,16 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         )
         .why(format!("{}: {}", input.name(), input.describe()))
         .why(&request.connection)
-        .why("nothing was changed")
+        .why(NOTHING_CHANGED)
         .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
-    let refused = |error: Error| error.why(&reached.connection).why("nothing was changed");
+    // Engines say it, too, before the connection's name: it is the last line that counts.
+    let refused = |mut error: Error| {
+        error.why.retain(|line| line != NOTHING_CHANGED);
+        error.why(&reached.connection).why(NOTHING_CHANGED)
+    };
     for warning in reached.engine.check_restore(&reached.server, &content, &request.options).map_err(refused)? {
         context.warn(warning);
     }
@@ -149,7 +155,7 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
 /// The last lines of a failed restore: whether the target was changed.
 fn say_what_is_left(error: Error, atomic: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
-        return error.why("nothing was changed");
+        return error.why(NOTHING_CHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
     if atomic {
