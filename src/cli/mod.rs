@@ -121,21 +121,18 @@ fn secrets(args: &[OsString]) -> Redactor {
 fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
     let text = crate::uri::redact_words(&secrets(args).redact(&error.render().to_string()));
     if json {
-        let command = args.get(1).map_or_else(String::new, |a| a.to_string_lossy().into_owned());
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
-        Report::new(command_name(&command), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
+        Report::new(command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
     } else {
         Report::usage(&text);
     }
     ExitCode::from(exit_code::of(Kind::Usage))
 }
 
-/// The name of a known command, or nothing.
-fn command_name(text: &str) -> &'static str {
-    ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"]
-        .into_iter()
-        .find(|name| *name == text)
-        .unwrap_or("")
+/// The name of the first known command, or nothing: global options may stand before it.
+fn command_name(args: &[OsString]) -> &'static str {
+    let known = ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"];
+    args.iter().skip(1).find_map(|arg| known.into_iter().find(|name| arg == name)).unwrap_or("")
 }
 
 impl Command {

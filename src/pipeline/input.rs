@@ -172,7 +172,12 @@ enum Found {
 
 /// Finds the dump by what its first bytes are, whatever it is called.
 fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
-    let ours = archive::inspect(path).is_ok();
+    // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
+    let ours = match archive::inspect(path) {
+        Ok(_) => true,
+        Err(ArchiveError::NotRecognised { .. }) => false,
+        Err(error) => return Err(error),
+    };
     let mut reader = Reader::open(path)?;
     while let Some(entry) = reader.next_member()? {
         if entry.content().is_dump() {

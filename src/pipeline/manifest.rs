@@ -25,7 +25,7 @@ pub fn draft(
         engine: plan.format.dialect().name().to_owned(),
         flavour: server.flavour.to_string(),
         server_version: server.version.to_string(),
-        client: archive::Client { program: client.path.display().to_string(), version: client.version.to_string() },
+        client: archive::Client { program: program_name(client), version: client.version.to_string() },
         database: server.database.clone(),
         name: name.unwrap_or(&server.database).to_owned(),
         started_at: started_at.to_string(),
@@ -50,6 +50,11 @@ pub fn draft(
         collation: Some(server.collation.clone()),
         extensions: Vec::new(),
     }
+}
+
+/// `pg_dump`: where it stood on this machine says nothing elsewhere.
+fn program_name(client: &Client) -> String {
+    client.path.file_name().unwrap_or(client.path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Replaces estimates by what the dump's bytes said. A table that the dump does not hold is left out.

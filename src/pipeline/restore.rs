@@ -75,6 +75,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         )
         .why(format!("{}: {}", input.name(), input.describe()))
         .why(&request.connection)
+        .why("nothing was changed")
         .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
@@ -166,8 +167,8 @@ fn say_what_is_left(error: Error, atomic: bool, prepared: &[String]) -> Error {
         error.why("the restore itself changed nothing: its transaction was rolled back")
     } else {
         error
-            .why("the target was changed: it holds a part of the dump")
-            .hint("restore again with --clean schema, which drops that part first")
+            .why("the target may have been changed: what was restored before the error stays in it")
+            .hint("restore again with --clean schema, which drops that first")
     }
 }
 

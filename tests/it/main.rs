@@ -1,9 +1,17 @@
 //! The tests that need a whole dbhaul, real servers or scripted clients: one binary, so that servers are shared.
 
+mod bad_input;
+mod by_hand;
 mod clients;
+mod damaged;
+mod failures;
 mod huge;
+mod json;
+mod roundtrip;
 mod secrets;
 mod servers;
+mod signals;
 mod supervision;
 mod support;
+mod targets;
 mod tunnels;

@@ -40,10 +40,10 @@ pub fn check(extra: &[String], plain: bool) -> Result<()> {
         };
         match refusal {
             Some(("create", ..)) if !plain => {}
-            Some((_, short, why)) => {
-                // Not its value, which may be a URI with a password.
-                let name = argument.split('=').next().filter(|name| name.starts_with("--"));
-                let shown = name.map_or_else(|| format!("-{short}"), str::to_owned);
+            // Without its value, which may be a password.
+            Some((_, letter, why)) => {
+                let long = argument.starts_with("--").then(|| argument.split('=').next().unwrap_or(argument));
+                let shown = long.map_or_else(|| format!("-{letter}"), str::to_owned);
                 return Err(Error::new(Kind::Usage, format!("{shown} is not handed on to pg_dump")).why(why));
             }
             None => {}
