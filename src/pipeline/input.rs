@@ -186,7 +186,7 @@ fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
             let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
             let found = Found::Dump { shape, format };
             // Uncompressed rows of a directory-format dump can look like SQL, and its toc.dat may come behind them.
-            if format == Format::PgCustom || !entry.path().ends_with(".dat") {
+            if format == Format::PgCustom || Path::new(entry.path()).extension().is_none_or(|end| end != "dat") {
                 return Ok(rows_or_dump.unwrap_or(found));
             }
             rows_or_dump.get_or_insert(found);
