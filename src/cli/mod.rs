@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::error::{Error, Kind};
 use crate::exit_code;
 use crate::report::{Report, Verbosity};
+use crate::secret::Redactor;
 
 mod doctor;
 mod dump;
@@ -80,6 +81,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         (false, _) => Verbosity::Everything,
     };
     let report = Report::new(cli.command.name(), verbosity, cli.output.json);
+    report.secrets(&secrets(&args));
     report.take_log();
     match block_on(cli.command.run(&report)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,27 +112,27 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     result
 }
 
+/// What URIs on the command line may hold: an error may repeat one that stands where none belongs.
+fn secrets(args: &[OsString]) -> Redactor {
+    Redactor::new(&args.iter().flat_map(|arg| crate::uri::secrets(&arg.to_string_lossy())).collect::<Vec<_>>())
+}
+
 /// Clap's own words, with our exit code; as JSON when JSON was asked for.
 fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
+    let text = crate::uri::redact_words(&secrets(args).redact(&error.render().to_string()));
     if json {
-        let command = args.get(1).map_or_else(String::new, |a| a.to_string_lossy().into_owned());
-        let text = error.render().to_string();
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
-        Report::new(command_name(&command), Verbosity::Quiet, true)
-            .failure(&Error::new(Kind::Usage, crate::uri::redact_words(&message)));
+        Report::new(command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
     } else {
-        let text = error.render().to_string();
-        Report::usage(&crate::uri::redact_words(&text));
+        Report::usage(&text);
     }
     ExitCode::from(exit_code::of(Kind::Usage))
 }
 
-/// The name of a known command, or nothing.
-fn command_name(text: &str) -> &'static str {
-    ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"]
-        .into_iter()
-        .find(|name| *name == text)
-        .unwrap_or("")
+/// The name of the first known command, or nothing: global options may stand before it.
+fn command_name(args: &[OsString]) -> &'static str {
+    let known = ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"];
+    args.iter().skip(1).find_map(|arg| known.into_iter().find(|name| arg == name)).unwrap_or("")
 }
 
 impl Command {

@@ -45,6 +45,10 @@ pub trait Engine: Sync {
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
 
+    /// Refuses, with `Kind::Usage`, what can be told from the options alone, before anybody is asked anything.
+    /// [`Engine::plan_dump`] refuses the same.
+    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()>;
+
     /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
     /// `Kind::Usage` names the one that does not.
     fn check_patterns<'a>(

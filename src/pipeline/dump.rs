@@ -22,7 +22,7 @@ use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, clients, dump_error, explain, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
+use crate::engine::{self, Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{Exited, Failure, Output, spawn};
@@ -76,6 +76,7 @@ pub struct Dumped {
 pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started = Instant::now();
     let started_at = Timestamp::now();
+    engine::of(request.connection.dialect).check_options(&request.connection, &request.options)?;
     let reached = reach(context, &request.connection, Purpose::Dump).await?;
     let missing = judge(context, &reached)?;
     let (client, plan) = plan(context, &reached, &request).await?;

@@ -172,7 +172,12 @@ enum Found {
 
 /// Finds the dump by what its first bytes are, whatever it is called.
 fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
-    let ours = archive::inspect(path).is_ok();
+    // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
+    let ours = match archive::inspect(path) {
+        Ok(_) => true,
+        Err(ArchiveError::NotRecognised { .. }) => false,
+        Err(error) => return Err(error),
+    };
     let mut reader = Reader::open(path)?;
     let mut rows_or_dump = None;
     while let Some(entry) = reader.next_member()? {
@@ -181,7 +186,7 @@ fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
             let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
             let found = Found::Dump { shape, format };
             // Uncompressed rows of a directory-format dump can look like SQL, and its toc.dat may come behind them.
-            if format == Format::PgCustom || !entry.path().ends_with(".dat") {
+            if format == Format::PgCustom || Path::new(entry.path()).extension().is_none_or(|e| e != "dat") {
                 return Ok(rows_or_dump.unwrap_or(found));
             }
             rows_or_dump.get_or_insert(found);

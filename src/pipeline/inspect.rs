@@ -20,6 +20,9 @@ pub struct Inspected {
 /// Looks into an archive, ours or not. It verifies nothing.
 pub fn inspect(path: &str) -> Result<Inspected> {
     let failed = |error| archive_error(path, &error);
+    if Path::new(path).join("toc.dat").is_file() {
+        return list_folder(Path::new(path)).map_err(|error| failed(ArchiveError::Read(error)));
+    }
     match archive::inspect(Path::new(path)) {
         Ok(archive::Inspected { manifest, index }) => {
             let members = index.members.iter().map(|member| (member.path.clone(), Some(member.size))).collect();
@@ -43,4 +46,15 @@ fn list(path: &Path) -> archive::Result<Inspected> {
         members.push((format!("{} ({})", entry.path(), entry.content().describe()), entry.size()));
     }
     Ok(Inspected { description, members, manifest: None })
+}
+
+/// The files of a directory-format dump.
+fn list_folder(path: &Path) -> std::io::Result<Inspected> {
+    let mut members = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        members.push((entry.file_name().to_string_lossy().into_owned(), Some(entry.metadata()?.len())));
+    }
+    members.sort();
+    Ok(Inspected { description: "a folder, PostgreSQL directory format".into(), members, manifest: None })
 }

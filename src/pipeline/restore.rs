@@ -20,6 +20,9 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{self, Failure, Running, spawn};
 
+/// The last line of everything that ends before the first change.
+const UNCHANGED: &str = "nothing was changed";
+
 /// A restore as it was asked for.
 pub struct Request<'a> {
     /// The archive: a path, or `-`.
@@ -72,11 +75,16 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         )
         .why(format!("{}: {}", input.name(), input.describe()))
         .why(&request.connection)
+        .why("nothing was changed")
         .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
-    let refused = |error: Error| error.why(&reached.connection).why("nothing was changed");
+    let refused = |mut error: Error| {
+        // An engine may have said so of one cause; here it is true of all.
+        error.why.retain(|line| line != UNCHANGED);
+        error.why(&reached.connection).why(UNCHANGED)
+    };
     for warning in reached.engine.check_restore(&reached.server, &content, &request.options).map_err(refused)? {
         context.warn(warning);
     }
@@ -121,7 +129,11 @@ async fn plan(
     let spool = input.path_to_read(context, options.jobs > 1).await?;
     let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
     let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
-    context.fact("client", crate::invocation::quote_path(&plan.loader.program));
+    for program in plan.decoder.iter().chain([&plan.loader]).map(|invocation| &invocation.program) {
+        if let Some(client) = found.clients.iter().find(|client| client.path == *program) {
+            context.fact("client", client.to_string());
+        }
+    }
     Ok(plan)
 }
 
@@ -148,15 +160,15 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
 /// The last lines of a failed restore: whether the target was changed.
 fn say_what_is_left(error: Error, atomic: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
-        return error.why("nothing was changed");
+        return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
     if atomic {
         error.why("the restore itself changed nothing: its transaction was rolled back")
     } else {
         error
-            .why("the target was changed: it holds a part of the dump")
-            .hint("restore again with --clean schema, which drops that part first")
+            .why("the target may have been changed: what was restored before the error stays in it")
+            .hint("restore again with --clean schema, which drops that first")
     }
 }
 

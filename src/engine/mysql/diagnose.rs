@@ -109,7 +109,10 @@ pub(super) fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
 }
 
 fn explain(line: &str, diagnosis: &mut Diagnosis) {
-    let number = number(line);
+    // A line that says what was being done comes from a session that had begun; one that TLS breaks then is lost.
+    let begun = [" at line ", "when ", "Couldn't execute "].iter().any(|mark| line.contains(mark))
+        && !line.contains("when trying to connect");
+    let number = number(line).map(|number| if begun && number == 2026 { 2013 } else { number });
     let hint = number
         .and_then(|n| CAUSES.iter().find(|(numbers, _)| numbers.contains(&n)))
         .map(|(_, hint)| *hint)
@@ -117,9 +120,8 @@ fn explain(line: &str, diagnosis: &mut Diagnosis) {
     if let Some(hint) = hint.filter(|hint| !diagnosis.hints.iter().any(|h| h == hint)) {
         diagnosis.hints.push(hint.to_owned());
     }
-    let logging_in = line.contains("when trying to connect") || !line.contains(" at line ") && !line.contains("when ");
     let lost_at_login = number == Some(2013) && line.contains("initial communication packet");
-    diagnosis.connection |= lost_at_login || logging_in && number.is_some_and(|n| NOT_IN.contains(&n));
+    diagnosis.connection |= lost_at_login || !begun && number.is_some_and(|n| NOT_IN.contains(&n));
 }
 
 /// `ERROR 1227 (42000) at line 7: ...`, `mysqldump: Got error: 1045: ...`, `mysqldump: Error 2013: ...`,

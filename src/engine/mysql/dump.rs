@@ -17,6 +17,14 @@ const ALWAYS: &[&str] = &[
     "--no-tablespaces",
 ];
 
+/// What can be refused without a server.
+pub(super) fn check(options: &DumpOptions) -> Result<()> {
+    if options.schema_only && options.data_only {
+        return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
+    }
+    extra::check(&options.extra)
+}
+
 /// A dump, planned.
 pub(super) fn plan(
     connection: &Connection,
@@ -25,10 +33,7 @@ pub(super) fn plan(
     options: &DumpOptions,
     limits: &Limits,
 ) -> Result<DumpPlan> {
-    if options.schema_only && options.data_only {
-        return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
-    }
-    extra::check(&options.extra)?;
+    check(options)?;
     let selection = select::select(options, server)?;
     feasible(server, options, &selection)?;
     // A selection may well leave out what can't be read; then the findings stay warnings.

@@ -83,6 +83,10 @@ impl Engine for Mysql {
         clients::choose(role, server, content, found, rejected)
     }
 
+    fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
+        dump::check(options)
+    }
+
     fn plan_dump(
         &self,
         connection: &Connection,

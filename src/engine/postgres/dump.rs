@@ -12,6 +12,12 @@ use crate::invocation::Invocation;
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
 const KEPT: &str = "pg_dump keeps owners in the custom format; a restore leaves them out unless told to keep them";
 
+/// What can be refused without a server.
+pub fn check(connection: &Connection, options: &DumpOptions) -> Result<()> {
+    extra::check(&options.extra, options.plain)?;
+    patterns::check(options, &connection.database)
+}
+
 /// Plans a dump.
 pub fn plan(
     connection: &Connection,
@@ -20,8 +26,7 @@ pub fn plan(
     options: &DumpOptions,
     limits: &Limits,
 ) -> Result<DumpPlan> {
-    extra::check(&options.extra, options.plain)?;
-    patterns::check(options, &connection.database)?;
+    check(connection, options)?;
     refuse_unreadable(server, options)?;
     let mut warnings = Vec::new();
     let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;

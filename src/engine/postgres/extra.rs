@@ -40,8 +40,11 @@ pub fn check(extra: &[String], plain: bool) -> Result<()> {
         };
         match refusal {
             Some(("create", ..)) if !plain => {}
-            Some((_, _, why)) => {
-                return Err(Error::new(Kind::Usage, format!("{argument} is not handed on to pg_dump")).why(why));
+            // Without its value, which may be a password.
+            Some((_, letter, why)) => {
+                let long = argument.starts_with("--").then(|| argument.split('=').next().unwrap_or(argument));
+                let shown = long.map_or_else(|| format!("-{letter}"), str::to_owned);
+                return Err(Error::new(Kind::Usage, format!("{shown} is not handed on to pg_dump")).why(why));
             }
             None => {}
         }

@@ -96,6 +96,10 @@ impl Engine for Postgres {
         clients::choose(role, server, content, found, rejected)
     }
 
+    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
+        dump::check(connection, options)
+    }
+
     fn plan_dump(
         &self,
         connection: &Connection,

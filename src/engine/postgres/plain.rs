@@ -42,6 +42,7 @@ struct Copying {
 }
 
 /// What the lines said.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each set by a line of its own")]
 #[derive(Default)]
 struct Seen {
     complete: bool,

@@ -127,7 +127,9 @@ impl Session {
     pub async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
         self.try_rows(sql).await?.map_err(|e| {
             let (words, _) = words(&e);
-            Error::new(Kind::Connect, "the server refused a question").why(words)
+            let answered = e.as_db_error().is_some();
+            let what = if answered { "the server refused a question" } else { "the server went away" };
+            Error::new(Kind::Connect, what).why(words)
         })
     }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod failing;
 mod process;
 mod server;
 mod template;
@@ -12,6 +13,10 @@ mod tls;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema},
+    failing::{
+        Disk, Gate, Lock, Silent, alive, child_of, closed_port, descendants, eventually, kill, names, recorded_client,
+        sessions,
+    },
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     server::{Database, Flavour, Server, mariadb, mysql, postgres15, postgres18},
     tls::HOST,
