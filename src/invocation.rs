@@ -25,7 +25,7 @@ pub enum Arg {
     /// A plain argument.
     Text(String),
     /// `PREFIX/path/of/a/private/file`: an option file or a passfile whose content reaches the child by an inherited
-    /// pipe (`/dev/fd/N`) or a 0600 file, never by argv.
+    /// `/dev/fd/N` or a 0600 file, never by argv.
     File {
         /// What stands before the path, such as `--defaults-file=`.
         prefix: String,
@@ -54,9 +54,6 @@ pub struct PrivateFile {
     pub content: Secret,
     /// What a dry run shows instead: the content with stars.
     pub redacted: String,
-    /// True: hand it over as an inherited pipe, `/dev/fd/N`. False: a 0600 file in a private folder, for programs that
-    /// open it more than once or insist on a regular file (libpq's passfile does).
-    pub pipe: bool,
 }
 
 /// What the child reads.
@@ -169,7 +166,6 @@ mod tests {
             name: "my.cnf".into(),
             content: Secret::new("[client]\npassword=\"hunter22\""),
             redacted: "[client]\npassword=\"****\"".into(),
-            pipe: true,
         };
         let invocation = Invocation::new("/usr/bin/mysqldump")
             .file_arg("--defaults-file=", file)

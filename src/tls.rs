@@ -57,20 +57,16 @@ fn roots(tls: &Tls) -> Result<RootCertStore> {
     if tls.mode < TlsMode::VerifyCa {
         return Ok(roots);
     }
-    match &tls.ca {
-        Some(path) => {
-            let unusable = |e: &dyn std::fmt::Display| {
-                Error::new(Kind::Config, format!("the authority file {} can't be used", path.display())).why(e)
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(&e))? {
-                let certificate = certificate.map_err(|e| unusable(&e))?;
-                roots.add(certificate).map_err(|e| unusable(&e))?;
-            }
-        }
-        None => {
-            let system = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(system.certs);
-        }
+    let Some(path) = &tls.ca else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return Ok(roots);
+    };
+    let unusable = |e: &dyn std::fmt::Display| {
+        Error::new(Kind::Config, format!("the authority file {} can't be used", path.display())).why(e)
+    };
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(&e))? {
+        let certificate = certificate.map_err(|e| unusable(&e))?;
+        roots.add(certificate).map_err(|e| unusable(&e))?;
     }
     Ok(roots)
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::connection::{Connection, Dialect, Host, Route, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
-use crate::secret::{STARS, Secret};
+use crate::secret::{Redactor, STARS, Secret};
 
 mod params;
 
@@ -49,21 +49,39 @@ pub fn redact(text: &str) -> String {
         return if text.contains(['@', ':']) { STARS.to_owned() } else { text.to_owned() };
     };
     let (stars, rest) = match rest.rsplit_once('@') {
+        // An @ in a parameter's password: what follows it is not the host.
+        Some((before, _)) if !passwords_in_query(before).is_empty() => return format!("{scheme}://{STARS}"),
         Some((_, rest)) => (format!("{STARS}@"), rest),
         None => (String::new(), rest),
     };
-    let (rest, query) = rest.split_once('?').map_or((rest, None), |(r, q)| (r, Some(q)));
-    let query = query.map_or(String::new(), |query| {
-        let pairs = query.split('&').map(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            if name.to_ascii_lowercase().contains("pass") { format!("{name}={STARS}") } else { pair.to_owned() }
-        });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
-    });
-    format!("{scheme}://{stars}{rest}{query}")
+    Redactor::new(&secrets(text)).redact(&format!("{scheme}://{stars}{rest}"))
 }
 
-/// Redacts each word of a text that looks like a URI: for messages that repeat the command line.
+/// What may be a secret in a text that may be a URI, readable or not: as it is written, and decoded.
+#[must_use]
+pub fn secrets(text: &str) -> Vec<Secret> {
+    let Some((_, rest)) = text.split_once("://") else { return Vec::new() };
+    let mut found = passwords_in_query(rest);
+    match rest.rsplit_once('@') {
+        Some((userinfo, _)) => found.extend(userinfo.split_once(':').map(|(_, password)| password)),
+        // Without a host, all from a port's place on may be the password.
+        None if !rest.starts_with('[') => {
+            let port =
+                |text: &str| text.split(['/', '?']).next().is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+            found.extend(rest.split_once(':').map(|(_, after)| after).filter(|after| !port(after)));
+        }
+        None => {}
+    }
+    found.iter().flat_map(|password| [Secret::new(*password), Secret::new(decode(password))]).collect()
+}
+
+/// The values of parameters whose names speak of passwords.
+fn passwords_in_query(text: &str) -> Vec<&str> {
+    let pairs = text.split(['?', '&']).skip(1).filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(name, _)| decode(name).to_ascii_lowercase().contains("pass")).map(|(_, value)| value).collect()
+}
+
+/// Redacts each word of a text that looks like a URI: for messages that repeat a setting.
 #[must_use]
 pub fn redact_words(text: &str) -> String {
     let word = |word: &str| if word.contains("://") { redact(word) } else { word.to_owned() };

@@ -96,6 +96,13 @@ mod tests {
     }
 
     #[test]
+    fn content_is_padded_to_blocks() {
+        for (size, bytes) in [(0, 0), (1, 511), (511, 1), (512, 0), (513, 511), ((1 << 40) + 1, 511)] {
+            assert_eq!(padding(size), bytes, "{size}");
+        }
+    }
+
+    #[test]
     fn names() {
         for bad in ["", "/a", "a//b", "a/", "../a", "a/./b", "a/..", "a\nb", "a\0b", "a\\b", &"a".repeat(4097)] {
             assert!(check_name(bad).is_err(), "{bad:?}");

@@ -27,6 +27,8 @@ pub(super) struct Head {
     pub path: String,
     pub size: u64,
     pub kind: Type,
+    /// Where its first header block stands in the tar.
+    pub offset: u64,
 }
 
 /// Whether these bytes begin with a tar header: its checksum is right, and it is not empty.
@@ -71,6 +73,7 @@ impl<R: Read> TarReader<R> {
         }
         self.skip()?;
         let (mut name, mut size) = (None, None);
+        let start = self.offset;
         loop {
             let mut block = [0; BLOCK];
             self.fill(&mut block)?;
@@ -102,7 +105,10 @@ impl<R: Read> TarReader<R> {
                         }
                     }
                 }
-                kind => return self.enter(header, kind, name, size.unwrap_or(claimed)).map(Some),
+                kind => {
+                    let head = self.enter(header, kind, name, size.unwrap_or(claimed))?;
+                    return Ok(Some(Head { offset: start, ..head }));
+                }
             }
         }
     }
@@ -125,7 +131,7 @@ impl<R: Read> TarReader<R> {
         self.left = size;
         self.padding = header::padding(size) as u64;
         self.path = Some(path.clone());
-        Ok(Head { path, size, kind })
+        Ok(Head { path, size, kind, offset: self.offset })
     }
 
     /// The content of an extension entry.
@@ -166,6 +172,11 @@ impl<R: Read> TarReader<R> {
 
     fn cut(&self) -> ArchiveError {
         ArchiveError::truncated(format!("the tar ends after {} bytes, before its end mark", self.offset))
+    }
+
+    /// Bytes of the tar read so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Everything behind the end-of-archive blocks.

@@ -224,8 +224,8 @@ impl<R: Read> Check<R> {
             let head = self.tar.next().map_err(|error| error.at(Some(self.position.get()), None))?;
             let found = head.ok_or_else(|| self.wrong("the tar ends before the index does", &expected.path))?;
             let name = found.path.strip_prefix(root).unwrap_or_default();
-            let same = found.path == expected.path && found.size == expected.size && found.kind == Type::File;
-            if !same || name.is_empty() || name.contains('/') {
+            let same = found.path == expected.path && found.size == expected.size && found.offset == expected.offset;
+            if !same || found.kind != Type::File || name.is_empty() || name.contains('/') {
                 return Err(self.wrong("it is not the member that the index has here", &found.path));
             }
             let content = if std::ptr::eq(expected, last) {
@@ -273,7 +273,7 @@ impl<R: Read> Check<R> {
         let most = expected.len() as u64 + 1;
         let read = (&mut rest).take(most).read_to_end(&mut found).map_err(ArchiveError::from_read);
         read.map_err(|error| self.here(error))?;
-        if found == expected {
+        if found == expected && self.tar.offset() == index.tar_len {
             Ok(())
         } else {
             Err(ArchiveError::corrupt("what follows the tar is not its index").at(Some(index.at), None))

@@ -164,15 +164,6 @@ fn show(report: &Report, dumped: &Dumped) {
     let tables = units::plural(manifest.tables.len() as u64, "table");
     let rows = total_rows(dumped).map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
     let missing = if manifest.missing.is_empty() { "complete" } else { "INCOMPLETE, as allowed" };
-    report.fact(
-        "done",
-        format!(
-            "{} -> {} in {:.1} s; {tables}{rows}; {missing}, checksums recorded",
-            units::size(dumped.raw_bytes),
-            units::size(dumped.bytes),
-            dumped.duration_s,
-        ),
-    );
     let path = dumped.path.as_ref().map(|path| path.display().to_string());
     let members: Vec<_> = dumped
         .members
@@ -199,6 +190,15 @@ fn show(report: &Report, dumped: &Dumped) {
         Some(path) => report.result(path, fields),
         None => report.result_beside_stream(fields),
     }
+    report.fact(
+        "done",
+        format!(
+            "{} -> {} in {:.1} s; {tables}{rows}; {missing}, checksums recorded",
+            units::size(dumped.raw_bytes),
+            units::size(dumped.bytes),
+            dumped.duration_s,
+        ),
+    );
 }
 
 /// The rows of all tables; none where one could not be counted.

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
+use anyhow::{Context, Result};
 use clap::{Args, Command};
-
-use crate::error::{Error, Kind, Result};
 
 /// Prints the completion script of a shell
 #[derive(Args, Debug)]
@@ -28,19 +27,14 @@ pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<()> {
 pub fn man(command: Command) -> Result<()> {
     let mut page = Vec::new();
     let subcommands: Vec<_> = command.get_subcommands().cloned().collect();
-    clap_mangen::Man::new(command).render(&mut page).map_err(unprintable)?;
+    clap_mangen::Man::new(command).render(&mut page)?;
     for subcommand in subcommands {
         let title = format!("dbhaul-{}", subcommand.get_name());
-        clap_mangen::Man::new(subcommand).title(title).render(&mut page).map_err(unprintable)?;
+        clap_mangen::Man::new(subcommand).title(title).render(&mut page)?;
     }
     print(&page)
 }
 
 fn print(bytes: &[u8]) -> Result<()> {
-    io::stdout().write_all(bytes).map_err(unprintable)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn unprintable(error: io::Error) -> Error {
-    Error::new(Kind::Unexpected, "stdout can't be written to").why(error)
+    io::stdout().write_all(bytes).context("stdout can't be written to")
 }

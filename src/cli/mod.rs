@@ -7,12 +7,14 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
 use crate::exit_code;
 use crate::report::{Report, Verbosity};
+use crate::secret::Redactor;
 
 mod doctor;
 mod dump;
@@ -82,9 +84,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         (false, _) => Verbosity::Everything,
     };
     let report = Report::new(cli.command.name(), verbosity, cli.output.json);
+    report.secrets(&secrets(&args));
+    report.take_log();
     match block_on(cli.command.run(&report)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = described(error);
             report.failure(&error);
             ExitCode::from(exit_code::of(error.kind))
         }
@@ -106,28 +111,38 @@ fn is_true(value: &OsStr) -> bool {
     !["", "0", "f", "false", "n", "no", "off"].contains(&value.as_str())
 }
 
+/// Our own errors say everything; another one reached this layer by accident, and shows its causes.
+fn described(error: anyhow::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|other| {
+        let mut chain = other.chain();
+        let what = chain.next().map_or_else(String::new, ToString::to_string);
+        chain.fold(Error::new(Kind::Unexpected, what), Error::why)
+    })
+}
+
 /// Children are spawned on the thread that runs this, the main one: their death signal is tied to it.
-fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::new(Kind::Unexpected, "the runtime could not start").why(e))?;
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime could not start")?;
     let result = runtime.block_on(work);
     // A thread that still hangs in a read must not keep a finished command from ending.
     runtime.shutdown_background();
     result
 }
 
+/// What URIs on the command line may hold: an error may repeat one that stands where none belongs.
+fn secrets(args: &[OsString]) -> Redactor {
+    Redactor::new(&args.iter().flat_map(|arg| crate::uri::secrets(&arg.to_string_lossy())).collect::<Vec<_>>())
+}
+
 /// Clap's own words, with our exit code; as JSON when JSON was asked for.
 fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
+    let text = crate::uri::redact_words(&secrets(args).redact(&error.render().to_string()));
     if json {
-        let text = error.render().to_string();
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
-        Report::new(command_name(args), Verbosity::Quiet, true)
-            .failure(&Error::new(Kind::Usage, crate::uri::redact_words(&message)));
+        Report::new(command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
     } else {
-        let text = error.render().to_string();
-        Report::usage(&crate::uri::redact_words(&text));
+        Report::usage(&text);
     }
     ExitCode::from(exit_code::of(Kind::Usage))
 }
@@ -151,16 +166,17 @@ impl Command {
         }
     }
 
-    async fn run(self, report: &Report) -> Result<(), Error> {
+    async fn run(self, report: &Report) -> anyhow::Result<()> {
         match self {
-            Self::Dump(args) => dump::run(args, report).await,
-            Self::Restore(args) => restore::run(args, report).await,
-            Self::Verify(args) => verify::run(args, report).await,
-            Self::Inspect(args) => inspect::run(&args, report),
-            Self::Doctor(args) => doctor::run(args, report).await,
-            Self::Completions(args) => manual::completions(&args, command()),
-            Self::Man(_) => manual::man(command()),
+            Self::Dump(args) => Box::pin(dump::run(args, report)).await?,
+            Self::Restore(args) => Box::pin(restore::run(args, report)).await?,
+            Self::Verify(args) => verify::run(args, report).await?,
+            Self::Inspect(args) => inspect::run(&args, report)?,
+            Self::Doctor(args) => doctor::run(args, report).await?,
+            Self::Completions(args) => manual::completions(&args, command())?,
+            Self::Man(_) => manual::man(command())?,
         }
+        Ok(())
     }
 }
 

@@ -91,7 +91,7 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
         dry_run: args.dry_run,
         approve: &approve,
     };
-    match restore(&context, request).await? {
+    match Box::pin(restore(&context, request)).await? {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
         Outcome::Done(restored) => show(report, &args, &restored),
     }

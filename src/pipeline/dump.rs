@@ -80,13 +80,23 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let reached = reach(context, &request.connection, Purpose::Dump).await?;
     let missing = judge(context, &reached)?;
     let (client, plan) = plan(context, &reached, &request).await?;
-    missing.iter().for_each(|what| context.warn(what));
+    for what in &missing {
+        context.warn(what);
+    }
     if request.dry_run {
         return Ok(Outcome::Planned(plan.invocations.iter().map(ToString::to_string).collect()));
     }
     warn_of_leftovers(context, &request.destination);
     let name = archive_name(&request, started_at);
-    let manifest = manifest::draft(&reached.server, &client, &plan, &request, started_at, missing);
+    let manifest = manifest::draft(
+        &reached.server,
+        &client,
+        &plan,
+        request.name.as_deref(),
+        &request.options,
+        started_at,
+        missing,
+    );
     let options = Options {
         root: name.clone(),
         compression: request.compression,
@@ -216,13 +226,11 @@ impl Job<'_> {
                 Err(Error::new(Kind::Unexpected, "the archive ended before the dump did"))
             }),
         };
-        let written = archive.await?;
-        match (written, exits) {
-            // A full disk breaks the pipe, and the child complains of that: the disk is what went wrong.
-            (Err(error @ ArchiveError::Sink(_)), _) => Err(dump_error(error)),
-            (_, Err(failure)) => Err(explain(self.reached, failure, Kind::DumpFailed)),
-            (Err(error), Ok(_)) => Err(dump_error(error)),
+        match (archive.await?, exits) {
             (Ok(written), Ok(exits)) => Ok((written, exits)),
+            (Ok(_), Err(failure)) => Err(explain(self.reached, failure, Kind::DumpFailed)),
+            // A full disk breaks the pipe, and the child complains of that: the archive knows what went wrong.
+            (Err(error), _) => Err(dump_error(error)),
         }
     }
 

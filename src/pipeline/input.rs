@@ -98,27 +98,27 @@ impl Input {
         if self.path.is_dir() {
             self.shape = Shape::Folder;
             self.format = Format::PgDirectory;
-            return match self.path.join("toc.dat").is_file() {
-                true => Ok(()),
-                false => Err(not_a_dump(&self.name, "a folder without the toc.dat of a directory-format dump")),
-            };
+            if self.path.join("toc.dat").is_file() {
+                return Ok(());
+            }
+            return Err(not_a_dump(&self.name, "a folder without the toc.dat of a directory-format dump"));
         }
         let path = self.path.clone();
         let found = until_stopped(context, on_thread(move || look_inside(&path))).await?;
-        match found.map_err(|error| archive_error(&self.name, error))? {
+        match found.map_err(|error| archive_error(&self.name, &error))? {
             Found::Dump { shape, format } => (self.shape, self.format) = (shape, format),
             Found::Directory => self.extract(context).await?,
         }
         Ok(())
     }
 
-    /// pg_restore reads the directory format from a folder only.
+    /// `pg_restore` reads the directory format from a folder only.
     async fn extract(&mut self, context: &Context) -> Result<()> {
         let folder = tempfile::tempdir_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
         context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
         let (from, to) = (self.path.clone(), folder.path().to_owned());
         let files = on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to))).await?;
-        let files = files.map_err(|error| archive_error(&self.name, error))?;
+        let files = files.map_err(|error| archive_error(&self.name, &error))?;
         let toc = files.iter().find(|file| file.ends_with("toc.dat"));
         let inside = toc.and_then(|toc| toc.parent()).unwrap_or(Path::new(""));
         self.path = folder.path().join(inside);
@@ -134,7 +134,7 @@ impl Input {
         let checking = on_thread(move || check(&path, &shape, format, &meter));
         let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
         checked.map_err(|trouble| match trouble {
-            Trouble::Archive(error) => archive_error(&self.name, error),
+            Trouble::Archive(error) => archive_error(&self.name, &error),
             Trouble::Dump(incomplete) => {
                 Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
                     .why(incomplete)
@@ -145,7 +145,7 @@ impl Input {
 
     /// The dump's bytes. The stream ends well only when everything behind it was read and checked, too.
     pub fn dump(&self) -> Result<Box<dyn Read + Send>> {
-        dump_stream(&self.path, &self.shape).map_err(|error| archive_error(&self.name, error))
+        dump_stream(&self.path, &self.shape).map_err(|error| archive_error(&self.name, &error))
     }
 
     /// The path that a restore program opens itself: the folder of a directory-format dump, or, for several jobs, a

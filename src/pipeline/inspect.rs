@@ -19,7 +19,7 @@ pub struct Inspected {
 
 /// Looks into an archive, ours or not. It verifies nothing.
 pub fn inspect(path: &str) -> Result<Inspected> {
-    let failed = |error| archive_error(path, error);
+    let failed = |error| archive_error(path, &error);
     if Path::new(path).join("toc.dat").is_file() {
         return list_folder(Path::new(path)).map_err(|error| failed(ArchiveError::Read(error)));
     }

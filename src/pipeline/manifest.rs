@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::dump::Request;
 use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, DumpPlan, Server, Severity};
 
@@ -14,7 +13,8 @@ pub fn draft(
     server: &Server,
     client: &Client,
     plan: &DumpPlan,
-    request: &Request,
+    name: Option<&str>,
+    dumped: &DumpOptions,
     started_at: Timestamp,
     missing: Vec<String>,
 ) -> Manifest {
@@ -22,15 +22,15 @@ pub fn draft(
     Manifest {
         format_version: FORMAT_VERSION,
         tool: concat!("dbhaul ", env!("CARGO_PKG_VERSION")).to_owned(),
-        engine: request.connection.dialect.name().to_owned(),
+        engine: plan.format.dialect().name().to_owned(),
         flavour: server.flavour.to_string(),
         server_version: server.version.to_string(),
-        client: archive::Client { program: client.path.display().to_string(), version: client.version.to_string() },
+        client: archive::Client { program: program_name(client), version: client.version.to_string() },
         database: server.database.clone(),
-        name: request.name.clone().unwrap_or_else(|| server.database.clone()),
+        name: name.unwrap_or(&server.database).to_owned(),
         started_at: started_at.to_string(),
         finished_at: String::new(),
-        options: options(&request.options),
+        options: options(dumped),
         members: Vec::new(),
         consistency: plan.consistency.clone(),
         tables: server
@@ -50,6 +50,11 @@ pub fn draft(
         collation: Some(server.collation.clone()),
         extensions: Vec::new(),
     }
+}
+
+/// `pg_dump`: where it stood on this machine says nothing elsewhere.
+fn program_name(client: &Client) -> String {
+    client.path.file_name().unwrap_or(client.path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Replaces estimates by what the dump's bytes said. A table that the dump does not hold is left out.

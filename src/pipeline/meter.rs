@@ -15,7 +15,7 @@ pub struct Meter {
 }
 
 struct Current {
-    index: usize,
+    table: (String, String),
     rows: u64,
     bytes: u64,
 }
@@ -34,7 +34,7 @@ impl Meter {
     /// So many bytes have passed by.
     pub fn passed(&mut self, bytes: usize, inspector: &dyn Inspector) {
         let position = inspector.position();
-        let share = position.and_then(|(table, index)| self.share(table, index));
+        let share = position.and_then(|(table, rows)| self.share(table, rows));
         self.gauge.update(|progress| {
             progress.bytes += bytes as u64;
             if let Some((table, _)) = position {
@@ -46,18 +46,55 @@ impl Meter {
         });
     }
 
-    fn share(&mut self, table: &DumpedTable, index: usize) -> Option<f64> {
+    fn share(&mut self, table: &DumpedTable, rows: usize) -> Option<f64> {
         if self.total == 0 {
             return None;
         }
-        if self.current.as_ref().is_none_or(|current| current.index != index) {
+        let key = (table.schema.clone().unwrap_or_default(), table.name.clone());
+        if self.current.as_ref().is_none_or(|current| current.table != key) {
             self.finished += self.current.take().map_or(0, |current| current.bytes);
-            let key = (table.schema.clone().unwrap_or_default(), table.name.clone());
             let (rows, bytes) = self.estimates.get(&key).copied().unwrap_or_default();
-            self.current = Some(Current { index, rows, bytes });
+            self.current = Some(Current { table: key, rows, bytes });
         }
         let current = self.current.as_ref()?;
-        let seen = table.rows.unwrap_or(0) as f64 / current.rows.max(1) as f64;
+        let seen = rows as f64 / current.rows.max(1) as f64;
         Some((self.finished as f64 + current.bytes as f64 * seen.min(1.0)) / self.total as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Content, Incomplete};
+
+    struct At(DumpedTable, usize);
+
+    impl Inspector for At {
+        fn see(&mut self, _: &[u8]) {}
+
+        fn position(&self) -> Option<(&DumpedTable, usize)> {
+            Some((&self.0, self.1))
+        }
+
+        fn finish(self: Box<Self>) -> Result<Content, Incomplete> {
+            Err(Incomplete { what: "a part of a test".into(), offset: 0 })
+        }
+    }
+
+    #[test]
+    fn the_share_follows_rows_and_tables() {
+        let table = |name: &str, rows, bytes| Table { schema: "s".into(), name: name.into(), rows, bytes };
+        let gauge = Gauge::about("");
+        let mut meter = Meter::new(gauge.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
+        let mut share_at = |name: &str, schema: Option<&str>, rows| {
+            let at = DumpedTable { schema: schema.map(str::to_owned), name: name.into(), rows: None };
+            meter.passed(1, &At(at, rows));
+            gauge.read().share
+        };
+        assert_eq!(share_at("a", Some("s"), 50), Some(0.375));
+        assert_eq!(share_at("a", Some("s"), 100), Some(0.75));
+        assert_eq!(share_at("b", None, 5), Some(0.875));
+        assert_eq!(share_at("b", None, 4), Some(0.875), "never backwards");
+        assert_eq!(share_at("b", None, 5000), Some(0.99), "never done before the end");
     }
 }

@@ -84,8 +84,8 @@ impl Context {
 }
 
 /// An archive that can't be read, by the name that people gave it.
-fn archive_error(name: &str, error: ArchiveError) -> Error {
-    let why = chain(&error);
+fn archive_error(name: &str, error: &ArchiveError) -> Error {
+    let why = chain(error);
     match error {
         ArchiveError::Read(_) => Error::new(Kind::Archive, format!("{name} can't be read")).why(why),
         ArchiveError::Extract { .. } => {

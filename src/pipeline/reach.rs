@@ -77,6 +77,7 @@ async fn probe(
             return Err(error);
         }
         retries -= 1;
+        tracing::debug!("not through yet ({}), again in {} ms", error.why.join(" "), pause.as_millis());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             signal = context.stop.wait() => return Err(stopped(signal)),

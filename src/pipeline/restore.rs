@@ -20,7 +20,8 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{self, Failure, Running, spawn};
 
-const NOTHING_CHANGED: &str = "nothing was changed";
+/// The last line of everything that ends before the first change.
+const UNCHANGED: &str = "nothing was changed";
 
 /// A restore as it was asked for.
 pub struct Request<'a> {
@@ -74,15 +75,15 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         )
         .why(format!("{}: {}", input.name(), input.describe()))
         .why(&request.connection)
-        .why(NOTHING_CHANGED)
+        .why("nothing was changed")
         .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
-    // Engines say it, too, before the connection's name: it is the last line that counts.
     let refused = |mut error: Error| {
-        error.why.retain(|line| line != NOTHING_CHANGED);
-        error.why(&reached.connection).why(NOTHING_CHANGED)
+        // An engine may have said so of one cause; here it is true of all.
+        error.why.retain(|line| line != UNCHANGED);
+        error.why(&reached.connection).why(UNCHANGED)
     };
     for warning in reached.engine.check_restore(&reached.server, &content, &request.options).map_err(refused)? {
         context.warn(warning);
@@ -105,7 +106,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
             lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
         }
     };
-    let adaptations = match shown(context, &gauge, loading).await {
+    let adaptations = match Box::pin(shown(context, &gauge, loading)).await {
         Ok(adaptations) => adaptations,
         Err(error) => return Err(say_what_is_left(error, atomic, &prepared)),
     };
@@ -128,7 +129,11 @@ async fn plan(
     let spool = input.path_to_read(context, options.jobs > 1).await?;
     let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
     let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
-    context.fact("client", crate::invocation::quote_path(&plan.loader.program));
+    for program in plan.decoder.iter().chain([&plan.loader]).map(|invocation| &invocation.program) {
+        if let Some(client) = found.clients.iter().find(|client| client.path == *program) {
+            context.fact("client", client.to_string());
+        }
+    }
     Ok(plan)
 }
 
@@ -155,7 +160,7 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
 /// The last lines of a failed restore: whether the target was changed.
 fn say_what_is_left(error: Error, atomic: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
-        return error.why(NOTHING_CHANGED);
+        return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
     if atomic {
@@ -254,9 +259,9 @@ fn feed(mut source: impl Read, mut filter: Option<Box<dyn Filter>>, mut child: p
             Some(filter) => {
                 adapted.clear();
                 if count == 0 {
-                    filter.finish(&mut adapted)
+                    filter.finish(&mut adapted);
                 } else {
-                    filter.push(&buffer[..count], &mut adapted)
+                    filter.push(&buffer[..count], &mut adapted);
                 }
                 &adapted[..]
             }

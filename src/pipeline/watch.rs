@@ -24,7 +24,8 @@ impl Gauge {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn read(&self) -> Progress {
+    /// What is known now.
+    pub fn read(&self) -> Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -50,11 +51,19 @@ pub async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
         .map_err(|e| Error::new(Kind::Unexpected, "a thread ended with a defect of dbhaul's").why(e))
 }
 
-/// The work's result, or the end that a signal asks for, whichever comes first.
+/// The work's result, or the end that a signal or `--timeout` asks for, whichever comes first. Children have both of
+/// their own.
 pub async fn until_stopped<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let overdue = async {
+        match context.deadline {
+            Some(deadline) => tokio::time::sleep(deadline.left()).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         result = work => result,
         signal = context.stop.wait() => Err(stopped(signal)),
+        () = overdue => Err(Error::new(Kind::TimedOut, "the time that --timeout gave is over")),
     }
 }
 

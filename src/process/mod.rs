@@ -168,6 +168,7 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
     // Our copies of the child's ends must go, or else no pipe would ever end.
     drop(command);
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
+    tracing::debug!("{} started as process group {}", invocation.program_name(), group.as_raw_nonzero());
     let mut running = Running {
         program: invocation.program_name(),
         child,

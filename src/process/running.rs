@@ -114,6 +114,11 @@ impl Running {
         };
         let stderr = self.clean_up().await;
         let program = std::mem::take(&mut self.program);
+        let took = self.started.elapsed().as_millis();
+        match &cause {
+            None => tracing::debug!("{program} ended well after {took} ms"),
+            Some(cause) => tracing::debug!("{program} {cause}, after {took} ms"),
+        }
         match cause {
             None => Ok(Exited { program, stderr, duration: self.started.elapsed() }),
             Some(cause) => Err(Failure { program, cause, stderr }),

@@ -4,7 +4,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one module that writes to the terminal")]
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::event::{Event, Observer};
 use crate::exit_code;
 use crate::secret::Redactor;
 
+mod log;
 mod progress;
 pub mod units;
 
@@ -77,6 +79,13 @@ impl Report {
         self.state().stdout_taken = true;
     }
 
+    /// With `-vv`, shows the library's debug log.
+    pub fn take_log(&self) {
+        if self.0.verbosity >= Verbosity::Everything {
+            log::install(self);
+        }
+    }
+
     /// Takes the library's events.
     #[must_use]
     pub fn observer(&self) -> Observer {
@@ -91,9 +100,8 @@ impl Report {
             Event::Warning(text) => self.warning(text),
             Event::Command(text) if self.0.verbosity >= Verbosity::Commands => self.line("run", &text),
             Event::Said(text) if self.0.verbosity >= Verbosity::Everything => self.line("said", &text),
-            Event::Command(_) | Event::Said(_) => {}
             Event::Progress(progress) if self.0.verbosity >= Verbosity::Normal => self.state().progress.show(&progress),
-            Event::Progress(_) => {}
+            Event::Command(_) | Event::Said(_) | Event::Progress(_) => {}
             Event::ProgressEnd => self.state().progress.clear(),
         }
     }
@@ -159,10 +167,10 @@ impl Report {
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let mut text = format!("{red}error:{plain} {}", error.what);
         for line in &error.why {
-            text.push_str(&format!("\n  {line}"));
+            let _ = write!(text, "\n  {line}");
         }
         for hint in &error.hints {
-            text.push_str(&format!("\n{bold}hint:{plain} {hint}"));
+            let _ = write!(text, "\n{bold}hint:{plain} {hint}");
         }
         let text = self.state().redactor.redact(&text);
         let _ = writeln!(std::io::stderr(), "{text}");

@@ -78,7 +78,7 @@ impl Shown {
 /// `62 %  741 MB  158 MB/s  0:03 left`
 fn describe(progress: &Progress, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let rate = size((progress.bytes as f64 / seconds) as u64);
+    let rate = size(whole(progress.bytes as f64 / seconds));
     let moved = size(progress.bytes);
     match progress.share {
         Some(share) if share > 0.0 => {
@@ -90,9 +90,12 @@ fn describe(progress: &Progress, elapsed: Duration) -> String {
 }
 
 fn per_mille(share: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
-    let per_mille = (share * 1000.0).clamp(0.0, 1000.0) as u64;
-    per_mille
+    whole((share * 1000.0).min(1000.0))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and shown rounded")]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// A table's name, cut to the column.

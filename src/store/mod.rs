@@ -1,6 +1,6 @@
 //! Where archives go: a file, published by a rename, or a stream.
 //!
-//! Every destination takes bytes as an [`archive::Sink`](crate::archive::Sink). [`Store::publish`] is the only way to
+//! Every destination takes bytes as an [`archive::Sink`]. [`Store::publish`] is the only way to
 //! a final name, and it wants a [`Proof`]: children that ended well, a dump proved complete, an archive that was
 //! sealed. Each of the three can only be had from the module that saw it.
 

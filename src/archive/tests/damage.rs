@@ -106,6 +106,38 @@ fn a_manifest_that_disagrees() {
 }
 
 #[test]
+fn an_index_that_is_whole_but_wrong() {
+    use super::super::crc::Crc;
+    use super::super::index::Gather;
+
+    let bytes = small(Compression::None, true);
+    let index = Index::read(&mut io::Cursor::new(&bytes)).expect("our own").expect("our own");
+    let tar = &bytes[..usize::try_from(index.at).expect("small")];
+    let wrong: [fn(&mut Gather, &mut Vec<u8>, &mut u64); 6] = [
+        |_, tar, _| tar.extend_from_slice(b"something behind the end"),
+        |_, _, tar_len| *tar_len += 512,
+        |gather, _, _| gather.members[0].offset += 512,
+        |gather, _, _| gather.members[0].size += 1,
+        |gather, _, _| gather.members[0].crc32 ^= 1,
+        |gather, _, _| drop(gather.members.remove(0)),
+    ];
+    let made = |wrong: Option<fn(&mut Gather, &mut Vec<u8>, &mut u64)>| {
+        let (mut gather, mut file, mut tar_len) = (Gather::new(), tar.to_vec(), tar.len() as u64);
+        gather.members.clone_from(&index.members);
+        if let Some(wrong) = wrong {
+            wrong(&mut gather, &mut file, &mut tar_len);
+        }
+        gather.piece(0, 0, Crc::of(&file));
+        let (index, trailer) = gather.finish(file.len() as u64, tar_len).expect("an index");
+        [file, index, trailer].concat()
+    };
+    verify(on_disk(&made(None)).path(), &mut |_, _| {}).expect("right, made in the same way");
+    for (n, wrong) in wrong.into_iter().enumerate() {
+        refused(&made(Some(wrong)), &format!("wrong index {n}"));
+    }
+}
+
+#[test]
 fn members_without_a_manifest_or_behind_it() {
     for names in [&["dump.sql"][..], &[MANIFEST, "dump.sql"], &["a/manifest.json"]] {
         let mut writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))

@@ -47,7 +47,6 @@ fn option_file(password: &Secret) -> PrivateFile {
         name: "my.cnf".to_owned(),
         content: Secret::new(format!("[client]\npassword=\"{quoted}\"\n")),
         redacted: format!("[client]\npassword=\"{STARS}\"\n"),
-        pipe: true,
     }
 }
 

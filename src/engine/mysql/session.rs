@@ -132,9 +132,17 @@ pub(super) fn explain(error: &mysql_async::Error, connection: &Connection) -> Er
         other => other.to_string(),
     };
     let explained = failed(connection).why(connection.redactor().redact(&words));
-    match hint(error, connection) {
-        Some(hint) => explained.hint(hint),
-        None => explained,
+    let explained = explained.hints(hint(error, connection));
+    if may_pass(error) { explained.transient() } else { explained }
+}
+
+/// A server that is full, and a way that is not through yet, may be another matter in a moment.
+fn may_pass(error: &mysql_async::Error) -> bool {
+    match error {
+        mysql_async::Error::Server(server) => server.code == 1040,
+        mysql_async::Error::Driver(driver) => matches!(driver, DriverError::ConnectionClosed),
+        mysql_async::Error::Io(_) => !is_tls(error),
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a dump holds, gathered while its bytes pass by. Each form has a reader of its own: `custom`, `plain`,
 //! `directory`; this is what they share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
 use super::plain::Plain;
@@ -64,8 +64,11 @@ impl Tables {
         }
     }
 
-    /// All of them.
-    pub fn into_list(self) -> Vec<DumpedTable> {
+    /// All of them. Those that are not in `uncounted` and have no rows in the dump, such as partitioned tables, hold none.
+    pub fn into_list(mut self, uncounted: impl Fn(&DumpedTable) -> bool) -> Vec<DumpedTable> {
+        for table in self.list.iter_mut().filter(|table| table.rows.is_none()) {
+            table.rows = (!uncounted(table)).then_some(0);
+        }
         self.list
     }
 }
@@ -78,6 +81,9 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
+    let filled: BTreeSet<_> =
+        entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
+    let tables = tables.into_list(|table| filled.contains(&(table.schema.as_deref(), table.name.as_str())));
     let tags = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.tag.clone()).collect();
     let facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
@@ -85,7 +91,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     ]);
     Content {
         format,
-        tables: tables.into_list(),
+        tables,
         objects: entries.len() as u64,
         source_version: header.source.clone(),
         source_flavour: Some(Flavour::Postgres),

@@ -45,6 +45,11 @@ impl Lexer {
         self.place == Place::Statement
     }
 
+    /// True within a quoted name, which may hold a newline.
+    pub fn in_name(&self) -> bool {
+        self.place == Place::Name
+    }
+
     /// Takes the next byte.
     pub fn see(&mut self, byte: u8) {
         match &mut self.place {

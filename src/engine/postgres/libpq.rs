@@ -60,7 +60,6 @@ fn with_password(mut invocation: Invocation, password: &Secret, client: Version)
             name: "pgpass".into(),
             content: Secret::new(format!("*:*:*:*:{escaped}\n")),
             redacted: format!("*:*:*:*:{STARS}"),
-            pipe: false,
         },
     )
 }

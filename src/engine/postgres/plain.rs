@@ -42,6 +42,7 @@ struct Copying {
 }
 
 /// What the lines said.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each set by a line of its own")]
 #[derive(Default)]
 struct Seen {
     complete: bool,
@@ -55,6 +56,8 @@ struct Seen {
     longest: u64,
     /// A transaction begins within the dump.
     transactions: bool,
+    /// Rows come as INSERT, which is not counted.
+    inserts: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database.
     command: Option<String>,
 }
@@ -129,7 +132,8 @@ impl Plain {
         for (at, &byte) in bytes.iter().enumerate() {
             self.lexer.see(byte);
             self.statement += 1;
-            if byte == b'\n' {
+            // The line of COPY goes on behind a name with a newline in it.
+            if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
                 self.end_of_line();
                 if self.copying.is_some() {
                     return &bytes[at + 1..];
@@ -189,7 +193,7 @@ impl Plain {
         }
         Content {
             format: Format::PgPlain,
-            tables: self.tables.into_list(),
+            tables: self.tables.into_list(|_| seen.inserts),
             objects: seen.objects,
             source_version: seen.source,
             source_flavour: Some(Flavour::Postgres),
@@ -246,6 +250,7 @@ impl Seen {
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         self.transactions |= line == "BEGIN;";
+        self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
             return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));
@@ -302,6 +307,17 @@ mod tests {
         assert_eq!(qualified("\"a.b\".\"c\"\"d\" ("), Some((Some("a.b".into()), "c\"d".into(), " (")));
         assert_eq!(qualified("users;"), Some((None, "users".into(), ";")));
         assert_eq!(identifier("\"open"), None);
+    }
+
+    #[test]
+    fn rows_are_rows_below_a_name_with_a_newline() {
+        let mut plain = Box::new(Plain::default());
+        plain.see(
+            b"COPY public.\"two\nlines\" (\"a\nb\") FROM stdin;\n'\\N\n\\.\n\n-- PostgreSQL database dump complete\n",
+        );
+        let content = plain.finish().expect("complete");
+        assert_eq!((content.tables[0].name.as_str(), content.tables[0].rows), ("two\nlines", Some(1)));
+        assert!(content.facts.is_empty(), "{:?}", content.facts);
     }
 
     #[test]

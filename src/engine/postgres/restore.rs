@@ -252,7 +252,7 @@ impl Selection {
 fn list_file(entries: &[&Entry]) -> PrivateFile {
     let line = |e: &&Entry| format!("{}; {} {}\n", e.id, e.kind, e.tag.replace(['\n', '\r'], " "));
     let text: String = entries.iter().map(line).collect();
-    PrivateFile { name: "entries".into(), content: Secret::new(text.clone()), redacted: text, pipe: false }
+    PrivateFile { name: "entries".into(), content: Secret::new(text.clone()), redacted: text }
 }
 
 /// `\restrict` came with a security fix, to every branch at once.

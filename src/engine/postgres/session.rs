@@ -57,7 +57,7 @@ pub async fn open_with(
         Ok(done) => done,
         Err(_) => Err(plain(
             Error::new(Kind::Connect, format!("cannot connect to {connection}"))
-                .why(format!("no answer within {} s", limits.connect.as_secs()))
+                .why(format!("no answer within {:.0} s", limits.connect.as_secs_f64().ceil()))
                 .hint(
                     "is the host right, and does a firewall let you through? A private database needs --tunnel or \
                      --ssh; --connect-timeout waits longer",
@@ -181,7 +181,16 @@ fn explain(error: &tokio_postgres::Error, connection: &Connection, database: Opt
         Some(code) => server_hint(&code, &words, database.unwrap_or_default()),
         None => system_hint(error, &words, connection),
     };
-    what.hint(hint)
+    let what = what.hint(hint);
+    if may_pass(error) { what.transient() } else { what }
+}
+
+/// A server that is starting or full, and a way that is not through yet, may be another matter in a moment.
+fn may_pass(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(code) => ["57P03", "53300"].contains(&code.code()),
+        None => !tls_failed(error) && (io_kind(error).is_some() || error.is_closed()),
+    }
 }
 
 fn server_hint(code: &SqlState, words: &str, database: &str) -> String {

@@ -136,9 +136,9 @@ fn the_environment_is_what_was_listed() {
     });
 }
 
-fn option_file(pipe: bool) -> PrivateFile {
+fn option_file() -> PrivateFile {
     let content = Secret::new("password=geheimnis77\n");
-    PrivateFile { name: "my.cnf".into(), content, redacted: "password=****\n".into(), pipe }
+    PrivateFile { name: "my.cnf".into(), content, redacted: "password=****\n".into() }
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn a_private_file_is_read_by_the_child_and_shows_nowhere() {
                       tr '\\0' ' ' < /proc/$$/environ; cat ${1#*=} | wc -c";
         let invocation = Invocation::new("/bin/sh")
             .args(["-c", script, "sh"])
-            .file_arg("--defaults-file=", option_file(true))
-            .env_file("PGPASSFILE", option_file(false));
+            .file_arg("--defaults-file=", option_file())
+            .env_file("PGPASSFILE", option_file());
         let captured = capture(&invocation, &options(), 10_000).await.expect("an answer");
         let (files, places) = captured.stdout.split_once("600\n").expect("a mode of 600");
         assert_eq!(files, "password=geheimnis77\npassword=geheimnis77\nregular file ");
@@ -163,8 +163,8 @@ fn a_private_file_is_read_by_the_child_and_shows_nowhere() {
 #[test]
 fn a_child_inherits_its_own_files_and_no_others() {
     run(async {
-        let waiting = spawn(&sh("sleep 1000").file_arg("", option_file(true)), &options()).expect("started");
-        let captured = capture(&sh("ls -l /proc/$$/fd").file_arg("", option_file(true)), &options(), 1000).await;
+        let waiting = spawn(&sh("sleep 1000").file_arg("", option_file()), &options()).expect("started");
+        let captured = capture(&sh("ls -l /proc/$$/fd").file_arg("", option_file()), &options(), 1000).await;
         let files = captured.expect("an answer").stdout;
         assert_eq!(files.matches("memfd:").count(), 1, "{files}");
         waiting.kill().await;

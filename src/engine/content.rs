@@ -1,0 +1,98 @@
+//! What a dump's bytes tell: what is in it, and whether it is whole.
+
+use std::collections::BTreeMap;
+
+use super::{Flavour, Format};
+
+/// Reads a dump's bytes as they pass by, in bounded memory: what is in it, and whether it is whole.
+pub trait Inspector: Send {
+    /// Takes the next bytes.
+    fn see(&mut self, bytes: &[u8]);
+    /// The table whose rows are passing by, and how many rows of it were seen.
+    fn position(&self) -> Option<(&DumpedTable, usize)>;
+    /// The stream has ended. The content, or why this is no complete dump: a sentence that names the offset or what
+    /// is missing.
+    fn finish(self: Box<Self>) -> Result<Content, Incomplete>;
+}
+
+/// A dump proved complete: only an inspector that saw its end makes one.
+#[derive(Clone, Debug)]
+pub struct Complete(Content);
+
+impl Complete {
+    /// Asks the inspector that has seen the whole stream.
+    pub fn prove(inspector: Box<dyn Inspector>) -> Result<Self, Incomplete> {
+        inspector.finish().map(Self)
+    }
+
+    /// What the dump holds.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.0
+    }
+}
+
+/// Why a dump is not complete.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} (byte {offset} of the dump)")]
+pub struct Incomplete {
+    /// What is missing or wrong.
+    pub what: String,
+    /// Where in the dump's own bytes.
+    pub offset: u64,
+}
+
+/// What a complete dump holds, as read from its bytes.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Its form.
+    pub format: Format,
+    /// The tables, in the dump's order.
+    pub tables: Vec<DumpedTable>,
+    /// Entries or objects in all, tables included.
+    pub objects: u64,
+    /// The server that it was made from, as the dump says: `15.18 (Debian ...)`.
+    pub source_version: Option<String>,
+    /// The flavour that it was made from, where it shows.
+    pub source_flavour: Option<Flavour>,
+    /// The client that made it.
+    pub client_version: Option<String>,
+    /// Extensions that it creates.
+    pub extensions: Vec<String>,
+    /// Schemas that it creates.
+    pub schemas: Vec<String>,
+    /// Collations that it names (MySQL family).
+    pub collations: Vec<String>,
+    /// The longest statement or row, in bytes.
+    pub longest_statement: u64,
+    /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
+    pub facts: BTreeMap<String, String>,
+    /// PostgreSQL's table of contents, for a restore that leaves entries out.
+    pub entries: Vec<Entry>,
+}
+
+/// A table of a dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DumpedTable {
+    /// The schema, where the engine has them.
+    pub schema: Option<String>,
+    /// The name.
+    pub name: String,
+    /// Rows counted in the dump; none where they can't be counted.
+    pub rows: Option<u64>,
+}
+
+/// One entry of a PostgreSQL archive's table of contents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number, which `pg_restore -L` goes by.
+    pub id: i64,
+    /// Its kind, such as `TABLE DATA`.
+    pub kind: String,
+    /// Its schema.
+    pub schema: Option<String>,
+    /// Its name.
+    pub tag: String,
+    /// Its owner.
+    pub owner: Option<String>,
+}

@@ -1,0 +1,100 @@
+//! What is dumped and restored, and how: every option resolved.
+
+use crate::connection::Dialect;
+
+/// The form of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// PostgreSQL's custom format.
+    PgCustom,
+    /// PostgreSQL's directory format: a folder with `toc.dat`.
+    PgDirectory,
+    /// PostgreSQL's tar format.
+    PgTar,
+    /// SQL from `pg_dump`, for psql.
+    PgPlain,
+    /// SQL from mysqldump or mariadb-dump.
+    MysqlSql,
+}
+
+impl Format {
+    /// The engine that it belongs to.
+    #[must_use]
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::MysqlSql => Dialect::Mysql,
+            _ => Dialect::Postgres,
+        }
+    }
+}
+
+/// What is dumped, and how; every option resolved.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
+pub struct DumpOptions {
+    /// PostgreSQL: plain SQL instead of the custom format.
+    pub plain: bool,
+    /// psql patterns.
+    pub schemas: Vec<String>,
+    /// psql patterns.
+    pub exclude_schemas: Vec<String>,
+    /// psql patterns.
+    pub tables: Vec<String>,
+    /// psql patterns.
+    pub exclude_tables: Vec<String>,
+    /// psql patterns: the table stays, its rows don't.
+    pub exclude_table_data: Vec<String>,
+    /// No rows.
+    pub schema_only: bool,
+    /// Only rows.
+    pub data_only: bool,
+    /// Leave owners out.
+    pub no_owner: bool,
+    /// Leave privileges out.
+    pub no_privileges: bool,
+    /// Leave comments out.
+    pub no_comments: bool,
+    /// Go on although something will be missing.
+    pub allow_incomplete: bool,
+    /// Handed to the client as they are.
+    pub extra: Vec<String>,
+}
+
+/// What a finished restore keeps, and what it may do to the target; every option resolved.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
+pub struct RestoreOptions {
+    /// Parallel sessions; 1 is one transaction where possible.
+    pub jobs: u32,
+    /// What is dropped first.
+    pub clean: Option<Clean>,
+    /// Create the database.
+    pub create: bool,
+    /// Restore beside what is there.
+    pub into_non_empty: bool,
+    /// No rows.
+    pub schema_only: bool,
+    /// Only rows.
+    pub data_only: bool,
+    /// Only these tables, literal names (`schema.name` or `name`).
+    pub tables: Vec<String>,
+    /// Set owners as in the dump.
+    pub keep_owner: bool,
+    /// Grant privileges as in the dump.
+    pub keep_privileges: bool,
+    /// Leave definers as they are.
+    pub keep_definers: bool,
+    /// Leave comments out.
+    pub no_comments: bool,
+}
+
+/// What `--clean` drops before a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clean {
+    /// What the archive brings.
+    Objects,
+    /// Everything of the user's in the database; extensions stay.
+    Schema,
+    /// The database itself.
+    Database,
+}

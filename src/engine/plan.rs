@@ -1,0 +1,53 @@
+//! Plans: what is to be run, before anything is.
+
+use std::path::Path;
+
+use super::Format;
+use crate::invocation::Invocation;
+
+/// A planned dump.
+pub struct DumpPlan {
+    /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
+    pub invocations: Vec<Invocation>,
+    /// The member's name in the archive: `dump.pgsql` or `dump.sql`.
+    pub member: &'static str,
+    /// The form of what it writes.
+    pub format: Format,
+    /// How consistent the dump is, for the manifest: `snapshot`, or what it is instead.
+    pub consistency: String,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// Where a restore's bytes come from.
+#[derive(Clone, Copy, Debug)]
+pub enum RestoreInput<'a> {
+    /// Fed through the first command's stdin.
+    Stream,
+    /// A file or folder on disk that the command opens itself (a directory-format dump, a parallel restore).
+    Path(&'a Path),
+}
+
+/// A planned restore.
+pub struct RestorePlan {
+    /// Turns the dump into SQL first, when the loader can't read it itself: `pg_restore -f -`.
+    pub decoder: Option<Invocation>,
+    /// The command that writes to the target; its stdin is a pipe unless it opens the input itself.
+    pub loader: Invocation,
+    /// Adapts the bytes on their way into the loader.
+    pub filter: Option<Box<dyn Filter>>,
+    /// True when a failure rolls everything back, preparation apart.
+    pub atomic: bool,
+    /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.
+    pub notes: Vec<String>,
+}
+
+/// Adapts a stream of SQL on its way into a loader, in bounded memory.
+pub trait Filter: Send {
+    /// Takes some bytes, and appends what goes on to `out`.
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>);
+    /// The stream has ended: appends what was held back.
+    fn finish(&mut self, out: &mut Vec<u8>);
+    /// What was adapted, and how often: `DEFINER clauses removed` 12.
+    fn adaptations(&self) -> Vec<(String, u64)>;
+}

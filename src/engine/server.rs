@@ -1,0 +1,110 @@
+//! What a probe learns of a server.
+
+use std::collections::BTreeMap;
+
+use super::{Flavour, Version};
+
+/// What a probe is for: a restore also needs to know what the target holds and can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reading.
+    Dump,
+    /// Writing.
+    Restore,
+}
+
+/// What a probe learned of a server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Whose.
+    pub flavour: Flavour,
+    /// Which.
+    pub version: Version,
+    /// In its own words.
+    pub version_text: String,
+    /// The user that we are there.
+    pub user: String,
+    /// The database that we are in.
+    pub database: String,
+    /// What the user is to this database, for people: `owner`, `superuser`, `reader`.
+    pub standing: String,
+    /// The database's size in bytes, as the server counts it.
+    pub size: Option<u64>,
+    /// The user tables, with estimates.
+    pub tables: Vec<Table>,
+    /// The server's or database's character set: `UTF8`, `utf8mb4`.
+    pub encoding: String,
+    /// The database's collation.
+    pub collation: String,
+    /// A standby or replica.
+    pub replica: bool,
+    /// Refuses writes.
+    pub read_only: bool,
+    /// A pooler answered in the server's name: `PgBouncer`.
+    pub pooler: Option<String>,
+    /// Connections that this user may still open.
+    pub connections_left: Option<u64>,
+    /// The session is encrypted.
+    pub encrypted: bool,
+    /// What a dump will lack or stumble over, and what a person should know.
+    pub findings: Vec<Finding>,
+    /// Facts about a restore's target; empty after a probe for a dump.
+    pub target: Target,
+    /// Server settings and rights that only this engine's own planning reads, by their own names
+    /// (`gtid_mode`, `max_allowed_packet`, `grant.process`).
+    pub settings: BTreeMap<String, String>,
+}
+
+/// A user's table, as the statistics have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The schema; for MySQL the database.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+    /// Rows, estimated.
+    pub rows: u64,
+    /// Bytes of its data, indexes not counted.
+    pub bytes: u64,
+}
+
+/// Something that a probe noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// What: one line that names the object or setting.
+    pub what: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// The dump works, with a difference.
+    Warning,
+    /// The dump would lack something.
+    Missing,
+    /// The dump would fail: refused before it starts.
+    Fatal,
+}
+
+/// What the target of a restore holds and can take.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// False when the database does not exist (`--create` makes it).
+    pub exists: bool,
+    /// Objects that belong to no extension, as `table public.users`; at most a few dozen.
+    pub objects: Vec<String>,
+    /// How many there are in all.
+    pub object_count: u64,
+    /// Extensions that can be created there.
+    pub extensions: Vec<String>,
+    /// Collations that it knows (MySQL family).
+    pub collations: Vec<String>,
+    /// Rights that the user lacks, as sentences.
+    pub lacks: Vec<String>,
+}
