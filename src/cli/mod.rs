@@ -96,6 +96,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Our own errors say everything; another one reached this layer by accident, and shows its causes.
+fn described(error: anyhow::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|other| {
+        let mut chain = other.chain();
+        let what = chain.next().map_or_else(String::new, ToString::to_string);
+        chain.fold(Error::new(Kind::Unexpected, what), Error::why)
+    })
+}
+
 /// The command line, its flags' variables read the way people write them: `1`, `yes`, and nothing for no.
 fn command() -> clap::Command {
     let lenient = |arg: clap::Arg| match arg.get_action() {
@@ -109,15 +118,6 @@ fn command() -> clap::Command {
 fn is_true(value: &OsStr) -> bool {
     let value = value.to_string_lossy().to_ascii_lowercase();
     !["", "0", "f", "false", "n", "no", "off"].contains(&value.as_str())
-}
-
-/// Our own errors say everything; another one reached this layer by accident, and shows its causes.
-fn described(error: anyhow::Error) -> Error {
-    error.downcast::<Error>().unwrap_or_else(|other| {
-        let mut chain = other.chain();
-        let what = chain.next().map_or_else(String::new, ToString::to_string);
-        chain.fold(Error::new(Kind::Unexpected, what), Error::why)
-    })
 }
 
 /// Children are spawned on the thread that runs this, the main one: their death signal is tied to it.

@@ -35,6 +35,11 @@ pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Res
             if let Some(signal) = context.stop.requested() {
                 return Err(super::watch::stopped(signal));
             }
+            if context.deadline.is_some_and(|deadline| deadline.left().is_zero()) {
+                let last =
+                    found.rejected.last().map_or_else(String::new, |r| format!("{}: {}", r.path.display(), r.why));
+                return Err(Error::new(Kind::TimedOut, "the time was over while clients were looked for").why(last));
+            }
         }
     }
     Ok(found)

@@ -74,16 +74,16 @@ impl Report {
         self.state().redactor.merge(redactor);
     }
 
-    /// Leaves stdout to an archive: a failure's object goes to stderr, too.
-    pub fn leave_stdout(&self) {
-        self.state().stdout_taken = true;
-    }
-
     /// With `-vv`, shows the library's debug log.
     pub fn take_log(&self) {
         if self.0.verbosity >= Verbosity::Everything {
             log::install(self);
         }
+    }
+
+    /// Leaves stdout to an archive: a failure's object goes to stderr, too.
+    pub fn leave_stdout(&self) {
+        self.state().stdout_taken = true;
     }
 
     /// Takes the library's events.

@@ -4,12 +4,18 @@
 
 mod bad_input;
 mod by_hand;
+mod clients;
 mod damaged;
 mod failures;
+mod foreign;
+mod huge;
 mod json;
+mod restore_options;
 mod roundtrip;
 mod secrets;
 mod servers;
 mod signals;
+mod supervision;
 mod support;
 mod targets;
+mod tunnels;

@@ -1,0 +1,512 @@
+//! Tunnels: somebody else's, ssh's with a real sshd, a command's; what they carry, and that none of them is left.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{
+    Database, Dbhaul, Flavour, HOST, Server, checksum, dbhaul, fake_client, mariadb, mysql, postgres15,
+};
+
+/// A TCP forwarder of the test's own. It closes the first `refusals` connections right after it took them.
+struct Forwarder {
+    port: u16,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Forwarder {
+    fn to(port: u16) -> Self {
+        Self::start(TcpListener::bind(("127.0.0.1", 0)).expect("a free port"), port, 0)
+    }
+
+    fn start(listener: TcpListener, to: u16, refusals: usize) -> Self {
+        let port = listener.local_addr().expect("an address").port();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                if count.fetch_add(1, Ordering::SeqCst) < refusals {
+                    continue;
+                }
+                let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                for (mut from, mut to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))]
+                    .map(|(from, to)| (from.expect("a socket"), to.expect("a socket")))
+                {
+                    thread::spawn(move || {
+                        let _ = io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self { port, accepted }
+    }
+
+    fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+fn small(server: &Server) -> Database<'_> {
+    let database = server.database("tunnels");
+    database.sql("CREATE TABLE t (n INT PRIMARY KEY); INSERT INTO t VALUES (1), (2)");
+    database
+}
+
+/// The URI with another host and port, and parameters.
+fn elsewhere(database: &Database<'_>, host: &str, query: &str) -> String {
+    let here = format!("127.0.0.1:{}", database.server().port());
+    format!("{}{query}", database.uri().replace(&here, host))
+}
+
+fn dump(database: &Database<'_>, uri: &str, out: &Path) -> Dbhaul {
+    dbhaul().client_dirs([database.server().client_dir()]).args(["dump", uri]).cwd(out)
+}
+
+#[test]
+fn an_open_tunnel_carries_a_dump_and_a_restore() {
+    let out = tempfile::tempdir().expect("a folder");
+    for server in [postgres15(), mysql(), mariadb()] {
+        let (source, target) = (small(server), server.database("tunnels"));
+        let forwarder = Forwarder::to(server.port());
+        // Nothing resolves this name: all goes through the tunnel.
+        let uri = elsewhere(&source, "db.invalid:1", "");
+        let output = dump(&source, &uri, out.path()).args(["--tunnel", &forwarder.port.to_string()]).run();
+        let archive = output.expect_code(0).text().trim().to_owned();
+        assert!(forwarder.accepted() > 1);
+
+        let output = dbhaul()
+            .client_dirs([server.client_dir()])
+            .args(["restore", &archive, &elsewhere(&target, "db.invalid:1", "")])
+            .args(["--tunnel", &format!("localhost:{}", forwarder.port)])
+            .cwd(out.path())
+            .run();
+        output.expect_code(0);
+        assert_eq!(checksum(&target), checksum(&source));
+    }
+}
+
+#[test]
+fn a_tunnel_without_a_port_means_10000() {
+    let source = small(postgres15());
+    let out = tempfile::tempdir().expect("a folder");
+    let uri = elsewhere(&source, "db.invalid:1", "");
+    let run = || {
+        let words = ["dump", "--connect-timeout", "5", "--tunnel", &uri].map(str::to_owned);
+        dbhaul().client_dirs([postgres15().client_dir()]).args(words).cwd(out.path()).run()
+    };
+    if let Ok(listener) = TcpListener::bind(("127.0.0.1", 10000)) {
+        let forwarder = Forwarder::start(listener, postgres15().port(), 0);
+        run().expect_code(0);
+        assert!(forwarder.accepted() > 1);
+    } else {
+        // Somebody else listens there: whatever that is, it is where we went.
+        let output = run();
+        assert!(output.stderr.contains("127.0.0.1:10000 for db.invalid"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_tunnel_that_accepts_and_closes_is_not_ready_yet() {
+    let out = tempfile::tempdir().expect("a folder");
+    for server in [postgres15(), mysql(), mariadb()] {
+        let source = small(server);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let forwarder = Forwarder::start(listener, server.port(), 2);
+        let uri = elsewhere(&source, "db.invalid:1", "");
+        let port = forwarder.port.to_string();
+        // Waiting for a tunnel costs no retry.
+        let output = dump(&source, &uri, out.path()).args(["--tunnel", &port, "--retries", "0"]).run();
+        output.expect_code(0);
+        assert!(forwarder.accepted() > 3);
+
+        let closing = Forwarder::start(TcpListener::bind(("127.0.0.1", 0)).expect("a port"), 1, usize::MAX);
+        let output = dump(&source, &uri, out.path())
+            .args(["--tunnel", &closing.port.to_string(), "--connect-timeout", "1"])
+            .run();
+        output.expect_code(4);
+        assert!(closing.accepted() > 1, "it was tried only once");
+    }
+}
+
+fn query(database: &Database<'_>, mode: &str, ca: &Path) -> String {
+    if database.server().flavour().is_postgres() {
+        format!("?sslmode={mode}&sslrootcert={}", ca.display())
+    } else {
+        format!("?sslmode={mode}&ssl-ca={}", ca.display())
+    }
+}
+
+#[test]
+fn verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
+    let source = small(postgres15());
+    let out = tempfile::tempdir().expect("a folder");
+    let port = Forwarder::to(postgres15().port()).port.to_string();
+    let try_it = |host: &str, ca: &Path| {
+        let uri = elsewhere(&source, &format!("{host}:5432"), &query(&source, "verify-full", ca));
+        dump(&source, &uri, out.path()).args(["--tunnel", &port, "-v"]).run()
+    };
+    let ca = postgres15().ca_file();
+    let output = try_it(HOST, &ca).expect_code(0);
+    assert!(output.stderr.contains("verify-full"), "pg_dump verifies too: {}", output.stderr);
+    let archive = output.text().trim().to_owned();
+    for (host, ca) in [("other.example.test", ca.clone()), (HOST, mysql().ca_file())] {
+        let output = try_it(host, &ca).expect_code(4);
+        assert!(output.stderr.contains("certificate"), "{host}: {}", output.stderr);
+    }
+    // The same for a restore, whose clients are others.
+    let target = postgres15().database("tunnels");
+    let uri = |host: &str| elsewhere(&target, &format!("{host}:5432"), &query(&target, "verify-full", &ca));
+    let restore =
+        |host: &str| dbhaul().args(["restore", &archive, &uri(host), "--tunnel", &port]).cwd(out.path()).run();
+    restore("other.example.test").expect_code(4);
+    assert_eq!(checksum(&target).len(), 0);
+    restore(HOST).expect_code(0);
+    assert_eq!(checksum(&target), checksum(&source));
+}
+
+#[test]
+fn verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works() {
+    let out = tempfile::tempdir().expect("a folder");
+    for server in [mysql(), mariadb()] {
+        let source = small(server);
+        let port = Forwarder::to(server.port()).port.to_string();
+        let try_it = |mode: &str, ca: &Path| {
+            let uri = elsewhere(&source, &format!("{HOST}:3306"), &query(&source, mode, ca));
+            dump(&source, &uri, out.path()).args(["--tunnel", &port, "--connect-timeout", "3"]).run()
+        };
+        let ca = server.ca_file();
+        let output = try_it("verify-full", &ca).expect_code(3);
+        assert!(output.stderr.contains("tunnel's name"), "{}", output.stderr);
+        assert!(output.stderr.contains("hint: ssl-mode=VERIFY_CA"), "{}", output.stderr);
+        try_it("verify-ca", &ca).expect_code(0);
+        let output = try_it("verify-ca", &postgres15().ca_file()).expect_code(4);
+        assert!(output.stderr.contains("certificate"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn another_database_behind_the_tunnel_is_left_alone() {
+    let out = tempfile::tempdir().expect("a folder");
+    let source = small(mysql());
+    let archive = dump(&source, &source.uri(), out.path()).run().expect_code(0).text().trim().to_owned();
+    // The tunnel leads to another server with a database of the same name, where somebody else's account answers:
+    // an anonymous one lets anybody in and is not the one that was named.
+    let other = Server::start(Flavour::Mariadb);
+    let theirs = other.database_named(source.name());
+    theirs.sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (7)");
+    other.sql("CREATE USER ''@'%' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO ''@'%'");
+    let port = Forwarder::to(other.port()).port.to_string();
+    let uri = format!("mariadb://stranger:pw@db.invalid:3306/{}", source.name());
+    for words in [vec!["restore", &archive, &uri, "--clean", "schema", "--yes"], vec!["dump", &uri]] {
+        let output =
+            dbhaul().client_dirs([mariadb().client_dir()]).args(words).args(["--tunnel", &port]).cwd(out.path()).run();
+        let output = output.expect_code(10);
+        assert!(output.stderr.contains("another database answered"), "{}", output.stderr);
+    }
+    assert_eq!(theirs.sql("SELECT * FROM kept"), "7");
+    assert_eq!(theirs.sql("SHOW TABLES"), "kept");
+}
+
+/// A real sshd with keys, a configuration and a port of its own.
+struct Sshd {
+    child: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Sshd {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        for name in ["host", "user"] {
+            let status = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(name)])
+                .status()
+                .expect("run ssh-keygen");
+            assert!(status.success());
+        }
+        // Privilege separation wants a folder that only root may write; the package's start script makes it.
+        let _ = fs::create_dir_all("/run/sshd");
+        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
+        fs::write(
+            path("config"),
+            format!(
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
+                 PidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n",
+                path("host"),
+                path("user.pub"),
+            ),
+        )
+        .expect("write the configuration");
+        let child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f", &path("config")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(path("log")).expect("a log"))
+            .process_group(0)
+            .spawn()
+            .expect("run sshd: apt install openssh-server");
+        let sshd = Self { child, folder, port };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "sshd does not listen: {}", sshd.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        sshd
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn place(&self) -> String {
+        format!("root@127.0.0.1:{}", self.port)
+    }
+
+    /// An `ssh` of PATH that uses the test's key and host key. ssh takes `~` from the user database, not from HOME, so
+    /// `~/.ssh/config` can't be used to say so.
+    fn client(&self) -> PathBuf {
+        let folder = self.folder.path().join("bin");
+        let _ = fs::create_dir(&folder);
+        let known = self.folder.path().join("known_hosts");
+        let key = fs::read_to_string(self.folder.path().join("host.pub")).expect("the host's key");
+        fs::write(&known, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
+        fake_client(
+            &folder,
+            "ssh",
+            &format!(
+                "#!/bin/sh\nexec /usr/bin/ssh -F /dev/null -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} \"$@\"\n",
+                known.display(),
+                self.folder.path().join("user").display(),
+            ),
+        );
+        folder
+    }
+
+    /// Kills the sshd and every process that it started for a connection.
+    fn kill(&self) {
+        for pid in descendants(self.child.id()) {
+            let _ = kill_process(Pid::from_raw(pid.cast_signed()).expect("an id"), Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process and its children, all the way down.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut all = vec![pid];
+    let mut at = 0;
+    while let Some(&parent) = all.get(at) {
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        at += 1;
+    }
+    all
+}
+
+/// Waits until nothing runs whose command line holds `mark`.
+fn assert_gone(mark: &str) {
+    let running = || {
+        let entries = fs::read_dir("/proc").expect("/proc").flatten();
+        let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+        lines
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+            .filter(|l| l.contains(mark))
+            .collect::<Vec<_>>()
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !running().is_empty() {
+        assert!(Instant::now() < deadline, "still there: {:?}", running());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn with_path(command: Dbhaul, folder: &Path) -> Dbhaul {
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+}
+
+#[test]
+fn ssh_carries_a_dump_and_a_restore_and_is_gone_afterwards() {
+    let sshd = Sshd::start();
+    let out = tempfile::tempdir().expect("a folder");
+    for server in [postgres15(), mysql()] {
+        let (source, target) = (small(server), server.database("tunnels"));
+        let output = dump(&source, &source.uri(), out.path()).args(["--ssh", &sshd.place()]);
+        let output = with_path(output, &sshd.client()).run();
+        let archive = output.expect_code(0).text().trim().to_owned();
+        let restore = dbhaul()
+            .client_dirs([server.client_dir()])
+            .args(["restore", &archive, &target.uri(), "--ssh", &sshd.place()])
+            .cwd(out.path());
+        with_path(restore, &sshd.client()).run().expect_code(0);
+        assert_eq!(checksum(&target), checksum(&source));
+    }
+    assert!(sshd.log().contains("Accepted publickey for root"), "{}", sshd.log());
+    assert_gone(&format!("-p {}", sshd.port));
+}
+
+/// Holds a lock that keeps pg_dump waiting until it is dropped.
+struct Lock(Child);
+
+impl Lock {
+    fn on(database: &Database<'_>) -> Self {
+        let mut psql = database.client("psql");
+        psql.args(["-X", "-q", "-At"]).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        let mut child = psql.spawn().expect("run psql");
+        let text = b"BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n";
+        child.stdin.as_mut().expect("a pipe").write_all(text).expect("write");
+        let mut held = [0; 4];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut held).expect("the lock");
+        Self(child)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// The probe waits a moment, too: `LOCK TABLE` is pg_dump's.
+fn waits_for_the_lock(database: &Database<'_>) -> bool {
+    let name = database.name();
+    database
+        .server()
+        .sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%'"))
+        == "1"
+}
+
+#[test]
+fn the_death_of_sshd_in_the_middle_of_a_dump_is_named() {
+    let out = tempfile::tempdir().expect("a folder");
+    for _ in 0..3 {
+        // Of its own: the server does not notice at once that a client that waited for a lock is gone.
+        let source = small(postgres15());
+        let sshd = Sshd::start();
+        let lock = Lock::on(&source);
+        let command = dump(&source, &source.uri(), out.path()).args(["--ssh", &sshd.place()]);
+        let mut running = with_path(command, &sshd.client()).spawn();
+        running.wait_until("pg_dump's wait for the lock", |_| waits_for_the_lock(&source));
+        sshd.kill();
+        let output = running.wait();
+        drop(lock);
+        assert!(output.stderr.contains("the tunnel has ended"), "{}", output.stderr);
+        output.expect_code(6);
+        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 0);
+        assert_gone(&format!("-p {}", sshd.port));
+    }
+}
+
+#[test]
+fn no_ssh_is_left_when_dbhaul_is_ended_or_killed() {
+    let source = small(postgres15());
+    let sshd = Sshd::start();
+    for (signal, code) in [(Signal::TERM, Some(143)), (Signal::KILL, None)] {
+        let out = tempfile::tempdir().expect("a folder");
+        let _lock = Lock::on(&source);
+        let command = dump(&source, &source.uri(), out.path()).args(["--ssh", &sshd.place()]);
+        let mut running = with_path(command, &sshd.client()).spawn();
+        running.wait_until("pg_dump's wait for the lock", |_| waits_for_the_lock(&source));
+        running.signal(signal);
+        assert_eq!(running.wait().code, code);
+        assert_gone(&format!("-p {}", sshd.port));
+    }
+}
+
+#[test]
+fn an_ssh_that_does_not_get_through_is_named_with_its_words() {
+    let source = small(postgres15());
+    let sshd = Sshd::start();
+    let out = tempfile::tempdir().expect("a folder");
+    let try_it = |place: &str| {
+        let command = dump(&source, &source.uri(), out.path()).args(["--ssh", place, "--connect-timeout", "5"]);
+        with_path(command, &sshd.client()).run().expect_code(4).stderr
+    };
+    let closed = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
+    let stderr = try_it(&format!("root@127.0.0.1:{closed}"));
+    assert!(stderr.contains("the tunnel has ended") && stderr.contains("Connection refused"), "{stderr}");
+    let stderr = try_it(&format!("stranger@127.0.0.1:{}", sshd.port));
+    assert!(stderr.contains("Permission denied") && stderr.contains("hint: load the key"), "{stderr}");
+    // The host is known by its address only, so by this name its key is unknown.
+    let stderr = try_it(&format!("root@localhost:{}", sshd.port));
+    assert!(stderr.contains("Host key verification failed") && stderr.contains("hint: connect once"), "{stderr}");
+}
+
+/// A tunnel command that begins with this; `PORT` is a forwarder's to PostgreSQL 15.
+fn command_says(script: &str, more: &[&str]) -> (crate::support::Output, String) {
+    let source = small(postgres15());
+    let folder = tempfile::tempdir().expect("a folder");
+    let forwarder = Forwarder::to(postgres15().port());
+    let script = script.replace("PORT", &forwarder.port.to_string());
+    let tunnel = fake_client(folder.path(), "open-tunnel", &format!("#!/bin/bash\n{script}\n"));
+    let output = dump(&source, &elsewhere(&source, "db.invalid:1", ""), folder.path())
+        .arg("--tunnel-command")
+        .arg(format!("{} --app my-app", tunnel.display()))
+        .args(more)
+        .run();
+    assert_gone(&tunnel.display().to_string());
+    (output, script)
+}
+
+#[test]
+fn a_tunnel_command_is_believed_for_the_first_address_that_it_prints() {
+    let (output, _) = command_says(
+        "echo 'Building tunnel to db-1.example.com:30000' ; echo 10:30:00 ok\n\
+         echo noise on stderr >&2\nhead -c 100000 /dev/zero | tr '\\0' -; echo\n\
+         [ \"$*\" = '--app my-app' ] && echo 'You can access your database on: 127.0.0.1:PORT'\n\
+         echo 'and not on 127.0.0.1:1'; exec sleep 1000",
+        &[],
+    );
+    output.expect_code(0);
+}
+
+#[test]
+fn a_tunnel_command_may_go_on_talking() {
+    let (output, _) = command_says("echo 127.0.0.1:PORT; while :; do echo 'connection from 127.0.0.1:2'; done", &[]);
+    output.expect_code(0);
+}
+
+#[test]
+fn a_tunnel_command_that_dies_is_named_with_its_words() {
+    let (output, _) = command_says("echo starting; echo 'no such app' >&2; exit 3", &[]);
+    let output = output.expect_code(4);
+    assert!(
+        output.stderr.contains("the tunnel has ended") && output.stderr.contains("no such app"),
+        "{}",
+        output.stderr
+    );
+    // It may also die right after its address.
+    let (output, _) = command_says("echo 127.0.0.1:1; echo 'port is busy' >&2; exit 3", &[]);
+    let output = output.expect_code(4);
+    assert!(output.stderr.contains("port is busy"), "{}", output.stderr);
+}
+
+#[test]
+fn a_tunnel_command_that_prints_no_address_is_given_up() {
+    for script in ["exec sleep 1000", "while :; do echo still building; sleep 0.01; done", "exec >&-; sleep 1000"] {
+        let (output, _) = command_says(script, &["--connect-timeout", "1"]);
+        let output = output.expect_code(4);
+        assert!(output.stderr.contains("printed no address within 1 s"), "{}", output.stderr);
+    }
+}
