@@ -1,5 +1,7 @@
 //! The tests that need a whole dbhaul, real servers or scripted clients: one binary, so that servers are shared.
 
+#![expect(clippy::format_collect, clippy::format_push_string, clippy::similar_names, reason = "tests are for reading")]
+
 mod bad_input;
 mod by_hand;
 mod clients;
