@@ -413,7 +413,7 @@ fn the_death_of_sshd_in_the_middle_of_a_dump_is_named() {
         drop(lock);
         assert!(output.stderr.contains("the tunnel has ended"), "{}", output.stderr);
         output.expect_code(6);
-        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 0);
+        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 0, "something is left");
         assert_gone(&format!("-p {}", sshd.port));
     }
 }
