@@ -220,7 +220,11 @@ impl Job<'_> {
         let children = shown(self.context, gauge, self.children(outputs));
         let exits = tokio::select! {
             exits = children => exits,
-            lost = self.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..lost }),
+            lost = self.reached.lost() => {
+                // The children were dropped, which ends the archive: its file goes before we do.
+                let _ = archive.await;
+                return Err(Error { kind: Kind::DumpFailed, ..lost });
+            }
             // The archive ends first only when it fails: dropping the children's future kills them.
             ended = &mut archive => return ended?.map_err(dump_error).and_then(|_| {
                 Err(Error::new(Kind::Unexpected, "the archive ended before the dump did"))

@@ -126,7 +126,7 @@ fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mariadb() {
     );
 }
 
-/// What pg_dump 15 itself makes of the database, for a fake to play back.
+/// What `pg_dump` 15 itself makes of the database, for a fake to play back.
 fn archive_of(database: &Database<'_>) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let mut real = database.client("pg_dump");

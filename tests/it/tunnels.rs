@@ -365,7 +365,7 @@ fn ssh_carries_a_dump_and_a_restore_and_is_gone_afterwards() {
     assert_gone(&format!("-p {}", sshd.port));
 }
 
-/// Holds a lock that keeps pg_dump waiting until it is dropped.
+/// Holds a lock that keeps `pg_dump` waiting until it is dropped.
 struct Lock(Child);
 
 impl Lock {
@@ -388,7 +388,7 @@ impl Drop for Lock {
     }
 }
 
-/// The probe waits a moment, too: `LOCK TABLE` is pg_dump's.
+/// The probe waits a moment, too: `LOCK TABLE` is `pg_dump`'s.
 fn waits_for_the_lock(database: &Database<'_>) -> bool {
     let name = database.name();
     database
@@ -413,7 +413,7 @@ fn the_death_of_sshd_in_the_middle_of_a_dump_is_named() {
         drop(lock);
         assert!(output.stderr.contains("the tunnel has ended"), "{}", output.stderr);
         output.expect_code(6);
-        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 0);
+        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 0, "something is left");
         assert_gone(&format!("-p {}", sshd.port));
     }
 }
