@@ -129,7 +129,7 @@ impl Pace {
         if load > 0.8 {
             self.level = self.least;
         } else if load > 0.55 {
-            self.level = (self.level - 1).max(self.least);
+            self.level = self.level.saturating_sub(1).max(self.least);
         } else if load < 0.25 {
             self.level = (self.level + 1).min(self.most);
         }
@@ -171,5 +171,8 @@ mod tests {
         fixed.observe(second, second);
         fixed.observe(Duration::ZERO, second);
         assert_eq!(fixed.level(), 9);
+        let mut none = Compression::None.pace();
+        none.observe(second * 6 / 10, second); // a level below the least there is
+        assert_eq!(none.level(), 0);
     }
 }
