@@ -4,11 +4,12 @@ use crate::engine::{Client, Content, Flavour, Rejected, Role, Server, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Names under which a client may be installed. MariaDB's images no longer have the old names, Alpine's `mysqldump` is
-/// MariaDB's: what a file is, its `--version` says.
+/// MariaDB's: what a file is, its `--version` says. MariaDB's own names come first: where the old name is a link to the
+/// new one, the new one says what runs.
 pub(super) fn programs(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Dump => &["mysqldump", "mariadb-dump"],
-        Role::Shell => &["mysql", "mariadb"],
+        Role::Dump => &["mariadb-dump", "mysqldump"],
+        Role::Shell => &["mariadb", "mysql"],
         Role::Restore => &[],
     }
 }
