@@ -100,6 +100,9 @@ struct WhatArgs {
 /// Runs it.
 pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     let destination = destination(&args.output)?;
+    if destination == Destination::Stdout && !args.dry_run {
+        report.leave_stdout();
+    }
     let named = ReachArgs::connection(args.uri.as_deref(), report)?;
     let plain = args.format == "plain";
     if plain && named.connection.dialect == Dialect::Mysql {

@@ -4,11 +4,12 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments are help texts here, shown as they are written")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
 use crate::exit_code;
@@ -43,7 +44,7 @@ struct OutputArgs {
     #[arg(long, short, global = true, env = "DBHAUL_QUIET", conflicts_with = "verbose")]
     quiet: bool,
     /// Shows each command, redacted; twice: what the clients say, too
-    #[arg(long, short, global = true, action = clap::ArgAction::Count, env = "DBHAUL_VERBOSE")]
+    #[arg(long, short, global = true, action = ArgAction::Count, env = "DBHAUL_VERBOSE")]
     verbose: u8,
 }
 
@@ -61,8 +62,10 @@ enum Command {
 /// Runs the command line, and says everything that there is to say.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = reach::spell_out_tunnel(args);
-    let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json");
-    let matches = match Cli::command().try_get_matches_from(&args) {
+    // A command line that can't be understood still gets the answer that it asks for.
+    let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json")
+        || std::env::var_os("DBHAUL_JSON").is_some_and(|value| is_true(&value));
+    let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
@@ -100,6 +103,21 @@ fn described(error: anyhow::Error) -> Error {
         let what = chain.next().map_or_else(String::new, ToString::to_string);
         chain.fold(Error::new(Kind::Unexpected, what), Error::why)
     })
+}
+
+/// The command line, its flags' variables read the way people write them: `1`, `yes`, and nothing for no.
+fn command() -> clap::Command {
+    let lenient = |arg: clap::Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
+        _ => arg,
+    };
+    Cli::command().mut_args(lenient).mut_subcommands(|command| command.mut_args(lenient))
+}
+
+/// What `FalseyValueParser` takes for true.
+fn is_true(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().to_ascii_lowercase();
+    !["", "0", "f", "false", "n", "no", "off"].contains(&value.as_str())
 }
 
 /// Children are spawned on the thread that runs this, the main one: their death signal is tied to it.
@@ -155,8 +173,8 @@ impl Command {
             Self::Verify(args) => verify::run(args, report).await?,
             Self::Inspect(args) => inspect::run(&args, report)?,
             Self::Doctor(args) => doctor::run(args, report).await?,
-            Self::Completions(args) => manual::completions(&args, Cli::command())?,
-            Self::Man(_) => manual::man(Cli::command())?,
+            Self::Completions(args) => manual::completions(&args, command())?,
+            Self::Man(_) => manual::man(command())?,
         }
         Ok(())
     }
@@ -168,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

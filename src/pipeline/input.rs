@@ -179,17 +179,23 @@ fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
         Err(error) => return Err(error),
     };
     let mut reader = Reader::open(path)?;
+    let mut rows_or_dump = None;
     while let Some(entry) = reader.next_member()? {
         if entry.content().is_dump() {
             let format = format_of(entry.content(), entry.first());
             let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
-            return Ok(Found::Dump { shape, format });
+            let found = Found::Dump { shape, format };
+            // Uncompressed rows of a directory-format dump can look like SQL, and its toc.dat may come behind them.
+            if format == Format::PgCustom || Path::new(entry.path()).extension().is_none_or(|end| end != "dat") {
+                return Ok(rows_or_dump.unwrap_or(found));
+            }
+            rows_or_dump.get_or_insert(found);
         }
         if entry.content() == archive::Kind::PgToc {
             return Ok(Found::Directory);
         }
     }
-    Err(ArchiveError::NotRecognised { what: "an archive without a dump in it".into() })
+    rows_or_dump.ok_or_else(|| ArchiveError::NotRecognised { what: "an archive without a dump in it".into() })
 }
 
 /// Which program wrote this SQL. mysqldump and mariadb-dump begin with their names or a conditional comment, and quote

@@ -75,7 +75,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         )
         .why(format!("{}: {}", input.name(), input.describe()))
         .why(&request.connection)
-        .why("nothing was changed")
+        .why(UNCHANGED)
         .hint("name the URI of a server of the same family"));
     }
     let reached = reach(context, &request.connection, Purpose::Restore).await?;

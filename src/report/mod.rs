@@ -50,6 +50,8 @@ struct State {
     redactor: Redactor,
     warnings: Vec<String>,
     progress: progress::Line,
+    /// Stdout is an archive's: not a byte of ours may get between.
+    stdout_taken: bool,
 }
 
 impl Report {
@@ -77,6 +79,11 @@ impl Report {
         if self.0.verbosity >= Verbosity::Everything {
             log::install(self);
         }
+    }
+
+    /// Leaves stdout to an archive: a failure's object goes to stderr, too.
+    pub fn leave_stdout(&self) {
+        self.state().stdout_taken = true;
     }
 
     /// Takes the library's events.
@@ -154,7 +161,8 @@ impl Report {
                 "details": error.why,
                 "hints": error.hints,
             });
-            println!("{}", self.object("error", fields));
+            let object = self.object("error", fields);
+            if self.state().stdout_taken { eprintln!("{object}") } else { println!("{object}") }
         }
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let mut text = format!("{red}error:{plain} {}", error.what);

@@ -58,6 +58,8 @@ fn a_full_target_is_refused(server: &Server) {
         );
         assert_eq!(checksum(&target), before);
     }
+    let output = restore(&archive, &target, &[]).run();
+    assert_eq!(output.stderr.matches("nothing was changed").count(), 1, "{}", output.stderr);
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! with their length, up to a length of zero. A block of large objects holds such runs of chunks, each after its
 //! object's number, up to a number of zero (`pg_backup_custom.c`). An archive is whole when every entry that has data
 //! had its block, and the file ends where a block ends. `pg_restore --list` looks at none of this.
+//!
+//! At its end `pg_dump` goes back in a file and writes the table of contents again, now with the blocks' places. Newer
+//! ones set `O_APPEND` on their stdout: then `pg_dump > FILE` leaves that copy behind the last block.
 
 use std::collections::HashMap;
 
@@ -30,6 +33,8 @@ pub struct Custom {
     tables: Tables,
     /// Entries that have data, by number; removed when their block has ended.
     awaited: HashMap<i64, usize>,
+    /// The size of the table of contents in bytes, with the number of its entries.
+    toc_size: u64,
     walk: Walk,
     large_objects: u64,
     longest: u64,
@@ -58,6 +63,8 @@ enum Step {
     Object,
     Length,
     Chunk(u64),
+    /// The table of contents once more, with so many bytes left of it.
+    Copy(u64),
 }
 
 impl Inspector for Custom {
@@ -128,6 +135,7 @@ impl Custom {
             let mut cursor = Cursor::new(bytes);
             let header = cursor.header()?;
             *read = cursor.at();
+            self.toc_size = 1 + header.sizes.int as u64;
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
             }
@@ -138,6 +146,7 @@ impl Custom {
             let mut cursor = Cursor::new(&bytes[*read..]);
             let entry = cursor.entry(&header)?;
             *read += cursor.at();
+            self.toc_size += cursor.at() as u64;
             table_of(&mut self.tables, &entry.entry);
             if entry.has_data && self.awaited.insert(entry.entry.id, self.toc.len()).is_some() {
                 return Err(Stop::Bad(format!("two entries have the number {}", entry.entry.id)));
@@ -150,7 +159,15 @@ impl Custom {
     /// Reads blocks.
     fn blocks(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && self.broken.is_none() {
-            if let Step::Chunk(left) = self.walk.step {
+            if let Step::Copy(left) = self.walk.step {
+                let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                if here == 0 {
+                    return self.fail("bytes after the copy of its table of contents");
+                }
+                self.offset += here as u64;
+                self.walk.step = Step::Copy(left - here as u64);
+                bytes = &bytes[here..];
+            } else if let Step::Chunk(left) = self.walk.step {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let (chunk, rest) = bytes.split_at(here);
                 if let Some(rows) = &mut self.walk.rows {
@@ -197,6 +214,11 @@ impl Custom {
             DATA | LARGE_OBJECTS => {
                 self.walk.in_objects = kind == LARGE_OBJECTS;
                 self.walk.step = Step::Entry;
+                Ok(())
+            }
+            // The sign of the number that the table of contents begins with.
+            0 if self.awaited.is_empty() => {
+                self.walk.step = Step::Copy(self.toc_size - 1);
                 Ok(())
             }
             other => Err(format!("a block of the unknown kind {other}, or bytes after the last block")),
@@ -261,6 +283,10 @@ impl Custom {
             self.offset += self.unread.len() as u64;
             let what = if self.offset == 0 { "it is empty" } else { "it ends inside its table of contents" };
             self.fail(what);
+        } else if let Step::Copy(left) = self.walk.step {
+            if left > 0 {
+                self.fail("it ends inside the copy of its table of contents");
+            }
         } else if self.walk.step != Step::Kind {
             let what = match self.toc.get(self.walk.entry) {
                 Some(entry) if self.walk.step != Step::Entry => format!("it ends inside the data of {}", name(entry)),

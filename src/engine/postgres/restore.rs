@@ -349,7 +349,7 @@ mod tests {
     fn a_newer_pg_restore_only_decodes() {
         let plan = planned(15, "1.16", &["15.20", "18.6"], &samples::restore_options());
         insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @r#"/pg18/pg_restore --file=- --single-transaction --no-owner --no-privileges"#);
-        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet '--set=ON_ERROR_STOP=1' --output=/dev/null --file=-"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null --file=-"#);
         assert!(plan.filter.is_some() && plan.atomic);
     }
 

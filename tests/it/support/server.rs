@@ -173,6 +173,8 @@ impl Flavour {
             "--user=root".to_owned(),
             format!("--datadir={}", path("data")),
             format!("--socket={}", path("socket")),
+            // A MariaDB that starts removes the temporary tables it finds there, other servers' too.
+            format!("--tmpdir={}", folder.display()),
             format!("--pid-file={}", path("pid")),
             format!("--init-file={}", path("init.sql")),
             format!("--port={port}"),
