@@ -232,7 +232,10 @@ impl Job<'_> {
         };
         match (archive.await?, exits) {
             (Ok(written), Ok(exits)) => Ok((written, exits)),
-            (Ok(_), Err(failure)) => Err(explain(self.reached, failure, Kind::DumpFailed)),
+            (Ok(_), Err(failure)) => {
+                self.reached.settle().await;
+                Err(explain(self.reached, failure, Kind::DumpFailed))
+            }
             // A full disk breaks the pipe, and the child complains of that: the archive knows what went wrong.
             (Err(error), _) => Err(dump_error(error)),
         }

@@ -30,6 +30,13 @@ impl Reached {
             None => std::future::pending().await,
         }
     }
+
+    /// Gives a tunnel the moment in which its end is seen: a client that fails for it may well end first.
+    pub async fn settle(&self) {
+        if self.tunnel.is_some() {
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.lost()).await;
+        }
+    }
 }
 
 /// Opens the tunnel, if there is one, and probes until the server answers or the connect time-out ends.

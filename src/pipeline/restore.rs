@@ -289,7 +289,13 @@ async fn keep_alive(context: &Context, reached: &Reached, loader: Running) -> Re
         }
     };
     tokio::select! {
-        exited = loader.wait() => exited.map(drop).map_err(|failure| explain(reached, failure, Kind::RestoreFailed)),
+        exited = loader.wait() => match exited {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                reached.settle().await;
+                Err(explain(reached, failure, Kind::RestoreFailed))
+            }
+        },
         () = asking => unreachable!("asking never ends"),
     }
 }
