@@ -186,19 +186,20 @@ fn show(report: &Report, dumped: &Dumped) {
         "missing": manifest.missing,
         "warnings": report.warnings(),
     });
-    match &path {
-        Some(path) => report.result(path, fields),
-        None => report.result_beside_stream(fields),
-    }
-    report.fact(
-        "done",
-        format!(
-            "{} -> {} in {:.1} s; {tables}{rows}; {missing}, checksums recorded",
-            units::size(dumped.raw_bytes),
-            units::size(dumped.bytes),
-            dumped.duration_s,
-        ),
+    let done = format!(
+        "{} -> {} in {:.1} s; {tables}{rows}; {missing}, checksums recorded",
+        units::size(dumped.raw_bytes),
+        units::size(dumped.bytes),
+        dumped.duration_s,
     );
+    // The object is the last that a reader of stderr finds, where stdout carries the archive.
+    if path.is_none() {
+        report.fact("done", &done);
+    }
+    report.result(path.as_deref().unwrap_or_default(), fields);
+    if path.is_some() {
+        report.fact("done", &done);
+    }
 }
 
 /// The rows of all tables; none where one could not be counted.

@@ -91,9 +91,10 @@ async fn ask(context: &Context, engine: &dyn Engine, role: Role, path: &Path) ->
         return Err("not executable".into());
     }
     let invocation = Invocation::new(path).arg("--version");
-    let answer = capture(&invocation, &context.supervision(&Redactor::default()), MOST)
-        .await
-        .map_err(|failure| failure.to_string())?;
+    let mut supervision = context.supervision(&Redactor::default());
+    // It has nothing to wait for: one that is silent for so long hangs.
+    supervision.idle = Some(context.limits.connect);
+    let answer = capture(&invocation, &supervision, MOST).await.map_err(|failure| failure.to_string())?;
     let (flavour, version) = engine.read_version(&answer.stdout).ok_or_else(|| {
         let said = answer.stdout.lines().next().unwrap_or_default();
         format!("not what its name says: --version answers \"{}\"", said.chars().take(80).collect::<String>())

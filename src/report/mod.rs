@@ -133,21 +133,19 @@ impl Report {
         self.state().warnings.clone()
     }
 
-    /// The result: one line or JSON object on stdout.
+    /// The result: one line or JSON object on stdout. Where that carries an archive, the text goes nowhere and the
+    /// object to stderr.
     pub fn result(&self, text: &str, fields: impl Serialize) {
         if self.0.json {
-            println!("{}", self.object("ok", fields));
-        } else if !text.is_empty() {
+            self.print_object(&self.object("ok", fields));
+        } else if !text.is_empty() && !self.state().stdout_taken {
             println!("{}", self.state().redactor.redact(text.trim_end_matches('\n')));
         }
         let _ = std::io::stdout().flush();
     }
 
-    /// The result of a command whose stdout carries the archive: nothing, or with `--json` an object on stderr.
-    pub fn result_beside_stream(&self, fields: impl Serialize) {
-        if self.0.json {
-            eprintln!("{}", self.object("ok", fields));
-        }
+    fn print_object(&self, object: &str) {
+        if self.state().stdout_taken { eprintln!("{object}") } else { println!("{object}") }
     }
 
     /// The end of a command that failed.
@@ -161,8 +159,7 @@ impl Report {
                 "details": error.why,
                 "hints": error.hints,
             });
-            let object = self.object("error", fields);
-            if self.state().stdout_taken { eprintln!("{object}") } else { println!("{object}") }
+            self.print_object(&self.object("error", fields));
         }
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let mut text = format!("{red}error:{plain} {}", error.what);
