@@ -273,10 +273,13 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
 
 /// Copies a stream into a private temporary file.
 async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &str) -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
+    let failed = |e: io::Error| no_spool(context, &e);
+    let file = NamedTempFile::new_in(&context.temp_dir).map_err(failed)?;
     context.note(format!("{what} is copied to {} first", file.path().display()));
-    let copying = on_thread(move || io::copy(&mut from, file.as_file_mut()).map(|_| file));
-    until_stopped(context, copying).await?.map_err(|e| no_spool(context, &e))
+    // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
+    let mut handle = file.reopen().map_err(failed)?;
+    until_stopped(context, on_thread(move || io::copy(&mut from, &mut handle))).await?.map_err(failed)?;
+    Ok(file)
 }
 
 fn no_spool(context: &Context, error: &io::Error) -> Error {

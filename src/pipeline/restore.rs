@@ -108,7 +108,10 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     };
     let adaptations = match Box::pin(shown(context, &gauge, loading)).await {
         Ok(adaptations) => adaptations,
-        Err(error) => return Err(say_what_is_left(error, atomic, &prepared)),
+        Err(error) => {
+            let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
+            return Err(say_what_is_left(error, atomic, all_fed, &prepared));
+        }
     };
     let Reached { server, tunnel, .. } = reached;
     if let Some(tunnel) = tunnel {
@@ -158,12 +161,15 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
 }
 
 /// The last lines of a failed restore: whether the target was changed.
-fn say_what_is_left(error: Error, atomic: bool, prepared: &[String]) -> Error {
+fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
         return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
-    if atomic {
+    let killed = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut);
+    if atomic && all_fed && killed {
+        error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
+    } else if atomic {
         error.why("the restore itself changed nothing: its transaction was rolled back")
     } else {
         error
@@ -199,13 +205,15 @@ async fn load(
         let (Some(sql), Some(raw)) = (decoder.take_stdout(), decoder.take_stdin()) else {
             return Err(Error::new(Kind::Unexpected, "the decoder has no pipes"));
         };
+        // The decoder may see the end of its input at once: what it makes of a broken one does not get through, since
+        // the loader's stdin stays open until all three have ended well.
         let (decoding, feeding, ended) = tokio::join!(
-            on_thread(move || feed(counted, None, raw)),
+            on_thread(move || feed(counted, None, raw).result),
             on_thread(move || feed(sql, plan.filter, stdin)),
             decoder.wait()
         );
         let mut fed = feeding?;
-        fed.result = decoding?.result.and(ended.map(drop).map_err(failed)).and(fed.result);
+        fed.result = decoding?.and(ended.map(drop).map_err(failed)).and(fed.result);
         Ok(fed)
     };
     both(feeding, keep_alive(context, reached, loader)).await

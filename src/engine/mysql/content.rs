@@ -458,32 +458,6 @@ mod tests {
         assert_eq!(count("REPLACE t VALUES (1);INSERT INTO t SELECT (1);INSERT INTO t VALUES (2);"), exactly(2));
     }
 
-    /// `cargo test --release --lib -- --ignored --nocapture speed`
-    #[test]
-    #[ignore = "a measurement"]
-    fn speed() {
-        use std::io::Write as _;
-
-        let row = "(123456,'Some name','a longer text with some words in it, as notes have',NULL,-12.50,'2026-01-01 00:00:00',0x00FF27AB),";
-        let insert = format!("INSERT INTO `users` VALUES {}(1);\n", row.repeat(8000));
-        let dump = insert.repeat(300) + "-- Dump completed\n";
-        let started = std::time::Instant::now();
-        let content = inspect(dump.as_bytes(), 1 << 17).expect("complete");
-        assert_eq!(content.tables[0].rows, Some(300 * 8001));
-        let rate = |started: std::time::Instant| dump.len() as f64 / 1e6 / started.elapsed().as_secs_f64();
-        let inspected = rate(started);
-        let adapt = crate::engine::mysql::rewrite::Adapt { definers: true, ..Default::default() };
-        let (mut filter, mut out) = (crate::engine::mysql::rewrite::Rewriter::new(adapt), Vec::new());
-        let started = std::time::Instant::now();
-        for bytes in dump.as_bytes().chunks(1 << 17) {
-            out.clear();
-            crate::engine::Filter::push(&mut filter, bytes, &mut out);
-        }
-        let filtered = rate(started);
-        let _ = writeln!(std::io::stderr(), "inspector {inspected:.0} MB/s, filter {filtered:.0} MB/s");
-        assert!(inspected > 200.0 && filtered > 500.0);
-    }
-
     proptest! {
         #[test]
         fn bytes_of_any_kind_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), chunk in 1..50_usize) {
