@@ -162,7 +162,7 @@ fn a_killed_mysqldump_is_6_and_nothing_is_left() {
 
 #[test]
 fn a_killed_mariadb_dump_is_6_and_nothing_is_left() {
-    client_is_killed(mariadb(), "mysqldump");
+    client_is_killed(mariadb(), "mariadb-dump");
 }
 
 #[test]

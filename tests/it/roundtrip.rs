@@ -312,7 +312,7 @@ fn the_manifest_names_server_client_and_database() {
         (postgres15(), "postgresql", "PostgreSQL", "pg_dump"),
         (postgres18(), "postgresql", "PostgreSQL", "pg_dump"),
         (mysql(), "mysql", "MySQL", "mysqldump"),
-        (mariadb(), "mysql", "MariaDB", "mysqldump"),
+        (mariadb(), "mysql", "MariaDB", "mariadb-dump"),
     ] {
         let source = loaded(server, "chinook");
         let folder = tempfile::tempdir().expect("a folder");
