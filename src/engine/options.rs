@@ -60,6 +60,20 @@ pub struct DumpOptions {
     pub extra: Vec<String>,
 }
 
+impl DumpOptions {
+    /// The pattern lists, by the names that they have on the command lines of dbhaul and pg_dump.
+    #[must_use]
+    pub fn patterns(&self) -> [(&'static str, &Vec<String>); 5] {
+        [
+            ("schema", &self.schemas),
+            ("exclude-schema", &self.exclude_schemas),
+            ("table", &self.tables),
+            ("exclude-table", &self.exclude_tables),
+            ("exclude-table-data", &self.exclude_table_data),
+        ]
+    }
+}
+
 /// What a finished restore keeps, and what it may do to the target; every option resolved.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]

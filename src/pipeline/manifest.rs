@@ -82,14 +82,7 @@ pub fn complete(manifest: &mut Manifest, content: &Content, members: &[Member]) 
 
 /// The options that were given, by their names on the command line.
 fn options(options: &DumpOptions) -> BTreeMap<String, Value> {
-    let lists = [
-        ("schema", &options.schemas),
-        ("exclude-schema", &options.exclude_schemas),
-        ("table", &options.tables),
-        ("exclude-table", &options.exclude_tables),
-        ("exclude-table-data", &options.exclude_table_data),
-        ("arguments", &options.extra),
-    ];
+    let lists = options.patterns().into_iter().chain([("arguments", &options.extra)]);
     let switches = [
         ("plain", options.plain),
         ("schema-only", options.schema_only),
@@ -98,7 +91,7 @@ fn options(options: &DumpOptions) -> BTreeMap<String, Value> {
         ("no-privileges", options.no_privileges),
         ("no-comments", options.no_comments),
     ];
-    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, json!(list)));
+    let lists = lists.filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name, json!(list)));
     let switches = switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name, json!(true)));
     lists.chain(switches).map(|(name, value)| (name.to_owned(), value)).collect()
 }

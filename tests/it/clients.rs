@@ -9,7 +9,9 @@ use std::{
     process::Command,
 };
 
-use crate::support::{Database, Output, Server, dbhaul, fake_client, fixture, mariadb, mysql, postgres15, postgres18};
+use crate::support::{
+    Database, Output, Server, dbhaul, fake_client, fixture, mariadb, mysql, peak, postgres15, postgres18,
+};
 
 fn recorded(name: &str, what: &str) -> String {
     let path = fixture("client-help").join(format!("{name}.{what}.txt"));
@@ -316,13 +318,6 @@ fn a_truncated_custom_dump_of_a_pg_dump_that_reports_success_is_a_failure() {
         let output = dump(&database, &[folder.path()]).expect_code(6);
         assert!(output.stderr.contains("not complete"), "{cut}: {}", output.stderr);
     }
-}
-
-/// The highest resident size of a process, in KiB.
-pub fn peak(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::{fs, io::Write, path::Path, process::Command};
 
-use crate::support::{Running, dbhaul, fake_client, postgres15};
+use crate::support::{Running, dbhaul, fake_client, peak, postgres15};
 
 const CHUNK: usize = 1 << 20;
 /// Chunks in the file that is repeated, and how often it is.
@@ -25,12 +25,6 @@ fn number(value: usize) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend(u32::try_from(value).expect("a small number").to_le_bytes());
     bytes
-}
-
-fn peak(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// Waits for its end, and tells what it wrote to stdout and the most memory that it took, in KiB.

@@ -11,7 +11,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Database, Dbhaul, Server, checksum, dbhaul, fake_client, mariadb, mysql, postgres15, postgres18};
+use crate::support::{
+    Database, Dbhaul, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql, postgres15, postgres18,
+};
 
 const VERSION: &str =
     "[ \"$1\" = --version ] && echo 'mysqldump  Ver 9.7.4 for Linux on x86_64 (MySQL Community Server)' && exit 0\n";
@@ -20,20 +22,6 @@ fn small(server: &Server) -> Database<'_> {
     let database = server.database("supervision");
     database.sql("CREATE TABLE t (n INT PRIMARY KEY); INSERT INTO t VALUES (1), (2)");
     database
-}
-
-fn processes_with(mark: &str) -> Vec<String> {
-    let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(mark)).collect()
-}
-
-fn assert_gone(mark: &str) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !processes_with(mark).is_empty() {
-        assert!(Instant::now() < deadline, "still there: {:?}", processes_with(mark));
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Runs a dump by a mysqldump that does this; nothing of it is left, on the disk or among the processes.

@@ -18,7 +18,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
-    Database, Dbhaul, Flavour, HOST, Server, checksum, dbhaul, fake_client, mariadb, mysql, postgres15,
+    Database, Dbhaul, Flavour, HOST, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql, postgres15,
 };
 
 /// A TCP forwarder of the test's own. It closes the first `refusals` connections right after it took them.
@@ -322,23 +322,6 @@ fn descendants(pid: u32) -> Vec<u32> {
         at += 1;
     }
     all
-}
-
-/// Waits until nothing runs whose command line holds `mark`.
-fn assert_gone(mark: &str) {
-    let running = || {
-        let entries = fs::read_dir("/proc").expect("/proc").flatten();
-        let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-        lines
-            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-            .filter(|l| l.contains(mark))
-            .collect::<Vec<_>>()
-    };
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !running().is_empty() {
-        assert!(Instant::now() < deadline, "still there: {:?}", running());
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn with_path(command: Dbhaul, folder: &Path) -> Dbhaul {

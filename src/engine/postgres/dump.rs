@@ -57,25 +57,16 @@ pub fn plan(
 /// What may not be read makes `pg_dump` fail, minutes or hours later. Where a selection may leave it out, only
 /// `pg_dump` itself can say.
 fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
-    let selected = [&options.schemas, &options.exclude_schemas, &options.tables, &options.exclude_tables];
-    let partial = options.schema_only
-        || !options.exclude_table_data.is_empty()
-        || !options.extra.is_empty()
-        || selected.iter().any(|list| !list.is_empty());
+    let selected = options.patterns().iter().any(|(_, list)| !list.is_empty());
+    let partial = options.schema_only || !options.extra.is_empty() || selected;
     // pg_dump has no way to leave out what it may not read, so allowing it would not help.
     if partial { Ok(()) } else { refuse_missing(server, false) }
 }
 
 /// Patterns are handed on as they are.
 fn selection(options: &DumpOptions) -> Vec<String> {
-    let lists = [
-        ("schema", &options.schemas),
-        ("exclude-schema", &options.exclude_schemas),
-        ("table", &options.tables),
-        ("exclude-table", &options.exclude_tables),
-        ("exclude-table-data", &options.exclude_table_data),
-    ];
-    let patterns = lists.iter().flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
+    let patterns =
+        options.patterns().into_iter().flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
     patterns
         .chain(switch(options.schema_only, "--schema-only"))
         .chain(switch(options.data_only, "--data-only"))

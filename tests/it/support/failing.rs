@@ -238,3 +238,26 @@ pub fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
+
+/// The highest resident size of a process, in KiB.
+pub fn peak(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// The command lines of all processes that hold this text.
+fn processes_with(mark: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(mark)).collect()
+}
+
+/// Waits until no process's command line holds this text.
+pub fn assert_gone(mark: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !processes_with(mark).is_empty() {
+        assert!(Instant::now() < deadline, "still there: {:?}", processes_with(mark));
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -14,8 +14,8 @@ mod tls;
 pub use {
     compare::{checksum, schema},
     failing::{
-        Disk, Gate, Lock, Silent, alive, child_of, closed_port, descendants, eventually, kill, names, recorded_client,
-        sessions,
+        Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
+        peak, recorded_client, sessions,
     },
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     server::{Database, Flavour, Server, mariadb, mysql, postgres15, postgres18},
