@@ -22,6 +22,7 @@ mod lexer;
 mod libpq;
 mod patterns;
 mod plain;
+mod pooler;
 mod prepare;
 mod probe;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{patterns, target};
+use super::{patterns, pooler, target};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version};
 use crate::error::{Error, Kind, Result};
@@ -36,14 +36,7 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         Err(refusal) => (elsewhere(connection, purpose, limits, refusal).await?, false),
     };
     let mut server = facts(&session).await?;
-    server.pooler = pooler(connection, &session, &server, limits).await?;
-    if let Some(pooler) = &server.pooler {
-        server.findings.push(Finding {
-            severity: Severity::Warning,
-            what: format!("{pooler} answers in the server's name"),
-            hint: Some("a connection to the server itself is safer for a dump or a restore".into()),
-        });
-    }
+    pooler::look(connection, &session, &mut server, limits).await?;
     server.database.clone_from(&connection.database);
     if !exists {
         server.size = None;
@@ -53,6 +46,9 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         Purpose::Dump => {
             server.tables = tables(&session).await?;
             server.findings.extend(findings(&session, &server).await?);
+            for (name, query) in OUTSIDE_OF_SCHEMAS {
+                server.settings.insert(name.to_owned(), session.column(query).await?.join("\n"));
+            }
         }
         Purpose::Restore => {
             server.tables = tables(&session).await?;
@@ -137,27 +133,6 @@ fn connections_left(row: &Row) -> Option<u64> {
     Some(u64::try_from(left).unwrap_or(0))
 }
 
-/// `PgBouncer` refuses startup options that a server takes. It is only asked when the port that answered is not the one
-/// that was dialled, as behind any pooler, and behind tunnels and containers too.
-async fn pooler(
-    connection: &Connection,
-    session: &Session,
-    server: &Server,
-    limits: &Limits,
-) -> Result<Option<String>> {
-    let Some((_, dialled)) = connection.address() else { return Ok(None) };
-    if server.settings.get("server.port").is_some_and(|port| *port == dialled.to_string()) {
-        return Ok(None);
-    }
-    let database = session.column("SELECT current_database()").await?.join("");
-    match session::open_with(connection, &database, limits, Some("-c geqo=on")).await {
-        Err(refusal) if refusal.error.why.iter().any(|w| w.contains("unsupported startup parameter")) => {
-            Ok(Some("PgBouncer".into()))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// The user's tables. Sizes need a lock on each table: where one is held, estimates of the last vacuum stand in.
 async fn tables(session: &Session) -> Result<Vec<Table>> {
     let query = |size: &str| {
@@ -239,6 +214,12 @@ async fn findings(session: &Session, server: &Server) -> Result<Vec<Finding>> {
     }
     Ok(findings)
 }
+
+/// What no schema holds, and a dump of chosen schemas or tables therefore lacks.
+const OUTSIDE_OF_SCHEMAS: [(&str, &str); 2] = [
+    ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"),
+    ("large_objects", "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0"),
+];
 
 const LARGE_OBJECTS_OF_OTHERS: &str = "SELECT 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l \
      WHERE NOT pg_catalog.pg_has_role(l.lomowner, 'USAGE') AND NOT EXISTS \
