@@ -55,6 +55,9 @@ pub struct RestoreArgs {
     /// Leaves comments out
     #[arg(long, env = "DBHAUL_NO_COMMENTS")]
     no_comments: bool,
+    /// PostgreSQL: leaves this extension out; what needs it will fail
+    #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
+    exclude_extension: Vec<String>,
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
@@ -116,6 +119,7 @@ impl RestoreArgs {
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
+            exclude_extensions: self.exclude_extension.clone(),
         }
     }
 }

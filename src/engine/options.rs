@@ -100,6 +100,8 @@ pub struct RestoreOptions {
     pub keep_definers: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// PostgreSQL: leave these extensions out, literal names.
+    pub exclude_extensions: Vec<String>,
 }
 
 /// What `--clean` drops before a restore.

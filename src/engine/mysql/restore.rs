@@ -51,6 +51,9 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     if options.jobs > 1 {
         return wrong("--jobs: a MySQL dump is restored by one session", "leave --jobs out");
     }
+    if !options.exclude_extensions.is_empty() {
+        return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
+    }
     if options.schema_only && options.data_only {
         return wrong("--schema-only and --data-only exclude each other", "give one of them");
     }
@@ -339,6 +342,7 @@ mod tests {
             keep_privileges: false,
             keep_definers: false,
             no_comments: false,
+            exclude_extensions: Vec::new(),
         }
     }
 
@@ -470,6 +474,7 @@ mod tests {
         let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
         for wrong in [
             RestoreOptions { jobs: 2, ..options() },
+            RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
             RestoreOptions { data_only: true, ..options() },
             RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },
             RestoreOptions { tables: strings(&["nothing"]), ..options() },

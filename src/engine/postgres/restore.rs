@@ -123,7 +123,17 @@ impl Job<'_> {
         if old_psql && (self.content.facts.contains_key("psql.restricted") || self.content.format != Format::PgPlain) {
             notes.push(format!("psql {} does not know \\restrict: those lines are left out", psql.version));
         }
-        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(Adapter::new(old_server, old_psql)) })
+        let adapter = Adapter::new(old_server, old_psql);
+        if self.brings_public() {
+            return Some(Box::new(adapter.without_public()));
+        }
+        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(adapter) })
+    }
+
+    /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
+    fn brings_public(&self) -> bool {
+        let held = self.content.format == Format::PgPlain && self.content.schemas.iter().any(|name| name == "public");
+        held && self.schema_stays("public")
     }
 
     fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {
@@ -172,11 +182,16 @@ impl Job<'_> {
         if left.is_empty() {
             return Ok(None);
         }
-        let kinds = [("COMMENT", "comments"), ("SCHEMA", "schemas"), ("EXTENSION", "extensions")];
-        for (kind, noun) in kinds {
-            let names: Vec<&str> = left.iter().filter(|e| e.kind == kind).map(|e| e.tag.as_str()).collect();
+        let kinds = [
+            ("COMMENT", false, "comments", "may not be set there"),
+            ("SCHEMA", false, "schemas", "there already"),
+            ("EXTENSION", false, "extensions", "there already"),
+            ("EXTENSION", true, "extensions", "--exclude-extension"),
+        ];
+        for (kind, excluded, noun, why) in kinds {
+            let of_kind = left.iter().filter(|e| e.kind == kind && self.excluded(e) == excluded);
+            let names: Vec<&str> = of_kind.map(|e| e.tag.as_str()).collect();
             if !names.is_empty() {
-                let why = if kind == "COMMENT" { "may not be set there" } else { "there already" };
                 notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
             }
         }
@@ -184,6 +199,9 @@ impl Job<'_> {
     }
 
     fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
+        if self.excluded(entry) {
+            return true;
+        }
         let superuser = self.server.standing == "superuser";
         match entry.kind.as_str() {
             "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
@@ -193,6 +211,18 @@ impl Job<'_> {
             "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
             _ => false,
         }
+    }
+
+    /// An extension that the user does without, and its comment.
+    fn excluded(&self, entry: &Entry) -> bool {
+        let name = match entry.kind.as_str() {
+            "EXTENSION" => Some(entry.tag.as_str()),
+            "COMMENT" => entry.tag.strip_prefix("EXTENSION "),
+            _ => None,
+        };
+        name.is_some_and(|name| {
+            self.options.exclude_extensions.iter().any(|excluded| excluded == name.trim_matches('"'))
+        })
     }
 
     fn owns_public(&self) -> bool {

@@ -61,6 +61,7 @@ pub fn restore_options() -> RestoreOptions {
         keep_privileges: false,
         keep_definers: false,
         no_comments: false,
+        exclude_extensions: Vec::new(),
     }
 }
 

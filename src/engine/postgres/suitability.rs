@@ -1,11 +1,13 @@
 //! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
 
+use super::pooler;
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     writable(server)?;
+    pooling(server)?;
     plain(content, options)?;
     sessions(server, options)?;
     // A database that is made anew is empty, and ours.
@@ -32,6 +34,15 @@ fn writable(server: &Server) -> Result<()> {
     Ok(())
 }
 
+fn pooling(server: &Server) -> Result<()> {
+    match &server.pooler {
+        Some(name) if server.settings.get(pooler::POOLING).is_some_and(|how| how == pooler::BY_TRANSACTION) => {
+            Err(refused(pooler::refusal(name)).hint(pooler::WAY_OUT))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Plain SQL is a script: it can only be run as a whole.
 fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
     if content.format != Format::PgPlain {
@@ -49,9 +60,10 @@ fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
         return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
             .hint("--clean schema empties the database first"));
     }
-    if options.schema_only || options.data_only || !options.tables.is_empty() || options.jobs > 1 {
+    let chosen = !options.tables.is_empty() || !options.exclude_extensions.is_empty();
+    if options.schema_only || options.data_only || chosen || options.jobs > 1 {
         return Err(refused("a plain dump is restored as a whole, by one session")
-            .hint("--schema-only, --data-only, --table and --jobs work with the custom format"));
+            .hint("--schema-only, --data-only, --table, --exclude-extension and --jobs work with the custom format"));
     }
     Ok(())
 }
@@ -182,7 +194,8 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
     // Those that are installed stay, unless the database goes.
     let installed = lines(server, "extensions.installed");
     let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
-    let missing = content.extensions.iter().find(|name| !server.target.extensions.contains(name) && !stays(name));
+    let taken = |name: &String| server.target.extensions.contains(name) || options.exclude_extensions.contains(name);
+    let missing = content.extensions.iter().find(|name| !taken(name) && !stays(name));
     match missing {
         None => Ok(()),
         Some(name) if available.contains(&name.as_str()) => {
@@ -190,11 +203,14 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
             Err(if installed.contains(&name.as_str()) {
                 error.hint("--clean schema empties the database and keeps its extensions")
             } else {
-                error.hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+                error
+                    .hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+                    .hint(format!("or do without, if nothing needs it: --exclude-extension {name}"))
             })
         }
-        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target"))
-            .hint("install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)")),
+        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target")).hint(format!(
+            "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
+        ))),
     }
 }
 
