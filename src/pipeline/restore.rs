@@ -151,7 +151,9 @@ async fn prepare(context: &Context, reached: &Reached, request: &Request<'_>) ->
         return Ok(Vec::new());
     }
     let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
-    let done = until_stopped(context, work)
+    // Dropping may wait for a lock, and take its time: no reason for silence.
+    let gauge = Gauge::about("preparing");
+    let done = until_stopped(context, shown(context, &gauge, work))
         .await
         .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
     for step in &done {
