@@ -86,7 +86,7 @@ fn a_wrong_command_line_is_2_before_anything_starts() {
 }
 
 #[test]
-fn arguments_that_would_break_the_archive_are_2_before_the_server_is_asked() {
+fn row_56_arguments_that_would_break_the_archive_are_2_before_the_server_is_asked() {
     for (scheme, extra) in [
         ("postgres", "--file=x"),
         ("postgres", "-fx"),
@@ -152,7 +152,7 @@ fn mariadb_does_not_let_us_in_is_4() {
 }
 
 #[test]
-fn a_host_that_accepts_and_never_answers_is_4_when_the_connect_time_out_is_over() {
+fn row_52_a_host_that_accepts_and_never_answers_is_4_when_the_connect_time_out_is_over() {
     let silent = Silent::listen();
     for scheme in ["postgres", "mysql"] {
         let uri = format!("{scheme}://u:p@127.0.0.1:{}/x", silent.port);

@@ -319,7 +319,7 @@ fn without_a_terminal_there_is_neither_colour_nor_a_bar() {
 }
 
 #[test]
-fn without_a_terminal_a_plain_line_tells_now_and_then_how_far_it_is() {
+fn row_51_without_a_terminal_a_plain_line_tells_now_and_then_how_far_it_is() {
     let (folder, clients) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let database = postgres15().database("json");
     orders(&database);

@@ -34,7 +34,7 @@ const EXTRAS: &str = "CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore;
     SELECT lo_from_bytea(4711, 'x')";
 
 #[test]
-fn clean_schema_drops_everything_of_the_users_and_keeps_extensions() {
+fn row_29_clean_schema_drops_everything_of_the_users_and_keeps_extensions() {
     for server in [postgres15(), postgres18()] {
         let (source, archive, _folder) = chinook(server);
         let target = loaded(server, "chinook");
@@ -69,7 +69,7 @@ fn extensions_alone_make_no_target_full() {
 }
 
 #[test]
-fn clean_objects_drops_what_the_archive_brings_and_nothing_else() {
+fn row_29_clean_objects_drops_what_the_archive_brings_and_nothing_else() {
     let (source, archive, _folder) = chinook(postgres15());
     let target = loaded(postgres15(), "chinook");
     target.sql("CREATE TABLE mine AS SELECT 1 AS one; DELETE FROM playlist_track; DELETE FROM invoice_line; DROP TABLE invoice_line");
