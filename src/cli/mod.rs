@@ -16,6 +16,7 @@ use crate::exit_code;
 use crate::report::{Report, Verbosity};
 use crate::secret::Redactor;
 
+mod copy;
 mod doctor;
 mod dump;
 mod inspect;
@@ -52,6 +53,7 @@ struct OutputArgs {
 enum Command {
     Dump(dump::DumpArgs),
     Restore(restore::RestoreArgs),
+    Copy(copy::CopyArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
     Doctor(doctor::DoctorArgs),
@@ -159,6 +161,7 @@ impl Command {
         match self {
             Self::Dump(args) => Box::pin(dump::run(args, report)).await?,
             Self::Restore(args) => Box::pin(restore::run(args, report)).await?,
+            Self::Copy(args) => Box::pin(copy::run(args, report)).await?,
             Self::Verify(args) => verify::run(args, report).await?,
             Self::Inspect(args) => inspect::run(&args, report)?,
             Self::Doctor(args) => doctor::run(args, report).await?,

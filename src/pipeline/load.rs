@@ -31,12 +31,7 @@ pub struct Feed {
 }
 
 /// Runs the plan. What the filter adapted comes back.
-pub async fn load(
-    context: &Context,
-    reached: &Reached,
-    plan: RestorePlan,
-    dump: Feed,
-) -> Result<Vec<(String, u64)>> {
+pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Vec<(String, u64)>> {
     let supervision = context.supervision(&reached.connection.redactor());
     for invocation in target::invocations(&plan) {
         context.tell(Event::Command(invocation.to_string()));

@@ -17,6 +17,7 @@ use crate::secret::Redactor;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
+pub mod copy;
 pub mod doctor;
 pub mod dump;
 mod input;
@@ -24,6 +25,7 @@ pub mod inspect;
 mod load;
 mod manifest;
 mod meter;
+mod proven;
 mod reach;
 pub mod restore;
 mod source;
@@ -32,6 +34,7 @@ pub mod verify;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
+#[derive(Clone)]
 pub struct Context {
     /// Takes events.
     pub observer: Observer,
