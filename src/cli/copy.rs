@@ -48,6 +48,7 @@ pub struct CopyArgs {
 }
 
 /// The way to the target
+#[expect(clippy::struct_field_names, reason = "the options' names, which the source's ways have without the prefix")]
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reaching the target")]
 struct TargetWayArgs {

@@ -15,7 +15,6 @@ use crate::report::{Report, units};
 ///
 /// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
 /// is found by content. The archive is checked to its last byte before the target is touched.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin

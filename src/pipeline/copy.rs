@@ -24,7 +24,7 @@ use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, explain};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Complete, Content, DumpOptions, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
 };
 use crate::error::{Error, Kind, Result};
 use crate::process::Failure;
@@ -97,10 +97,10 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let way = Context { tunnel: request.target_tunnel, ..context.clone() };
     let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
-    let content = look(context, &source, &request.dump).await?;
-    target::check(context, &target, &content, &request.restore)?;
+    let planned = look(context, &source, &request.dump).await?;
+    target::check(context, &target, &planned, &request.restore)?;
     let (plan, target_client) =
-        target::plan(context, &target, &content, &request.restore, RestoreInput::Stream).await?;
+        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
     if request.dry_run {
         let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
         return Ok(Outcome::Planned { dump, load: target::invocations(&plan).map(ToString::to_string).collect() });
@@ -111,8 +111,8 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
         context.note(note);
     }
     let gauge = Gauge::about(&target.server.database);
-    let streaming = stream(context, &source, &target, plan, content, &gauge);
-    let (content, adaptations) = match Box::pin(shown(context, &gauge, streaming)).await {
+    let streaming = stream(context, &source, &target, plan, planned, &gauge);
+    let (copied, adaptations) = match Box::pin(shown(context, &gauge, streaming)).await {
         Ok(done) => done,
         Err(error) => {
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
@@ -124,7 +124,7 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(Copied {
-        content,
+        content: copied,
         bytes: gauge.read().bytes,
         adaptations,
         notes,
@@ -180,36 +180,43 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
     let Reached { engine, connection, server, .. } = &source.reached;
     let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits)?;
     let (outputs, mut relay) = Relay::new();
-    let mut inspector = engine.inspector(plan.format);
+    let inspector = engine.inspector(plan.format);
     let mut reading = std::pin::pin!(on_thread(move || {
-        let broken = |why: String| Error::new(Kind::DumpFailed, "source: its schema can't be read").why(why);
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match relay.read(&mut buffer).map_err(|e| broken(e.to_string()))? {
-                0 => break,
-                count => inspector.see(&buffer[..count]),
-            }
-            if let Some(outline) = inspector.outline() {
-                return Ok(outline);
-            }
-        }
-        let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
-        let mut content = complete.content().clone();
-        content.tables.iter_mut().for_each(|table| table.rows = None);
-        Ok(content)
+        let outline = read_outline(&mut relay, inspector);
+        // The relay comes back open: closed there, it would make the client fail before it is ended.
+        (outline, relay)
     }));
     let looking = async {
         tokio::select! {
+            biased;
             // Once enough was read, the client is ended with its future.
-            content = &mut reading => content?,
+            read = &mut reading => read?.0,
             ended = source.run(context, &plan, outputs) => match ended {
-                Ok(_) => reading.await?,
+                Ok(_) => reading.await?.0,
                 Err(failure) => Err(source_failed(source, failure).await),
             },
             lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         }
     };
     shown(context, &Gauge::about("schema"), looking).await.map_err(|error| error.why(UNCHANGED))
+}
+
+fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {
+    let broken = |why: String| Error::new(Kind::DumpFailed, "source: its schema can't be read").why(why);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match dump.read(&mut buffer).map_err(|e| broken(e.to_string()))? {
+            0 => break,
+            count => inspector.see(&buffer[..count]),
+        }
+        if let Some(outline) = inspector.outline() {
+            return Ok(outline);
+        }
+    }
+    let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
+    let mut content = complete.content().clone();
+    content.tables.iter_mut().for_each(|table| table.rows = None);
+    Ok(content)
 }
 
 /// Streams the rows once. What was copied and what was adapted come back when all is proved and loaded.

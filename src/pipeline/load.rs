@@ -69,12 +69,12 @@ pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump:
             on_thread(move || feed(Box::new(sql), broken, plan.filter, stdin)),
             decoder.wait()
         );
-        let (mut fed, (decoded, _source)) = (feeding?, decoding?);
+        let (mut fed, (input, _source)) = (feeding?, decoding?);
         let ended = match ended {
-            Err(failure) if decoded.is_ok() => Err(failed(failure).await),
+            Err(failure) if input.is_ok() => Err(failed(failure).await),
             _ => Ok(()),
         };
-        fed.result = decoded.and(ended).and(fed.result);
+        fed.result = input.and(ended).and(fed.result);
         Ok(fed)
     };
     both(feeding, keep_alive(context, reached, loader, &waiting)).await

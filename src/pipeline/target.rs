@@ -13,13 +13,13 @@ pub const UNCHANGED: &str = "nothing was changed";
 pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
 
 /// Refuses everything that forbids this restore, before anything is touched.
-pub fn check(context: &Context, reached: &Reached, content: &Content, options: &RestoreOptions) -> Result<()> {
+pub fn check(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<()> {
     let refused = |mut error: Error| {
         // An engine may have said so of one cause; here it is true of all.
         error.why.retain(|line| line != UNCHANGED);
         error.why(&reached.connection).why(UNCHANGED)
     };
-    for warning in reached.engine.check_restore(&reached.server, content, options).map_err(refused)? {
+    for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
         context.warn(warning);
     }
     Ok(())
@@ -29,12 +29,12 @@ pub fn check(context: &Context, reached: &Reached, content: &Content, options: &
 pub async fn plan(
     context: &Context,
     reached: &Reached,
-    content: &Content,
+    held: &Content,
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<(RestorePlan, Option<Client>)> {
     let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, content, &found, options, source)?;
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
     let mut loader = None;
     for program in invocations(&plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);
