@@ -464,6 +464,8 @@ fn a_silent_source_is_11_and_named() {
 #[test]
 fn a_target_that_works_for_long_makes_nobody_give_up() {
     let (source, target) = (filled(postgres15()), postgres15().database("target"));
+    // More than all pipes and sockets on the way hold: the source's client has to wait, too.
+    source.sql("INSERT INTO much SELECT n, repeat('x', 1000) FROM generate_series(6001, 40000) n");
     target.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     target.sql(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN new; END $$;
@@ -471,7 +473,7 @@ fn a_target_that_works_for_long_makes_nobody_give_up() {
     );
     let options = ["--data-only", "--into-non-empty", "--table", "much", "--idle-timeout", "1"];
     copy(&source, &target).args(options).run().expect_code(0);
-    assert_eq!(target.sql("SELECT count(*) FROM much"), "6000");
+    assert_eq!(target.sql("SELECT count(*) FROM much"), "40000");
 }
 
 #[test]
