@@ -5,6 +5,7 @@
 mod bad_input;
 mod by_hand;
 mod clients;
+mod copy;
 mod damaged;
 mod failure_modes;
 mod failures;
