@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 mod client;
 mod content;
 pub mod mysql;
+mod near;
 mod options;
 mod plan;
 pub mod postgres;
@@ -20,6 +21,7 @@ mod server;
 
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
+pub use near::near;
 pub use options::{Clean, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};

@@ -19,6 +19,7 @@ use crate::engine::{Clean, Content, Filter, Purpose, RestoreInput, RestoreOption
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{self, Failure, Running, spawn};
+use crate::report::units;
 
 /// The last line of everything that ends before the first change.
 const UNCHANGED: &str = "nothing was changed";
@@ -53,6 +54,8 @@ pub struct Restored {
     pub content: Content,
     /// Bytes of the dump.
     pub bytes: u64,
+    /// Bytes of it that were fed to the loader.
+    pub fed: u64,
     /// What was changed on the way in, and how often.
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
@@ -99,10 +102,18 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         context.note(note);
     }
     let atomic = plan.atomic;
+    // Stretches may reach beyond the end; what is fed is what there is.
+    let fed = plan
+        .parts
+        .as_ref()
+        .map_or(bytes, |parts| parts.iter().map(|part| part.end.min(bytes).saturating_sub(part.start)).sum());
+    if plan.parts.is_some() {
+        context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
+    }
     let gauge = Gauge::about(&reached.server.database);
     let loading = async {
         tokio::select! {
-            loaded = load(context, &reached, plan, &input, bytes, &gauge) => loaded,
+            loaded = load(context, &reached, plan, &input, fed, &gauge) => loaded,
             lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
         }
     };
@@ -118,7 +129,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         tunnel.close().await;
     }
     let duration_s = started.elapsed().as_secs_f64();
-    Ok(Outcome::Done(Box::new(Restored { content, bytes, adaptations, notes, duration_s, server })))
+    Ok(Outcome::Done(Box::new(Restored { content, bytes, fed, adaptations, notes, duration_s, server })))
 }
 
 async fn plan(
@@ -196,7 +207,7 @@ async fn load(
     let Some(stdin) = loader.take_stdin() else {
         return keep_alive(context, reached, loader).await.map(|()| Vec::new());
     };
-    let counted = Counted { dump: input.dump()?, gauge: gauge.clone(), total: bytes };
+    let counted = Counted { dump: input.dump(plan.parts.as_deref())?, gauge: gauge.clone(), total: bytes };
     let feeding = async {
         let Some(decoder) = &plan.decoder else {
             return on_thread(move || feed(counted, plan.filter, stdin)).await;

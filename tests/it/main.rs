@@ -13,6 +13,7 @@ mod json;
 mod restore_options;
 mod roundtrip;
 mod secrets;
+mod selection;
 mod servers;
 mod signals;
 mod supervision;

@@ -30,6 +30,8 @@ mod restore;
 mod rows;
 #[cfg(test)]
 mod samples;
+mod sections;
+mod selection;
 mod session;
 mod suitability;
 mod target;

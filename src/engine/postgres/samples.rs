@@ -57,6 +57,8 @@ pub fn restore_options() -> RestoreOptions {
         schema_only: false,
         data_only: false,
         tables: Vec::new(),
+        schemas: Vec::new(),
+        exclude_table_data: Vec::new(),
         keep_owner: false,
         keep_privileges: false,
         keep_definers: false,
