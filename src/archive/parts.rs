@@ -68,16 +68,15 @@ impl Parts {
     fn go_to(&mut self, target: u64) -> io::Result<&mut Bytes> {
         let Span(file_at, tar_at, _) = self.spans[self.spans.partition_point(|span| span.1 <= target).max(1) - 1];
         let goes_on = self.open.is_some() && (tar_at..=target).contains(&self.at);
-        let mut decoder = match self.open.take().filter(|_| goes_on) {
-            Some(decoder) => decoder,
-            None => {
-                let mut file = self.file.try_clone()?;
-                // Before the first piece stands the container's own head.
-                let head = if file_at == 0 { self.codec.head().len() as u64 } else { 0 };
-                file.seek(SeekFrom::Start(file_at + head))?;
-                self.at = tar_at;
-                self.codec.onwards(Box::new(Medium::new(file).0))?
-            }
+        let mut decoder = if let Some(decoder) = self.open.take().filter(|_| goes_on) {
+            decoder
+        } else {
+            let mut file = self.file.try_clone()?;
+            // Before the first piece stands the container's own head.
+            let head = if file_at == 0 { self.codec.head().len() as u64 } else { 0 };
+            file.seek(SeekFrom::Start(file_at + head))?;
+            self.at = tar_at;
+            self.codec.onwards(Box::new(Medium::new(file).0))?
         };
         let skipped = io::copy(&mut (&mut decoder).take(target - self.at), &mut io::sink())?;
         self.at += skipped;

@@ -198,8 +198,8 @@ impl Seen {
         self.leave();
         self.about = table.map(|name| {
             *self.entry_of.entry(name.clone()).or_insert_with(|| {
-                let (id, span) = (self.entries.len() as i64 + 1, Some(self.offset..self.offset));
-                self.entries.push(Entry { id, kind: "TABLE".into(), tag: name.clone(), span, ..Entry::default() });
+                let span = Some(self.offset..self.offset);
+                self.entries.push(Entry { kind: "TABLE".into(), tag: name.clone(), span, ..Entry::default() });
                 self.entries.len() - 1
             })
         });

@@ -68,7 +68,7 @@ impl Sections {
     }
 
     fn begin(&mut self, mut entry: Entry, at: u64) {
-        entry.id = self.entries.len() as i64 + 1;
+        entry.id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX - 1) + 1;
         entry.span = Some(at..at);
         self.by_name.entry((entry.schema.clone(), entry.tag.clone())).or_default().push(self.entries.len());
         self.entries.push(entry);
@@ -87,17 +87,18 @@ impl Sections {
         entry.needs = self.needs(&entry);
         if entry.kind == "CONSTRAINT" {
             // Its index has its name.
-            let tables = entry.needs.iter().filter_map(|id| self.entries.get(usize::try_from(id - 1).ok()?));
-            let index = tables.filter_map(|t| entry.tag.strip_prefix(&t.tag)?.strip_prefix(' ')).next();
-            let key = index.map(|index| (entry.schema.clone(), index.to_owned()));
-            key.map(|key| self.by_name.entry(key).or_default().push(self.entries.len()));
+            let mut tables = entry.needs.iter().filter_map(|id| self.entries.get(place(*id)));
+            if let Some(index) = tables.find_map(|t| entry.tag.strip_prefix(&t.tag)?.strip_prefix(' ')) {
+                let key = (entry.schema.clone(), index.to_owned());
+                self.by_name.entry(key).or_default().push(self.entries.len());
+            }
         }
         if entry.kind == "SEQUENCE OWNED BY" {
             // The sequence goes with the table that owns it, which is named here only.
             let (own, owners): (Vec<i64>, Vec<i64>) =
-                entry.needs.iter().partition(|id| self.entries[(**id - 1) as usize].kind == "SEQUENCE");
+                entry.needs.iter().partition(|id| self.entries[place(**id)].kind == "SEQUENCE");
             for id in own {
-                self.entries[(id - 1) as usize].needs.extend(&owners);
+                self.entries[place(id)].needs.extend(&owners);
             }
         }
         self.entries.push(entry);
@@ -133,6 +134,11 @@ impl Sections {
         let found = self.by_name.get(&key).into_iter().flatten().filter_map(|at| self.entries.get(*at));
         found.filter(|e| THINGS.contains(&e.kind.as_str()) && e.id != asking.id).map(|e| e.id).collect()
     }
+}
+
+/// Entries are numbered from 1.
+fn place(id: i64) -> usize {
+    usize::try_from(id - 1).unwrap_or(usize::MAX)
 }
 
 /// `Name: users; Type: TABLE; Schema: public; Owner: -`, also `Data for Name: ...`.

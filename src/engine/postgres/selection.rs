@@ -112,7 +112,7 @@ impl<'a> Entries<'a> {
             for entry in self.list {
                 let anchors = self.anchors(entry);
                 if by_table && entry.kind == "TABLE ATTACH" {
-                    chosen.extend(self.partition(entry, &anchors, &chosen));
+                    chosen.extend(Self::partition(entry, &anchors, &chosen));
                 }
                 if !anchors.is_empty() && anchors.iter().all(|a| chosen.contains(&a.id)) {
                     chosen.insert(entry.id);
@@ -144,6 +144,9 @@ impl<'a> Entries<'a> {
         let kind = entry.kind.as_str();
         if REMARKS.contains(&kind) {
             needs().collect()
+        } else if ["INDEX", "CONSTRAINT"].contains(&kind) {
+            // A partition's also names that of the table above, and can do without.
+            needs().filter(|e| is_relation(e)).collect()
         } else if BELONGINGS.contains(&kind) {
             needs().filter(|e| is_relation(e) || BELONGINGS.contains(&e.kind.as_str())).collect()
         } else {
@@ -152,7 +155,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The partition that this entry attaches to a chosen table.
-    fn partition(&self, attach: &Entry, anchors: &[&Entry], chosen: &BTreeSet<i64>) -> Option<i64> {
+    fn partition(attach: &Entry, anchors: &[&Entry], chosen: &BTreeSet<i64>) -> Option<i64> {
         let (children, parents): (Vec<&&Entry>, Vec<&&Entry>) = anchors.iter().partition(|a| same_name(a, attach));
         let wanted = parents.iter().any(|parent| chosen.contains(&parent.id));
         children.first().filter(|_| wanted).map(|child| child.id)
@@ -164,10 +167,10 @@ impl<'a> Entries<'a> {
         let mut tables: BTreeSet<i64> = self.list.iter().filter(named).map(|e| e.id).collect();
         // A partition's partitions are attached before it is.
         for attach in self.list.iter().filter(|e| e.kind == "TABLE ATTACH").rev() {
-            tables.extend(self.partition(attach, &self.anchors(attach), &tables));
+            tables.extend(Self::partition(attach, &self.anchors(attach), &tables));
         }
         for attach in self.list.iter().filter(|e| e.kind == "TABLE ATTACH") {
-            tables.extend(self.partition(attach, &self.anchors(attach), &tables));
+            tables.extend(Self::partition(attach, &self.anchors(attach), &tables));
         }
         let rows = |e: &&Entry| e.kind.ends_with(" DATA") && self.anchors(e).iter().any(|a| tables.contains(&a.id));
         self.list.iter().filter(rows).map(|e| e.id).collect()
