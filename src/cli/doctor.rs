@@ -122,6 +122,7 @@ fn server_json(server: &Server) -> Value {
         "flavour": server.flavour.to_string(),
         "version": server.version.to_string(),
         "version_text": server.version_text,
+        "products": server.products.iter().map(|product| product.name).collect::<Vec<_>>(),
         "database": server.database,
         "user": server.user,
         "standing": server.standing,

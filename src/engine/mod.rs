@@ -17,6 +17,7 @@ mod near;
 mod options;
 mod plan;
 pub mod postgres;
+mod product;
 mod server;
 
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
@@ -24,6 +25,7 @@ pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
 pub use near::near;
 pub use options::{Clean, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
+pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
 /// A future that an engine hands back.
@@ -75,6 +77,9 @@ pub trait Engine: Sync {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
+
+    /// The oldest server version of this flavour that is supported.
+    fn oldest(&self, flavour: Flavour) -> Version;
 
     /// The bare names under which a client for this role may be installed, best first.
     fn programs(&self, role: Role) -> &'static [&'static str];

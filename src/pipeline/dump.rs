@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::meter::Meter;
 use super::reach::{Reached, reach};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, clients, dump_error, explain, manifest};
+use super::{Context, clients, dump_error, explain, manifest, tell_stand_in};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{self, Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
@@ -136,6 +136,7 @@ async fn plan(context: &Context, reached: &Reached, request: &Request) -> Result
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
+    tell_stand_in(context, &client, server);
     engine.check_patterns(connection, &request.options, &context.limits).await?;
     let plan = engine.plan_dump(connection, server, &client, &request.options, &context.limits)?;
     for warning in &plan.warnings {

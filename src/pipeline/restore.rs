@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::input::{Checked, Input};
 use super::reach::{Reached, reach};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, clients, explain};
+use super::{Context, clients, explain, tell_stand_in};
 use crate::connection::Connection;
 use crate::engine::{Clean, Content, Filter, Purpose, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
@@ -146,6 +146,7 @@ async fn plan(
     for program in plan.decoder.iter().chain([&plan.loader]).map(|invocation| &invocation.program) {
         if let Some(client) = found.clients.iter().find(|client| client.path == *program) {
             context.fact("client", client.to_string());
+            tell_stand_in(context, client, &reached.server);
         }
     }
     Ok(plan)

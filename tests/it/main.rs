@@ -10,6 +10,7 @@ mod failures;
 mod foreign;
 mod huge;
 mod json;
+mod look_alikes;
 mod restore_options;
 mod roundtrip;
 mod secrets;

@@ -24,6 +24,7 @@ mod patterns;
 mod plain;
 mod prepare;
 mod probe;
+mod products;
 #[cfg(test)]
 mod reading;
 mod restore;
@@ -73,6 +74,10 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn oldest(&self, _: Flavour) -> Version {
+        products::OLDEST
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {

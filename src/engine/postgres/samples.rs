@@ -11,6 +11,7 @@ pub fn server(major: u32) -> Server {
         flavour: Flavour::Postgres,
         version: Version::new(major, 1, 0),
         version_text: format!("{major}.1"),
+        products: Vec::new(),
         user: "app".into(),
         database: "shop".into(),
         standing: "owner".into(),
