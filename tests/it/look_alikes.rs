@@ -92,6 +92,24 @@ fn an_old_postgres_is_refused_even_where_it_does_not_understand_us() {
     dbhaul().args(["dump", &uri]).run().refused(10, &["PostgreSQL 9.6.24 is older than the oldest supported, 13"]);
 }
 
+#[test]
+fn a_postgres_older_than_the_oldest_supported_is_tried_with_force_version_only() {
+    let server = Server::start(Flavour::Postgres12);
+    let database = server.database("old");
+    database.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let words = ["PostgreSQL 12.", "is older than the oldest supported, PostgreSQL 13", "hint: --force-version"];
+    let archive = fixture("dumps/pg_dump-15.custom.dump");
+    all_refuse(&database.uri(), archive.to_str().expect("UTF-8"), &words);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let forced = || dbhaul().client_dirs([server.client_dir()]).cwd(folder.path()).env("DBHAUL_FORCE_VERSION", "1");
+    let dumped = forced().args(["dump", &database.uri()]).run().expect_code(0);
+    assert!(dumped.stderr.contains("untested"), "{}", dumped.stderr);
+    let target = server.database("old");
+    forced().args(["restore", dumped.text().trim(), &target.uri()]).run().expect_code(0);
+    assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
+}
+
 /// MariaDB's servers say what `--version=` tells them to: a real server, under another name.
 #[test]
 fn a_server_that_only_speaks_mysql_is_refused_by_name_over_the_wire() {

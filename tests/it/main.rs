@@ -11,6 +11,7 @@ mod foreign;
 mod huge;
 mod json;
 mod look_alikes;
+mod meanwhile;
 mod restore_options;
 mod roundtrip;
 mod secrets;
