@@ -2,7 +2,7 @@
 
 use super::reach::Reached;
 use super::watch::{Gauge, shown, until_stopped};
-use super::{Context, clients};
+use super::{Context, clients, tell_stand_in};
 use crate::engine::{Clean, Client, Content, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
 
@@ -40,6 +40,7 @@ pub async fn plan(
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {
             context.fact("client", client.to_string());
+            tell_stand_in(context, client, &reached.server);
         }
     }
     Ok((plan, loader.cloned()))

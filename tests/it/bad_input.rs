@@ -221,3 +221,44 @@ fn a_client_that_is_none_is_5_and_says_why() {
     with_clients(postgres15(), clients.path(), &["pg_dump, ", "could not be started"]);
     with_clients(mysql(), clients.path(), &["mysqldump, ", "could not be started"]);
 }
+
+#[test]
+fn an_archive_that_is_not_there_is_8_with_a_hint() {
+    for args in [&["verify", "no-such.tar.gz"][..], &["inspect", "no-such.tar.gz"]] {
+        refused(args, 8, &["no-such.tar.gz can't be read", "No such file", "hint: check its path"]);
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_and_empty_counts_as_none() {
+    let database = postgres15().database("unset");
+    let set = |dbhaul: Dbhaul| {
+        let names = [
+            "TIMEOUT",
+            "RETRIES",
+            "JOBS",
+            "TABLE",
+            "COMPRESSION",
+            "TUNNEL",
+            "JSON",
+            "FORCE_VERSION",
+            "CONNECT_TIMEOUT",
+        ];
+        let dbhaul = names.iter().fold(dbhaul, |dbhaul, name| dbhaul.env(&format!("DBHAUL_{name}"), ""));
+        dbhaul.client_dirs([postgres15().client_dir()])
+    };
+    run(&["dump", "--dry-run", &database.uri()], set).expect_code(0);
+}
+
+#[test]
+fn a_client_of_another_flavour_says_that_it_stands_in() {
+    let database = mysql().database("stand_in");
+    database.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let output = run(&["dump", "--dry-run", &database.uri()], |dbhaul| dbhaul.client_dirs([mariadb().client_dir()]));
+    let output = output.expect_code(0);
+    assert!(
+        output.stderr.contains("no fitting client of MySQL's is here") && output.stderr.contains("stands in"),
+        "{}",
+        output.stderr
+    );
+}

@@ -18,6 +18,8 @@ struct Cause {
 /// The first that fits a line counts.
 const CAUSES: &[Cause] = &[
     cause(&["server version mismatch"], "this pg_dump is older than the server: install the client of its version"),
+    cause(&["unrecognized option"], "the client is not what its version says: point --client-dir at another"),
+    cause(&["invalid option"], "the client is not what its version says: point --client-dir at another"),
     cause(
         &["unsupported version", "in file header"],
         "this pg_restore is older than the pg_dump that made the archive",

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
 use super::{patterns, pooler, target};
 use crate::connection::{Connection, Limits};
-use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version};
+use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
 
 /// Objects that an extension brought are not the user's, and are not dumped.
@@ -35,7 +36,13 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         Ok(session) => (session, true),
         Err(refusal) => (elsewhere(connection, purpose, limits, refusal).await?, false),
     };
-    let mut server = facts(&session).await?;
+    // Asked first: what only sounds like PostgreSQL may not understand the rest.
+    let version_text = session.column("SELECT version()").await?.join("");
+    recognise(PRODUCTS, "PostgreSQL", &version_text)?;
+    let mut server = facts(&session).await.map_err(|error| stranger(error, &version_text))?;
+    let witnesses = session.try_rows(WITNESSES).await?.unwrap_or_default().into_iter().flatten().flatten();
+    let words = std::iter::once(version_text).chain(witnesses).collect::<Vec<_>>().join("\n");
+    server.products = recognise(PRODUCTS, "PostgreSQL", &words)?;
     pooler::look(connection, &session, &mut server, limits).await?;
     server.database.clone_from(&connection.database);
     if !exists {
@@ -56,6 +63,16 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         }
     }
     Ok(server)
+}
+
+/// Questions are for the supported versions: an older server may not understand them.
+fn stranger(error: Error, version_text: &str) -> Error {
+    let said = version_text.strip_prefix("PostgreSQL ").and_then(Version::parse);
+    match said.filter(|version| *version < OLDEST) {
+        Some(version) => Error { kind: Kind::Refused, ..error }
+            .why(format!("PostgreSQL {version} is older than the oldest supported, {}", OLDEST.major)),
+        None => error.why(format!("it calls itself: {version_text}")),
+    }
 }
 
 /// A restore may make its database: then the server is asked from another one.
@@ -100,6 +117,7 @@ async fn facts(session: &Session) -> Result<Server> {
         flavour: Flavour::Postgres,
         version,
         version_text: text(1),
+        products: Vec::new(),
         user: text(2),
         database: text(3),
         standing: standing.to_owned(),

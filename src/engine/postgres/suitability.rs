@@ -1,11 +1,13 @@
 //! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
 
 use super::pooler;
+use super::selection::select;
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    chosen(content, options)?;
     writable(server)?;
     pooling(server)?;
     plain(content, options)?;
@@ -21,6 +23,11 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
 
 fn refused(what: impl Into<String>) -> Error {
     Error::new(Kind::Refused, what).why("nothing was changed")
+}
+
+/// Names that match nothing are told before anything else.
+fn chosen(content: &Content, options: &RestoreOptions) -> Result<()> {
+    if options.selects() { select(&content.entries, options).map(drop) } else { Ok(()) }
 }
 
 fn writable(server: &Server) -> Result<()> {
@@ -60,10 +67,9 @@ fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
         return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
             .hint("--clean schema empties the database first"));
     }
-    let chosen = !options.tables.is_empty() || !options.exclude_extensions.is_empty();
-    if options.schema_only || options.data_only || chosen || options.jobs > 1 {
-        return Err(refused("a plain dump is restored as a whole, by one session")
-            .hint("--schema-only, --data-only, --table, --exclude-extension and --jobs work with the custom format"));
+    if options.schema_only || options.data_only || !options.exclude_extensions.is_empty() || options.jobs > 1 {
+        return Err(refused("a plain dump is restored by one session, structure and rows together")
+            .hint("--schema-only, --data-only, --exclude-extension and --jobs work with the custom format"));
     }
     Ok(())
 }
@@ -187,7 +193,7 @@ fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Resul
 
 fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     // Of a database that does not exist yet, nothing is known.
-    if !server.target.exists || options.data_only || !options.tables.is_empty() {
+    if !server.target.exists || options.data_only || !(options.tables.is_empty() && options.schemas.is_empty()) {
         return Ok(());
     }
     let available = lines(server, "extensions.available");
@@ -323,7 +329,7 @@ mod tests {
         for options in [
             RestoreOptions { clean: Some(Clean::Objects), ..samples::restore_options() },
             RestoreOptions { schema_only: true, ..samples::restore_options() },
-            RestoreOptions { tables: vec!["a".into()], ..samples::restore_options() },
+            RestoreOptions { data_only: true, ..samples::restore_options() },
         ] {
             refusal(&server, &content, &options);
         }
