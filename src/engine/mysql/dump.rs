@@ -38,8 +38,7 @@ pub(super) fn plan(
     feasible(server, options, &selection)?;
     // A selection may well leave out what can't be read; then the findings stay warnings.
     let partial = options.data_only || selection.only.is_some() || !selection.ignored.is_empty();
-    refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())
-        .map_err(|error| error.hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))?;
+    refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
     let consistency = Consistency::of(server);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
