@@ -7,6 +7,7 @@ mod by_hand;
 mod clients;
 mod damaged;
 mod failures;
+mod few_rights;
 mod foreign;
 mod huge;
 mod json;

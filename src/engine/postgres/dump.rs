@@ -7,7 +7,7 @@ use super::findings::LeftOut;
 use super::{extra, libpq, patterns};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, refuse_missing};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
@@ -28,8 +28,8 @@ pub fn plan(
     limits: &Limits,
 ) -> Result<DumpPlan> {
     check(connection, options)?;
-    let incomplete = unreadable(server, client, options)?;
     let mut warnings = Vec::new();
+    let incomplete = unreadable(server, client, options, &mut warnings)?;
     let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;
     invocation = if options.plain {
         invocation.arg("--format=plain")
@@ -58,16 +58,33 @@ pub fn plan(
 
 /// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags. Where a
 /// selection may leave it out, only `pg_dump` itself can say.
-fn unreadable(server: &Server, client: &Client, options: &DumpOptions) -> Result<Vec<String>> {
+fn unreadable(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let selected = options.patterns().iter().any(|(_, list)| !list.is_empty());
     let partial = options.schema_only || !options.extra.is_empty() || selected;
     refuse_missing(server, options.allow_incomplete || partial)?;
-    let left_out = LeftOut(server);
     if !options.allow_incomplete {
         return Ok(Vec::new());
     }
-    if !partial {
-        left_out.check()?;
+    let left_out = LeftOut(server);
+    let dependents = left_out.dependents();
+    if !dependents.is_empty() && !partial {
+        let error = Error::new(Kind::Refused, "an incomplete dump could not be restored: nothing was started")
+            .why("these need tables that may not be read, and pg_dump has no way to leave them out:");
+        return Err(dependents.into_iter().fold(error, Error::why).hint(
+            "grant SELECT on the tables (dbhaul doctor names them), or drop what needs them, or leave out the tables that \
+             it belongs to with --exclude-table",
+        ));
+    }
+    if !dependents.is_empty() {
+        warnings.push(format!(
+            "these need tables that are left out, and can't be restored without them: {}",
+            dependents.join(", ")
+        ));
     }
     Ok(left_out.flags(client.version))
 }
@@ -104,7 +121,6 @@ mod tests {
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
     use crate::engine::{Flavour, Role, Version};
-    use crate::error::Kind;
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 

@@ -6,7 +6,7 @@
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
 use super::session::{Session, identifier};
 use crate::engine::{Finding, Server, Severity, Version};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// Joins lists in [`Server::settings`]: names may hold anything else.
 const JOIN: &str = "\0";
@@ -120,7 +120,12 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
     let (mut patterns, mut findings) = (Vec::new(), Vec::new());
     for row in session.rows(&query).await? {
         let [Some(what), Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
-        patterns.push(pattern(schema, name));
+        let pattern = pattern(schema, name);
+        // A sequence goes with the table that owns it.
+        if LeftOut(server).list(TABLES).any(|table| table == pattern) {
+            continue;
+        }
+        patterns.push(pattern);
         findings.push(if kind == "S" {
             let hint = "grant SELECT on the sequences, or leave them out with --exclude-table";
             missing(format!("{what}: its value may not be read"), hint)
@@ -248,18 +253,9 @@ impl LeftOut<'_> {
         self.0.settings.get(setting).is_some_and(|count| count != "0")
     }
 
-    /// Refuses where `pg_dump` would still dump what can't be restored without the rest.
-    pub fn check(&self) -> Result<()> {
-        let mut dependents = self.list(DEPENDENTS).peekable();
-        if dependents.peek().is_none() {
-            return Ok(());
-        }
-        let error = Error::new(Kind::Refused, "an incomplete dump could not be restored: nothing was started")
-            .why("these need tables that may not be read, and pg_dump has no way to leave them out:");
-        Err(dependents.fold(error, |error, dependent| error.why(dependent)).hint(
-            "grant SELECT on the tables (dbhaul doctor names them), or leave the tables out that these belong to with \
-             --exclude-table",
-        ))
+    /// What `pg_dump` would still dump although it can't be restored without the rest.
+    pub fn dependents(&self) -> Vec<&str> {
+        self.list(DEPENDENTS).collect()
     }
 
     /// The flags of `pg_dump`. Row-level security is only ever turned on here, where the manifest names the tables.

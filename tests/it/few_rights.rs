@@ -1,0 +1,280 @@
+//! Users as managed platforms give them out: they own a database and nothing else. `public` and the extensions belong
+//! to the provider, which the tests' superuser plays.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{
+    roundtrip::{manifest, with_clients_of},
+    support::{Database, Dbhaul, Output, Server, checksum, fixture, names, postgres15, postgres18, schema},
+};
+
+const PASSWORD: &str = "few-rights-9xQ";
+
+/// A database, and a user who owns it and nothing else.
+struct Tenant<'s> {
+    database: Database<'s>,
+    user: String,
+}
+
+impl<'s> Tenant<'s> {
+    fn new(server: &'s Server, setup: impl Fn(&Database<'s>, &str)) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let database = server.database("tenant");
+        let user = format!("tenant_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        setup(&database, &user);
+        Self { database, user }
+    }
+
+    /// As on managed PostgreSQL.
+    fn of_postgres(server: &'s Server) -> Self {
+        Self::new(server, |database, user| {
+            let name = server.quote(database.name());
+            database.sql(&format!(
+                "CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}';
+                ALTER DATABASE {name} OWNER TO {user};
+                ALTER SCHEMA public OWNER TO dbhaul;
+                GRANT USAGE, CREATE ON SCHEMA public TO {user};
+                COMMENT ON SCHEMA public IS 'the provider''s';
+                CREATE EXTENSION pg_stat_statements;
+                CREATE EXTENSION hstore;
+                COMMENT ON EXTENSION hstore IS 'the provider''s, too';"
+            ));
+        })
+    }
+
+    fn uri(&self) -> String {
+        self.database.server().uri_as(&self.user, PASSWORD, self.database.name())
+    }
+
+    /// Runs a file of SQL as the tenant.
+    fn load(&self, path: impl AsRef<Path>) {
+        let mut client = self.database.client("psql");
+        client.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(path.as_ref());
+        let output = client.env("PGUSER", &self.user).env("PGPASSWORD", PASSWORD).output().expect("run psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn dump(&self, archive: &Path, options: &[&str]) -> Output {
+        self.command(&["dump", "--json", &self.uri(), "-o"]).arg(archive).args(options).run()
+    }
+
+    /// A dump that is refused in these words, and leaves no archive behind.
+    fn refused(&self, options: &[&str], words: &[&str]) {
+        let (folder, archive) = archive();
+        self.command(&["dump", &self.uri(), "-o"]).arg(archive).args(options).run().refused(10, words);
+        assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    fn restore(&self, archive: &Path, options: &[&str]) -> Output {
+        self.command(&["restore", "--json"]).arg(archive).arg(self.uri()).args(options).run()
+    }
+
+    fn command(&self, words: &[&str]) -> Dbhaul {
+        with_clients_of(self.database.server()).args(words)
+    }
+}
+
+/// A new archive's path, in a folder that goes with the value.
+fn archive() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive.tar.gz");
+    (folder, path)
+}
+
+/// A list of the JSON result.
+fn list(json: &serde_json::Value, key: &str) -> Vec<String> {
+    let texts = json[key].as_array().unwrap_or_else(|| panic!("no {key}: {json}"));
+    texts.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+}
+
+fn an_owners_dump_comes_back(server: &Server, options: &[&str]) {
+    let (source, target) = (Tenant::of_postgres(server), Tenant::of_postgres(server));
+    source.load(fixture("objects-postgres.sql"));
+    let (_folder, archive) = archive();
+    let dump = source.dump(&archive, options).expect_code(0).json();
+    assert_eq!(list(&dump, "missing"), Vec::<String>::new());
+    let restore = target.restore(&archive, &[]).expect_code(0).json();
+    assert_eq!(restore["rows"], dump["rows"]);
+    let same = [&source, &target].map(|tenant| {
+        // A plain dump leaves comments out, since some could not be set.
+        let schema = schema(&tenant.database).replace(tenant.database.name(), "name");
+        let sections =
+            schema.split("\n--\n-- Name: ").filter(|s| options.is_empty() || !s.contains("; Type: COMMENT; "));
+        (checksum(&tenant.database), sections.map(str::to_owned).collect::<Vec<_>>())
+    });
+    assert_eq!(same[1], same[0]);
+}
+
+#[test]
+fn a_postgres15_owners_dump_comes_back_to_another_owner() {
+    an_owners_dump_comes_back(postgres15(), &[]);
+}
+
+#[test]
+fn a_postgres18_owners_dump_comes_back_to_another_owner() {
+    an_owners_dump_comes_back(postgres18(), &[]);
+}
+
+#[test]
+fn a_postgres15_owners_plain_dump_comes_back_to_another_owner() {
+    an_owners_dump_comes_back(postgres15(), &["--format", "plain"]);
+}
+
+#[test]
+fn a_postgres18_owners_plain_dump_comes_back_to_another_owner() {
+    an_owners_dump_comes_back(postgres18(), &["--format", "plain"]);
+}
+
+/// What the provider keeps to itself in the tenant's database.
+const KEPT_FROM_THE_OWNER: &str = "
+    CREATE TABLE secret (id int PRIMARY KEY, kept text);
+    INSERT INTO secret VALUES (1, 'for nobody');
+    CREATE TABLE heir () INHERITS (secret);
+    GRANT SELECT ON heir TO tenant;
+    CREATE VIEW over_secret AS SELECT * FROM secret;
+    CREATE VIEW over_view AS SELECT * FROM over_secret;
+    CREATE SCHEMA closed;
+    CREATE TABLE closed.\"odd \"\"name\" (id serial);
+    GRANT SELECT ON ALL TABLES IN SCHEMA closed TO tenant;
+    CREATE SEQUENCE counter START WITH 7;
+    SELECT nextval('counter');
+    CREATE TABLE filtered (id int);
+    INSERT INTO filtered SELECT generate_series(1, 9);
+    ALTER TABLE filtered ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY few ON filtered FOR SELECT USING (id <= 2);
+    GRANT SELECT ON filtered TO tenant;
+    SELECT lo_from_bytea(4711, 'not yours');
+    CREATE TABLE settings (id int);
+    INSERT INTO settings VALUES (1);
+    ALTER EXTENSION hstore ADD TABLE settings;
+    UPDATE pg_extension SET extconfig = ARRAY['settings'::regclass], extcondition = '{\"\"}' WHERE extname = 'hstore';
+    CREATE SUBSCRIPTION follows_DATABASE CONNECTION 'dbname=none' PUBLICATION none WITH (connect = false, slot_name = NONE);
+";
+
+const OF_THE_OWNER: &str = "
+    CREATE TABLE mine (id int PRIMARY KEY, t text);
+    INSERT INTO mine SELECT i, md5(i::text) FROM generate_series(1, 100) AS i;
+    CREATE FUNCTION double(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
+    SELECT lo_from_bytea(4712, 'mine');
+";
+
+fn what_the_owner_may_not_read_is_named(server: &Server, options: &[&str]) {
+    let source = Tenant::of_postgres(server);
+    let words = KEPT_FROM_THE_OWNER.replace("tenant", &source.user).replace("DATABASE", source.database.name());
+    source.database.sql(&words);
+    let (folder, archive) = archive();
+    let script = folder.path().join("mine.sql");
+    fs::write(&script, OF_THE_OWNER).expect("write");
+    source.load(&script);
+    // Routines of other owners are dumped, too: PostgreSQL shows them to all.
+    source.database.sql("CREATE FUNCTION theirs(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 3'");
+
+    let subscription = format!("subscription follows_{}", source.database.name());
+    let missing = [
+        "table public.secret may not be read",
+        "table public.heir stands on a table that may not be read",
+        "view public.over_secret stands on a table that may not be read",
+        "view public.over_view stands on a table that may not be read",
+        "table closed.odd \"name may not be read",
+        "sequence closed.odd \"name_id_seq stands on a table that may not be read",
+        "sequence public.counter: its value may not be read",
+        "table public.filtered: its row-level security hides rows, and may show none",
+        "large object 4711 may not be read; pg_dump takes all large objects or none, and there are 2",
+        "configuration table public.settings of an extension: its rows may not be read",
+        &format!("{subscription} is only dumped for a superuser"),
+    ]
+    .map(str::to_owned);
+    let words = ["the dump would not be complete: nothing was started", "hint: --allow-incomplete dumps the rest"];
+    source.refused(options, &words.into_iter().chain(missing.iter().map(String::as_str)).collect::<Vec<_>>());
+
+    let allowed = source.dump(&archive, &[&["--allow-incomplete"], options].concat()).expect_code(0);
+    for what in &missing {
+        assert!(allowed.stderr.contains(what.as_str()), "{what} is not in {}", allowed.stderr);
+    }
+    let listed: BTreeSet<_> = list(&allowed.json(), "missing").into_iter().collect();
+    assert_eq!(listed, BTreeSet::from(missing));
+    let manifest = manifest(&archive);
+    assert_eq!(manifest["missing"], allowed.json()["missing"]);
+    assert_eq!(manifest["consistency"], "snapshot");
+
+    let target = Tenant::of_postgres(server);
+    target.restore(&archive, &[]).expect_code(0);
+    let (wanted, found) = (checksum(&source.database), checksum(&target.database));
+    assert_eq!(found["public.mine"], wanted["public.mine"]);
+    assert_eq!(found["public.filtered"].0, 2, "what the policy shows");
+    let names: BTreeSet<_> = found.keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(["public.mine", "public.filtered", "sequence public.counter"]));
+    assert_eq!(target.database.sql("SELECT double(2), theirs(2)"), "4\t6");
+}
+
+#[test]
+fn what_a_postgres15_owner_may_not_read_is_refused_by_name_and_left_out_when_allowed() {
+    what_the_owner_may_not_read_is_named(postgres15(), &[]);
+}
+
+#[test]
+fn what_a_postgres18_owner_may_not_read_is_refused_by_name_and_left_out_when_allowed() {
+    what_the_owner_may_not_read_is_named(postgres18(), &[]);
+}
+
+#[test]
+fn what_a_postgres18_owner_may_not_read_is_left_out_of_a_plain_dump_too() {
+    what_the_owner_may_not_read_is_named(postgres18(), &["--format", "plain"]);
+}
+
+/// An archive that no restore could take is no archive, allowed or not.
+#[test]
+fn what_needs_an_unreadable_table_and_can_not_be_left_out_is_refused_although_incomplete_is_allowed() {
+    for server in [postgres15(), postgres18()] {
+        let source = Tenant::of_postgres(server);
+        source.database.sql(&format!(
+            "CREATE TABLE secret (id int PRIMARY KEY);
+            CREATE TABLE refers (id int REFERENCES secret);
+            CREATE TABLE holds (s secret);
+            CREATE FUNCTION counts() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM secret; END;
+            CREATE FUNCTION takes(secret[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+            ALTER TABLE refers ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY looks ON refers USING (id IN (SELECT id FROM secret));
+            CREATE RULE does AS ON DELETE TO refers DO ALSO DELETE FROM secret;
+            GRANT SELECT ON refers, holds TO {}",
+            source.user
+        ));
+        let words = [
+            "an incomplete dump could not be restored: nothing was started",
+            "constraint refers_id_fkey on table refers",
+            "column s of table holds",
+            "function counts()",
+            "function takes(secret[])",
+            "policy looks on table refers",
+            "rule does on table refers",
+            "hint: grant SELECT",
+        ];
+        source.refused(&["--allow-incomplete"], &words);
+        // A selection may leave them out, as far as dbhaul can tell: then they are warned of.
+        let (_folder, archive) = archive();
+        let rest = ["--allow-incomplete", "--exclude-table", "refers", "--exclude-table", "holds"];
+        let dump = source.dump(&archive, &rest).expect_code(0);
+        assert!(dump.stderr.contains("can't be restored without them: "), "{}", dump.stderr);
+    }
+}
+
+/// `pg_dump` writes CREATE USER MAPPING without the options that it may not read, and says nothing.
+#[test]
+fn options_of_other_users_mappings_are_missing_and_named() {
+    let source = Tenant::of_postgres(postgres15());
+    source.database.sql(
+        "CREATE EXTENSION postgres_fdw;
+        CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;
+        CREATE USER MAPPING FOR dbhaul SERVER elsewhere OPTIONS (user 'u', password 'never-shown');",
+    );
+    let (_folder, archive) = archive();
+    let what = "user mapping for dbhaul on server elsewhere: its options may not be read, and are left out";
+    source.refused(&[], &[what]);
+    let allowed = source.dump(&archive, &["--allow-incomplete"]).expect_code(0);
+    assert_eq!(list(&allowed.json(), "missing"), [what]);
+}
