@@ -5,12 +5,17 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use crate::{
     roundtrip::{manifest, with_clients_of},
-    support::{Database, Dbhaul, Output, Server, checksum, fixture, names, postgres15, postgres18, schema},
+    support::{
+        Database, Dbhaul, Flavour, Output, Server, checksum, fixture, mariadb, names, postgres15, postgres18, schema,
+    },
 };
 
 const PASSWORD: &str = "few-rights-9xQ";
@@ -47,16 +52,48 @@ impl<'s> Tenant<'s> {
         })
     }
 
+    /// With these rights on the database alone, `ALL` as on managed MySQL.
+    fn of_mysql(server: &'s Server, rights: &str) -> Self {
+        Self::new(server, |database, user| {
+            let grant = if rights.is_empty() {
+                String::new()
+            } else {
+                format!("GRANT {rights} ON `{}`.* TO {user}", database.name())
+            };
+            database.sql(&format!("CREATE USER {user} IDENTIFIED BY '{PASSWORD}'; {grant}"));
+        })
+    }
+
     fn uri(&self) -> String {
         self.database.server().uri_as(&self.user, PASSWORD, self.database.name())
     }
 
     /// Runs a file of SQL as the tenant.
     fn load(&self, path: impl AsRef<Path>) {
-        let mut client = self.database.client("psql");
-        client.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(path.as_ref());
-        let output = client.env("PGUSER", &self.user).env("PGPASSWORD", PASSWORD).output().expect("run psql");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let path = path.as_ref();
+        let mut client = if self.database.server().flavour().is_postgres() {
+            let mut client = self.database.client("psql");
+            client.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]);
+            client.env("PGUSER", &self.user).env("PGPASSWORD", PASSWORD);
+            client
+        } else {
+            let flavour = self.database.server().flavour();
+            let mut client = self.database.client(if flavour == Flavour::Mysql { "mysql" } else { "mariadb" });
+            client.args([format!("--user={}", self.user), format!("--database={}", self.database.name())]);
+            client.env("MYSQL_PWD", PASSWORD);
+            client
+        };
+        let file = fs::File::open(path).expect("the file");
+        let output = client.stdin(file).output().expect("run the client");
+        assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The same with a text.
+    fn run(&self, sql: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("text.sql");
+        fs::write(&path, sql).expect("write");
+        self.load(path);
     }
 
     fn dump(&self, archive: &Path, options: &[&str]) -> Output {
@@ -167,10 +204,8 @@ fn what_the_owner_may_not_read_is_named(server: &Server, options: &[&str]) {
     let source = Tenant::of_postgres(server);
     let words = KEPT_FROM_THE_OWNER.replace("tenant", &source.user).replace("DATABASE", source.database.name());
     source.database.sql(&words);
-    let (folder, archive) = archive();
-    let script = folder.path().join("mine.sql");
-    fs::write(&script, OF_THE_OWNER).expect("write");
-    source.load(&script);
+    let (_folder, archive) = archive();
+    source.run(OF_THE_OWNER);
     // Routines of other owners are dumped, too: PostgreSQL shows them to all.
     source.database.sql("CREATE FUNCTION theirs(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 3'");
 
@@ -277,4 +312,195 @@ fn options_of_other_users_mappings_are_missing_and_named() {
     source.refused(&[], &[what]);
     let allowed = source.dump(&archive, &["--allow-incomplete"]).expect_code(0);
     assert_eq!(list(&allowed.json(), "missing"), [what]);
+}
+
+/// A MySQL that lets users without SUPER create functions and triggers, as managed platforms set it.
+fn managed_mysql() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start_with(Flavour::Mysql, &["--log-bin-trust-function-creators=ON"]))
+}
+
+const OF_THE_TENANT: &str = "
+    CREATE TABLE mine (id int PRIMARY KEY, t varchar(50));
+    INSERT INTO mine VALUES (1, 'one'), (2, 'two');
+    CREATE VIEW seen AS SELECT t FROM mine;
+    CREATE TABLE log (what text);
+    CREATE TRIGGER watch AFTER UPDATE ON mine FOR EACH ROW INSERT INTO log VALUES (NEW.t);
+    CREATE PROCEDURE tell() INSERT INTO log VALUES ('told');
+    CREATE FUNCTION twice(n int) RETURNS int DETERMINISTIC RETURN n * 2;
+    CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 03:00:00' DO DELETE FROM log;
+";
+
+fn a_tenants_dump_comes_back(server: &Server) {
+    let (source, target) = (Tenant::of_mysql(server, "ALL"), Tenant::of_mysql(server, "ALL"));
+    source.run(OF_THE_TENANT);
+    let (_folder, archive) = archive();
+    let dump = source.dump(&archive, &[]).expect_code(0).json();
+    assert_eq!(list(&dump, "missing"), Vec::<String>::new());
+    assert_eq!(dump["consistency"], "snapshot");
+    target.restore(&archive, &[]).expect_code(0);
+    assert_eq!(checksum(&target.database), checksum(&source.database));
+    let wanted = schema(&source.database).replace(source.database.name(), target.database.name());
+    assert_eq!(schema(&target.database), wanted.replace(&source.user, &target.user));
+}
+
+#[test]
+fn a_mysql_owners_dump_comes_back_to_another_owner() {
+    a_tenants_dump_comes_back(managed_mysql());
+}
+
+#[test]
+fn a_mariadb_owners_dump_comes_back_to_another_owner() {
+    a_tenants_dump_comes_back(mariadb());
+}
+
+/// Whoever has all rights on a database still can't read the bodies of others' routines.
+fn routines_of_others_are_named(server: &Server) {
+    let source = Tenant::of_mysql(server, "ALL");
+    source.run(OF_THE_TENANT);
+    source.database.sql(
+        "CREATE PROCEDURE hidden() SELECT 1; CREATE FUNCTION veiled() RETURNS int DETERMINISTIC RETURN 1;
+        CREATE TABLE gone (id int); CREATE VIEW broken AS SELECT id FROM gone; DROP TABLE gone;",
+    );
+    let missing = [
+        "procedure hidden belongs to another user, and its body may not be read",
+        "function veiled belongs to another user, and its body may not be read",
+        "procedure tell goes with the others: the client dumps all routines or none",
+        "function twice goes with the others: the client dumps all routines or none",
+        "view broken refers to something that is gone",
+    ];
+    source.refused(&[], &missing);
+    source.refused(
+        &[],
+        &["the dump would not be complete: nothing was started", "hint: --allow-incomplete dumps the rest"],
+    );
+    let (_folder, archive) = archive();
+    let allowed = source.dump(&archive, &["--allow-incomplete"]).expect_code(0);
+    assert_eq!(
+        list(&allowed.json(), "missing").into_iter().collect::<BTreeSet<_>>(),
+        missing.map(str::to_owned).into()
+    );
+    assert_eq!(manifest(&archive)["missing"], allowed.json()["missing"]);
+    let target = Tenant::of_mysql(server, "ALL");
+    target.restore(&archive, &[]).expect_code(0);
+    assert_eq!(checksum(&target.database), checksum(&source.database));
+    assert_eq!(objects(&target.database), "EVENT nightly\nTABLE log\nTABLE mine\nTRIGGER watch\nVIEW seen");
+}
+
+/// All objects of a database, as `VIEW seen`.
+fn objects(database: &Database<'_>) -> String {
+    database.sql(
+        "SELECT * FROM (
+            SELECT CONCAT(IF(table_type = 'VIEW', 'VIEW ', 'TABLE '), table_name) AS o FROM information_schema.tables WHERE table_schema = DATABASE()
+            UNION SELECT CONCAT('TRIGGER ', trigger_name) FROM information_schema.triggers WHERE trigger_schema = DATABASE()
+            UNION SELECT CONCAT('EVENT ', event_name) FROM information_schema.events WHERE event_schema = DATABASE()
+            UNION SELECT CONCAT('ROUTINE ', routine_name) FROM information_schema.routines WHERE routine_schema = DATABASE()
+        ) AS all_objects ORDER BY o",
+    )
+}
+
+#[test]
+fn routines_of_others_are_refused_by_name_and_left_out_when_allowed_on_mysql() {
+    routines_of_others_are_named(managed_mysql());
+}
+
+#[test]
+fn routines_of_others_are_refused_by_name_and_left_out_when_allowed_on_mariadb() {
+    routines_of_others_are_named(mariadb());
+}
+
+/// Grants on some tables only, and none for triggers, events, routines and views.
+fn what_a_reader_may_not_see_is_named(server: &Server) {
+    let source = Tenant::of_mysql(server, "");
+    source.database.sql(OF_THE_TENANT);
+    source.database.sql(&format!(
+        "CREATE TABLE closed (id int, b int); INSERT INTO closed VALUES (1, 1);
+        CREATE VIEW over_closed AS SELECT id FROM closed;
+        CREATE VIEW over_view AS SELECT id FROM over_closed;
+        GRANT SELECT ON mine TO {0}; GRANT INSERT, SELECT (id) ON closed TO {0}; GRANT SELECT, SHOW VIEW ON over_closed TO {0};
+        GRANT SELECT, SHOW VIEW ON over_view TO {0}; GRANT SELECT ON seen TO {0};",
+        source.user
+    ));
+    let missing = [
+        "without SELECT on the database only the tables that the user was granted are dumped",
+        "triggers can't be seen without TRIGGER: the dump holds none, if there are any",
+        "events can't be seen without EVENT: the dump holds none, if there are any",
+        "routines of other users can't be seen: the dump holds none, if there are any",
+        "table closed may not be read",
+        "view seen may not be read without SELECT and SHOW VIEW",
+        "view over_closed stands on a table or view that may not be read",
+        "view over_view stands on a table or view that may not be read",
+    ];
+    source.refused(&[], &missing);
+    let (_folder, archive) = archive();
+    let allowed = source.dump(&archive, &["--allow-incomplete"]).expect_code(0);
+    assert_eq!(
+        list(&allowed.json(), "missing").into_iter().collect::<BTreeSet<_>>(),
+        missing.map(str::to_owned).into()
+    );
+    let target = Tenant::of_mysql(server, "ALL");
+    target.restore(&archive, &[]).expect_code(0);
+    assert_eq!(objects(&target.database), "TABLE mine");
+    assert_eq!(checksum(&target.database)["mine"], checksum(&source.database)["mine"]);
+}
+
+#[test]
+fn what_a_mysql_reader_may_not_see_is_refused_by_name_and_left_out_when_allowed() {
+    what_a_reader_may_not_see_is_named(managed_mysql());
+}
+
+#[test]
+fn what_a_mariadb_reader_may_not_see_is_refused_by_name_and_left_out_when_allowed() {
+    what_a_reader_may_not_see_is_named(mariadb());
+}
+
+/// Rights that come by a role are rights.
+#[test]
+fn rights_of_a_role_are_seen() {
+    for server in [managed_mysql(), mariadb()] {
+        let source = Tenant::of_mysql(server, "");
+        source.database.sql(OF_THE_TENANT);
+        let (user, name) = (&source.user, source.database.name());
+        let (default, all) = match server.flavour() {
+            Flavour::Mysql => (format!("SET DEFAULT ROLE ALL TO {user}"), "SHOW_ROUTINE ON *.*"),
+            _ => (format!("SET DEFAULT ROLE role_of_{user} FOR {user}"), "SELECT ON mysql.proc"),
+        };
+        source.database.sql(&format!(
+            "CREATE ROLE role_of_{user}; GRANT ALL ON `{name}`.* TO role_of_{user}; GRANT {all} TO role_of_{user};
+            GRANT role_of_{user} TO {user}; {default}"
+        ));
+        let (_folder, archive) = archive();
+        let dump = source.dump(&archive, &[]).expect_code(0).json();
+        assert_eq!(list(&dump, "missing"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_manifest_says_how_far_a_dump_is_one_point_in_time() {
+    for server in [managed_mysql(), mariadb()] {
+        let rights = "SELECT, SHOW VIEW, TRIGGER, EVENT, CREATE ROUTINE";
+        let of = |tables: &str, rights: &str| {
+            let source = Tenant::of_mysql(server, rights);
+            source.database.sql(tables);
+            let (_folder, archive) = archive();
+            let dump = source.dump(&archive, &[]).expect_code(0);
+            assert_eq!(manifest(&archive)["consistency"], dump.json()["consistency"]);
+            (dump.json()["consistency"].as_str().expect("a text").to_owned(), dump.stderr)
+        };
+        let myisam = "CREATE TABLE loose (id int) ENGINE = MyISAM; INSERT INTO loose VALUES (1);";
+        let both = &format!("{myisam} CREATE TABLE firm (id int) ENGINE = InnoDB;");
+        assert_eq!(of("CREATE TABLE firm (id int)", rights).0, "snapshot");
+        assert_eq!(of(myisam, &format!("{rights}, LOCK TABLES")).0, "tables locked while they were read");
+        for (tables, consistency) in [
+            (both.as_str(), "snapshot, except for tables without transactions"),
+            (myisam, "none: no table knows transactions, and the user may not lock them"),
+        ] {
+            let (said, stderr) = of(tables, rights);
+            assert_eq!(said, consistency);
+            assert!(
+                stderr.contains("1 table of an engine without transactions may change while they are read: loose"),
+                "{stderr}"
+            );
+        }
+    }
 }

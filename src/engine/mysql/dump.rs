@@ -34,11 +34,14 @@ pub(super) fn plan(
     limits: &Limits,
 ) -> Result<DumpPlan> {
     check(options)?;
-    let selection = select::select(options, server)?;
-    feasible(server, options, &selection)?;
+    let mut selection = select::select(options, server)?;
     // A selection may well leave out what can't be read; then the findings stay warnings.
     let partial = options.data_only || selection.only.is_some() || !selection.ignored.is_empty();
+    if options.allow_incomplete {
+        selection.leave_out(&findings::left_out(server));
+    }
     refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
+    feasible(server, options, &selection)?;
     let consistency = Consistency::of(server);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
@@ -71,11 +74,11 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     if options.data_only {
         return Ok(());
     }
-    let views: Vec<_> = setting::list(server, setting::VIEWS).into_iter().filter(taken).collect();
-    if !views.is_empty() && server.settings.contains_key("grants") && !setting::granted(server, "show view") {
+    let views: Vec<_> = setting::list(server, setting::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
+    if !views.is_empty() {
         let hint =
             format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database);
-        return refuse(format!("the user lacks SHOW VIEW, and there are views: {}", some(&views)), &hint);
+        return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", some(&views)), &hint);
     }
     let broken: Vec<_> = setting::list(server, setting::BROKEN_VIEWS).into_iter().filter(taken).collect();
     if !broken.is_empty() {
@@ -84,7 +87,7 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     }
     let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
     let without = selection.only.is_some() || options.extra.iter().any(|arg| arg == "--skip-routines");
-    if !hidden.is_empty() && !without {
+    if !hidden.is_empty() && !without && !options.allow_incomplete {
         return refuse(format!("the user can't read the routines {}", some(&hidden)), findings::routine_hint(server));
     }
     Ok(())
@@ -130,8 +133,8 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
             flags.extend(selection.without_rows.iter().map(|t| format!("--ignore-table-data={}", full(t))));
         } else {
             if !options.data_only {
-                let flags = ["--no-data", "--triggers", "--skip-routines", "--skip-events"];
-                let flags = flags.map(str::to_owned).to_vec();
+                let only = Selection { only: Some(selection.without_rows.clone()), ..Selection::default() };
+                let flags = objects(server, &DumpOptions { schema_only: true, ..options.clone() }, &only);
                 runs.push(Run { flags, tables: selection.without_rows.clone() });
             }
             match &mut only {
@@ -148,24 +151,20 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
 }
 
 /// Routines, events and triggers are off by default in every client. Like `pg_dump`'s, a dump of some tables holds
-/// these tables and their triggers alone.
+/// these tables and their triggers alone. A client gives up on what it may not see, or says nothing: the probe's findings
+/// say that it will be missing.
 fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
-    let flags: &[&str] = if options.data_only {
-        &["--no-create-info", "--skip-triggers", "--skip-routines", "--skip-events"]
-    } else if selection.only.is_some() {
-        &["--triggers", "--skip-routines", "--skip-events"]
-    } else if lacks_events(server) {
-        // The client gives up when it may not ask; the probe's findings say that events will be missing.
-        &["--triggers", "--routines", "--skip-events"]
-    } else {
-        &["--triggers", "--routines", "--events"]
-    };
-    let no_data = options.schema_only.then_some(&"--no-data");
-    no_data.into_iter().chain(flags).map(|&flag| flag.to_owned()).collect()
-}
-
-fn lacks_events(server: &Server) -> bool {
-    server.settings.contains_key("grants") && !setting::granted(server, "event")
+    let sees = |right| !server.settings.contains_key("grants") || setting::granted(server, right);
+    let whole = !options.data_only && selection.only.is_none();
+    let hidden = options.allow_incomplete && !setting::list(server, setting::HIDDEN_ROUTINES).is_empty();
+    let switch = |on: bool, yes: &str, no: &str| if on { yes.to_owned() } else { no.to_owned() };
+    let mut flags = Vec::new();
+    flags.extend(options.schema_only.then(|| "--no-data".to_owned()));
+    flags.extend(options.data_only.then(|| "--no-create-info".to_owned()));
+    flags.push(switch(!options.data_only && sees("trigger"), "--triggers", "--skip-triggers"));
+    flags.push(switch(whole && !hidden, "--routines", "--skip-routines"));
+    flags.push(switch(whole && sees("event"), "--events", "--skip-events"));
+    flags
 }
 
 /// The database and the tables; behind `--` when one of them looks like an option.
@@ -184,6 +183,8 @@ enum Consistency {
     Mixed,
     /// No table knows transactions: all are locked for reading.
     Locked,
+    /// No table knows transactions, and the user may not lock them.
+    Loose,
 }
 
 impl Consistency {
@@ -191,10 +192,12 @@ impl Consistency {
         let without = setting::list(server, setting::NO_TRANSACTIONS).len();
         if without == 0 {
             Self::Snapshot
-        } else if without == server.tables.len() && setting::granted(server, "lock tables") {
+        } else if without < server.tables.len() {
+            Self::Mixed
+        } else if setting::granted(server, "lock tables") {
             Self::Locked
         } else {
-            Self::Mixed
+            Self::Loose
         }
     }
 
@@ -207,6 +210,7 @@ impl Consistency {
             Self::Snapshot => "snapshot",
             Self::Mixed => "snapshot, except for tables without transactions",
             Self::Locked => "tables locked while they were read",
+            Self::Loose => "none: no table knows transactions, and the user may not lock them",
         }
     }
 }
@@ -219,7 +223,7 @@ fn warnings(
     consistency: Consistency,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    if consistency == Consistency::Mixed {
+    if matches!(consistency, Consistency::Mixed | Consistency::Loose) {
         let names = setting::list(server, setting::NO_TRANSACTIONS);
         warnings.push(format!(
             "{} of an engine without transactions may change while they are read: {}",

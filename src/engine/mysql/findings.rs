@@ -1,7 +1,7 @@
 //! What a probe noticed, in sentences: what a dump will lack, what will make it fail, what is good to know.
 //!
 //! What makes a dump fail only as long as certain objects are in it is no `Fatal` here: `dump` refuses it, knowing the
-//! options.
+//! options, or leaves out what [`left_out`] names.
 
 use super::dump::some;
 use super::grants::Grants;
@@ -32,14 +32,11 @@ fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
     if !grants.has("select") {
         missing("without SELECT on the database only the tables that the user was granted are dumped", "SELECT");
     }
-    if !setting::list(server, setting::VIEWS).is_empty() && !grants.has("show view") {
-        missing("without SHOW VIEW the dump of views fails", "SHOW VIEW");
-    }
     if !grants.has("trigger") {
-        missing("without TRIGGER the dump holds no triggers, if there are any", "TRIGGER");
+        missing("triggers can't be seen without TRIGGER: the dump holds none, if there are any", "TRIGGER");
     }
     if !grants.has("event") {
-        missing("without EVENT the dump holds no events, if there are any", "EVENT");
+        missing("events can't be seen without EVENT: the dump holds none, if there are any", "EVENT");
     }
     let sees_routines = ["execute", "create routine", "alter routine", "show_routine", "show create routine", "super"];
     if !sees_routines.iter().any(|right| grants.has(right)) {
@@ -55,21 +52,23 @@ fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
 
 fn objects(server: &Server) -> Vec<Finding> {
     let mut found = Vec::new();
-    let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
+    let mut missing = |kind: &str, names: &[&str], why: &str, hint: &str| {
+        found.extend(names.iter().map(|name| finding(Severity::Missing, format!("{kind}{name} {why}"), hint)));
+    };
+    let list = |name| setting::list(server, name);
+    let select = grant(server, "SELECT");
+    missing("table ", &list(setting::UNREADABLE), "may not be read", &select);
+    let show_view = grant(server, "SELECT, SHOW VIEW");
+    missing("view ", &list(setting::UNREADABLE_VIEWS), "may not be read without SELECT and SHOW VIEW", &show_view);
+    missing("view ", &list(setting::DEPENDENT_VIEWS), "stands on a table or view that may not be read", &select);
+    let repair = "repair or drop them, or leave them out with --exclude-table";
+    missing("view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
+    let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
-        found.push(finding(
-            Severity::Missing,
-            format!("the bodies of routines of other owners can't be read: {}", some(&hidden)),
-            routine_hint(server),
-        ));
-    }
-    let broken = setting::list(server, setting::BROKEN_VIEWS);
-    if !broken.is_empty() {
-        found.push(finding(
-            Severity::Missing,
-            format!("views refer to something that is gone: {}", some(&broken)),
-            "repair or drop them, or leave them out with --exclude-table",
-        ));
+        let is_hidden = |routine: &&str| routine.split_once(' ').is_some_and(|(_, name)| hidden.contains(&name));
+        let (hidden, own): (Vec<&str>, Vec<&str>) = routines.into_iter().partition(is_hidden);
+        missing("", &hidden, "belongs to another user, and its body may not be read", routine_hint(server));
+        missing("", &own, "goes with the others: the client dumps all routines or none", routine_hint(server));
     }
     let without = setting::list(server, setting::NO_TRANSACTIONS);
     if !without.is_empty() {
@@ -80,6 +79,12 @@ fn objects(server: &Server) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// Tables and views that `--allow-incomplete` leaves out.
+pub(super) fn left_out(server: &Server) -> Vec<&str> {
+    let lists = [setting::UNREADABLE, setting::UNREADABLE_VIEWS, setting::DEPENDENT_VIEWS, setting::BROKEN_VIEWS];
+    lists.into_iter().flat_map(|list| setting::list(server, list)).collect()
 }
 
 /// How the bodies of routines become readable.

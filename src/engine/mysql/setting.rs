@@ -9,6 +9,14 @@ pub(super) const VIEWS: &str = "views";
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
+/// Names of tables and sequences without SELECT, joined.
+pub(super) const UNREADABLE: &str = "tables.unreadable";
+/// Names of views whose definitions the user may not read, joined.
+pub(super) const UNREADABLE_VIEWS: &str = "views.unreadable";
+/// Names of views that stand on a table or view that may not be read, joined.
+pub(super) const DEPENDENT_VIEWS: &str = "views.dependent";
+/// All routines, as `procedure NAME`, joined.
+pub(super) const ROUTINES: &str = "routines";
 /// Names of routines whose bodies the user can't read, joined.
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
 /// `@@lower_case_table_names`.
