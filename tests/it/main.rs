@@ -11,6 +11,7 @@ mod few_rights;
 mod foreign;
 mod huge;
 mod json;
+mod objects;
 mod restore_options;
 mod roundtrip;
 mod secrets;

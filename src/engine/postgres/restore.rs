@@ -172,11 +172,15 @@ impl Job<'_> {
         if left.is_empty() {
             return Ok(None);
         }
-        let kinds = [("COMMENT", "comments"), ("SCHEMA", "schemas"), ("EXTENSION", "extensions")];
-        for (kind, noun) in kinds {
+        let kinds = [
+            ("COMMENT", "comments", "may not be set there"),
+            ("SCHEMA", "schemas", "there already"),
+            ("EXTENSION", "extensions", "there already"),
+            ("EVENT TRIGGER", "event triggers", "only a superuser may create them"),
+        ];
+        for (kind, noun, why) in kinds {
             let names: Vec<&str> = left.iter().filter(|e| e.kind == kind).map(|e| e.tag.as_str()).collect();
             if !names.is_empty() {
-                let why = if kind == "COMMENT" { "may not be set there" } else { "there already" };
                 notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
             }
         }
@@ -188,7 +192,8 @@ impl Job<'_> {
         match entry.kind.as_str() {
             "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
             // CREATE EXTENSION sets it, and only the extension's owner may.
-            "COMMENT" => entry.tag.starts_with("EXTENSION ") && !superuser,
+            "COMMENT" => (entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("EVENT TRIGGER ")) && !superuser,
+            "EVENT TRIGGER" => !superuser,
             "SCHEMA" => self.schema_stays(&entry.tag),
             "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
             _ => false,

@@ -68,11 +68,16 @@ fn mysql(database: &Database<'_>) -> String {
 /// The schema as the server's own client dumps it, without the lines that differ from dump to dump or with the
 /// versions of server and client. MySQL: with definers and `AUTO_INCREMENT`.
 pub fn schema(database: &Database<'_>) -> String {
+    schema_without(database, &["--no-owner", "--no-privileges"])
+}
+
+/// The same; PostgreSQL's with nothing left out but what these options leave out.
+pub fn schema_without(database: &Database<'_>, options: &[&str]) -> String {
     let server = database.server();
     let mut command = match server.flavour() {
         Flavour::Postgres15 | Flavour::Postgres18 => {
             let mut dump = database.client("pg_dump");
-            dump.args(["--schema-only", "--no-owner", "--no-privileges"]);
+            dump.arg("--schema-only").args(options);
             dump
         }
         flavour => {
