@@ -245,6 +245,8 @@ fn what_the_owner_may_not_read_is_named(server: &Server, options: &[&str]) {
     let names: BTreeSet<_> = found.keys().map(String::as_str).collect();
     assert_eq!(names, BTreeSet::from(["public.mine", "public.filtered", "sequence public.counter"]));
     assert_eq!(target.database.sql("SELECT double(2), theirs(2)"), "4\t6");
+    // A database with a subscription can't be dropped.
+    source.database.sql(&format!("DROP {subscription}"));
 }
 
 #[test]
@@ -296,6 +298,26 @@ fn what_needs_an_unreadable_table_and_can_not_be_left_out_is_refused_although_in
         let dump = source.dump(&archive, &rest).expect_code(0);
         assert!(dump.stderr.contains("can't be restored without them: "), "{}", dump.stderr);
     }
+}
+
+/// Platforms keep event triggers of their own in the databases that they give out.
+#[test]
+fn a_providers_event_trigger_is_left_out_of_an_owners_restore_and_said() {
+    let (source, target) = (Tenant::of_postgres(postgres15()), Tenant::of_postgres(postgres15()));
+    source.database.sql(
+        "CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END';
+        CREATE EVENT TRIGGER guards ON ddl_command_end EXECUTE FUNCTION guard();
+        COMMENT ON EVENT TRIGGER guards IS 'the provider''s';",
+    );
+    source.run("CREATE TABLE mine (id int)");
+    let (_folder, archive) = archive();
+    source.dump(&archive, &[]).expect_code(0);
+    let restored = target.restore(&archive, &[]).expect_code(0);
+    let notes = list(&restored.json(), "notes");
+    let note = "event triggers left out (only a superuser may create them), 1: guards";
+    assert!(notes.iter().any(|said| said == note), "{notes:?}");
+    assert_eq!(target.database.sql("SELECT count(*) FROM pg_event_trigger"), "0");
+    assert_eq!(target.database.sql("SELECT count(*) FROM mine"), "0");
 }
 
 /// `pg_dump` writes CREATE USER MAPPING without the options that it may not read, and says nothing.

@@ -41,7 +41,7 @@ pub(super) fn plan(
         selection.leave_out(&findings::left_out(server));
     }
     refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
-    feasible(server, options, &selection)?;
+    feasible(server, client, options, &selection)?;
     let consistency = Consistency::of(server);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
@@ -63,7 +63,7 @@ pub(super) fn plan(
 }
 
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
-fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Result<()> {
+fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
     let taken = |name: &&str| match &selection.only {
         Some(only) => only.iter().any(|table| table == name),
         None => !selection.ignored.iter().any(|table| table == name),
@@ -71,6 +71,12 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     let refuse = |what: String, hint: &str| {
         Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
     };
+    let versioned: Vec<_> = setting::list(server, setting::VERSIONED).into_iter().filter(taken).collect();
+    let rows = !options.schema_only && !options.allow_incomplete;
+    if rows && !versioned.is_empty() && findings::dumps_history(server) && !knows_history(client) {
+        let what = format!("{client} would leave out the history of system-versioned tables: {}", some(&versioned));
+        return refuse(what, "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows");
+    }
     if options.data_only {
         return Ok(());
     }
@@ -93,10 +99,23 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     Ok(())
 }
 
+fn knows_history(client: &Client) -> bool {
+    client.flavour == Flavour::Mariadb && client.version >= findings::HISTORY
+}
+
 /// Flags that only some clients know; an unknown one ends every client with code 7.
 fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
     let mut flags = Vec::new();
     if client.flavour != Flavour::Mysql {
+        let versioned = !setting::list(server, setting::VERSIONED).is_empty();
+        // Without it the history of system-versioned tables is lost, and nobody says so.
+        if versioned && knows_history(client) && findings::dumps_history(server) {
+            flags.push("--dump-history".to_owned());
+        }
+        // Of a table with DEFAULT NEXTVAL(...), a restore under LOCK TABLES fails: the sequence is not locked (1100).
+        if setting::on(server, setting::SEQUENCES) {
+            flags.push("--skip-add-locks".to_owned());
+        }
         return flags;
     }
     // Without it a restore would need rights that few have, and replicas would miss the rows.

@@ -6,7 +6,7 @@
 use super::dump::some;
 use super::grants::Grants;
 use super::setting;
-use crate::engine::{Finding, Flavour, Server, Severity};
+use crate::engine::{Finding, Flavour, Server, Severity, Version};
 
 /// Everything worth saying before a dump.
 pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
@@ -63,6 +63,12 @@ fn objects(server: &Server) -> Vec<Finding> {
     missing("view ", &list(setting::DEPENDENT_VIEWS), "stands on a table or view that may not be read", &select);
     let repair = "repair or drop them, or leave them out with --exclude-table";
     missing("view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
+    if !dumps_history(server) {
+        let hint = "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL";
+        let why = "keeps a history that no client can dump (from MariaDB 10.11 on they can, where none of the database's \
+                   tables is versioned by transaction)";
+        missing("table ", &list(setting::VERSIONED), why, hint);
+    }
     let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
         let is_hidden = |routine: &&str| routine.split_once(' ').is_some_and(|(_, name)| hidden.contains(&name));
@@ -80,6 +86,15 @@ fn objects(server: &Server) -> Vec<Finding> {
     }
     found
 }
+
+/// Whether the history of system-versioned tables can be dumped, and restored: mariadb-dump gives up on a table that is
+/// versioned by transaction.
+pub(super) fn dumps_history(server: &Server) -> bool {
+    server.version >= HISTORY && setting::list(server, setting::VERSIONED_BY_TRANSACTION).is_empty()
+}
+
+/// The MariaDB, server and client, that brought `--dump-history` and `system_versioning_insert_history`.
+pub(super) const HISTORY: Version = Version::new(10, 11, 0);
 
 /// Tables and views that `--allow-incomplete` leaves out.
 pub(super) fn left_out(server: &Server) -> Vec<&str> {

@@ -90,6 +90,12 @@ async fn read(conn: &mut Conn, connection: &Connection, purpose: Purpose, exists
         Purpose::Dump => {
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(setting::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
+            if !objects.versioned.is_empty() {
+                let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+                             AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
+                let names: Vec<String> = conn.exec(query, (database,)).await?;
+                server.settings.insert(setting::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
+            }
             let (tables, views, dependent) = unreadable(conn, database, &grants, &objects).await?;
             server.settings.insert(setting::UNREADABLE.to_owned(), tables.join(JOIN));
             server.settings.insert(setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN));
@@ -113,6 +119,7 @@ struct Objects {
     views: Vec<String>,
     size: u64,
     no_transactions: Vec<String>,
+    versioned: Vec<String>,
     /// `procedure NAME`.
     routines: Vec<String>,
     /// Routines whose body the server doesn't show.
@@ -152,6 +159,9 @@ impl Objects {
     fn table(&mut self, database: &str, row: (String, String, String, u64, u64, u64)) {
         const TRANSACTIONS: &[&str] = &["innodb", "rocksdb", "ndbcluster", "tokudb", "xtradb"];
         let (name, kind, engine, rows, bytes, indexes) = row;
+        if kind == "SYSTEM VERSIONED" {
+            self.versioned.push(name.clone());
+        }
         let kind = match kind.as_str() {
             "VIEW" | "SYSTEM VIEW" => "view",
             "SEQUENCE" => "sequence",
@@ -174,6 +184,9 @@ impl Objects {
     fn keep(&self, settings: &mut BTreeMap<String, String>) {
         settings.insert(setting::VIEWS.to_owned(), self.views.join(JOIN));
         settings.insert(setting::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
+        let sequences = self.named.iter().any(|object| object.starts_with("sequence "));
+        settings.insert(setting::SEQUENCES.to_owned(), if sequences { "yes" } else { "no" }.to_owned());
+        settings.insert(setting::VERSIONED.to_owned(), self.versioned.join(JOIN));
         settings.insert(setting::ROUTINES.to_owned(), self.routines.join(JOIN));
         settings.insert(setting::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
     }

@@ -7,6 +7,12 @@ use crate::engine::Server;
 pub(super) const VIEWS: &str = "views";
 /// Names of tables whose engine has no transactions, joined.
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
+/// Names of MariaDB's system-versioned tables, joined.
+pub(super) const VERSIONED: &str = "tables.versioned";
+/// Names of those that are versioned by transaction, joined.
+pub(super) const VERSIONED_BY_TRANSACTION: &str = "tables.versioned_by_transaction";
+/// Whether there are MariaDB's sequences.
+pub(super) const SEQUENCES: &str = "sequences";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
 /// Names of tables and sequences without SELECT, joined.
