@@ -87,6 +87,30 @@ fn the_history_of_a_system_versioned_table_comes_back() {
     assert_eq!(target.sql("SELECT t FROM remembers"), "second");
 }
 
+/// The rows come back, although a restore under LOCK TABLES would fail; whose sequence it is then, is said.
+#[test]
+fn a_default_that_calls_a_sequence_comes_back_and_its_database_is_warned_of() {
+    let server = mariadb();
+    let source = server.database("calls");
+    source.sql(
+        "CREATE SEQUENCE numbers START WITH 5;
+        CREATE TABLE numbered (id bigint DEFAULT NEXTVAL(numbers) PRIMARY KEY, t text);
+        CREATE VIEW latest AS SELECT LASTVAL(numbers) AS n;
+        INSERT INTO numbered (t) VALUES ('a'), ('b');",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let (archive, json) = dumped(&source, &folder, &[]);
+    let warnings = json["warnings"].to_string();
+    let said = format!("another database, latest, numbered will look for it in `{}`", source.name());
+    assert!(
+        warnings.contains(&said) || warnings.contains(&said.replace("latest, numbered", "numbered, latest")),
+        "{warnings}"
+    );
+    let target = server.database("back");
+    restored(&archive, &target, &[]);
+    assert_eq!(target.sql("SELECT id, t FROM numbered"), source.sql("SELECT id, t FROM numbered"));
+}
+
 /// What a client can't dump is missing, and makes the dump fail.
 #[test]
 fn a_history_by_transaction_is_refused_by_name() {

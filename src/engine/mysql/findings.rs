@@ -76,6 +76,19 @@ fn objects(server: &Server) -> Vec<Finding> {
         missing("", &hidden, "belongs to another user, and its body may not be read", routine_hint(server));
         missing("", &own, "goes with the others: the client dumps all routines or none", routine_hint(server));
     }
+    let bound = setting::list(server, setting::BOUND_TO_SEQUENCES);
+    if !bound.is_empty() {
+        found.push(finding(
+            Severity::Warning,
+            format!(
+                "mariadb-dump writes the database's name into what calls a sequence: restored into another database, {} \
+                 will look for it in `{}`",
+                some(&bound),
+                server.database
+            ),
+            "restore into a database of the same name, or alter the defaults and views afterwards",
+        ));
+    }
     let without = setting::list(server, setting::NO_TRANSACTIONS);
     if !without.is_empty() {
         found.push(finding(

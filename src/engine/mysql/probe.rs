@@ -96,6 +96,14 @@ async fn read(conn: &mut Conn, connection: &Connection, purpose: Purpose, exists
                 let names: Vec<String> = conn.exec(query, (database,)).await?;
                 server.settings.insert(setting::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
             }
+            if setting::on(&server, setting::SEQUENCES) {
+                let calls = format!("%val({}.%", quote(database).replace('\\', "\\\\"));
+                let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS \
+                             WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE ? UNION \
+                             SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND VIEW_DEFINITION LIKE ?";
+                let names: Vec<String> = conn.exec(query, (database, &calls, database, &calls)).await?;
+                server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), names.join(JOIN));
+            }
             let (tables, views, dependent) = unreadable(conn, database, &grants, &objects).await?;
             server.settings.insert(setting::UNREADABLE.to_owned(), tables.join(JOIN));
             server.settings.insert(setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN));

@@ -13,6 +13,8 @@ pub(super) const VERSIONED: &str = "tables.versioned";
 pub(super) const VERSIONED_BY_TRANSACTION: &str = "tables.versioned_by_transaction";
 /// Whether there are MariaDB's sequences.
 pub(super) const SEQUENCES: &str = "sequences";
+/// Names of tables and views that call a sequence by the database's name, joined.
+pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
 /// Names of tables and sequences without SELECT, joined.

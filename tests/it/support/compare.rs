@@ -50,7 +50,7 @@ fn mysql(database: &Database<'_>) -> String {
             GROUP_CONCAT(CONCAT(
                 'IFNULL(HEX(',
                 IF(c.data_type IN ('bit', 'geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring',
-                    'multipolygon', 'geometrycollection', 'geomcollection'), '', 'CONCAT'),
+                    'multipolygon', 'geometrycollection', 'geomcollection', 'vector'), '', 'CONCAT'),
                 '(`', REPLACE(c.column_name, '`', '``'), '`)), ''NULL'')') ORDER BY c.ordinal_position SEPARATOR ', '),
             '), 256), 16), 16, 10) AS DECIMAL(20))), 0) FROM `', REPLACE(t.table_name, '`', '``'), '`'))
         FROM information_schema.tables t
