@@ -26,8 +26,8 @@ fn comes_back(server: &Server, dump: &[&str], restore: &[&str], compare: &[&str]
     let target = server.database("back");
     restored(&archive, &target, restore);
     assert_same(&source, &target);
-    assert_eq!(schema_without(&target, compare), schema_without(&source, compare));
     if server.flavour().is_postgres() {
+        assert_eq!(schema_without(&target, compare), schema_without(&source, compare));
         // A database with a subscription can't be dropped.
         for database in [&source, &target] {
             database.sql("DROP SUBSCRIPTION \"from elsewhere\"");
