@@ -29,7 +29,7 @@ struct Tenant<'s> {
 impl<'s> Tenant<'s> {
     fn new(server: &'s Server, setup: impl Fn(&Database<'s>, &str)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let database = server.database("tenant");
+        let database = server.database("owned");
         let user = format!("tenant_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         setup(&database, &user);
         Self { database, user }
