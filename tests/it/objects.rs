@@ -13,9 +13,11 @@ fn everything(server: &Server) -> Database<'_> {
         Flavour::Mysql => &["objects-mysql-9.sql"],
         Flavour::Mariadb => &["objects-mariadb.sql"],
         Flavour::Postgres18 => &["objects-postgres-superuser.sql", "objects-postgres-18.sql"],
-        _ => &["objects-postgres-superuser.sql"],
+        Flavour::Postgres15 => &["objects-postgres-superuser.sql"],
     };
-    more.iter().for_each(|name| database.load_file(fixture(name)));
+    for name in more {
+        database.load_file(fixture(name));
+    }
     database
 }
 
