@@ -143,6 +143,9 @@ pub trait Engine: Sync {
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
 }
 
+/// As many missing things are named by a refusal.
+const NAMED: usize = 20;
+
 /// Refuses a dump that would lack something, unless that is wanted.
 pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
     let missing: Vec<_> = server.findings.iter().filter(|f| f.severity == Severity::Missing).collect();
@@ -150,10 +153,13 @@ pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
         return Ok(());
     }
     let error = Error::new(Kind::Refused, "the dump would not be complete: nothing was started");
-    let error = missing.iter().fold(error, |error, finding| error.why(&finding.what));
+    let mut error = missing.iter().take(NAMED).fold(error, |error, finding| error.why(&finding.what));
+    if missing.len() > NAMED {
+        error = error.why(format!("and {} more: dbhaul doctor names them all", missing.len() - NAMED));
+    }
     let mut hints: Vec<_> = missing.iter().filter_map(|finding| finding.hint.clone()).collect();
     hints.dedup();
-    Err(error.hints(hints))
+    Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
 }
 
 /// What a client's stderr means.

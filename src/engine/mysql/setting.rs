@@ -7,8 +7,24 @@ use crate::engine::Server;
 pub(super) const VIEWS: &str = "views";
 /// Names of tables whose engine has no transactions, joined.
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
+/// Names of MariaDB's system-versioned tables, joined.
+pub(super) const VERSIONED: &str = "tables.versioned";
+/// Names of those that are versioned by transaction, joined.
+pub(super) const VERSIONED_BY_TRANSACTION: &str = "tables.versioned_by_transaction";
+/// Whether there are MariaDB's sequences.
+pub(super) const SEQUENCES: &str = "sequences";
+/// Names of tables and views that call a sequence by the database's name, joined.
+pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
+/// Names of tables and sequences without SELECT, joined.
+pub(super) const UNREADABLE: &str = "tables.unreadable";
+/// Names of views whose definitions the user may not read, joined.
+pub(super) const UNREADABLE_VIEWS: &str = "views.unreadable";
+/// Names of views that stand on a table or view that may not be read, joined.
+pub(super) const DEPENDENT_VIEWS: &str = "views.dependent";
+/// All routines, as `procedure NAME`, joined.
+pub(super) const ROUTINES: &str = "routines";
 /// Names of routines whose bodies the user can't read, joined.
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
 /// `@@lower_case_table_names`.

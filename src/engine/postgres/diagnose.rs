@@ -42,6 +42,22 @@ const CAUSES: &[Cause] = &[
         &["permission denied for schema"],
         "GRANT USAGE, CREATE ON SCHEMA ... TO this user; since PostgreSQL 15 nobody else may create in public",
     ),
+    cause(
+        &["permission denied for foreign-data wrapper"],
+        "have a superuser say: GRANT USAGE ON FOREIGN DATA WRAPPER ... TO this user",
+    ),
+    cause(
+        &["permission denied to create event trigger"],
+        "a plain dump is run as it is: restore as a superuser, or dump in custom format, whose restore leaves it out",
+    ),
+    cause(
+        &["must be superuser to create FOR ALL TABLES publication"],
+        "restore as a superuser, or dump again without publications: -- --no-publications",
+    ),
+    cause(
+        &["must be superuser to create subscriptions"],
+        "restore as a superuser, or dump again without subscriptions: -- --no-subscriptions",
+    ),
     cause(&["permission denied for large object"], "dump as the large object's owner or as a superuser"),
     cause(&["query would be affected by row-level security"], "dump as the tables' owner or as a user with BYPASSRLS"),
     cause(
@@ -223,6 +239,10 @@ mod tests {
                 "pg_dump: error: query failed: ERROR:  query would be affected by row-level security policy for table \"t\"",
                 "BYPASSRLS",
             ),
+            ("ERROR:  permission denied for foreign-data wrapper postgres_fdw", "GRANT USAGE ON FOREIGN"),
+            ("ERROR:  permission denied to create event trigger \"e\"", "superuser"),
+            ("ERROR:  must be superuser to create FOR ALL TABLES publication", "--no-publications"),
+            ("ERROR:  must be superuser to create subscriptions", "--no-subscriptions"),
             ("ERROR:  role \"alice\" does not exist", "--keep-owner"),
             ("ERROR:  relation \"users\" already exists", "--clean schema"),
             ("ERROR:  canceling statement due to conflict with recovery", "primary"),

@@ -3,10 +3,11 @@
 //! The custom format is written uncompressed: the archive compresses better and on more cores, and dbhaul can then
 //! read the rows as they pass.
 
+use super::findings::LeftOut;
 use super::{extra, libpq, patterns};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, refuse_missing};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
@@ -27,8 +28,8 @@ pub fn plan(
     limits: &Limits,
 ) -> Result<DumpPlan> {
     check(connection, options)?;
-    refuse_unreadable(server, options)?;
     let mut warnings = Vec::new();
+    let incomplete = unreadable(server, client, options, &mut warnings)?;
     let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;
     invocation = if options.plain {
         invocation.arg("--format=plain")
@@ -40,6 +41,7 @@ pub fn plan(
     invocation = invocation.arg(format!("--lock-wait-timeout={patience}"));
     invocation = invocation.args(selection(options));
     invocation = invocation.args(left_out(options, client, &mut warnings));
+    invocation = invocation.args(incomplete);
     invocation = invocation.args(options.extra.iter().cloned());
     if client.version.major > server.version.major {
         warnings.push(format!(
@@ -55,13 +57,37 @@ pub fn plan(
     Ok(DumpPlan { invocations: vec![invocation], member, format, consistency: "snapshot".into(), warnings })
 }
 
-/// What may not be read makes `pg_dump` fail, minutes or hours later. Where a selection may leave it out, only
-/// `pg_dump` itself can say.
-fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
+/// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags. Where a
+/// selection may leave it out, only `pg_dump` itself can say.
+fn unreadable(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let selected = options.patterns().iter().any(|(_, list)| !list.is_empty());
     let partial = options.schema_only || !options.extra.is_empty() || selected;
-    // pg_dump has no way to leave out what it may not read, so allowing it would not help.
-    if partial { Ok(()) } else { refuse_missing(server, false) }
+    refuse_missing(server, options.allow_incomplete || partial)?;
+    if !options.allow_incomplete {
+        return Ok(Vec::new());
+    }
+    let left_out = LeftOut(server);
+    let dependents = left_out.dependents();
+    if !dependents.is_empty() && !partial {
+        let error = Error::new(Kind::Refused, "an incomplete dump could not be restored: nothing was started")
+            .why("these need tables that may not be read, and pg_dump has no way to leave them out:");
+        return Err(dependents.into_iter().fold(error, Error::why).hint(
+            "grant SELECT on the tables (dbhaul doctor names them), or drop what needs them, or leave out the tables that \
+             it belongs to with --exclude-table",
+        ));
+    }
+    if !dependents.is_empty() {
+        warnings.push(format!(
+            "these need tables that are left out, and can't be restored without them: {}",
+            dependents.join(", ")
+        ));
+    }
+    Ok(left_out.flags(client.version))
 }
 
 /// What a selection leaves out without a word: extensions and large objects stand in no schema.
@@ -121,7 +147,6 @@ mod tests {
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
     use crate::engine::{Flavour, Role, Version};
-    use crate::error::Kind;
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
@@ -197,6 +222,30 @@ mod tests {
         let with = |extra: &str| DumpOptions { extra: vec![extra.into()], ..DumpOptions::default() };
         assert_eq!(refused(with("--file=x")), Kind::Usage);
         assert_eq!(refused(DumpOptions { exclude_schemas: vec!["a.b".into()], ..DumpOptions::default() }), Kind::Usage);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_left_out_by_flags_that_the_client_knows_only_when_allowed() {
+        let mut server = samples::server(15);
+        server.settings.extend(LeftOut::everything());
+        let allowed = DumpOptions { allow_incomplete: true, ..DumpOptions::default() };
+        let planned = |version: &str, options: &DumpOptions| {
+            let plan = plan(&connection(), &server, &client(version), options, &Limits::default()).expect("a plan");
+            plan.invocations[0].clone()
+        };
+        for version in ["13.16", "14.2", "15.20", "16.2", "17.11", "18.6"] {
+            let help = samples::recording(&format!("pg_dump-{version}.help.txt"));
+            let command = planned(version, &allowed);
+            samples::assert_known(&command, &help);
+            let text = command.to_string();
+            assert!(text.contains(r#"'--exclude-table="public"."a""b"'"#), "{text}");
+            for flag in ["--exclude-table-data=", "--enable-row-security", "-large-objects", "-blobs"] {
+                let wanted = !(flag == "-large-objects" && version < "16" || flag == "-blobs" && version >= "16");
+                assert_eq!(text.contains(flag), wanted, "{version}: {text}");
+            }
+        }
+        let text = planned("15.20", &DumpOptions { schema_only: true, ..DumpOptions::default() }).to_string();
+        assert!(!text.contains("row-security") && !text.contains("exclude"), "{text}");
     }
 
     #[test]

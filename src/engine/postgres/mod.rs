@@ -1,7 +1,7 @@
 //! `PostgreSQL`: `pg_dump`, `pg_restore` and `psql`.
 //!
 //! Reading begins at `dump` and `restore` (command lines); `custom`, `plain` and `directory` read dumps; `session`
-//! opens the SQL sessions of `probe`, `target` and `prepare`.
+//! opens the SQL sessions of `probe`, `findings`, `target` and `prepare`.
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
@@ -18,6 +18,7 @@ mod directory;
 mod dump;
 mod extra;
 mod filter;
+mod findings;
 mod identity;
 mod lexer;
 mod libpq;
