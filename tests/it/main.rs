@@ -7,6 +7,7 @@ mod by_hand;
 mod clients;
 mod copy;
 mod damaged;
+mod failure_modes;
 mod failures;
 mod foreign;
 mod huge;

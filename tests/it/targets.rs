@@ -68,7 +68,7 @@ fn a_postgres_target_that_is_not_empty_is_10() {
 }
 
 #[test]
-fn a_mysql_target_that_is_not_empty_is_10() {
+fn row_28_a_mysql_target_that_is_not_empty_is_10() {
     a_full_target_is_refused(mysql());
 }
 
