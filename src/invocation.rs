@@ -17,6 +17,9 @@ pub struct Invocation {
     pub env: Vec<(String, EnvValue)>,
     /// Where stdin comes from.
     pub stdin: Stdin,
+    /// The line on stderr before and after a passage that repeats what the child was fed, customers' rows included:
+    /// none of it is kept, shown or logged.
+    pub echo_fence: Option<&'static str>,
 }
 
 /// One argument of a command line.
@@ -68,7 +71,7 @@ pub enum Stdin {
 impl Invocation {
     /// An invocation of `program` without arguments, environment or input.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: Stdin::Null }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: Stdin::Null, echo_fence: None }
     }
 
     /// Adds plain arguments.

@@ -171,4 +171,6 @@ pub struct Diagnosis {
     pub hints: Vec<String>,
     /// True when the way to the server was lost, or the server refused to let us in.
     pub connection: bool,
+    /// True when the same again may well succeed: a table's definition changed while it was read.
+    pub passing: bool,
 }

@@ -87,10 +87,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
     };
     let job = Job { context, source: &source, options, manifest };
-    let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
-        Some(staged) => job.run(staged).await?,
-        None => job.run(Stream::stdout()?).await?,
-    };
+    let mut dumped = job.to(&request.destination).await?;
     dumped.duration_s = started.elapsed().as_secs_f64();
     if let Some(tunnel) = source.reached.tunnel {
         tunnel.close().await;
@@ -116,6 +113,7 @@ fn archive_name(request: &Request, at: Timestamp) -> String {
 }
 
 /// Everything that running a planned dump needs.
+#[derive(Clone)]
 struct Job<'a> {
     context: &'a Context,
     source: &'a Source,
@@ -131,6 +129,22 @@ struct Written<S: Store> {
 }
 
 impl Job<'_> {
+    /// Dumps to a file or to the stream. A table that was altered meanwhile does not read like that again: a file is
+    /// begun anew, once; what a stream has taken can't be taken back.
+    async fn to(self, destination: &Destination) -> Result<Dumped> {
+        let stage = || Staged::create(destination, &self.options.root, self.options.compression.extension());
+        let Some(staged) = stage()? else { return self.run(Stream::stdout()?).await };
+        let error = match self.clone().run(staged).await {
+            Err(error) if error.transient && error.kind == Kind::DumpFailed => error,
+            ended => return ended,
+        };
+        let Some(staged) = stage()? else { return Err(error) };
+        let mut again = self.clone();
+        again.manifest.warnings.push(format!("the dump was begun again, once: {}", error.why.join("; ")));
+        self.context.warn(again.manifest.warnings.last().map_or("", String::as_str));
+        again.run(staged).await
+    }
+
     /// Runs the children into the archive, proves, and publishes.
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
         let gauge = Gauge::about(&self.source.reached.server.database);

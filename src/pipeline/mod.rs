@@ -161,5 +161,6 @@ async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Erro
     if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
         error = error.why(lost);
     }
+    error.transient = diagnosis.passing;
     error.hints(diagnosis.hints)
 }

@@ -161,7 +161,7 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
     };
     let stdout = Output::new(stdout, &ending, &activity, true)?;
     let stderr = Output::new(stderr, &ending, &activity, false)?;
-    let stderr = Stderr::drain(stderr, options.redactor.clone(), options.on_stderr.clone())?;
+    let stderr = Stderr::drain(stderr, options.redactor.clone(), invocation.echo_fence, options.on_stderr.clone())?;
 
     platform::prepare(&mut command, private.take_inherited());
     let child = command.spawn()?;

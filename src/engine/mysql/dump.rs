@@ -17,6 +17,9 @@ const ALWAYS: &[&str] = &[
     "--no-tablespaces",
 ];
 
+/// MySQL's dump client runs a statement at the beginning of its session from here on.
+const INIT_COMMAND: Version = Version::new(8, 4, 0);
+
 /// What can be refused without a server.
 pub(super) fn check(options: &DumpOptions) -> Result<()> {
     if options.schema_only && options.data_only {
@@ -123,13 +126,15 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     if client.version.major >= 8 {
         flags.push("--column-statistics=0".to_owned());
     }
-    if client.version >= Version::new(8, 4, 0) {
-        let limit = match server.flavour {
-            Flavour::Mariadb => "max_statement_time",
-            _ => "max_execution_time",
-        };
-        let wait = common::seconds(limits.idle);
-        flags.push(format!("--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, net_write_timeout=86400"));
+    if client.version >= INIT_COMMAND {
+        let [mysql, mariadb] = setting::STATEMENT_TIME;
+        let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
+        // A little less than our own patience, so that it is the server that says which table was locked.
+        let wait = common::seconds(limits.idle * 9 / 10);
+        flags.push(format!(
+            "--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, {}=86400",
+            setting::WRITE_TIME
+        ));
     }
     flags
 }
@@ -253,14 +258,7 @@ fn warnings(
     if consistency == Consistency::Locked {
         warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
     }
-    let limited = setting::STATEMENT_TIME.iter().find(|name| setting::number(server, name) > 0);
-    let ends_early = client.flavour == Flavour::Mysql && client.version < Version::new(8, 4, 0);
-    if let Some(limit) = limited.filter(|_| ends_early) {
-        warnings.push(format!(
-            "{limit}={} on the server ends the reading of a large table, and this client can't lift it (8.4 can)",
-            setting::number(server, limit)
-        ));
-    }
+    warnings.extend(time_limits(server, client));
     if options.no_owner || options.no_privileges || options.no_comments {
         warnings.push(
             "owners, privileges and comments can't be left out of a MySQL dump; a restore adapts definers".to_owned(),
@@ -272,6 +270,34 @@ fn warnings(
     warnings
         .extend(selection.idle.iter().map(|pattern| format!("nothing matches {pattern:?}, which leaves nothing out")));
     warnings
+}
+
+/// The server's limits on time that this client does not take off its own session. MySQL's clients do both by
+/// `--init-command`; MariaDB's lift the first one in a comment that only MariaDB obeys, and have no way for the second.
+fn time_limits(server: &Server, client: &Client) -> Vec<String> {
+    const SHORT_SECONDS: u64 = 60;
+    let mut limits = Vec::new();
+    if client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND {
+        return limits;
+    }
+    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
+    for name in setting::STATEMENT_TIME.iter().filter(|name| !by_mariadb && setting::number(server, name) > 0) {
+        let unit = if *name == "max_execution_time" { "ms" } else { "s" };
+        limits.push(format!(
+            "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
+             (MySQL's 8.4 can)",
+            setting::number(server, name)
+        ));
+    }
+    let write = setting::number(server, setting::WRITE_TIME);
+    if (1..SHORT_SECONDS).contains(&write) {
+        limits.push(format!(
+            "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
+             can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
+            setting::WRITE_TIME
+        ));
+    }
+    limits
 }
 
 /// A few names, and how many more.
@@ -339,9 +365,9 @@ mod tests {
         mysqldump-8.0.36
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events shop
         mysqldump-8.4.6
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events shop
         mysqldump-9.7.4
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events shop
         "#);
     }
 
@@ -373,16 +399,16 @@ mod tests {
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         mysqldump-8.4.6
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         mysqldump-9.7.4
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         "#);
     }
 
     #[test]
-    fn a_client_knows_every_option_that_it_is_given() {
+    fn flags_by_client_a_dump_client_knows_every_option_that_it_is_given() {
         let variants = [
             DumpOptions::default(),
             DumpOptions { schema_only: true, ..DumpOptions::default() },

@@ -89,14 +89,6 @@ fn objects(server: &Server) -> Vec<Finding> {
             "restore into a database of the same name, or alter the defaults and views afterwards",
         ));
     }
-    let without = setting::list(server, setting::NO_TRANSACTIONS);
-    if !without.is_empty() {
-        found.push(finding(
-            Severity::Warning,
-            format!("tables of an engine without transactions are not part of the snapshot: {}", some(&without)),
-            "ALTER TABLE ... ENGINE=InnoDB, or dump while nobody writes",
-        ));
-    }
     found
 }
 
@@ -124,27 +116,7 @@ pub(super) fn routine_hint(server: &Server) -> &'static str {
 }
 
 fn limits(server: &Server) -> Vec<Finding> {
-    const SHORT_SECONDS: u64 = 60;
     let mut found = Vec::new();
-    for name in setting::STATEMENT_TIME {
-        let limit = setting::number(server, name);
-        if limit > 0 {
-            let unit = if name == "max_execution_time" { "ms" } else { "s" };
-            found.push(finding(
-                Severity::Warning,
-                format!("{name} is {limit} {unit}: the reading of a large table may be ended"),
-                "a client of MySQL 8.4 or later, or MariaDB's, lifts it for its own session",
-            ));
-        }
-    }
-    let write = setting::number(server, "net_write_timeout");
-    if (1..SHORT_SECONDS).contains(&write) {
-        found.push(finding(
-            Severity::Warning,
-            format!("net_write_timeout is {write} s: a slow store may lose the connection"),
-            "SET GLOBAL net_write_timeout = 600",
-        ));
-    }
     if server.replica {
         let what = "the server is a replica: the dump holds what has arrived there".to_owned();
         found.push(Finding { severity: Severity::Note, what, hint: None });

@@ -21,7 +21,7 @@ const OBJECTS_NAMED: usize = 24;
 
 /// Variables that planning reads, by their own names; a server that lacks one leaves it out.
 const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net_write_timeout','sql_mode','read_only',\
-    'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key',\
+    'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key','innodb_force_primary_key',\
     'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
     'character_set_server','collation_server'";
 
@@ -81,7 +81,11 @@ async fn read(
     let database = &connection.database;
     let mut settings: BTreeMap<String, String> =
         conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
-    let user: String = conn.query_first("SELECT CURRENT_USER()").await?.unwrap_or_default();
+    let facts = format!("SELECT CURRENT_USER(), {}", session::STATEMENT_TIME);
+    let (user, limit): (String, String) = conn.query_first(facts).await?.unwrap_or_default();
+    for name in setting::STATEMENT_TIME {
+        settings.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&limit));
+    }
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
     let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
