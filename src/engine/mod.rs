@@ -10,6 +10,7 @@ use std::pin::Pin;
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
 
+mod checksum;
 mod client;
 mod content;
 pub mod mysql;
@@ -18,6 +19,7 @@ mod plan;
 pub mod postgres;
 mod server;
 
+pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
 pub use options::{Clean, DumpOptions, Format, RestoreOptions};

@@ -21,6 +21,6 @@ pub struct Verified {
 /// Reads an archive to its end: `Kind::Archive` when it is not whole.
 pub async fn verify(context: &Context, archive: &str) -> Result<Verified> {
     let mut input = Input::open(context, archive).await?;
-    let Checked { content, bytes, proof } = input.check(context).await?;
+    let Checked { content, bytes, proof, .. } = input.check(context).await?;
     Ok(Verified { content, bytes, description: input.describe(), proof })
 }

@@ -10,7 +10,7 @@ use memchr::memchr;
 
 use super::content::Tables;
 use super::lexer::Lexer;
-use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, RowSum};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
@@ -39,6 +39,7 @@ struct Copying {
     /// Bytes of the row so far, and the first of them.
     length: u64,
     head: [u8; 2],
+    sum: RowSum,
 }
 
 /// What the lines said.
@@ -113,10 +114,15 @@ impl Plain {
                 copying.head[usize::from(at == 1)] = *byte;
             }
             copying.length += row.len() as u64;
-            let Some(end) = end else { return &[] };
+            let Some(end) = end else {
+                copying.sum.part(row);
+                return &[];
+            };
+            copying.sum.end(row);
             bytes = &bytes[end + 1..];
             if copying.length == 2 && copying.head == *b"\\." {
-                self.tables.count(copying.table, copying.rows);
+                copying.sum.without(b"\\.");
+                self.tables.count(copying.table, copying.rows, copying.sum.sum());
                 self.copying = None;
                 break;
             }
@@ -169,7 +175,7 @@ impl Plain {
             return;
         }
         if let Some(table) = self.seen.line(text, &mut self.tables) {
-            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
+            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2], sum: RowSum::default() });
             self.statement = 0;
         }
         if text == "SET standard_conforming_strings = off;" {
@@ -253,7 +259,12 @@ impl Seen {
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
-            return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));
+            if !rest.ends_with(" FROM stdin;") {
+                return None;
+            }
+            let table = tables.place(schema.as_deref(), &name);
+            tables.copied(table, line);
+            return Some(table);
         }
         if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
             let (schema, name, _) = qualified(rest)?;
@@ -268,7 +279,7 @@ impl Seen {
 }
 
 /// `schema.name rest` or `name rest`.
-fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
+pub fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
     let (first, rest) = identifier(text)?;
     match rest.strip_prefix('.') {
         None => Some((None, first, rest)),

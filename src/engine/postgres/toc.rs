@@ -54,8 +54,8 @@ pub struct TocEntry {
     pub entry: Entry,
     /// A block or a file of data belongs to it.
     pub has_data: bool,
-    /// The data are COPY text (else INSERT statements, or large objects).
-    pub copy: bool,
+    /// The COPY statement whose text the data are (none for INSERT statements and large objects).
+    pub copy: Option<String>,
     /// Where its block starts, if the archive was written to a file.
     pub offset: Option<u64>,
     /// The file that holds its data, in the directory and tar formats.
@@ -140,7 +140,7 @@ impl<'a> Cursor<'a> {
         let _section = self.int(sizes)?;
         let _definition = self.skip_text(sizes)?;
         let _drop = self.skip_text(sizes)?;
-        let copy = self.skip_text(sizes)? > 0;
+        let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
         let _tablespace = self.skip_text(sizes)?;
         if header.version >= (1, 14) {
