@@ -65,6 +65,7 @@ fn show_clients(report: &Report, installed: &Installed) {
             Role::Dump => "dumps",
             Role::Restore => "restores",
             Role::Shell => "runs SQL",
+            Role::Server => "serves",
         };
         report.fact("client", format!("{client}, {role}"));
     }

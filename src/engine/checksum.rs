@@ -51,6 +51,7 @@ impl RowSum {
     }
 
     /// The sum of the rows that have ended.
+    #[must_use]
     pub fn sum(&self) -> u64 {
         self.sum
     }

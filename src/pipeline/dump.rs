@@ -22,12 +22,12 @@ use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, clients, dump_error, explain, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{self, Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
+use crate::engine::{self, Client, Complete, Content, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::process::{Exited, Failure, Output, spawn};
 use crate::report::units;
-use crate::store::{Destination, Proof, Staged, Store, Stream, leftovers};
+use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, leftovers};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub struct Dumped {
     pub duration_s: f64,
     /// The manifest that stands in it.
     pub manifest: Manifest,
+    /// What the dump's bytes said.
+    pub content: Content,
 }
 
 /// Dumps a database into an archive.
@@ -106,6 +108,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let job = Job { context, reached: &reached, plan: &plan, options, manifest };
     let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
         Some(staged) => job.run(staged).await?,
+        None if request.destination == Destination::Nowhere => job.run(Nowhere).await?,
         None => job.run(Stream::stdout()?).await?,
     };
     dumped.duration_s = started.elapsed().as_secs_f64();
@@ -193,6 +196,7 @@ impl Job<'_> {
             return Err(stopped(signal));
         }
         manifest::complete(&mut self.manifest, proved.content(), &members);
+        let content = proved.content().clone();
         let raw_bytes = members.iter().map(|m| m.size).sum();
         let manifest = self.manifest;
         let (path, bytes) = on_thread({
@@ -207,7 +211,7 @@ impl Job<'_> {
             }
         })
         .await??;
-        Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest })
+        Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest, content })
     }
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the other.

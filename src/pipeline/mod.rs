@@ -16,6 +16,7 @@ use crate::secret::Redactor;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
+mod compare;
 pub mod doctor;
 pub mod dump;
 mod input;
@@ -24,10 +25,12 @@ mod manifest;
 mod meter;
 mod reach;
 pub mod restore;
+mod trial;
 pub mod verify;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
+#[derive(Clone)]
 pub struct Context {
     /// Takes events.
     pub observer: Observer,
@@ -45,6 +48,8 @@ pub struct Context {
     pub search_path: OsString,
     /// The one folder to take clients from.
     pub client_dir: Option<PathBuf>,
+    /// The one folder to take servers for a trial from.
+    pub server_dir: Option<PathBuf>,
     /// The way to the server, when it isn't straight.
     pub tunnel: Option<TunnelSpec>,
     /// Where spools may stand.

@@ -100,13 +100,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     let atomic = plan.atomic;
     let gauge = Gauge::about(&reached.server.database);
-    let loading = async {
-        tokio::select! {
-            loaded = load(context, &reached, plan, &input, bytes, &gauge) => loaded,
-            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
-        }
-    };
-    let adaptations = match Box::pin(shown(context, &gauge, loading)).await {
+    let adaptations = match transfer(context, &reached, plan, &input, bytes, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
@@ -119,6 +113,55 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     let duration_s = started.elapsed().as_secs_f64();
     Ok(Outcome::Done(Box::new(Restored { content, bytes, adaptations, notes, duration_s, server })))
+}
+
+/// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing
+/// to say of what a failure leaves there.
+pub async fn into_fresh(
+    context: &Context,
+    input: &mut Input,
+    checked: &Checked,
+    connection: &Connection,
+) -> Result<Server> {
+    let reached = reach(context, connection, Purpose::Restore).await?;
+    let options = RestoreOptions {
+        jobs: 1,
+        clean: None,
+        create: false,
+        into_non_empty: false,
+        schema_only: false,
+        data_only: false,
+        tables: Vec::new(),
+        keep_owner: false,
+        keep_privileges: false,
+        keep_definers: false,
+        no_comments: false,
+    };
+    for warning in reached.engine.check_restore(&reached.server, &checked.content, &options)? {
+        context.warn(warning);
+    }
+    let plan = plan(context, &reached, &checked.content, input, &options).await?;
+    let gauge = Gauge::about(&reached.server.database);
+    transfer(context, &reached, plan, input, checked.bytes, &gauge).await?;
+    Ok(reached.server)
+}
+
+/// Runs the plan, and shows how far it is.
+async fn transfer(
+    context: &Context,
+    reached: &Reached,
+    plan: RestorePlan,
+    input: &Input,
+    bytes: u64,
+    gauge: &Gauge,
+) -> Result<Vec<(String, u64)>> {
+    let loading = async {
+        tokio::select! {
+            loaded = load(context, reached, plan, input, bytes, gauge) => loaded,
+            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
+        }
+    };
+    Box::pin(shown(context, gauge, loading)).await
 }
 
 async fn plan(

@@ -29,7 +29,9 @@ pub fn plan(
     check(connection, options)?;
     refuse_unreadable(server, options)?;
     let mut warnings = Vec::new();
-    let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;
+    // Points in time are written in the session's zone: the same rows are to have the same text on every server.
+    let invocation = Invocation::new(&client.path).env("PGTZ", "UTC");
+    let mut invocation = libpq::connect(invocation, connection, client.version, limits.connect)?;
     invocation = if options.plain {
         invocation.arg("--format=plain")
     } else {
