@@ -170,7 +170,9 @@ async fn in_database(context: &Context, input: &mut Input, checked: &Checked, ta
         compression: Compression::None,
         dry_run: false,
     };
-    let Outcome::Done(again) = Box::pin(dump::dump(context, request)).await? else {
+    // What would be warned of before a dump of this database was known, or not, when its first one was made.
+    let mute = without(context, |event| matches!(event, Event::Warning(_)));
+    let Outcome::Done(again) = Box::pin(dump::dump(&mute, request)).await? else {
         return Err(Error::new(Kind::Unexpected, "a dump was planned and not made"));
     };
     let no_checksums = other_words(checked.manifest.as_ref(), &again.manifest);
@@ -190,13 +192,19 @@ async fn in_database(context: &Context, input: &mut Input, checked: &Checked, ta
 
 /// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.
 fn quiet(context: &Context) -> Context {
+    let quiet = without(context, |event| matches!(event, Event::Fact { .. } | Event::Note(_)));
+    Context { tunnel: None, ..quiet }
+}
+
+/// The same run without some of its events.
+fn without(context: &Context, unwanted: fn(&Event) -> bool) -> Context {
     let observer = context.observer.clone();
     let observer = Arc::new(move |event: Event| {
-        if !matches!(event, Event::Fact { .. } | Event::Note(_)) {
+        if !unwanted(&event) {
             observer(event);
         }
     });
-    Context { observer, tunnel: None, ..context.clone() }
+    Context { observer, ..context.clone() }
 }
 
 /// So many random bytes, as hexadecimal digits.
