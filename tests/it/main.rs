@@ -19,3 +19,4 @@ mod supervision;
 mod support;
 mod targets;
 mod tunnels;
+mod verify_restore;
