@@ -79,11 +79,15 @@ mod tests {
         #[test]
         fn neither_order_nor_pieces_change_it(mut rows in proptest::collection::vec("[a-z]{0,600}", 0..9), size in 1usize..99) {
             let mut whole = RowSum::default();
-            rows.iter().for_each(|row| whole.end(row.as_bytes()));
+            for row in &rows {
+                whole.end(row.as_bytes());
+            }
             rows.reverse();
             let mut pieces = RowSum::default();
             for row in &rows {
-                row.as_bytes().chunks(size).for_each(|piece| pieces.part(piece));
+                for piece in row.as_bytes().chunks(size) {
+                    pieces.part(piece);
+                }
                 pieces.end(b"");
             }
             prop_assert_eq!(whole.sum(), pieces.sum());

@@ -133,6 +133,12 @@ pub trait Engine: Sync {
     /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
     fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan>;
 
+    /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
+    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+        let _ = (connection, content, limits);
+        Box::pin(async { Ok(()) })
+    }
+
     /// Makes an empty database on the connection's server; `Kind::Refused` when the user may not.
     fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
 

@@ -102,6 +102,7 @@ async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> 
     let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
     let work = async {
         reach(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
+        engine.furnish(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
         engine.create_database(&connection, &name, &quiet.limits).await?;
         in_database(&quiet, input, checked, &Connection { database: name, ..connection.clone() }).await

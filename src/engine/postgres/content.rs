@@ -9,6 +9,9 @@ use super::toc::{Header, TocEntry};
 use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
 
+/// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
+pub const ROLES: &str = "roles";
+
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
     match format {
@@ -96,6 +99,7 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
+    let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
@@ -104,6 +108,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     let facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
+        (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
     Content {
         format,

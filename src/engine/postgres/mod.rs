@@ -144,6 +144,10 @@ impl Engine for Postgres {
         scratch::plan(site)
     }
 
+    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::create_roles(connection, content, limits))
+    }
+
     fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
         Box::pin(prepare::create_database(connection, name, limits))
     }

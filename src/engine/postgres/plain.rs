@@ -4,11 +4,11 @@
 //! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
 //! within strings or function bodies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
-use super::content::Tables;
+use super::content::{ROLES, Tables};
 use super::lexer::Lexer;
 use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, RowSum};
 use crate::error::Result;
@@ -57,6 +57,7 @@ struct Seen {
     longest: u64,
     /// A transaction begins within the dump.
     transactions: bool,
+    roles: BTreeSet<String>,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database.
@@ -194,6 +195,9 @@ impl Plain {
         if seen.transactions {
             facts.insert("transactions".to_owned(), "true".to_owned());
         }
+        if !seen.roles.is_empty() {
+            facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
+        }
         if let Some(command) = seen.command {
             facts.insert("psql.command".to_owned(), command);
         }
@@ -256,6 +260,7 @@ impl Seen {
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         self.transactions |= line == "BEGIN;";
+        self.roles.extend(policy_roles(line));
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
@@ -278,6 +283,23 @@ impl Seen {
     }
 }
 
+/// The roles of `CREATE POLICY name ON table AS RESTRICTIVE FOR SELECT TO a, "b" USING (...)`; none of anything else.
+pub fn policy_roles(statement: &str) -> Vec<String> {
+    let named = || {
+        let (_, rest) = identifier(statement.strip_prefix("CREATE POLICY ")?)?;
+        let (_, _, rest) = qualified(rest.strip_prefix(" ON ")?)?;
+        let end = [" USING (", " WITH CHECK ("].iter().filter_map(|word| rest.find(word)).min();
+        rest[..end.unwrap_or(rest.len())].split_once("TO ").map(|(_, roles)| roles)
+    };
+    let mut left = named();
+    std::iter::from_fn(|| {
+        let (role, rest) = identifier(left?)?;
+        left = rest.strip_prefix(", ");
+        Some(role)
+    })
+    .collect()
+}
+
 /// `schema.name rest` or `name rest`.
 pub fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
     let (first, rest) = identifier(text)?;
@@ -290,7 +312,7 @@ pub fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
 /// A name as `pg_dump` quotes it, and what follows.
 fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(mut quoted) = text.strip_prefix('"') else {
-        let end = text.find([' ', '.', ';', '(']).unwrap_or(text.len());
+        let end = text.find([' ', '.', ',', ';', '(']).unwrap_or(text.len());
         return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
     };
     let mut name = String::new();
@@ -318,6 +340,21 @@ mod tests {
         assert_eq!(qualified("\"a.b\".\"c\"\"d\" ("), Some((Some("a.b".into()), "c\"d".into(), " (")));
         assert_eq!(qualified("users;"), Some((None, "users".into(), ";")));
         assert_eq!(identifier("\"open"), None);
+    }
+
+    #[test]
+    fn a_policy_names_its_roles() {
+        for (statement, roles) in [
+            ("CREATE POLICY p ON public.t TO app USING (true);", &["app"][..]),
+            (
+                "CREATE POLICY \"a TO b\" ON public.\"t TO u\" AS RESTRICTIVE FOR SELECT TO a, \"B, c\", d;",
+                &["a", "B, c", "d"],
+            ),
+            ("CREATE POLICY p ON public.t FOR SELECT USING ((x = ' TO y'::text)) WITH CHECK (true);", &[]),
+            ("CREATE TABLE t TO x", &[]),
+        ] {
+            assert_eq!(policy_roles(statement), roles, "{statement}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What is done to a target before a restore, and the question whether one of our sessions is at work.
 
+use super::content::ROLES;
 use super::session::{self, Session, identifier, literal};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Clean, RestoreOptions, Server};
+use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 
 /// True while a session of ours works on the server, and waits neither for a lock nor for us.
@@ -185,6 +186,17 @@ async fn run(session: &Session, statement: &str, state: &str) -> Result<()> {
             .why(format!("at: {statement}"))
             .why(state)
     })
+}
+
+/// Makes the roles that a dump's policies name, unless they are there: a policy can't be made without.
+pub async fn create_roles(connection: &Connection, content: &Content, limits: &Limits) -> Result<()> {
+    let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
+    let there = session.column("SELECT rolname FROM pg_catalog.pg_roles").await?;
+    let named = content.facts.get(ROLES).into_iter().flat_map(|roles| roles.split('\0'));
+    for role in named.filter(|role| !role.is_empty() && !there.iter().any(|known| known == role)) {
+        run(&session, &format!("CREATE ROLE {}", identifier(role)), "nothing was restored").await?;
+    }
+    Ok(())
 }
 
 /// Makes an empty database, out of nothing that somebody put into template1.

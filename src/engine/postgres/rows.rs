@@ -75,7 +75,9 @@ mod tests {
             let mut rows = Rows::default();
             text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
             let mut sum = RowSum::default();
-            lines.iter().for_each(|line| sum.end(line.as_bytes()));
+            for line in &lines {
+                sum.end(line.as_bytes());
+            }
             prop_assert_eq!(rows.finished(), Some((lines.len() as u64, sum.sum())));
             let longest = lines.iter().map(String::len).max().unwrap_or(0).max(2);
             prop_assert_eq!(rows.longest(), longest as u64);
