@@ -10,6 +10,7 @@ use std::pin::Pin;
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
 
+mod checksum;
 mod client;
 mod content;
 pub mod mysql;
@@ -20,11 +21,12 @@ pub mod postgres;
 mod product;
 mod server;
 
+pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
 pub use near::near;
 pub use options::{Clean, DumpOptions, Format, RestoreOptions};
-pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
+pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
@@ -137,6 +139,35 @@ pub trait Engine: Sync {
         options: &RestoreOptions,
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan>;
+
+    /// The user that packages make for the server, who runs a throw-away one when we are root.
+    fn account(&self) -> &'static str;
+
+    /// Bytes that a server's data folder has before its first table, and its logs while it works.
+    fn empty_server(&self) -> u64;
+
+    /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
+    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan>;
+
+    /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
+    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+        let _ = (connection, content, limits);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Makes an empty database on the connection's server; `Kind::Refused` when the user may not.
+    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+
+    /// Drops a database, whoever uses it.
+    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+
+    /// The databases whose names begin so, as far as the user sees them.
+    fn databases<'a>(
+        &'a self,
+        connection: &'a Connection,
+        prefix: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>>;
 
     /// What a client's stderr means: the lines worth showing, word for word, and a hint for each known cause. Never
     /// called on success, never decides whether something failed.

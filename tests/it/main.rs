@@ -26,3 +26,4 @@ mod supervision;
 mod support;
 mod targets;
 mod tunnels;
+mod verify_restore;
