@@ -549,7 +549,6 @@ mod tests {
         for wrong in [
             RestoreOptions { jobs: 2, ..options() },
             RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
-            RestoreOptions { data_only: true, ..options() },
             RestoreOptions { schemas: strings(&["shop"]), ..options() },
             RestoreOptions { exclude_table_data: strings(&["Users"]), ..options() },
             RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },
