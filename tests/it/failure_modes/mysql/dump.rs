@@ -108,7 +108,7 @@ fn row_31_a_dump_that_would_lack_triggers_is_refused_or_says_so() {
         let uri = user.uri(&source);
         dump(server, &uri, &folder, &[]).refused(10, &["TRIGGER", "hint: GRANT TRIGGER ON"]);
         let output = dump(server, &uri, &folder, &["--allow-incomplete"]).expect_code(0);
-        assert!(output.stderr.contains("without TRIGGER the dump holds no triggers"), "{}", output.stderr);
+        assert!(output.stderr.contains("without TRIGGER: the dump holds none"), "{}", output.stderr);
         let missing = manifest(&folder.path().join("archive.tar.gz"))["missing"].to_string();
         assert!(missing.contains("TRIGGER"), "{missing}");
     }
@@ -159,7 +159,7 @@ fn row_43_a_broken_view_is_named_before_the_dump() {
         let vendors = vendor_dump(&source, &[]);
         assert!(vendors.code == Some(2) && !vendors.stdout.contains("Dump completed"), "{:?}", vendors.code);
         let folder = tempfile::tempdir().expect("a folder");
-        let words = ["broken", "calling", "upon", "nothing was changed", "hint:", "--exclude-table"];
+        let words = ["broken", "calling", "upon", "nothing was started", "hint:", "--exclude-table"];
         dump(server, &source.uri(), &folder, &[]).refused(10, &words);
         let without = ["--exclude-table", "broken", "--exclude-table", "upon", "--exclude-table", "calling"];
         dump(server, &source.uri(), &folder, &without).expect_code(0);
