@@ -19,8 +19,8 @@ pub mod postgres;
 mod server;
 
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
-pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
-pub use options::{Clean, DumpOptions, Format, RestoreOptions};
+pub use content::{Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector};
+pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 

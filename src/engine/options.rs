@@ -100,6 +100,17 @@ pub struct RestoreOptions {
     pub keep_definers: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// Collations that take another one's place on the way in (MySQL family).
+    pub map_collations: Vec<CollationMap>,
+}
+
+/// One collation in another one's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollationMap {
+    /// The name in the dump.
+    pub from: String,
+    /// The name that the target knows.
+    pub to: String,
 }
 
 /// What `--clean` drops before a restore.

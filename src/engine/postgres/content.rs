@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
+use super::features::Asks;
 use super::plain::Plain;
 use super::toc::{Header, TocEntry};
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
 
 /// A reader for a dump's bytes in this format.
@@ -80,6 +81,8 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
+    let mut asked = Asked::default();
+    toc.iter().for_each(|one| asked.note(&one.entry, &one.asks));
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
@@ -89,7 +92,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
     ]);
-    Content {
+    let mut content = Content {
         format,
         tables,
         objects: entries.len() as u64,
@@ -99,8 +102,36 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         extensions: tags("EXTENSION"),
         schemas: tags("SCHEMA"),
         collations: Vec::new(),
+        features: Vec::new(),
         longest_statement: 0,
         facts,
         entries,
+    };
+    asked.tell(&mut content);
+    content
+}
+
+/// What the entries of a dump ask of a server, gathered.
+#[derive(Debug, Default)]
+pub struct Asked {
+    features: BTreeSet<Feature>,
+    collations: BTreeSet<String>,
+}
+
+impl Asked {
+    /// Adds what one entry asks.
+    pub fn note(&mut self, entry: &Entry, asks: &Asks) {
+        self.features.extend(asks.features.iter().map(|name| Feature {
+            name: name.clone(),
+            kind: entry.kind.clone(),
+            object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
+        }));
+        self.collations.extend(asks.collations.iter().cloned());
+    }
+
+    /// Puts it into the content.
+    pub fn tell(self, content: &mut Content) {
+        content.features = self.features.into_iter().collect();
+        content.collations = self.collations.into_iter().collect();
     }
 }

@@ -1,12 +1,19 @@
 //! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
 
-use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
+use std::collections::BTreeMap;
+
+use super::features;
+use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     writable(server)?;
     plain(content, options)?;
+    if !options.map_collations.is_empty() {
+        return Err(Error::new(Kind::Usage, "--map-collation is for MySQL and MariaDB")
+            .hint("PostgreSQL: CREATE COLLATION pg_catalog.\"...\" FROM another one makes a missing name known"));
+    }
     sessions(server, options)?;
     // A database that is made anew is empty, and ours.
     if exists(server, options)? && !replaced(server, options)? {
@@ -14,6 +21,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         rights(server, content, options)?;
     }
     extensions(server, content, options)?;
+    crossing(server, content, options)?;
     Ok(warnings(server, content, options))
 }
 
@@ -196,6 +204,44 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
         Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target"))
             .hint("install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)")),
     }
+}
+
+/// What the target does not know.
+fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    if options.data_only {
+        return Ok(());
+    }
+    let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for feature in content.features.iter().filter(|feature| comes_in(feature, content, options)) {
+        if let Some(what) = features::unknown(&feature.name, server) {
+            unknown.entry(what).or_default().push(feature.place());
+        }
+    }
+    if !unknown.is_empty() {
+        let what = format!("PostgreSQL {} does not know all that the dump holds", server.version);
+        let error = unknown.iter().fold(Error::new(Kind::Refused, what), |error, (what, places)| {
+            error.why(format!("{what}: {}", shortened(places.iter().map(String::as_str))))
+        });
+        return Err(error
+            .why("nothing was changed")
+            .hint("restore into a newer server, or change that at the source and dump again"));
+    }
+    let known = &server.target.collations;
+    let missing: Vec<_> = content.collations.iter().filter(|name| !known.contains(name)).map(String::as_str).collect();
+    if known.is_empty() || missing.is_empty() || !options.tables.is_empty() {
+        return Ok(());
+    }
+    Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(
+        "have the locale installed on the target's machine, and then: SELECT \
+         pg_import_system_collations('pg_catalog')",
+    ))
+}
+
+/// Whether a feature's entry is restored.
+fn comes_in(feature: &Feature, content: &Content, options: &RestoreOptions) -> bool {
+    let granted = !feature.kind.ends_with("ACL") || options.keep_privileges || content.format == Format::PgPlain;
+    let named = |table: &String| feature.object == *table || feature.object.ends_with(&format!(".{table}"));
+    granted && (options.tables.is_empty() || options.tables.iter().any(named))
 }
 
 fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
