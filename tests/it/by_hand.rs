@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{
     roundtrip::{assert_same, dumped, loaded, with_clients_of},
-    support::{Database, Flavour, Server, mariadb, mysql, postgres15, postgres18},
+    support::{Database, Family, Server, mariadb, mysql, postgres15, postgres18},
 };
 
 /// A dump to stdout, in a file: the dump stands in numbered parts.
@@ -39,19 +39,19 @@ fn feed(mut tool: Command, dump: File) {
 
 /// The tool that the README names for this dump, on that database.
 fn tool(target: &Database<'_>, plain: bool) -> Command {
-    let mut tool = match (target.server().flavour(), plain) {
-        (Flavour::Postgres15 | Flavour::Postgres18, false) => {
+    let mut tool = match (target.server().flavour().family(), plain) {
+        (Family::Postgres, false) => {
             let mut tool = target.client("pg_restore");
             tool.args(["--no-owner", "--no-privileges", "--exit-on-error", "-d", target.name()]);
             return tool;
         }
-        (Flavour::Postgres15 | Flavour::Postgres18, true) => {
+        (Family::Postgres, true) => {
             let mut tool = target.client("psql");
             tool.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]);
             return tool;
         }
-        (Flavour::Mysql, _) => target.client("mysql"),
-        (Flavour::Mariadb, _) => target.client("mariadb"),
+        (Family::Mysql, _) => target.client("mysql"),
+        (Family::Mariadb, _) => target.client("mariadb"),
     };
     tool.arg(target.name());
     tool

@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::{
     roundtrip::{assert_same, loaded, restored, with_clients_of},
     support::{
-        Database, Dbhaul, Flavour, Output, Server, checksum, dbhaul, fixture, mariadb, mysql, postgres15, postgres18,
-        schema,
+        Database, Dbhaul, Family, Flavour, Output, Server, checksum, dbhaul, fixture, mariadb, mysql, postgres15,
+        postgres18, schema,
     },
 };
 
@@ -42,10 +42,10 @@ fn directory(database: &Database<'_>, path: &Path, more: &[&str]) {
 }
 
 fn sql(database: &Database<'_>, path: &Path) {
-    let (program, args): (&str, &[&str]) = match database.server().flavour() {
-        Flavour::Postgres15 | Flavour::Postgres18 => ("pg_dump", &[]),
-        Flavour::Mysql => ("mysqldump", &["--routines", "--events", "--hex-blob", "--set-gtid-purged=OFF"]),
-        Flavour::Mariadb => ("mariadb-dump", &["--routines", "--events", "--hex-blob"]),
+    let (program, args): (&str, &[&str]) = match database.server().flavour().family() {
+        Family::Postgres => ("pg_dump", &[]),
+        Family::Mysql => ("mysqldump", &["--routines", "--events", "--hex-blob", "--set-gtid-purged=OFF"]),
+        Family::Mariadb => ("mariadb-dump", &["--routines", "--events", "--hex-blob"]),
     };
     vendor(database, program, args, path);
 }

@@ -2,22 +2,25 @@
 
 use std::{collections::BTreeMap, net::TcpStream, process::Command};
 
-use crate::support::{Flavour, Server, checksum, fixture, mariadb, mysql, postgres15, postgres18, schema};
+use crate::support::{
+    Family, Flavour, Pooler, Pooling, Server, checksum, fixture, mariadb, mysql, postgres15, postgres18, schema,
+};
 
-fn starts_and_stops(flavour: Flavour, version: &str) {
+fn starts_and_stops(flavour: Flavour) {
     let server = Server::start(flavour);
     let folder = server.ca_file().parent().expect("a folder").to_owned();
     let port = server.port();
     {
         let database = server.database("smoke");
         let answer = database.sql("SELECT version()");
-        assert!(answer.contains(version), "{answer}");
+        let version = format!("{}{}.", if flavour.is_postgres() { "PostgreSQL " } else { "" }, flavour.version());
+        assert!(answer.starts_with(&version), "{answer}");
         let encrypted = if flavour.is_postgres() {
             database.sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
         } else {
-            let mut client = server.client(if flavour == Flavour::Mysql { "mysql" } else { "mariadb" });
+            let mut client = server.client(flavour.family().shell());
             client.arg(format!("--ssl-ca={}", server.ca_file().display()));
-            client.arg(if flavour == Flavour::Mysql { "--ssl-mode=VERIFY_CA" } else { "--ssl" });
+            client.arg(if flavour.family() == Family::Mysql { "--ssl-mode=VERIFY_CA" } else { "--ssl" });
             let output =
                 client.args(["--batch", "-e", "SHOW STATUS LIKE 'Ssl_cipher'"]).output().expect("run the client");
             String::from_utf8_lossy(&output.stdout).contains("TLS")
@@ -32,23 +35,75 @@ fn starts_and_stops(flavour: Flavour, version: &str) {
 }
 
 #[test]
+fn postgres12_starts_and_stops() {
+    starts_and_stops(Flavour::Postgres12);
+}
+
+#[test]
+fn postgres13_starts_and_stops() {
+    starts_and_stops(Flavour::Postgres13);
+}
+
+#[test]
+fn postgres14_starts_and_stops() {
+    starts_and_stops(Flavour::Postgres14);
+}
+
+#[test]
 fn postgres15_starts_and_stops() {
-    starts_and_stops(Flavour::Postgres15, "PostgreSQL 15.");
+    starts_and_stops(Flavour::Postgres15);
+}
+
+#[test]
+fn postgres16_starts_and_stops() {
+    starts_and_stops(Flavour::Postgres16);
+}
+
+#[test]
+fn postgres17_starts_and_stops() {
+    starts_and_stops(Flavour::Postgres17);
 }
 
 #[test]
 fn postgres18_starts_and_stops() {
-    starts_and_stops(Flavour::Postgres18, "PostgreSQL 18.");
+    starts_and_stops(Flavour::Postgres18);
+}
+
+#[test]
+fn mariadb_10_5_starts_and_stops() {
+    starts_and_stops(Flavour::Mariadb105);
+}
+
+#[test]
+fn mariadb_10_11_starts_and_stops() {
+    starts_and_stops(Flavour::Mariadb);
+}
+
+#[test]
+fn mariadb_11_4_starts_and_stops() {
+    starts_and_stops(Flavour::Mariadb114);
+}
+
+#[test]
+fn mariadb_11_8_starts_and_stops() {
+    starts_and_stops(Flavour::Mariadb118);
 }
 
 #[test]
 fn mysql_starts_and_stops() {
-    starts_and_stops(Flavour::Mysql, "9.7.");
+    starts_and_stops(Flavour::Mysql);
 }
 
 #[test]
-fn mariadb_starts_and_stops() {
-    starts_and_stops(Flavour::Mariadb, "10.11.");
+fn pgbouncer_answers_in_session_and_in_transaction_mode() {
+    for pooling in [Pooling::Session, Pooling::Transaction] {
+        let pooler = Pooler::start(postgres15(), pooling);
+        let database = postgres15().database("pooled");
+        let mut psql = database.client("psql");
+        psql.env("PGPORT", pooler.port().to_string()).args(["-Atc", "SELECT current_database()"]);
+        let output = psql.output().expect("run psql");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), database.name(), "{output:?}");
+    }
 }
 
 /// Loads every fixture, checks what `checksum` and `schema` see of it, and that a second loading looks the same.

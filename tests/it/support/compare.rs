@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{Database, Flavour};
+use super::{Database, Family};
 
 /// Rows and an order-independent checksum for each table (PostgreSQL: `schema.table`, quoted where SQL asks for it).
 ///
@@ -69,22 +69,17 @@ fn mysql(database: &Database<'_>) -> String {
 /// versions of server and client. MySQL: with definers and `AUTO_INCREMENT`.
 pub fn schema(database: &Database<'_>) -> String {
     let server = database.server();
-    let mut command = match server.flavour() {
-        Flavour::Postgres15 | Flavour::Postgres18 => {
-            let mut dump = database.client("pg_dump");
-            dump.args(["--schema-only", "--no-owner", "--no-privileges"]);
-            dump
+    let family = server.flavour().family();
+    let mut command = database.client(family.dump());
+    if family == Family::Postgres {
+        command.args(["--schema-only", "--no-owner", "--no-privileges"]);
+    } else {
+        command.args(["--no-data", "--routines", "--events", "--triggers", "--skip-comments", "--no-tablespaces"]);
+        if family == Family::Mysql {
+            command.arg("--set-gtid-purged=OFF");
         }
-        flavour => {
-            let mut dump = database.client(if flavour == Flavour::Mysql { "mysqldump" } else { "mariadb-dump" });
-            dump.args(["--no-data", "--routines", "--events", "--triggers", "--skip-comments", "--no-tablespaces"]);
-            if flavour == Flavour::Mysql {
-                dump.arg("--set-gtid-purged=OFF");
-            }
-            dump.arg(database.name());
-            dump
-        }
-    };
+        command.arg(database.name());
+    }
     let output = command.output().expect("run the dump program");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}: {errors}", output.status);

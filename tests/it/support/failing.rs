@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Database, Flavour, Output, fake_client};
+use super::{Database, Output, fake_client};
 
 impl Output {
     /// A failure: this exit code, nothing on stdout, an `error:` line and all of `words` on stderr.
@@ -105,11 +105,7 @@ impl Lock {
     pub fn on(database: &Database<'_>, table: &str) -> Self {
         let server = database.server();
         let postgres = server.flavour().is_postgres();
-        let mut client = database.client(match server.flavour() {
-            Flavour::Mysql => "mysql",
-            Flavour::Mariadb => "mariadb",
-            _ => "psql",
-        });
+        let mut client = database.client(server.flavour().family().shell());
         let sql = if postgres {
             format!("BEGIN; LOCK TABLE {table};\n\\echo locked\n")
         } else {

@@ -4,7 +4,10 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod database;
 mod failing;
+mod flavour;
+mod pooler;
 mod process;
 mod server;
 mod template;
@@ -13,12 +16,15 @@ mod tls;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema},
+    database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
         peak, recorded_client, sessions,
     },
+    flavour::{Family, Flavour},
+    pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
-    server::{Database, Flavour, Server, mariadb, mysql, postgres15, postgres18},
+    server::{Server, mariadb, mysql, postgres15, postgres18, shared},
     tls::HOST,
 };
 

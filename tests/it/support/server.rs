@@ -1,6 +1,6 @@
 //! Real servers: each in a temporary folder, on a free port of 127.0.0.1, gone with the test process.
 //!
-//! Tests share one server of each flavour ([`postgres15`] and its sisters) and make databases of their own in it;
+//! Tests share one server of each flavour ([`shared`], [`postgres15`] and its sisters) and make databases of their own in it;
 //! [`Server::start`] is for a test that must break, stop or reconfigure a server.
 
 use std::{
@@ -8,8 +8,8 @@ use std::{
     fs,
     io::{self, Write as _},
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt},
-    path::{Path, PathBuf},
+    os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
@@ -19,7 +19,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{template, tls};
+use super::{
+    Database,
+    flavour::{self, Flavour},
+    template, tls,
+};
 
 /// The superuser of every server.
 pub const USER: &str = "dbhaul";
@@ -27,174 +31,6 @@ pub const USER: &str = "dbhaul";
 pub const PASSWORD: &str = "correct-horse-7Kq2wZ";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// What a server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
-    /// PostgreSQL 15, this machine's.
-    Postgres15,
-    /// PostgreSQL 18, in the sid root.
-    Postgres18,
-    /// MySQL 9.7, in the sid root.
-    Mysql,
-    /// MariaDB 10.11, this machine's.
-    Mariadb,
-}
-
-impl Flavour {
-    pub fn is_postgres(self) -> bool {
-        matches!(self, Self::Postgres15 | Self::Postgres18)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Postgres15 => "postgresql-15",
-            Self::Postgres18 => "postgresql-18",
-            Self::Mysql => "mysql-9.7",
-            Self::Mariadb => "mariadb-10.11",
-        }
-    }
-
-    /// The folder of the vendor's clients, as for `--client-dir`.
-    pub fn client_dir(self) -> PathBuf {
-        match self {
-            Self::Postgres15 => "/usr/lib/postgresql/15/bin".into(),
-            Self::Mariadb => "/usr/bin".into(),
-            Self::Postgres18 | Self::Mysql => template::cache().join("bin").join(self.name()),
-        }
-    }
-
-    /// The root that the server runs in, if it isn't this machine's own.
-    fn root(self) -> Option<PathBuf> {
-        matches!(self, Self::Postgres18 | Self::Mysql).then(|| template::cache().join("sid"))
-    }
-
-    /// User and group that the server runs as: PostgreSQL refuses root.
-    fn owner(self) -> (u32, u32) {
-        if !self.is_postgres() {
-            return (0, 0);
-        }
-        let passwd = self.root().unwrap_or_else(|| "/".into()).join("etc/passwd");
-        let text = fs::read_to_string(&passwd)
-            .unwrap_or_else(|error| panic!("{}: {error}; run scripts/servers.sh", passwd.display()));
-        text.lines()
-            .find_map(|line| {
-                let mut fields = line.strip_prefix("postgres:")?.split(':').skip(1);
-                Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-            })
-            .unwrap_or_else(|| panic!("no user postgres in {}; run scripts/servers.sh", passwd.display()))
-    }
-
-    /// A folder that the server can reach and owns.
-    pub(super) fn new_folder(self) -> tempfile::TempDir {
-        assert!(
-            rustix::process::geteuid().is_root(),
-            "these tests run as root: they start servers by chroot and as other users"
-        );
-        let parent = self.root().map_or_else(std::env::temp_dir, |root| root.join("tmp"));
-        let folder = tempfile::Builder::new()
-            .prefix("dbhaul-it-")
-            .tempdir_in(&parent)
-            .unwrap_or_else(|error| panic!("{}: {error}; run scripts/servers.sh", parent.display()));
-        let (user, group) = self.owner();
-        chown(folder.path(), Some(user), Some(group)).expect("chown the server's folder");
-        folder
-    }
-
-    /// `folder` as the server sees it.
-    pub(super) fn inside(self, folder: &Path) -> PathBuf {
-        match self.root() {
-            Some(root) => Path::new("/").join(folder.strip_prefix(root).expect("a folder inside the root")),
-            None => folder.to_owned(),
-        }
-    }
-
-    pub(super) fn program(self, name: &str) -> String {
-        match self {
-            Self::Postgres15 => format!("/usr/lib/postgresql/15/bin/{name}"),
-            Self::Postgres18 => format!("/usr/lib/postgresql/18/bin/{name}"),
-            Self::Mysql | Self::Mariadb => format!("/usr/sbin/{name}"),
-        }
-    }
-
-    /// The beginning of a command line that runs one of the server's programs, which dies with its parent.
-    fn launcher(self) -> Vec<String> {
-        let mut words = Vec::new();
-        if let Some(root) = self.root() {
-            words.extend(["chroot".to_owned(), root.display().to_string()]);
-        }
-        let (user, group) = self.owner();
-        words.extend(["setpriv".to_owned(), "--pdeathsig=KILL".to_owned()]);
-        if user != 0 {
-            words.extend([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
-        }
-        words
-    }
-
-    /// One of the server's programs, run to its end: the program's path and arguments follow.
-    pub(super) fn command(self) -> Command {
-        let words = self.launcher();
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).current_dir("/").stdin(Stdio::null());
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
-        command
-    }
-
-    /// The server's own command line; `folder` as the server sees it.
-    fn server_words(self, folder: &Path, port: u16) -> Vec<String> {
-        let path = |name: &str| folder.join(name).display().to_string();
-        let tls::Files { ca, certificate, key } = tls::files(folder);
-        let (ca, certificate, key) = (ca.display(), certificate.display(), key.display());
-        if self.is_postgres() {
-            let mut words = vec![self.program("postgres"), "-D".to_owned(), path("data")];
-            for setting in [
-                format!("port={port}"),
-                "listen_addresses=127.0.0.1".to_owned(),
-                format!("unix_socket_directories={}", folder.display()),
-                "max_connections=50".to_owned(),
-                "shared_buffers=32MB".to_owned(),
-                // In the data folder, not in /dev/shm, where a killed server would leave it.
-                "dynamic_shared_memory_type=mmap".to_owned(),
-                "fsync=off".to_owned(),
-                "synchronous_commit=off".to_owned(),
-                "full_page_writes=off".to_owned(),
-                "ssl=on".to_owned(),
-                format!("ssl_ca_file={ca}"),
-                format!("ssl_cert_file={certificate}"),
-                format!("ssl_key_file={key}"),
-            ] {
-                words.extend(["-c".to_owned(), setting]);
-            }
-            return words;
-        }
-        let mut words = vec![
-            self.program(if self == Self::Mysql { "mysqld" } else { "mariadbd" }),
-            "--no-defaults".to_owned(),
-            "--user=root".to_owned(),
-            format!("--datadir={}", path("data")),
-            format!("--socket={}", path("socket")),
-            // A MariaDB that starts removes the temporary tables it finds there, other servers' too.
-            format!("--tmpdir={}", folder.display()),
-            format!("--pid-file={}", path("pid")),
-            format!("--init-file={}", path("init.sql")),
-            format!("--port={port}"),
-            "--bind-address=127.0.0.1".to_owned(),
-            "--secure-file-priv=".to_owned(),
-            "--max-allowed-packet=256M".to_owned(),
-            "--innodb-buffer-pool-size=64M".to_owned(),
-            "--innodb-flush-log-at-trx-commit=0".to_owned(),
-            "--skip-innodb-doublewrite".to_owned(),
-            "--sync-binlog=0".to_owned(),
-            format!("--ssl-ca={ca}"),
-            format!("--ssl-cert={certificate}"),
-            format!("--ssl-key={key}"),
-        ];
-        if self == Self::Mysql {
-            words.push("--mysqlx=OFF".to_owned());
-        }
-        words
-    }
-}
 
 /// A running server. Dropped, it is stopped and its folder removed.
 pub struct Server {
@@ -246,7 +82,7 @@ impl Server {
             .args(more)
             .current_dir("/")
             .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LC_ALL", "C.UTF-8")
             .process_group(0)
             .stdin(Stdio::piped())
@@ -317,11 +153,7 @@ impl Server {
 
     /// A URI with another user; every part is percent-encoded where it has to be.
     pub fn uri_as(&self, user: &str, password: &str, database: &str) -> String {
-        let scheme = match self.flavour {
-            Flavour::Postgres15 | Flavour::Postgres18 => "postgres",
-            Flavour::Mysql => "mysql",
-            Flavour::Mariadb => "mariadb",
-        };
+        let scheme = self.flavour.family().scheme();
         let [user, password, database] = [user, password, database].map(percent_encode);
         format!("{scheme}://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
@@ -334,9 +166,7 @@ impl Server {
 
     /// An empty database of exactly this name.
     pub fn database_named(&self, name: &str) -> Database<'_> {
-        let database = Database { server: self, name: name.to_owned() };
-        self.sql(&format!("CREATE DATABASE {}", self.quote(name)));
-        database
+        Database::create(self, name)
     }
 
     /// Runs SQL as the superuser in the server's own database (`postgres`, `mysql`).
@@ -371,24 +201,22 @@ impl Server {
         command
     }
 
-    fn any_database(&self) -> &'static str {
+    pub(super) fn any_database(&self) -> &'static str {
         if self.flavour.is_postgres() { "postgres" } else { "mysql" }
     }
 
     /// The interactive client, reading SQL from standard input and stopping at the first error.
-    fn shell(&self, database: &str) -> Command {
+    pub(super) fn shell(&self, database: &str) -> Command {
+        let mut shell = self.client(self.flavour.family().shell());
         if self.flavour.is_postgres() {
-            let mut psql = self.client("psql");
-            psql.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]).env("PGDATABASE", database);
-            psql
+            shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]).env("PGDATABASE", database);
         } else {
-            let mut mysql = self.client(if self.flavour == Flavour::Mysql { "mysql" } else { "mariadb" });
-            mysql.args(["--skip-column-names", "--batch"]).arg(format!("--database={database}"));
-            mysql
+            shell.args(["--skip-column-names", "--batch"]).arg(format!("--database={database}"));
         }
+        shell
     }
 
-    fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
+    pub(super) fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
         let mut shell = self.shell(database);
         let mut child = shell
             .stdin(Stdio::piped())
@@ -424,89 +252,34 @@ impl Drop for Server {
     }
 }
 
-/// A database of one test, dropped with the value.
-pub struct Database<'s> {
-    server: &'s Server,
-    name: String,
+/// The shared server of a flavour, started when it is first asked for. Shared servers end with the test process; leave
+/// their settings as they are.
+pub fn shared(flavour: Flavour) -> &'static Server {
+    static SERVERS: [OnceLock<Server>; flavour::COUNT] = [const { OnceLock::new() }; flavour::COUNT];
+    SERVERS[flavour as usize].get_or_init(|| Server::start(flavour))
 }
 
-impl<'s> Database<'s> {
-    pub fn server(&self) -> &'s Server {
-        self.server
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// `postgres://user:password@127.0.0.1:port/name`, or `mysql://`, or `mariadb://`.
-    pub fn uri(&self) -> String {
-        self.server.uri(&self.name)
-    }
-
-    /// Runs SQL as the superuser. Rows are lines, columns are separated by tabs, the last newline is taken off.
-    pub fn sql(&self, text: &str) -> String {
-        self.try_sql(text).unwrap_or_else(|error| panic!("{} in {}: {error}", self.server.flavour.name(), self.name))
-    }
-
-    /// The same; an error is what the client wrote to stderr.
-    pub fn try_sql(&self, text: &str) -> Result<String, String> {
-        self.server.try_sql(&self.name, text)
-    }
-
-    /// Runs a file of SQL, which must not create databases or change to one.
-    pub fn load_file(&self, path: impl AsRef<Path>) {
-        let path = path.as_ref();
-        let file = fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let output = self.server.shell(&self.name).stdin(file).output().expect("run the client");
-        assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// One of the vendor's clients on this database, for PostgreSQL by PGDATABASE; MySQL's programs want the name
-    /// as an argument.
-    pub fn client(&self, program: &str) -> Command {
-        let mut command = self.server.client(program);
-        if self.server.flavour.is_postgres() {
-            command.env("PGDATABASE", &self.name);
-        }
-        command
-    }
-}
-
-impl Drop for Database<'_> {
-    fn drop(&mut self) {
-        let name = self.server.quote(&self.name);
-        let force = if self.server.flavour.is_postgres() { " WITH (FORCE)" } else { "" };
-        // The server may have been stopped or broken by the test, on purpose.
-        let _ = self.server.try_sql(self.server.any_database(), &format!("DROP DATABASE IF EXISTS {name}{force}"));
-    }
-}
-
-/// The shared PostgreSQL 15. Shared servers end with the test process; leave their settings as they are.
+/// The shared PostgreSQL 15.
 pub fn postgres15() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(Flavour::Postgres15))
+    shared(Flavour::Postgres15)
 }
 
 /// The shared PostgreSQL 18.
 pub fn postgres18() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(Flavour::Postgres18))
+    shared(Flavour::Postgres18)
 }
 
 /// The shared MySQL 9.7.
 pub fn mysql() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(Flavour::Mysql))
+    shared(Flavour::Mysql)
 }
 
 /// The shared MariaDB 10.11.
 pub fn mariadb() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(Flavour::Mariadb))
+    shared(Flavour::Mariadb)
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     listener.and_then(|listener: TcpListener| -> io::Result<_> { listener.local_addr() }).expect("a free port").port()
 }

@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use super::server::{Flavour, PASSWORD, USER};
+use super::{
+    flavour::{Family, Flavour},
+    server::{PASSWORD, USER},
+};
 
 /// The cache folder of `scripts/servers.sh`.
 pub fn cache() -> PathBuf {
@@ -33,8 +36,8 @@ fn make(flavour: Flavour, template: &Path) {
     let inside = flavour.inside(folder.path());
     let data = inside.join("data");
     let mut command = flavour.command();
-    match flavour {
-        Flavour::Postgres15 | Flavour::Postgres18 => {
+    match flavour.family() {
+        Family::Postgres => {
             fs::write(folder.path().join("password"), PASSWORD).expect("write the password");
             command
                 .arg(flavour.program("initdb"))
@@ -43,16 +46,18 @@ fn make(flavour: Flavour, template: &Path) {
                 .arg(format!("--pwfile={}", inside.join("password").display()))
                 .arg(format!("--pgdata={}", data.display()));
         }
-        Flavour::Mysql => {
+        Family::Mysql => {
             command
                 .arg(flavour.program("mysqld"))
                 .args(["--no-defaults", "--initialize-insecure", "--user=root"])
                 .arg(format!("--datadir={}", data.display()));
         }
-        Flavour::Mariadb => {
+        Family::Mariadb => {
             command
-                .arg("mariadb-install-db")
-                .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+                .arg(flavour.program("mariadb-install-db"))
+                .arg("--no-defaults")
+                .arg(flavour.base_folder())
+                .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
                 .arg(format!("--datadir={}", data.display()));
         }
     }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs a server and ends it. Arguments: FOLDER SIGNAL SERVER...
 # Standard input is a pipe whose other end the test process holds: its end of file is a dropped server or a test
 # process that is gone, however it went (a panic, an abort, kill -9). Then SIGNAL ends the server, and its folder goes.
