@@ -5,6 +5,7 @@
 mod bad_input;
 mod by_hand;
 mod clients;
+mod crossing;
 mod damaged;
 mod failures;
 mod foreign;

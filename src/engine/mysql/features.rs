@@ -115,7 +115,7 @@ const ROWS: &[Row] = &[
     row("EXECUTE IMMEDIATE", Never, Since(10, 2, 3), CODE, Sign::Words(&["execute immediate"])),
     row("RETURNING", Never, Since(10, 5, 0), CODE, Sign::Words(&["returning"])),
     row("FOR loops", Never, Since(10, 3, 3), CODE, Sign::Words(&["end for"])),
-    row("functions of MariaDB alone", Never, ALWAYS, EXPRESSIONS, Sign::Call(&["add_months", "chr", "json_compact",
+    row("functions of MariaDB alone", Never, ALWAYS, EXPRESSIONS, Sign::Call(&["add_months", "json_compact",
         "json_detailed", "json_exists", "json_loose", "json_query", "median", "natural_sort_key", "nvl", "nvl2",
         "percentile_cont", "percentile_disc", "sformat", "sys_guid", "to_char", "vec_fromtext", "vec_totext"])),
 ];

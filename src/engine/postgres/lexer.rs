@@ -176,7 +176,8 @@ pub fn tokens(sql: &str) -> Vec<Token<'_>> {
                 Some(Token::Name(name)) if name_at + name.len() + 1 == at => drop(tokens.pop()),
                 _ => name_at = at + 1,
             },
-            Place::Text(_) if was_plain => tokens.push(Token::Text),
+            // So does one within a string.
+            Place::Text(_) if was_plain && !sql[..at].ends_with('\'') => tokens.push(Token::Text),
             Place::Body(..) if was_tag => tokens.push(Token::Text),
             _ => {}
         }
