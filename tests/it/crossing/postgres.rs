@@ -153,11 +153,16 @@ const NEWER: &[(u32, &str, &str)] = &[
 
 #[test]
 fn what_an_older_postgres_does_not_know_is_what_it_refuses_itself() {
+    // What stands in a transaction that has failed, or behind its end, is not answered.
+    let each = |(number, (_, _, sql)): (usize, &(u32, &str, &str))| {
+        format!("BEGIN;\n{sql};\nSELECT 'made {number}' WHERE pg_current_xact_id_if_assigned() IS NOT NULL;\nCOMMIT;\n")
+    };
+    let script = format!("\\set ON_ERROR_STOP off\n{}", NEWER.iter().enumerate().map(each).collect::<String>());
     for flavour in ALL {
-        let database = shared(flavour).database("newer");
-        for (since, name, sql) in NEWER {
-            let made = database.try_sql(&format!("BEGIN; {sql}; COMMIT"));
-            assert_eq!(made.is_ok(), major(flavour) >= *since, "{name} on {}: {made:?}", flavour.name());
+        let answers = shared(flavour).database("newer").sql(&script);
+        for (number, (since, name, _)) in NEWER.iter().enumerate() {
+            let made = answers.lines().any(|line| line == format!("made {number}"));
+            assert_eq!(made, major(flavour) >= *since, "{name} on {}", flavour.name());
         }
     }
 }
@@ -165,9 +170,7 @@ fn what_an_older_postgres_does_not_know_is_what_it_refuses_itself() {
 #[test]
 fn all_that_an_older_postgres_does_not_know_is_named_and_nothing_else() {
     let source = shared(Flavour::Postgres18).database("newest");
-    for (_, _, sql) in NEWER {
-        source.sql(sql);
-    }
+    source.sql(&NEWER.iter().map(|(_, _, sql)| format!("{sql};\n")).collect::<String>());
     let folder = tempfile::tempdir().expect("a folder");
     for archive in [dump(&source, &folder, &[]), dump(&source, &folder, &["--format", "plain"])] {
         for &target in &ALL[..5] {
