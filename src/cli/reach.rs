@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::connection::Limits;
+use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
 use crate::process::{ChildEnv, Deadline, Stop};
@@ -50,9 +50,18 @@ pub struct ReachArgs {
 impl ReachArgs {
     /// The database that is meant. A URI taken from the environment is named on stderr, redacted.
     pub fn connection(argument: Option<&str>, report: &Report) -> Result<Named> {
+        Self::labelled(None, argument, report)
+    }
+
+    /// One of two databases, by what it is for.
+    pub fn side(label: &str, argument: &str, report: &Report) -> Result<Connection> {
+        Ok(Self::labelled(Some(label), Some(argument), report)?.connection)
+    }
+
+    fn labelled(label: Option<&str>, argument: Option<&str>, report: &Report) -> Result<Named> {
         let named = settings::connection(argument, &|name| std::env::var(name).ok())?;
         report.secrets(&named.connection.redactor());
-        report.fact(&named.source, named.connection.to_string());
+        report.fact(label.unwrap_or(&named.source), named.connection.to_string());
         for note in &named.connection.notes {
             report.note(note);
         }

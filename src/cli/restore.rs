@@ -15,7 +15,6 @@ use crate::report::{Report, units};
 ///
 /// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
 /// is found by content. The archive is checked to its last byte before the target is touched.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
@@ -25,15 +24,6 @@ pub struct RestoreArgs {
     /// Parallel sessions; more than 1 is not one transaction, and needs disk for a copy of the dump
     #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
-    /// Drops first: objects (what the archive brings), schema (everything but extensions), database
-    #[arg(long, value_name = "WHAT")]
-    clean: Option<CleanArg>,
-    /// Creates the database
-    #[arg(long)]
-    create: bool,
-    /// Restores beside what is there
-    #[arg(long, conflicts_with = "clean")]
-    into_non_empty: bool,
     /// No rows
     #[arg(long, env = "DBHAUL_SCHEMA_ONLY", conflicts_with = "data_only")]
     schema_only: bool,
@@ -43,6 +33,29 @@ pub struct RestoreArgs {
     /// Only this table
     #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
     table: Vec<String>,
+    /// Checks everything, prints the commands, redacted, and changes nothing
+    #[arg(long, env = "DBHAUL_DRY_RUN")]
+    dry_run: bool,
+    #[command(flatten)]
+    into: IntoArgs,
+    #[command(flatten)]
+    reach: ReachArgs,
+}
+
+/// What the target keeps, and what may be done to it
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
+#[derive(Args, Debug)]
+#[command(next_help_heading = "The target")]
+pub struct IntoArgs {
+    /// Drops first: objects (what the archive brings), schema (everything but extensions), database
+    #[arg(long, value_name = "WHAT")]
+    clean: Option<CleanArg>,
+    /// Creates the database
+    #[arg(long)]
+    create: bool,
+    /// Restores beside what is there
+    #[arg(long, conflicts_with = "clean")]
+    into_non_empty: bool,
     /// Sets owners as in the dump
     #[arg(long, env = "DBHAUL_KEEP_OWNER")]
     keep_owner: bool,
@@ -61,11 +74,6 @@ pub struct RestoreArgs {
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
-    /// Checks everything, prints the commands, redacted, and changes nothing
-    #[arg(long, env = "DBHAUL_DRY_RUN")]
-    dry_run: bool,
-    #[command(flatten)]
-    reach: ReachArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -86,13 +94,12 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
     }
     let named = ReachArgs::connection(args.uri.as_deref(), report)?;
     let context = args.reach.context(report)?;
-    let approve = |server: &Server| if args.yes { Ok(()) } else { ask(server) };
     let request = Request {
         archive: &args.archive,
         connection: named.connection,
         options: args.options(),
         dry_run: args.dry_run,
-        approve: &approve,
+        approve: &|server| args.into.approve(server),
     };
     match Box::pin(restore(&context, request)).await? {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
@@ -105,6 +112,19 @@ impl RestoreArgs {
     fn options(&self) -> RestoreOptions {
         RestoreOptions {
             jobs: self.jobs,
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            tables: self.table.clone(),
+            ..self.into.options()
+        }
+    }
+}
+
+impl IntoArgs {
+    /// The options of a restore of everything, by one session.
+    pub fn options(&self) -> RestoreOptions {
+        RestoreOptions {
+            jobs: 1,
             clean: self.clean.map(|clean| match clean {
                 CleanArg::Objects => Clean::Objects,
                 CleanArg::Schema => Clean::Schema,
@@ -112,15 +132,20 @@ impl RestoreArgs {
             }),
             create: self.create,
             into_non_empty: self.into_non_empty,
-            schema_only: self.schema_only,
-            data_only: self.data_only,
-            tables: self.table.clone(),
+            schema_only: false,
+            data_only: false,
+            tables: Vec::new(),
             keep_owner: self.keep_owner,
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
             map_collations: self.map_collation.clone(),
         }
+    }
+
+    /// Asks before something is dropped, unless that was answered.
+    pub fn approve(&self, server: &Server) -> Result<()> {
+        if self.yes { Ok(()) } else { ask(server) }
     }
 }
 

@@ -10,6 +10,11 @@ pub trait Inspector: Send {
     fn see(&mut self, bytes: &[u8]);
     /// The table whose rows are passing by, and how many rows of it were seen.
     fn position(&self) -> Option<(&DumpedTable, usize)>;
+    /// What the dump will hold, as soon as its beginning has told: entries and tables, no rows counted. None before,
+    /// and for forms that tell only as they go.
+    fn outline(&self) -> Option<Content> {
+        None
+    }
     /// The stream has ended. The content, or why this is no complete dump: a sentence that names the offset or what
     /// is missing.
     fn finish(self: Box<Self>) -> Result<Content, Incomplete>;

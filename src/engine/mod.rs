@@ -74,6 +74,15 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
 
+    /// Whether both connections lead to the same database, by whatever names and ways; a standby and its primary
+    /// count as one where that can be told.
+    fn same_database<'a>(&'a self, one: &'a Connection, other: &'a Connection, limits: &'a Limits)
+    -> Pending<'a, bool>;
+
+    /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
+    /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
+    fn look(&self, options: &DumpOptions) -> DumpOptions;
+
     /// The bare names under which a client for this role may be installed, best first.
     fn programs(&self, role: Role) -> &'static [&'static str];
 

@@ -1,6 +1,7 @@
 //! The only place that joins the stages: connection, engine, child, archive, store.
 //!
 //! One file per command. What they share: [`Context`], the world around a run; `reach`, from a URI to a probed server;
+//! `source`, what is read, and `target`, what is written, each judged and planned; `load`, bytes into a target;
 //! `clients`, which programs are there; `watch`, progress while something else works.
 
 use std::ffi::OsString;
@@ -16,18 +17,24 @@ use crate::secret::Redactor;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
+pub mod copy;
 pub mod doctor;
 pub mod dump;
 mod input;
 pub mod inspect;
+mod load;
 mod manifest;
 mod meter;
+mod proven;
 mod reach;
 pub mod restore;
+mod source;
+mod target;
 pub mod verify;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
+#[derive(Clone)]
 pub struct Context {
     /// Takes events.
     pub observer: Observer,
@@ -123,11 +130,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
-/// A child's failure, in the words of the engine that knows its stderr.
-fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
+/// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
+async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
     if !matches!(failure.cause, Cause::Exit(_)) {
         return failure.into_error(kind);
     }
+    reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
     let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.connection);
     let kind = if diagnosis.connection { Kind::Connect } else { kind };

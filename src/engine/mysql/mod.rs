@@ -22,6 +22,7 @@ mod features;
 mod findings;
 mod grants;
 mod head;
+mod identity;
 mod lexer;
 mod options;
 mod prepare;
@@ -60,6 +61,19 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn same_database<'a>(
+        &'a self,
+        one: &'a Connection,
+        other: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, bool> {
+        Box::pin(identity::same(one, other, limits))
+    }
+
+    fn look(&self, options: &DumpOptions) -> DumpOptions {
+        DumpOptions { schema_only: true, data_only: false, ..options.clone() }
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {

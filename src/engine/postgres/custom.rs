@@ -92,6 +92,11 @@ impl Inspector for Custom {
         Some((table, self.walk.rows.as_ref().map_or(0, |r| usize::try_from(r.so_far()).unwrap_or(usize::MAX))))
     }
 
+    fn outline(&self) -> Option<Content> {
+        let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
+        Some(describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone()))
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
         if self.broken.is_none() {
             self.judge_the_end();

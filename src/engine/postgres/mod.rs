@@ -19,6 +19,7 @@ mod dump;
 mod extra;
 mod features;
 mod filter;
+mod identity;
 mod lexer;
 mod libpq;
 mod patterns;
@@ -72,6 +73,19 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn same_database<'a>(
+        &'a self,
+        one: &'a Connection,
+        other: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, bool> {
+        Box::pin(identity::same(one, other, limits))
+    }
+
+    fn look(&self, options: &DumpOptions) -> DumpOptions {
+        options.clone()
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {
