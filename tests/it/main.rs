@@ -5,8 +5,8 @@
 mod bad_input;
 mod by_hand;
 mod clients;
-mod crossing;
 mod copy;
+mod crossing;
 mod damaged;
 mod failures;
 mod foreign;

@@ -88,3 +88,28 @@ fn substitute(server: &Server, name: &str) -> Option<String> {
     let candidates = endings.iter().map(|ending| format!("{}{ending}", charset(&name)));
     candidates.into_iter().find(|candidate| server.target.collations.iter().any(|known| same(known, candidate)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mysql::testing::{server, strings};
+    use crate::engine::{Flavour, Version};
+
+    #[test]
+    fn the_nearest_collation_is_as_particular() {
+        let mut server = server(Flavour::Mariadb, Version::new(10, 5, 23));
+        server.target.collations =
+            strings(&["utf8_general_ci", "utf8mb4_bin", "utf8mb4_unicode_520_ci", "utf8mb4_unicode_ci"]);
+        for (name, nearest) in [
+            ("utf8mb4_0900_ai_ci", Some("utf8mb4_unicode_520_ci")),
+            ("utf8mb4_ja_0900_as_cs_ks", Some("utf8mb4_bin")),
+            ("utf8mb4_0900_bin", Some("utf8mb4_bin")),
+            ("utf8mb4_0900_as_ci", Some("utf8mb4_unicode_520_ci")),
+            ("utf8_uca1400_ai_ci", Some("utf8mb3_general_ci")),
+            ("gb18030_chinese_ci", None),
+        ] {
+            assert_eq!(substitute(&server, name).as_deref(), nearest, "{name}");
+        }
+        assert!(knows(&server, "utf8mb3_general_ci") && knows(&server, "UTF8_GENERAL_CI"));
+    }
+}

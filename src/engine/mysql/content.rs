@@ -243,7 +243,7 @@ impl Seen {
         self.collations(head, syntax);
         self.features.extend(features::of(subject, head, syntax));
         for check in features::check_names(head, syntax) {
-            self.check(&name, check);
+            self.check(&name, &check);
         }
         for column in definition.generated {
             self.note(fact::GENERATED, Some(format!("{name}.{column}")));
@@ -273,7 +273,7 @@ impl Seen {
     }
 
     /// Names are the same in any letter case.
-    fn check(&mut self, table: &str, name: String) {
+    fn check(&mut self, table: &str, name: &str) {
         let first = self.checks.entry(name.to_lowercase()).or_insert_with(|| table.to_owned());
         if *first != table {
             self.features.insert(Feature {

@@ -146,7 +146,7 @@ const MODE: &str = "sql_mode ";
 pub(super) const CHECK_NAME: &str = "a check constraint's name in several tables";
 
 /// What a server makes of a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Taken,
     Lost,
@@ -390,4 +390,53 @@ fn default_of_a_text(part: &[Piece<'_>]) -> bool {
     let text = part.first().is_some_and(is_name) && part.get(1).is_some_and(|t| TEXTS.iter().any(|text| t.is(text)));
     text && find(part, "default")
         .any(|at| part.get(at + 1).is_some_and(|value| !value.is("null") && !value.is_symbol(b'(')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mysql::testing::server;
+
+    /// The features of a statement that a server shows so.
+    fn named(sql: &str) -> Vec<String> {
+        let syntax = Syntax::new();
+        let subject = head::subject(sql.as_bytes(), &syntax);
+        let found = of(&subject, sql.as_bytes(), &syntax);
+        found.into_iter().filter(|f| f.name != "ENGINE InnoDB").map(|f| format!("{} @ {}", f.name, f.object)).collect()
+    }
+
+    #[test]
+    fn the_place_tells_what_a_word_means() {
+        for (sql, expected) in [
+            ("CREATE TABLE `t` (`uuid` int, `a` uuid) ENGINE=InnoDB", "the type uuid @ t.a"),
+            ("CREATE TABLE `t` (`a` int /*!80023 INVISIBLE */)", "invisible columns of MySQL @ t.a"),
+            ("CREATE TABLE `t` (`a` int INVISIBLE)", "invisible columns of MariaDB @ t.a"),
+            ("CREATE TABLE `t` (`a` int, KEY `k` (`a`) /*!80000 INVISIBLE */)", "invisible keys @ t.k"),
+            ("CREATE TABLE `t` (`a` text, UNIQUE KEY `k` (`a`(10),(lower(`a`))))", "expressions in keys @ t.k"),
+            ("CREATE TABLE `t` (`a` int) /*!80016 ENCRYPTION='Y' */", "ENCRYPTION of tables @ t"),
+            ("CREATE TABLE `t` (`a` text CHARACTER SET gb18030)", "CHARSET gb18030 @ t"),
+            ("CREATE DEFINER=`a`@`b` PROCEDURE `p`() BEGIN DELETE FROM t RETURNING a; END", "RETURNING @ p"),
+        ] {
+            assert_eq!(named(sql), [expected], "{sql}");
+        }
+        for nothing in [
+            "CREATE TABLE `uuid` (`vector` int COMMENT 'uuid INVISIBLE', `desc` int, KEY `ignored` (`desc`)) COMMENT='page_checksum=1'",
+            "CREATE TABLE `t` (`a` timestamp DEFAULT current_timestamp() ON UPDATE current_timestamp(), `b` text DEFAULT NULL)",
+            "CREATE TABLE `t` (`a` text DEFAULT ('x'), CHECK ((`a` <> ('y'))))",
+            "CREATE VIEW `v` AS select `regexp_like`(1) AS `lateral`, `a`.`chr` AS `x` from `nvl`",
+            "CREATE PROCEDURE `p`() SELECT 'EXECUTE IMMEDIATE' -- FOR SHARE",
+        ] {
+            assert_eq!(named(nothing), Vec::<String>::new(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_a_flavour_never_takes_does_not_come_from_it() {
+        let feature = Feature { name: "RETURNING".into(), kind: "procedure".into(), object: "p".into() };
+        let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        // JSON_VALUE(a, '$' RETURNING int)
+        assert_eq!(verdict(&feature, &mysql, Some(Flavour::Mysql)), Verdict::Taken);
+        assert_eq!(verdict(&feature, &mysql, Some(Flavour::Mariadb)), Verdict::Refused);
+        assert_eq!(verdict(&feature, &mysql, None), Verdict::Refused);
+    }
 }

@@ -147,28 +147,27 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     if options.data_only {
         return Ok(Vec::new());
     }
-    let (mut refused, mut lost): (BTreeMap<&str, Vec<String>>, BTreeMap<&str, Vec<String>>) = Default::default();
+    let mut judged: BTreeMap<(Verdict, &str), Vec<String>> = BTreeMap::new();
     for feature in content.features.iter().filter(|feature| comes_in(feature, options)) {
-        let list = match features::verdict(feature, server, content.source_flavour) {
-            Verdict::Taken => continue,
-            Verdict::Lost => &mut lost,
-            Verdict::Refused => &mut refused,
-        };
-        list.entry(&feature.name).or_default().push(feature.place());
+        let verdict = features::verdict(feature, server, content.source_flavour);
+        judged.entry((verdict, &feature.name)).or_default().push(feature.place());
     }
     let target = format!("{} {}", server.flavour, server.version);
-    let lines = |features: &BTreeMap<&str, Vec<String>>| -> Vec<String> {
+    let told = |of: Verdict| -> Vec<String> {
         let places = |places: &[String]| some(&places.iter().map(String::as_str).collect::<Vec<_>>());
-        features.iter().map(|(name, all)| format!("{name}: {}", places(all))).collect()
+        let those = judged.iter().filter(|((verdict, _), _)| *verdict == of);
+        those.map(|((_, name), all)| format!("{name}: {}", places(all))).collect()
     };
+    let refused = told(Verdict::Refused);
     if !refused.is_empty() {
-        let error = refused_for(format!("{target} does not take all that the dump holds"), &lines(&refused));
+        let error = refused_for(format!("{target} does not take all that the dump holds"), &refused);
         return Err(error.hint(
             "restore into the flavour and version that the dump comes from, change that at the source and dump again, \
              or restore the other tables with --table",
         ));
     }
-    Ok(lines(&lost).into_iter().map(|line| format!("{target} does not know it, and goes on without: {line}")).collect())
+    let without = |line: String| format!("{target} does not know it, and goes on without: {line}");
+    Ok(told(Verdict::Lost).into_iter().map(without).collect())
 }
 
 /// Whether a feature's object is restored.

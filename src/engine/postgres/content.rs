@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
-use super::features::Asks;
+use super::features;
 use super::plain::Plain;
 use super::toc::{Header, TocEntry};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
@@ -82,7 +82,9 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
     let mut asked = Asked::default();
-    toc.iter().for_each(|one| asked.note(&one.entry, &one.asks));
+    for one in &toc {
+        asked.note(&one.entry, &one.definition);
+    }
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
@@ -119,14 +121,15 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Adds what one entry asks.
-    pub fn note(&mut self, entry: &Entry, asks: &Asks) {
-        self.features.extend(asks.features.iter().map(|name| Feature {
-            name: name.clone(),
+    /// Adds what one entry's SQL asks.
+    pub fn note(&mut self, entry: &Entry, sql: &str) {
+        let asks = features::of(&entry.kind, sql);
+        self.features.extend(asks.features.into_iter().map(|name| Feature {
+            name,
             kind: entry.kind.clone(),
             object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
         }));
-        self.collations.extend(asks.collations.iter().cloned());
+        self.collations.extend(asks.collations);
     }
 
     /// Puts it into the content.

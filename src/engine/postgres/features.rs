@@ -160,16 +160,19 @@ impl Sign {
 
 /// Where a run of tokens stands.
 fn find(tokens: &[Token<'_>], run: &str) -> Option<usize> {
-    let run: Vec<&str> = run.split(' ').collect();
-    tokens.windows(run.len()).position(|window| window.iter().zip(&run).all(|(token, wanted)| token.is(wanted)))
+    let first = run.split(' ').next().unwrap_or(run);
+    (0..tokens.len()).find(|&at| tokens[at].is(first) && stands(tokens, at, run))
+}
+
+/// Whether a run of tokens stands here.
+fn stands(tokens: &[Token<'_>], at: usize, run: &str) -> bool {
+    run.split(' ').enumerate().all(|(next, wanted)| tokens.get(at + next).is_some_and(|token| token.is(wanted)))
 }
 
 /// The names behind each of these runs of tokens.
 fn after<'a>(tokens: &'a [Token<'a>], run: &'a str) -> impl Iterator<Item = &'a str> {
     let length = run.split(' ').count();
-    (0..tokens.len())
-        .filter(move |at| tokens.get(*at..at + length).is_some_and(|window| find(window, run).is_some()))
-        .filter_map(move |at| tokens.get(at + length)?.name())
+    (0..tokens.len()).filter(move |&at| stands(tokens, at, run)).filter_map(move |at| tokens.get(at + length)?.name())
 }
 
 /// `SET name TO value` among a routine's attributes.

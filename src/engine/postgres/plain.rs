@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use memchr::memchr;
 
 use super::content::{Asked, Tables};
-use super::features;
 use super::lexer::Lexer;
 use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
@@ -257,7 +256,7 @@ impl Seen {
     fn whole(&mut self, sql: &[u8]) {
         let sql = String::from_utf8_lossy(sql);
         if !sql.trim_start().starts_with("INSERT INTO ") {
-            self.asked.note(&self.entry, &features::of(&self.entry.kind, &sql));
+            self.asked.note(&self.entry, &sql);
         }
     }
 

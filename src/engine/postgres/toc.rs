@@ -5,7 +5,6 @@
 //! unit whose bytes have not all come is [`Stop::More`] and is tried again later. Nothing is ever allocated by a size
 //! that the archive claims.
 
-use super::features::{self, Asks};
 use crate::engine::Entry;
 
 /// The longest unit that is believed: no function or view is larger than this.
@@ -61,8 +60,8 @@ pub struct TocEntry {
     pub offset: Option<u64>,
     /// The file that holds its data, in the directory and tar formats.
     pub file: Option<String>,
-    /// What its SQL asks of a server.
-    pub asks: Asks,
+    /// Its SQL.
+    pub definition: String,
 }
 
 /// Bytes, and how far they have been read.
@@ -141,7 +140,7 @@ impl<'a> Cursor<'a> {
         let tag = self.text(sizes)?.unwrap_or_default();
         let kind = self.text(sizes)?.unwrap_or_default();
         let _section = self.int(sizes)?;
-        let definition = self.optional_text(sizes)?.unwrap_or_default();
+        let definition = self.text(sizes)?.unwrap_or_default();
         let _drop = self.skip_text(sizes)?;
         let copy = self.skip_text(sizes)? > 0;
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
@@ -162,8 +161,7 @@ impl<'a> Cursor<'a> {
         } else {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
-        let asks = features::of(&kind, &String::from_utf8_lossy(definition));
-        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner }, has_data, copy, offset, file, asks })
+        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner }, has_data, copy, offset, file, definition })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

@@ -220,7 +220,9 @@ fn what_is_lost_on_the_way_is_said() {
         let specials = SPECIAL.iter().filter(|special| special.maker == maker && !special.loses.is_empty());
         let specials: Vec<_> = specials.collect();
         let source = neutral(maker, "losing");
-        specials.iter().for_each(|special| drop(made(special, &source).expect("made")));
+        for special in &specials {
+            made(special, &source).expect("made");
+        }
         let folder = tempfile::tempdir().expect("a folder");
         let archive = dump(&source, &folder, &[]);
         for target in ALL {
@@ -243,8 +245,8 @@ fn what_is_lost_on_the_way_is_said() {
 
 /// The last table, view or routine that a special makes.
 fn object(special: &Special) -> &'static str {
-    let words = special.sql.split([' ', '(']);
-    words.filter(|word| word.strip_prefix('t').is_some_and(|n| n.parse::<u8>().is_ok())).next_back().expect("a name")
+    let mut words = special.sql.split([' ', '(']);
+    words.rfind(|word| word.strip_prefix('t').is_some_and(|n| n.parse::<u8>().is_ok())).expect("a name")
 }
 
 #[test]
@@ -252,7 +254,9 @@ fn what_is_refused_is_what_the_server_itself_does_not_take() {
     for (maker, program) in [(Mysql, "mysqldump"), (Mariadb118, "mariadb-dump")] {
         let specials: Vec<_> = SPECIAL.iter().filter(|special| special.maker == maker).collect();
         let source = neutral(maker, "itself");
-        specials.iter().for_each(|special| drop(made(special, &source).expect("made")));
+        for special in &specials {
+            made(special, &source).expect("made");
+        }
         let mut client = source.client(program);
         client.args(["--routines", "--skip-comments", "--no-tablespaces"]);
         if maker.family() == Family::Mysql {
