@@ -109,9 +109,14 @@ fn described(error: anyhow::Error) -> Error {
 
 /// The command line, its flags' variables read the way people write them: `1`, `yes`, and nothing for no.
 fn command() -> clap::Command {
-    let lenient = |arg: clap::Arg| match arg.get_action() {
-        ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
-        _ => arg,
+    let lenient = |arg: clap::Arg| {
+        // A variable that is set and empty is as good as none.
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        let arg = if empty { arg.env(None::<&str>) } else { arg };
+        match arg.get_action() {
+            ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
+            _ => arg,
+        }
     };
     Cli::command().mut_args(lenient).mut_subcommands(|command| command.mut_args(lenient))
 }

@@ -45,6 +45,9 @@ pub struct ReachArgs {
     /// Takes the client programs from this folder only
     #[arg(long, value_name = "DIR", env = "DBHAUL_CLIENT_DIR")]
     client_dir: Option<PathBuf>,
+    /// Tries with a server older than PostgreSQL 13, MySQL 5.7 or MariaDB 10.3, the oldest supported
+    #[arg(long, env = "DBHAUL_FORCE_VERSION")]
+    force_version: bool,
 }
 
 impl ReachArgs {
@@ -74,6 +77,7 @@ impl ReachArgs {
         Ok(Context {
             deadline: self.timeout.map(|s| Deadline::after(Duration::from_secs(s))),
             client_dir: self.client_dir.clone(),
+            force_version: self.force_version,
             tunnel: self.tunnel.clone().or(self.ssh.clone()).or(self.tunnel_command.clone()),
             ..context
         })
@@ -119,6 +123,7 @@ fn context(report: &Report, limits: Limits) -> Result<Context> {
         search_path: std::env::var_os("PATH").unwrap_or_default(),
         client_dir: None,
         tunnel: None,
+        force_version: false,
         temp_dir: std::env::temp_dir(),
     })
 }

@@ -30,9 +30,24 @@ pub struct RestoreArgs {
     /// Only rows
     #[arg(long, env = "DBHAUL_DATA_ONLY")]
     data_only: bool,
-    /// Only this table
+    /// Only this table or view, NAME or SCHEMA.NAME, literally; repeatable
+    ///
+    /// With a table come its rows, indexes, constraints, triggers, rules, policies, defaults, statistics, comments,
+    /// grants (with --keep-privileges), the sequences that it owns and its partitions. What it uses must be in the
+    /// target: types, functions, extensions, schemas, other tables. Foreign keys to tables that are not chosen are left
+    /// out, and named; in MySQL and MariaDB they are part of the table, and stay.
     #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
     table: Vec<String>,
+    /// PostgreSQL: only what is in this schema, literally; repeatable
+    ///
+    /// The schema, everything in it, and comments and grants on that. With --table it says where the tables are.
+    #[arg(long, value_name = "NAME", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
+    schema: Vec<String>,
+    /// Not the rows of this table, NAME or SCHEMA.NAME, literally; repeatable
+    ///
+    /// PostgreSQL: foreign keys of other tables that point at it are left out, and named.
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_EXCLUDE_TABLE_DATA", value_delimiter = '\n')]
+    exclude_table_data: Vec<String>,
     /// Checks everything, prints the commands, redacted, and changes nothing
     #[arg(long, env = "DBHAUL_DRY_RUN")]
     dry_run: bool,
@@ -71,6 +86,9 @@ pub struct IntoArgs {
     /// MySQL and MariaDB: takes collation TO wherever the dump says FROM
     #[arg(long, value_name = "FROM=TO", env = "DBHAUL_MAP_COLLATION", value_delimiter = '\n', value_parser = map_collation)]
     map_collation: Vec<CollationMap>,
+    /// PostgreSQL: leaves this extension out; what needs it will fail
+    #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
+    exclude_extension: Vec<String>,
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
@@ -115,6 +133,8 @@ impl RestoreArgs {
             schema_only: self.schema_only,
             data_only: self.data_only,
             tables: self.table.clone(),
+            schemas: self.schema.clone(),
+            exclude_table_data: self.exclude_table_data.clone(),
             ..self.into.options()
         }
     }
@@ -135,11 +155,14 @@ impl IntoArgs {
             schema_only: false,
             data_only: false,
             tables: Vec::new(),
+            schemas: Vec::new(),
+            exclude_table_data: Vec::new(),
             keep_owner: self.keep_owner,
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
             map_collations: self.map_collation.clone(),
+            exclude_extensions: self.exclude_extension.clone(),
         }
     }
 
@@ -182,7 +205,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let content = &restored.content;
     let tables = content.tables.len() as u64;
     let rows: Option<u64> = content.tables.iter().map(|table| table.rows).sum();
-    let rows = rows.filter(|_| !args.schema_only && args.table.is_empty());
+    let rows = rows.filter(|_| !args.schema_only && !args.options().selects());
     let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
     report.fact(
         "done",
@@ -199,6 +222,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let fields = json!({
         "archive": args.archive,
         "bytes": restored.bytes,
+        "bytes_read": restored.fed,
         "database": restored.server.database,
         "engine": content.format.dialect().name(),
         "server_version": restored.server.version.to_string(),

@@ -1,6 +1,7 @@
 //! What a dump's bytes tell: what is in it, and whether it is whole.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{Flavour, Format};
 
@@ -74,7 +75,7 @@ pub struct Content {
     pub longest_statement: u64,
     /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
     pub facts: BTreeMap<String, String>,
-    /// PostgreSQL's table of contents, for a restore that leaves entries out.
+    /// The parts of the dump that can be chosen one by one: PostgreSQL's table of contents, the sections of SQL.
     pub entries: Vec<Entry>,
 }
 
@@ -108,10 +109,10 @@ impl Feature {
     }
 }
 
-/// One entry of a PostgreSQL archive's table of contents.
+/// One entry of a PostgreSQL archive's table of contents, or the section of an SQL dump that stands for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number, which `pg_restore -L` goes by.
+    /// Its number, which `pg_restore -L` goes by; in SQL its place among the sections.
     pub id: i64,
     /// Its kind, such as `TABLE DATA`.
     pub kind: String,
@@ -121,4 +122,8 @@ pub struct Entry {
     pub tag: String,
     /// Its owner.
     pub owner: Option<String>,
+    /// The numbers of the entries that it needs.
+    pub needs: Vec<i64>,
+    /// Where its bytes stand in the dump: its block of rows in the custom format, its section in SQL.
+    pub span: Option<Range<u64>>,
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::archive::ArchiveError;
 use crate::connection::Limits;
+use crate::engine::{Client, Server};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
 use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
@@ -54,6 +55,8 @@ pub struct Context {
     pub client_dir: Option<PathBuf>,
     /// The way to the server, when it isn't straight.
     pub tunnel: Option<TunnelSpec>,
+    /// Try with a server that is older than the oldest supported.
+    pub force_version: bool,
     /// Where spools may stand.
     pub temp_dir: PathBuf,
 }
@@ -90,11 +93,25 @@ impl Context {
     }
 }
 
+/// A client of another flavour works, with differences: people should know that it stands in.
+fn tell_stand_in(context: &Context, client: &Client, server: &Server) {
+    if client.flavour != server.flavour {
+        context.note(format!("no fitting client of {}'s is here: {client} stands in", server.flavour));
+    }
+}
+
 /// An archive that can't be read, by the name that people gave it.
 fn archive_error(name: &str, error: &ArchiveError) -> Error {
     let why = chain(error);
     match error {
-        ArchiveError::Read(_) => Error::new(Kind::Archive, format!("{name} can't be read")).why(why),
+        ArchiveError::Read(e) => {
+            let hint = match e.kind() {
+                std::io::ErrorKind::NotFound => "check its path: it is looked for from the folder that dbhaul runs in",
+                std::io::ErrorKind::PermissionDenied => "check who may read it, and the folders above it",
+                _ => "check the disk, or fetch the file again",
+            };
+            Error::new(Kind::Archive, format!("{name} can't be read")).why(why).hint(hint)
+        }
         ArchiveError::Extract { .. } => {
             Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint("TMPDIR names another folder")
         }

@@ -17,6 +17,7 @@ use super::watch::{Gauge, shown};
 use crate::connection::Connection;
 use crate::engine::{Content, Purpose, RestoreInput, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::report::units;
 
 /// A restore as it was asked for.
 pub struct Request<'a> {
@@ -48,6 +49,8 @@ pub struct Restored {
     pub content: Content,
     /// Bytes of the dump.
     pub bytes: u64,
+    /// Bytes of it that were fed to the loader.
+    pub fed: u64,
     /// What was changed on the way in, and how often.
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
@@ -88,9 +91,17 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         context.note(note);
     }
     let atomic = plan.atomic;
+    // Stretches may reach beyond the end; what is fed is what there is.
+    let fed = plan
+        .parts
+        .as_ref()
+        .map_or(bytes, |parts| parts.iter().map(|part| part.end.min(bytes).saturating_sub(part.start)).sum());
+    if plan.parts.is_some() {
+        context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
+    }
     let gauge = Gauge::about(&reached.server.database);
     let dump = Feed {
-        dump: Box::new(Counted { dump: input.dump()?, gauge: gauge.clone(), total: bytes }),
+        dump: Box::new(Counted { dump: input.dump(plan.parts.as_deref())?, gauge: gauge.clone(), total: fed }),
         waiting: Arc::default(),
         broken: |e| Error::new(Kind::Archive, "the archive could not be read to its end").why(e),
     };
@@ -112,7 +123,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         tunnel.close().await;
     }
     let duration_s = started.elapsed().as_secs_f64();
-    Ok(Outcome::Done(Box::new(Restored { content, bytes, adaptations, notes, duration_s, server })))
+    Ok(Outcome::Done(Box::new(Restored { content, bytes, fed, adaptations, notes, duration_s, server })))
 }
 
 /// The dump's bytes, counted for the progress line.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::reach::{Reached, reach};
-use super::{Context, clients};
+use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
 use crate::engine::{self, Client, DumpOptions, DumpPlan, Purpose, Role, Severity};
 use crate::error::{Error, Kind, Result};
@@ -90,6 +90,7 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
+    tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
     let plan = engine.plan_dump(connection, server, &client, options, &context.limits)?;
     for warning in &plan.warnings {

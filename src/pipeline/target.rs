@@ -1,8 +1,8 @@
 //! The side that is written: checked, planned, prepared, and what is said of it after a failure.
 
 use super::reach::Reached;
-use super::watch::until_stopped;
-use super::{Context, clients};
+use super::watch::{Gauge, shown, until_stopped};
+use super::{Context, clients, tell_stand_in};
 use crate::engine::{Clean, Client, Content, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
 
@@ -40,6 +40,7 @@ pub async fn plan(
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {
             context.fact("client", client.to_string());
+            tell_stand_in(context, client, &reached.server);
         }
     }
     Ok((plan, loader.cloned()))
@@ -65,7 +66,9 @@ pub async fn prepare(
         return Ok(Vec::new());
     }
     let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
-    let done = until_stopped(context, work)
+    // Dropping may wait for a lock, and take its time: no reason for silence.
+    let gauge = Gauge::about("preparing");
+    let done = until_stopped(context, shown(context, &gauge, work))
         .await
         .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
     for step in &done {

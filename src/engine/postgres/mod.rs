@@ -24,14 +24,18 @@ mod lexer;
 mod libpq;
 mod patterns;
 mod plain;
+mod pooler;
 mod prepare;
 mod probe;
+mod products;
 #[cfg(test)]
 mod reading;
 mod restore;
 mod rows;
 #[cfg(test)]
 mod samples;
+mod sections;
+mod selection;
 mod session;
 mod suitability;
 mod target;
@@ -86,6 +90,10 @@ impl Engine for Postgres {
 
     fn look(&self, options: &DumpOptions) -> DumpOptions {
         options.clone()
+    }
+
+    fn oldest(&self, _: Flavour) -> Version {
+        products::OLDEST
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {
