@@ -249,7 +249,7 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     }
     let known = &server.target.collations;
     let missing: Vec<_> = content.collations.iter().filter(|name| !known.contains(name)).map(String::as_str).collect();
-    if known.is_empty() || missing.is_empty() || !options.tables.is_empty() {
+    if known.is_empty() || missing.is_empty() || options.selects() {
         return Ok(());
     }
     Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(
@@ -262,7 +262,10 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
 fn comes_in(feature: &Feature, content: &Content, options: &RestoreOptions) -> bool {
     let granted = !feature.kind.ends_with("ACL") || options.keep_privileges || content.format == Format::PgPlain;
     let named = |table: &String| feature.object == *table || feature.object.ends_with(&format!(".{table}"));
-    granted && (options.tables.is_empty() || options.tables.iter().any(named))
+    let of_schema = |schema: &String| feature.object.starts_with(&format!("{schema}."));
+    granted
+        && (options.tables.is_empty() || options.tables.iter().any(named))
+        && (options.schemas.is_empty() || options.schemas.iter().any(of_schema))
 }
 
 fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
