@@ -144,7 +144,6 @@ impl IntoArgs {
     /// The options of a restore of everything, by one session.
     pub fn options(&self) -> RestoreOptions {
         RestoreOptions {
-            jobs: 1,
             clean: self.clean.map(|clean| match clean {
                 CleanArg::Objects => Clean::Objects,
                 CleanArg::Schema => Clean::Schema,
@@ -152,17 +151,13 @@ impl IntoArgs {
             }),
             create: self.create,
             into_non_empty: self.into_non_empty,
-            schema_only: false,
-            data_only: false,
-            tables: Vec::new(),
-            schemas: Vec::new(),
-            exclude_table_data: Vec::new(),
             keep_owner: self.keep_owner,
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
             map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
+            ..RestoreOptions::default()
         }
     }
 

@@ -88,6 +88,13 @@ pub struct DumpedTable {
     pub name: String,
     /// Rows counted in the dump; none where they can't be counted.
     pub rows: Option<u64>,
+    /// The checksum of those rows (see `checksum`), where they were counted.
+    pub checksum: Option<u64>,
+    /// PostgreSQL: the columns of its COPY, as they stand there: a checksum is of rows in this shape.
+    pub columns: Option<String>,
+    /// PostgreSQL: the table that the rows are loaded into when it is another, as `schema.name`: that of a partition
+    /// whose rows its root sorts anew (`--load-via-partition-root`).
+    pub root: Option<String>,
 }
 
 /// Something in a dump that not every server of its engine takes.

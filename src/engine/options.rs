@@ -127,6 +127,29 @@ pub struct CollationMap {
     pub to: String,
 }
 
+impl Default for RestoreOptions {
+    /// Everything, by one session, into an empty database.
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            clean: None,
+            create: false,
+            into_non_empty: false,
+            schema_only: false,
+            data_only: false,
+            tables: Vec::new(),
+            schemas: Vec::new(),
+            exclude_table_data: Vec::new(),
+            keep_owner: false,
+            keep_privileges: false,
+            keep_definers: false,
+            no_comments: false,
+            map_collations: Vec::new(),
+            exclude_extensions: Vec::new(),
+        }
+    }
+}
+
 /// What `--clean` drops before a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clean {

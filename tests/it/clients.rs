@@ -20,7 +20,7 @@ fn recorded(name: &str, what: &str) -> String {
 
 /// A client that answers as the recorded one, refuses what that one does not know in its words and with its exit
 /// code, and hands the rest to `then` (a few lines of bash).
-fn recorded_client(folder: &Path, program: &str, name: &str, then: &str) -> PathBuf {
+pub fn recorded_client(folder: &Path, program: &str, name: &str, then: &str) -> PathBuf {
     let mut known = BTreeSet::new();
     let help = recorded(name, "help");
     for (at, _) in help.match_indices("--") {
@@ -71,7 +71,7 @@ const MYSQL_HEAD: &str = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64
     CREATE TABLE `t` (\\n  `n` int NOT NULL,\\n  PRIMARY KEY (`n`)\\n) ENGINE=InnoDB;\\nINSERT INTO `t` VALUES (1),(2);\\n";
 const MYSQL_END: &str = "-- Dump completed on 2026-01-02  3:04:05\\n";
 
-fn whole_mysql_dump() -> String {
+pub fn whole_mysql_dump() -> String {
     format!("printf -- '{MYSQL_HEAD}{MYSQL_END}'")
 }
 
@@ -96,7 +96,7 @@ fn every_recorded_client_knows_its_options(server: &'static Server, fits: &[&str
 }
 
 #[test]
-fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mysql() {
+fn flags_by_client_every_dump_client_is_asked_for_what_it_knows_by_mysql() {
     every_recorded_client_knows_its_options(
         mysql(),
         &[
@@ -113,7 +113,7 @@ fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mysql() {
 }
 
 #[test]
-fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mariadb() {
+fn flags_by_client_every_dump_client_is_asked_for_what_it_knows_by_mariadb() {
     every_recorded_client_knows_its_options(
         mariadb(),
         &[
@@ -218,7 +218,7 @@ fn row_01_the_lowest_pg_dump_that_is_not_older_than_the_server_is_taken_and_neve
 }
 
 #[test]
-fn of_several_mysqldumps_the_nearest_is_taken_and_a_deprecation_is_no_failure() {
+fn row_12_of_several_mysqldumps_the_nearest_is_taken_and_a_deprecation_is_no_failure() {
     let database = small(mysql());
     let all = tempfile::tempdir().expect("a folder");
     let mut folders = Vec::new();
@@ -281,12 +281,12 @@ fn a_whole_dump_of_a_client_that_failed_is_a_failure() {
 }
 
 #[test]
-fn a_truncated_dump_of_a_client_that_reports_success_is_a_failure() {
+fn surprise_04_a_dump_without_its_trailer_is_a_failure_although_the_client_reports_success() {
     fails(&format!("printf -- '{MYSQL_HEAD}'"), "not complete");
 }
 
 #[test]
-fn the_trailer_that_force_writes_after_an_error_does_not_count() {
+fn surprise_04_the_trailer_that_force_writes_after_an_error_does_not_count() {
     fails(
         &format!(
             "printf -- '{MYSQL_HEAD}{MYSQL_END}'; echo \"mysqldump: Got error: 1356: View 'd.v' references invalid\" >&2; exit 2"

@@ -226,7 +226,7 @@ fn adapted(result: &Value, what: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
+fn row_35_the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
     let server = Server::start_with(Flavour::Mysql, &["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]);
     let source = loaded(&server, "chinook");
     let folder = tempfile::tempdir().expect("a folder");
@@ -241,7 +241,7 @@ fn the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
 }
 
 #[test]
-fn a_dump_of_mariadb_with_its_sandbox_line_goes_into_mysql() {
+fn row_08_a_dump_of_mariadb_with_its_sandbox_line_goes_into_mysql() {
     let source = loaded(mariadb(), "chinook");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dump.sql");

@@ -172,9 +172,10 @@ impl Visitor for Seen {
         self.offset += bytes.len() as u64;
     }
 
-    fn rows(&mut self, count: u64) {
+    fn rows(&mut self, count: u64, sum: u64) {
         if let Some(table) = self.current.filter(|_| self.inserting).and_then(|i| self.tables.get_mut(i)) {
             *table.rows.get_or_insert(0) += count;
+            table.checksum = Some(table.checksum.unwrap_or(0).wrapping_add(sum));
         }
     }
 
@@ -257,12 +258,13 @@ impl Seen {
         let Some(name) = name else { return self.current = None };
         let index = self.index(name);
         self.tables[index].rows.get_or_insert(0);
+        self.tables[index].checksum.get_or_insert(0);
         self.current = Some(index);
     }
 
     fn index(&mut self, name: String) -> usize {
         *self.by_name.entry(name).or_insert_with_key(|name| {
-            self.tables.push(DumpedTable { schema: None, name: name.clone(), rows: None });
+            self.tables.push(DumpedTable { name: name.clone(), ..DumpedTable::default() });
             self.tables.len() - 1
         })
     }
@@ -272,6 +274,7 @@ impl Seen {
         let Some(name) = subject.name.clone() else { return };
         let index = self.index(name.clone());
         self.tables[index].rows.get_or_insert(0);
+        self.tables[index].checksum.get_or_insert(0);
         let definition = Definition::read(head, syntax);
         self.collations(head, syntax);
         self.features.extend(features::of(subject, head, syntax));

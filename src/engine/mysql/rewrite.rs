@@ -44,7 +44,7 @@ pub(super) struct Rewriter {
 
 impl Rewriter {
     pub(super) fn new(adapt: Adapt) -> Self {
-        Self { splitter: Splitter::new(), writer: Writer { adapt, ..Writer::default() } }
+        Self { splitter: Splitter::without_rows(), writer: Writer { adapt, ..Writer::default() } }
     }
 }
 
@@ -143,7 +143,7 @@ impl Visitor for Writer {
         }
     }
 
-    fn rows(&mut self, _: u64) {}
+    fn rows(&mut self, _: u64, _: u64) {}
 
     fn end(&mut self, _: u64) {
         self.dropping = false;

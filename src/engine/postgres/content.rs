@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
 use super::features;
-use super::plain::Plain;
+use super::plain::{Plain, qualified};
 use super::toc::{Header, TocEntry};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
+
+/// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
+pub const ROLES: &str = "roles";
 
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
@@ -48,7 +51,8 @@ impl Tables {
     pub fn place(&mut self, schema: Option<&str>, name: &str) -> usize {
         let key = (schema.map(str::to_owned), name.to_owned());
         *self.by_name.entry(key).or_insert_with(|| {
-            self.list.push(DumpedTable { schema: schema.map(str::to_owned), name: name.to_owned(), rows: None });
+            let (schema, name) = (schema.map(str::to_owned), name.to_owned());
+            self.list.push(DumpedTable { schema, name, ..DumpedTable::default() });
             self.list.len() - 1
         })
     }
@@ -58,17 +62,32 @@ impl Tables {
         self.list.get(place)
     }
 
-    /// Adds rows to a table's count.
-    pub fn count(&mut self, place: usize, rows: u64) {
+    /// Adds rows, and the sum of their hashes, to a table.
+    pub fn count(&mut self, place: usize, rows: u64, sum: u64) {
         if let Some(table) = self.list.get_mut(place) {
             table.rows = Some(table.rows.unwrap_or(0) + rows);
+            table.checksum = Some(table.checksum.unwrap_or(0).wrapping_add(sum));
+        }
+    }
+
+    /// Notes what a table's COPY says: `COPY public.orders (id, note) FROM stdin;`.
+    pub fn copied(&mut self, place: usize, statement: &str) {
+        let (Some(table), Some((schema, name, rest))) =
+            (self.list.get_mut(place), statement.strip_prefix("COPY ").and_then(qualified))
+        else {
+            return;
+        };
+        table.columns = rest.split_once(" FROM stdin").map(|(columns, _)| columns.trim().to_owned());
+        if (schema.as_ref(), &name) != (table.schema.as_ref(), &table.name) {
+            table.root = Some(schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}")));
         }
     }
 
     /// All of them. Those that are not in `uncounted` and have no rows in the dump, such as partitioned tables, hold none.
     pub fn into_list(mut self, uncounted: impl Fn(&DumpedTable) -> bool) -> Vec<DumpedTable> {
         for table in self.list.iter_mut().filter(|table| table.rows.is_none()) {
-            table.rows = (!uncounted(table)).then_some(0);
+            let none = (!uncounted(table)).then_some(0);
+            (table.rows, table.checksum) = (none, none);
         }
         self.list
     }
@@ -85,6 +104,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     for one in &toc {
         asked.note(&one.entry, &one.definition);
     }
+    let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
@@ -93,6 +113,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     let facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
+        (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
     let mut content = Content {
         format,

@@ -4,14 +4,14 @@
 //! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
 //! within strings or function bodies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
-use super::content::{Asked, Tables};
+use super::content::{Asked, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
@@ -50,6 +50,7 @@ struct Copying {
     /// Bytes of the row so far, and the first of them.
     length: u64,
     head: [u8; 2],
+    sum: RowSum,
 }
 
 /// What the lines said.
@@ -70,6 +71,7 @@ struct Seen {
     longest: u64,
     /// A transaction begins within the dump.
     transactions: bool,
+    roles: BTreeSet<String>,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database.
@@ -128,10 +130,15 @@ impl Plain {
                 copying.head[usize::from(at == 1)] = *byte;
             }
             copying.length += row.len() as u64;
-            let Some(end) = end else { return &[] };
+            let Some(end) = end else {
+                copying.sum.part(row);
+                return &[];
+            };
+            copying.sum.end(row);
             bytes = &bytes[end + 1..];
             if copying.length == 2 && copying.head == *b"\\." {
-                self.tables.count(copying.table, copying.rows);
+                copying.sum.without(b"\\.");
+                self.tables.count(copying.table, copying.rows, copying.sum.sum());
                 self.copying = None;
                 break;
             }
@@ -200,7 +207,7 @@ impl Plain {
         self.open[0] = self.open[1];
         self.sections.line(text, start, between);
         if let Some(table) = self.seen.line(text, &mut self.tables) {
-            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
+            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2], sum: RowSum::default() });
             self.statement = 0;
             self.sql.clear();
         }
@@ -220,6 +227,9 @@ impl Plain {
         }
         if seen.transactions {
             facts.insert("transactions".to_owned(), "true".to_owned());
+        }
+        if !seen.roles.is_empty() {
+            facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
         }
         if let Some(command) = seen.command {
             facts.insert("psql.command".to_owned(), command);
@@ -295,10 +305,16 @@ impl Seen {
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         self.transactions |= line == "BEGIN;";
+        self.roles.extend(policy_roles(line));
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
-            return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));
+            if !rest.ends_with(" FROM stdin;") {
+                return None;
+            }
+            let table = tables.place(schema.as_deref(), &name);
+            tables.copied(table, line);
+            return Some(table);
         }
         if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
             let (schema, name, _) = qualified(rest)?;
@@ -321,6 +337,23 @@ fn described(remark: &str) -> Entry {
         schema: field("; Schema: ").filter(|schema| schema != "-"),
         ..Entry::default()
     }
+}
+
+/// The roles of `CREATE POLICY name ON table AS RESTRICTIVE FOR SELECT TO a, "b" USING (...)`; none of anything else.
+pub fn policy_roles(statement: &str) -> Vec<String> {
+    let named = || {
+        let (_, rest) = identifier(statement.strip_prefix("CREATE POLICY ")?)?;
+        let (_, _, rest) = qualified(rest.strip_prefix(" ON ")?)?;
+        let end = [" USING (", " WITH CHECK ("].iter().filter_map(|word| rest.find(word)).min();
+        rest[..end.unwrap_or(rest.len())].split_once("TO ").map(|(_, roles)| roles)
+    };
+    let mut left = named();
+    std::iter::from_fn(|| {
+        let (role, rest) = identifier(left?)?;
+        left = rest.strip_prefix(", ");
+        Some(role)
+    })
+    .collect()
 }
 
 /// `schema.name rest` or `name rest`.
@@ -363,6 +396,21 @@ mod tests {
         assert_eq!(qualified("\"a.b\".\"c\"\"d\" ("), Some((Some("a.b".into()), "c\"d".into(), " (")));
         assert_eq!(qualified("users;"), Some((None, "users".into(), ";")));
         assert_eq!(identifier("\"open"), None);
+    }
+
+    #[test]
+    fn a_policy_names_its_roles() {
+        for (statement, roles) in [
+            ("CREATE POLICY p ON public.t TO app USING (true);", &["app"][..]),
+            (
+                "CREATE POLICY \"a TO b\" ON public.\"t TO u\" AS RESTRICTIVE FOR SELECT TO a, \"B, c\", d;",
+                &["a", "B, c", "d"],
+            ),
+            ("CREATE POLICY p ON public.t FOR SELECT USING ((x = ' TO y'::text)) WITH CHECK (true);", &[]),
+            ("CREATE TABLE t TO x", &[]),
+        ] {
+            assert_eq!(policy_roles(statement), roles, "{statement}");
+        }
     }
 
     #[test]

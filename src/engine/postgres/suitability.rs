@@ -350,8 +350,11 @@ mod tests {
 
         server.target.lacks = vec!["app may not create objects in schema \"public\"".into()];
         assert!(check(&server, &content, &options).is_ok(), "nothing goes into public");
-        content.tables =
-            vec![crate::engine::DumpedTable { schema: Some("public".into()), name: "a".into(), rows: None }];
+        content.tables = vec![crate::engine::DumpedTable {
+            schema: Some("public".into()),
+            name: "a".into(),
+            ..crate::engine::DumpedTable::default()
+        }];
         assert!(refusal(&server, &content, &options).contains("public"));
         server.replica = true;
         assert!(refusal(&server, &content, &options).contains("standby"));
