@@ -23,9 +23,9 @@ mod server;
 
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
-pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
+pub use content::{Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector};
 pub use near::near;
-pub use options::{Clean, DumpOptions, Format, RestoreOptions};
+pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};

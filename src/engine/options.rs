@@ -104,6 +104,8 @@ pub struct RestoreOptions {
     pub keep_definers: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// Collations that take another one's place on the way in (MySQL family).
+    pub map_collations: Vec<CollationMap>,
     /// PostgreSQL: leave these extensions out, literal names.
     pub exclude_extensions: Vec<String>,
 }
@@ -114,6 +116,15 @@ impl RestoreOptions {
     pub fn selects(&self) -> bool {
         !(self.tables.is_empty() && self.schemas.is_empty() && self.exclude_table_data.is_empty())
     }
+}
+
+/// One collation in another one's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollationMap {
+    /// The name in the dump.
+    pub from: String,
+    /// The name that the target knows.
+    pub to: String,
 }
 
 impl Default for RestoreOptions {
@@ -133,6 +144,7 @@ impl Default for RestoreOptions {
             keep_privileges: false,
             keep_definers: false,
             no_comments: false,
+            map_collations: Vec::new(),
             exclude_extensions: Vec::new(),
         }
     }

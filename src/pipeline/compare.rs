@@ -139,6 +139,7 @@ mod tests {
             extensions: Vec::new(),
             schemas: Vec::new(),
             collations: Vec::new(),
+            features: Vec::new(),
             longest_statement: 0,
             facts: BTreeMap::new(),
             entries: Vec::new(),

@@ -13,10 +13,12 @@ use crate::engine::{
 use crate::error::Result;
 
 mod clients;
+mod collation;
 mod content;
 mod diagnose;
 mod dump;
 mod extra;
+mod features;
 mod findings;
 mod grants;
 mod head;

@@ -148,6 +148,9 @@ async fn read(
             server.target.objects = objects.named.iter().take(OBJECTS_NAMED).cloned().collect();
             server.target.object_count = objects.named.len() as u64;
             server.target.collations = collations(conn).await?;
+            let engines = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')";
+            let engines: Vec<String> = tolerant(conn, engines).await?;
+            server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
         }
     }

@@ -5,6 +5,8 @@ use crate::engine::Server;
 
 /// Names of the views, joined.
 pub(super) const VIEWS: &str = "views";
+/// Names of the storage engines that the server has, joined.
+pub(super) const ENGINES: &str = "engines";
 /// Names of tables whose engine has no transactions, joined.
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
 /// Names of MariaDB's system-versioned tables, joined.

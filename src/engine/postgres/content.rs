@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
+use super::features;
 use super::plain::{Plain, qualified};
 use super::toc::{Header, TocEntry};
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
 
 /// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
@@ -99,6 +100,10 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
+    let mut asked = Asked::default();
+    for one in &toc {
+        asked.note(&one.entry, &one.definition);
+    }
     let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
@@ -110,7 +115,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         ("archive.compression".to_owned(), header.compression.to_owned()),
         (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
-    Content {
+    let mut content = Content {
         format,
         tables,
         objects: entries.len() as u64,
@@ -120,8 +125,37 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         extensions: tags("EXTENSION"),
         schemas: tags("SCHEMA"),
         collations: Vec::new(),
+        features: Vec::new(),
         longest_statement: 0,
         facts,
         entries,
+    };
+    asked.tell(&mut content);
+    content
+}
+
+/// What the entries of a dump ask of a server, gathered.
+#[derive(Debug, Default)]
+pub struct Asked {
+    features: BTreeSet<Feature>,
+    collations: BTreeSet<String>,
+}
+
+impl Asked {
+    /// Adds what one entry's SQL asks.
+    pub fn note(&mut self, entry: &Entry, sql: &str) {
+        let asks = features::of(&entry.kind, sql);
+        self.features.extend(asks.features.into_iter().map(|name| Feature {
+            name,
+            kind: entry.kind.clone(),
+            object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
+        }));
+        self.collations.extend(asks.collations);
+    }
+
+    /// Puts it into the content.
+    pub fn tell(self, content: &mut Content) {
+        content.features = self.features.into_iter().collect();
+        content.collations = self.collations.into_iter().collect();
     }
 }

@@ -17,6 +17,7 @@ mod diagnose;
 mod directory;
 mod dump;
 mod extra;
+mod features;
 mod filter;
 mod findings;
 mod identity;

@@ -8,14 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
-use super::content::{ROLES, Tables};
+use super::content::{Asked, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, RowSum};
+use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
 const LONGEST_LINE: usize = 256 << 10;
+
+/// As much of a statement is looked at for what an older server does not know.
+const LONGEST_STATEMENT: usize = 1 << 20;
 
 /// The reader of one script.
 #[derive(Default)]
@@ -35,6 +38,8 @@ pub struct Plain {
     open: [bool; 2],
     sections: Sections,
     statement: u64,
+    /// The statement's text, as far as it is kept.
+    sql: Vec<u8>,
     tables: Tables,
     seen: Seen,
 }
@@ -58,6 +63,9 @@ struct Seen {
     source: Option<String>,
     client: Option<String>,
     objects: u64,
+    /// What the remark before a statement says that it makes.
+    entry: Entry,
+    asked: Asked,
     extensions: Vec<String>,
     schemas: Vec<String>,
     longest: u64,
@@ -146,6 +154,9 @@ impl Plain {
         for (at, &byte) in bytes.iter().enumerate() {
             self.lexer.see(byte);
             self.statement += 1;
+            if self.sql.len() < LONGEST_STATEMENT {
+                self.sql.push(byte);
+            }
             // The line of COPY goes on behind a name with a newline in it.
             if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
                 self.end_of_line(self.offset + at as u64 + 1);
@@ -161,6 +172,8 @@ impl Plain {
                     b';' => {
                         self.seen.longest = self.seen.longest.max(self.statement);
                         self.statement = 0;
+                        self.seen.whole(&self.sql);
+                        self.sql.clear();
                     }
                     // psql takes its own commands anywhere in a statement.
                     b'\\' => self.commanded |= self.inside || self.line.len() > 1,
@@ -196,6 +209,7 @@ impl Plain {
         if let Some(table) = self.seen.line(text, &mut self.tables) {
             self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2], sum: RowSum::default() });
             self.statement = 0;
+            self.sql.clear();
         }
         if text == "SET standard_conforming_strings = off;" {
             self.lexer.escapes = true;
@@ -220,7 +234,7 @@ impl Plain {
         if let Some(command) = seen.command {
             facts.insert("psql.command".to_owned(), command);
         }
-        Content {
+        let mut content = Content {
             format: Format::PgPlain,
             tables: self.tables.into_list(|_| seen.inserts),
             objects: seen.objects,
@@ -230,10 +244,13 @@ impl Plain {
             extensions: seen.extensions,
             schemas: seen.schemas,
             collations: Vec::new(),
+            features: Vec::new(),
             longest_statement: seen.longest,
             facts,
             entries,
-        }
+        };
+        seen.asked.tell(&mut content);
+        content
     }
 }
 
@@ -260,6 +277,15 @@ impl Seen {
             self.client.get_or_insert_with(|| version.to_owned());
         } else if remark.starts_with("Name: ") || remark.starts_with("Data for Name: ") {
             self.objects += 1;
+            self.entry = described(remark);
+        }
+    }
+
+    /// A whole statement has passed by. Rows are no concern of it.
+    fn whole(&mut self, sql: &[u8]) {
+        let sql = String::from_utf8_lossy(sql);
+        if !sql.trim_start().starts_with("INSERT INTO ") {
+            self.asked.note(&self.entry, &sql);
         }
     }
 
@@ -299,6 +325,17 @@ impl Seen {
             self.schemas.push(identifier(rest)?.0);
         }
         None
+    }
+}
+
+/// `Name: users; Type: TABLE; Schema: public; Owner: app`.
+fn described(remark: &str) -> Entry {
+    let field = |name: &str| remark.split_once(name).and_then(|(_, rest)| rest.split(';').next()).map(str::to_owned);
+    Entry {
+        kind: field("; Type: ").unwrap_or_default(),
+        tag: field("Name: ").unwrap_or_default(),
+        schema: field("; Schema: ").filter(|schema| schema != "-"),
+        ..Entry::default()
     }
 }
 

@@ -63,6 +63,8 @@ pub struct TocEntry {
     pub offset: Option<u64>,
     /// The file that holds its data, in the directory and tar formats.
     pub file: Option<String>,
+    /// Its SQL.
+    pub definition: String,
 }
 
 /// Bytes, and how far they have been read.
@@ -141,8 +143,8 @@ impl<'a> Cursor<'a> {
         let tag = self.text(sizes)?.unwrap_or_default();
         let kind = self.text(sizes)?.unwrap_or_default();
         let _section = self.int(sizes)?;
-        let definition = self.optional_text(sizes)?.filter(|_| kind == "POLICY").unwrap_or_default();
-        let roles = policy_roles(&String::from_utf8_lossy(definition));
+        let definition = self.text(sizes)?.unwrap_or_default();
+        let roles = if kind == "POLICY" { policy_roles(&definition) } else { Vec::new() };
         let _drop = self.skip_text(sizes)?;
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
@@ -166,14 +168,8 @@ impl<'a> Cursor<'a> {
         } else {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
-        Ok(TocEntry {
-            entry: Entry { id, kind, schema, tag, owner, needs, span: None },
-            has_data,
-            copy,
-            roles,
-            offset,
-            file,
-        })
+        let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
+        Ok(TocEntry { entry, has_data, copy, roles, offset, file, definition })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
