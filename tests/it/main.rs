@@ -10,6 +10,7 @@ mod failures;
 mod foreign;
 mod huge;
 mod json;
+mod matrix;
 mod restore_options;
 mod roundtrip;
 mod secrets;

@@ -7,6 +7,7 @@ mod compare;
 mod database;
 mod failing;
 mod flavour;
+mod generated;
 mod pooler;
 mod process;
 mod server;
@@ -22,6 +23,7 @@ pub use {
         peak, recorded_client, sessions,
     },
     flavour::{Family, Flavour},
+    generated::assert_section,
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},

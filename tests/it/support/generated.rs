@@ -1,0 +1,37 @@
+//! Documents that a test writes: a section between two markers must be what the test finds.
+//!
+//! `DBHAUL_REWRITE=1` in the environment of a test run writes the section instead of comparing it.
+
+use std::{fs, path::Path, sync::Mutex};
+
+/// Compares, or rewrites, what stands between `<!-- NAME: generated -->` and `<!-- NAME: end -->` in a file of the
+/// repository (`docs/compatibility.md`).
+pub fn assert_section(file: &str, name: &str, wanted: &str) {
+    // Sections of one file are written by several tests.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _guard = WRITING.lock().expect("no panic with the lock");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let (start, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
+    let (before, rest) = text.split_once(&start).unwrap_or_else(|| panic!("no {start:?} in {file}"));
+    let (found, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end:?} in {file}"));
+    let wanted = format!("\n{}\n\n", wanted.trim());
+    if found == wanted {
+        return;
+    }
+    if std::env::var_os("DBHAUL_REWRITE").is_some_and(|value| value == "1") {
+        fs::write(&path, format!("{before}{start}{wanted}{end}{after}")).expect("rewrite the section");
+        return;
+    }
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, new) = (lines(found), lines(&wanted));
+    let differing = |these: &[String], those: &[String], mark: &str| {
+        these.iter().filter(|line| !those.contains(line)).map(|line| format!("{mark} {line}\n")).collect::<String>()
+    };
+    panic!(
+        "section {name} of {file} is not what this run found; see the file's head for how to rewrite it\n{}{}",
+        differing(&old, &new, "-"),
+        differing(&new, &old, "+"),
+    );
+}
