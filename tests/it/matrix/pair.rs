@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Place, clients_of};
+use super::{Place, Way, clients_of};
 use crate::support::{Database, Flavour, Output, Pooler, checksum, dbhaul, fixture, schema, shared};
 
 /// How dump, verify and restore by one client ended.
@@ -37,13 +37,18 @@ struct Source {
 }
 
 impl Source {
-    fn of(flavour: Flavour) -> &'static Self {
-        static SOURCES: [OnceLock<Source>; 16] = [const { OnceLock::new() }; 16];
-        SOURCES[flavour as usize].get_or_init(|| {
+    fn of(place: Place) -> &'static Self {
+        const MOST: usize = 16;
+        static SOURCES: [[OnceLock<Source>; MOST]; 2] = [const { [const { OnceLock::new() }; MOST] }; 2];
+        let Place { flavour, way } = place;
+        SOURCES[usize::from(way == Way::NothingGenerated)][flavour as usize].get_or_init(|| {
             let database = shared(flavour).database("matrix");
             let family = if flavour.is_postgres() { "postgres" } else { "mysql" };
             for name in ["chinook", "matrix"] {
                 database.load_file(fixture(&format!("{name}-{family}.sql")));
+            }
+            if way == Way::NothingGenerated {
+                database.sql("ALTER TABLE `generated` MODIFY area int, DROP COLUMN loud");
             }
             let (sums, schema) = (checksum(&database), schema(&database));
             Self { database, sums, schema }
@@ -68,9 +73,12 @@ impl Source {
 
 /// Dumps, verifies, restores and compares.
 pub fn run(place: Place, client: Flavour) -> Outcome {
-    let source = Source::of(place.flavour);
+    let source = Source::of(place);
     let server = shared(place.flavour);
-    let pooler = place.pooling.map(|pooling| Pooler::start(server, pooling));
+    let pooler = match place.way {
+        Way::Pooled(pooling) => Some(Pooler::start(server, pooling)),
+        Way::Directly | Way::NothingGenerated => None,
+    };
     let uri = |database: &Database<'_>| pooler.as_ref().map_or_else(|| database.uri(), |pooler| pooler.uri(database));
     let with_client = |command: &str| dbhaul().args([command, "--json", "--client-dir"]).arg(clients_of(client));
 
