@@ -2,7 +2,6 @@
 //! scripts, and with clients that misbehave.
 
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -10,46 +9,8 @@ use std::{
 };
 
 use crate::support::{
-    Database, Output, Server, dbhaul, fake_client, fixture, mariadb, mysql, peak, postgres15, postgres18,
+    Database, Output, Server, dbhaul, fake_client, mysql, peak, postgres15, postgres18, recorded_client,
 };
-
-fn recorded(name: &str, what: &str) -> String {
-    let path = fixture("client-help").join(format!("{name}.{what}.txt"));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A client that answers as the recorded one, refuses what that one does not know in its words and with its exit
-/// code, and hands the rest to `then` (a few lines of bash).
-fn recorded_client(folder: &Path, program: &str, name: &str, then: &str) -> PathBuf {
-    let mut known = BTreeSet::new();
-    let help = recorded(name, "help");
-    for (at, _) in help.match_indices("--") {
-        let word: String =
-            help[at + 2..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
-        if !word.is_empty() {
-            // MySQL's list of variables has underscores, and a boolean one is turned off by --skip-.
-            let word = word.replace('_', "-");
-            known.insert(format!("--skip-{}", word.trim_start_matches("skip-")));
-            known.insert(format!("--{word}"));
-        }
-    }
-    if !program.starts_with("pg_") {
-        known.extend(["--defaults-file", "--no-defaults"].map(str::to_owned));
-    }
-    let known: Vec<_> = known.into_iter().collect();
-    let (code, words) = if program.starts_with("pg_") { (1, "unrecognized option") } else { (7, "unknown option") };
-    let script = format!(
-        "#!/bin/bash\nif [ \"$1\" = --version ]; then cat <<'VERSION'\n{version}VERSION\nexit 0; fi\n\
-         known=' {known} '\nfor arg in \"$@\"; do\n\
-         case $arg in --) break ;; --*) name=${{arg%%=*}}\n\
-         case $known in *\" $name \"*) ;; *) echo \"{program}: {words} '$arg'\" >&2; exit {code} ;; esac ;; esac\ndone\n\
-         printf '%s\\n' \"$0\" \"$@\" > {folder}/called\n{then}\n",
-        version = recorded(name, "version"),
-        known = known.join(" "),
-        folder = folder.display(),
-    );
-    fake_client(folder, program, &script)
-}
 
 fn dump(database: &Database<'_>, clients: &[&Path]) -> Output {
     let out = tempfile::tempdir().expect("a folder");
@@ -71,61 +32,9 @@ const MYSQL_HEAD: &str = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64
     CREATE TABLE `t` (\\n  `n` int NOT NULL,\\n  PRIMARY KEY (`n`)\\n) ENGINE=InnoDB;\\nINSERT INTO `t` VALUES (1),(2);\\n";
 const MYSQL_END: &str = "-- Dump completed on 2026-01-02  3:04:05\\n";
 
-fn whole_mysql_dump() -> String {
+/// A whole dump of one small table, as a line of bash.
+pub fn whole_mysql_dump() -> String {
     format!("printf -- '{MYSQL_HEAD}{MYSQL_END}'")
-}
-
-/// Every recorded dump client of MySQL's family that fits the server is asked only for what it knows.
-fn every_recorded_client_knows_its_options(server: &'static Server, fits: &[&str], unfit: &[&str]) {
-    let database = small(server);
-    for name in fits.iter().chain(unfit) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let program = if name.starts_with("mariadb") { "mariadb-dump" } else { "mysqldump" };
-        recorded_client(folder.path(), program, name, &whole_mysql_dump());
-        let output = dump(&database, &[folder.path()]);
-        if fits.contains(name) {
-            let output = output.expect_code(0);
-            let called = fs::read_to_string(folder.path().join("called")).expect("it was called");
-            assert!(called.contains("--single-transaction"), "{name}: {called}\n{}", output.stderr);
-        } else {
-            let output = output.expect_code(5);
-            assert!(output.stderr.contains("no client fits"), "{name}: {}", output.stderr);
-            assert!(!folder.path().join("called").exists(), "{name} was run");
-        }
-    }
-}
-
-#[test]
-fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mysql() {
-    every_recorded_client_knows_its_options(
-        mysql(),
-        &[
-            "mysqldump-8.0.28",
-            "mysqldump-8.0.36",
-            "mysqldump-8.4.6",
-            "mysqldump-9.7.4",
-            "mariadb-dump-10.5.23",
-            "mariadb-dump-10.11.19",
-            "mariadb-dump-11.8.6",
-        ],
-        &["mysqldump-5.7.21", "mariadb-dump-10.3.22"],
-    );
-}
-
-#[test]
-fn mysqldumps_and_mariadb_dumps_are_asked_for_what_they_know_by_mariadb() {
-    every_recorded_client_knows_its_options(
-        mariadb(),
-        &[
-            "mysqldump-8.0.28",
-            "mysqldump-8.0.36",
-            "mariadb-dump-10.3.22",
-            "mariadb-dump-10.5.23",
-            "mariadb-dump-10.11.19",
-            "mariadb-dump-11.8.6",
-        ],
-        &["mysqldump-5.7.21", "mysqldump-8.4.6", "mysqldump-9.7.4"],
-    );
 }
 
 /// What `pg_dump` 15 itself makes of the database, for a fake to play back.

@@ -9,6 +9,8 @@ pub(super) const VIEWS: &str = "views";
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
+/// Generated columns of a MySQL, as `table.column`, joined.
+pub(super) const GENERATED: &str = "columns.generated";
 /// Names of routines whose bodies the user can't read, joined.
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
 /// `@@lower_case_table_names`.

@@ -128,7 +128,7 @@ servers! {
     every_client_works_with_mysql_9_7_without_generated_columns_or_is_refused: MYSQL[5];
 }
 
-/// The table of one family, with the reasons of refusals below it.
+/// The table of one family, as Markdown.
 fn table(places: &'static [Place], clients: &[Flavour]) -> String {
     let mut text = String::from("| Server |");
     text += &clients.iter().map(|client| format!(" {} |", product(*client))).collect::<String>();
@@ -144,4 +144,9 @@ fn table(places: &'static [Place], clients: &[Flavour]) -> String {
 fn the_table_of_servers_and_clients_is_the_one_in_the_documentation() {
     let text = format!("{}\n{}", table(&POSTGRES, &CLIENTS[0]), table(&MYSQL, &CLIENTS[1]));
     assert_section("docs/compatibility.md", "clients", &text);
+}
+
+#[test]
+fn the_table_of_recorded_clients_is_the_one_in_the_documentation() {
+    assert_section("docs/compatibility.md", "recorded-clients", &recorded::table());
 }

@@ -106,7 +106,7 @@ pub fn run(place: Place, client: Flavour) -> Outcome {
 }
 
 /// The JSON of a success, or what the failure was.
-fn finished(step: &'static str, output: Output) -> Result<serde_json::Value, Outcome> {
+pub fn finished(step: &'static str, output: Output) -> Result<serde_json::Value, Outcome> {
     let json = output.json();
     match output.code {
         Some(0) => Ok(json),
