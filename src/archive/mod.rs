@@ -20,7 +20,7 @@
 //! # Reading
 //!
 //! [`verify`] checks every byte of an archive of ours, [`inspect`] reads only its index and manifest, [`dump_stream`]
-//! feeds a restore. [`Reader`] takes anybody's archive, and goes by content alone.
+//! feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes anybody's archive, and goes by content alone.
 
 mod codec;
 mod compression;
@@ -33,6 +33,7 @@ mod index;
 mod input;
 mod manifest;
 mod output;
+mod parts;
 mod reader;
 mod sniff;
 mod tar_reader;
@@ -45,6 +46,7 @@ pub use compression::{Compression, Level, UnknownCompression};
 pub use error::{ArchiveError, Result};
 pub use index::{Index, IndexedMember, Span};
 pub use manifest::{Client, FORMAT_VERSION, MANIFEST, MANIFEST_MAX, Manifest, Table};
+pub use parts::{dump_parts, stretches};
 pub use reader::{Entry, Reader, Stream};
 pub use sniff::{Kind, SNIFF, sniff};
 pub use tar_reader::Type;

@@ -37,7 +37,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     report.fact("disk", format!("{} free in this folder", units::size(free)));
     let Some(connection) = connection else {
         report.note("no database was named: only the clients were looked at");
-        report.result("", json!({ "clients": clients_json(&clients), "free_disk": free }));
+        report.result("", json!({ "clients": clients_json(&clients), "rejected": rejected_json(&clients), "free_disk": free, "warnings": report.warnings() }));
         return Ok(());
     };
     let found = clients.first().map(|installed| &installed.found).cloned().unwrap_or_default();
@@ -49,6 +49,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
         &commands.join("\n"),
         json!({
             "clients": clients_json(&clients),
+            "rejected": rejected_json(&clients),
             "free_disk": free,
             "server": server_json(&examined.server),
             "commands": commands,
@@ -103,11 +104,21 @@ fn clients_json(all: &[Installed]) -> Value {
     let clients = all.iter().flat_map(|installed| &installed.found.clients).map(|client| {
         json!({
             "path": client.path.display().to_string(),
+            "role": match client.role {
+                Role::Dump => "dump",
+                Role::Restore => "restore",
+                Role::Shell => "shell",
+            },
             "flavour": client.flavour.to_string(),
             "version": client.version.to_string(),
         })
     });
     clients.collect()
+}
+
+fn rejected_json(all: &[Installed]) -> Value {
+    let rejected = all.iter().flat_map(|installed| &installed.found.rejected);
+    rejected.map(|one| json!({ "path": one.path.display().to_string(), "why": one.why })).collect()
 }
 
 fn server_json(server: &Server) -> Value {
@@ -122,12 +133,18 @@ fn server_json(server: &Server) -> Value {
         "flavour": server.flavour.to_string(),
         "version": server.version.to_string(),
         "version_text": server.version_text,
+        "products": server.products.iter().map(|product| product.name).collect::<Vec<_>>(),
         "database": server.database,
         "user": server.user,
         "standing": server.standing,
         "bytes": server.size,
         "tables": server.tables.len(),
+        "encoding": server.encoding,
+        "collation": server.collation,
         "replica": server.replica,
+        "read_only": server.read_only,
+        "pooler": server.pooler,
+        "connections_left": server.connections_left,
         "encrypted": server.encrypted,
         "findings": server.findings.iter().map(finding).collect::<Vec<_>>(),
     })

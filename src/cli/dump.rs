@@ -43,7 +43,9 @@ pub struct DumpArgs {
     #[arg(long, env = "DBHAUL_DRY_RUN")]
     dry_run: bool,
     #[command(flatten)]
-    what: WhatArgs,
+    select: SelectArgs,
+    #[command(flatten)]
+    keep: KeepArgs,
     #[command(flatten)]
     reach: ReachArgs,
     /// Handed to pg_dump or mysqldump as they are
@@ -52,10 +54,9 @@ pub struct DumpArgs {
 }
 
 /// What is dumped
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is dumped (PATTERN: psql's, * and ?)")]
-struct WhatArgs {
+pub struct SelectArgs {
     /// Only these schemas
     #[arg(long, value_name = "PATTERN", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
     schema: Vec<String>,
@@ -77,6 +78,12 @@ struct WhatArgs {
     /// Only rows
     #[arg(long, env = "DBHAUL_DATA_ONLY")]
     data_only: bool,
+}
+
+/// What is left out
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
+#[derive(Args, Debug)]
+struct KeepArgs {
     /// Leaves owners out (the default for plain)
     #[arg(long, env = "DBHAUL_NO_OWNER", conflicts_with = "keep_owner")]
     no_owner: bool,
@@ -110,7 +117,11 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     }
     let request = Request {
         connection: named.connection,
-        options: DumpOptions { allow_incomplete: args.allow_incomplete, ..args.what.resolve(plain, args.extra) },
+        options: DumpOptions {
+            allow_incomplete: args.allow_incomplete,
+            extra: args.extra,
+            ..args.keep.resolve(plain, args.select.options())
+        },
         destination: destination.clone(),
         name: args.name,
         compression: args.compression,
@@ -137,15 +148,10 @@ fn destination(text: &str) -> Result<Destination> {
     Ok(destination)
 }
 
-impl WhatArgs {
-    /// In plain format nothing can be chosen at the restore, so owners, privileges and comments are left out unless
-    /// they are wanted; in custom format they stay unless they are not.
-    fn resolve(self, plain: bool, extra: Vec<String>) -> DumpOptions {
+impl SelectArgs {
+    /// The options of a dump of this, with nothing left out of it.
+    pub fn options(self) -> DumpOptions {
         DumpOptions {
-            plain,
-            no_owner: self.no_owner || (plain && !self.keep_owner),
-            no_privileges: self.no_privileges || (plain && !self.keep_privileges),
-            no_comments: self.no_comments || (plain && !self.keep_comments),
             schemas: self.schema,
             exclude_schemas: self.exclude_schema,
             tables: self.table,
@@ -153,8 +159,21 @@ impl WhatArgs {
             exclude_table_data: self.exclude_table_data,
             schema_only: self.schema_only,
             data_only: self.data_only,
-            extra,
-            allow_incomplete: false,
+            ..DumpOptions::default()
+        }
+    }
+}
+
+impl KeepArgs {
+    /// In plain format nothing can be chosen at the restore, so owners, privileges and comments are left out unless
+    /// they are wanted; in custom format they stay unless they are not.
+    fn resolve(&self, plain: bool, options: DumpOptions) -> DumpOptions {
+        DumpOptions {
+            plain,
+            no_owner: self.no_owner || (plain && !self.keep_owner),
+            no_privileges: self.no_privileges || (plain && !self.keep_privileges),
+            no_comments: self.no_comments || (plain && !self.keep_comments),
+            ..options
         }
     }
 }

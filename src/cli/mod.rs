@@ -16,6 +16,7 @@ use crate::exit_code;
 use crate::report::{Report, Verbosity};
 use crate::secret::Redactor;
 
+mod copy;
 mod doctor;
 mod dump;
 mod inspect;
@@ -52,6 +53,7 @@ struct OutputArgs {
 enum Command {
     Dump(dump::DumpArgs),
     Restore(restore::RestoreArgs),
+    Copy(copy::CopyArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
     Doctor(doctor::DoctorArgs),
@@ -83,7 +85,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         (false, 1) => Verbosity::Commands,
         (false, _) => Verbosity::Everything,
     };
-    let report = Report::new(cli.command.name(), verbosity, cli.output.json);
+    let report = Report::new(matches.subcommand_name().unwrap_or_default(), verbosity, cli.output.json);
     report.secrets(&secrets(&args));
     report.take_log();
     match block_on(cli.command.run(&report)) {
@@ -107,9 +109,14 @@ fn described(error: anyhow::Error) -> Error {
 
 /// The command line, its flags' variables read the way people write them: `1`, `yes`, and nothing for no.
 fn command() -> clap::Command {
-    let lenient = |arg: clap::Arg| match arg.get_action() {
-        ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
-        _ => arg,
+    let lenient = |arg: clap::Arg| {
+        // A variable that is set and empty is as good as none.
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        let arg = if empty { arg.env(None::<&str>) } else { arg };
+        match arg.get_action() {
+            ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
+            _ => arg,
+        }
     };
     Cli::command().mut_args(lenient).mut_subcommands(|command| command.mut_args(lenient))
 }
@@ -140,7 +147,7 @@ fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode 
     let text = crate::uri::redact_words(&secrets(args).redact(&error.render().to_string()));
     if json {
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
-        Report::new(command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
+        Report::new(&command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));
     } else {
         Report::usage(&text);
     }
@@ -148,28 +155,18 @@ fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode 
 }
 
 /// The name of the first known command, or nothing: global options may stand before it.
-fn command_name(args: &[OsString]) -> &'static str {
-    let known = ["dump", "restore", "verify", "inspect", "doctor", "completions", "man"];
-    args.iter().skip(1).find_map(|arg| known.into_iter().find(|name| arg == name)).unwrap_or("")
+fn command_name(args: &[OsString]) -> String {
+    let command = command();
+    let known = args.iter().skip(1).find_map(|arg| command.find_subcommand(arg));
+    known.map(|command| command.get_name().to_owned()).unwrap_or_default()
 }
 
 impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Dump(_) => "dump",
-            Self::Restore(_) => "restore",
-            Self::Verify(_) => "verify",
-            Self::Inspect(_) => "inspect",
-            Self::Doctor(_) => "doctor",
-            Self::Completions(_) => "completions",
-            Self::Man(_) => "man",
-        }
-    }
-
     async fn run(self, report: &Report) -> anyhow::Result<()> {
         match self {
             Self::Dump(args) => Box::pin(dump::run(args, report)).await?,
             Self::Restore(args) => Box::pin(restore::run(args, report)).await?,
+            Self::Copy(args) => Box::pin(copy::run(args, report)).await?,
             Self::Verify(args) => verify::run(args, report).await?,
             Self::Inspect(args) => inspect::run(&args, report)?,
             Self::Doctor(args) => doctor::run(args, report).await?,

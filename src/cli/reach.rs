@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::connection::Limits;
+use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
 use crate::process::{ChildEnv, Deadline, Stop};
@@ -45,14 +45,26 @@ pub struct ReachArgs {
     /// Takes the client programs from this folder only
     #[arg(long, value_name = "DIR", env = "DBHAUL_CLIENT_DIR")]
     client_dir: Option<PathBuf>,
+    /// Tries with a server older than PostgreSQL 13, MySQL 5.7 or MariaDB 10.3, the oldest supported
+    #[arg(long, env = "DBHAUL_FORCE_VERSION")]
+    force_version: bool,
 }
 
 impl ReachArgs {
     /// The database that is meant. A URI taken from the environment is named on stderr, redacted.
     pub fn connection(argument: Option<&str>, report: &Report) -> Result<Named> {
+        Self::labelled(None, argument, report)
+    }
+
+    /// One of two databases, by what it is for.
+    pub fn side(label: &str, argument: &str, report: &Report) -> Result<Connection> {
+        Ok(Self::labelled(Some(label), Some(argument), report)?.connection)
+    }
+
+    fn labelled(label: Option<&str>, argument: Option<&str>, report: &Report) -> Result<Named> {
         let named = settings::connection(argument, &|name| std::env::var(name).ok())?;
         report.secrets(&named.connection.redactor());
-        report.fact(&named.source, named.connection.to_string());
+        report.fact(label.unwrap_or(&named.source), named.connection.to_string());
         for note in &named.connection.notes {
             report.note(note);
         }
@@ -65,6 +77,7 @@ impl ReachArgs {
         Ok(Context {
             deadline: self.timeout.map(|s| Deadline::after(Duration::from_secs(s))),
             client_dir: self.client_dir.clone(),
+            force_version: self.force_version,
             tunnel: self.tunnel.clone().or(self.ssh.clone()).or(self.tunnel_command.clone()),
             ..context
         })
@@ -110,6 +123,7 @@ fn context(report: &Report, limits: Limits) -> Result<Context> {
         search_path: std::env::var_os("PATH").unwrap_or_default(),
         client_dir: None,
         tunnel: None,
+        force_version: false,
         temp_dir: std::env::temp_dir(),
     })
 }

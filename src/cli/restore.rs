@@ -15,7 +15,6 @@ use crate::report::{Report, units};
 ///
 /// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
 /// is found by content. The archive is checked to its last byte before the target is touched.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
@@ -25,6 +24,44 @@ pub struct RestoreArgs {
     /// Parallel sessions; more than 1 is not one transaction, and needs disk for a copy of the dump
     #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
+    /// No rows
+    #[arg(long, env = "DBHAUL_SCHEMA_ONLY", conflicts_with = "data_only")]
+    schema_only: bool,
+    /// Only rows
+    #[arg(long, env = "DBHAUL_DATA_ONLY")]
+    data_only: bool,
+    /// Only this table or view, NAME or SCHEMA.NAME, literally; repeatable
+    ///
+    /// With a table come its rows, indexes, constraints, triggers, rules, policies, defaults, statistics, comments,
+    /// grants (with --keep-privileges), the sequences that it owns and its partitions. What it uses must be in the
+    /// target: types, functions, extensions, schemas, other tables. Foreign keys to tables that are not chosen are left
+    /// out, and named; in MySQL and MariaDB they are part of the table, and stay.
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
+    table: Vec<String>,
+    /// PostgreSQL: only what is in this schema, literally; repeatable
+    ///
+    /// The schema, everything in it, and comments and grants on that. With --table it says where the tables are.
+    #[arg(long, value_name = "NAME", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
+    schema: Vec<String>,
+    /// Not the rows of this table, NAME or SCHEMA.NAME, literally; repeatable
+    ///
+    /// PostgreSQL: foreign keys of other tables that point at it are left out, and named.
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_EXCLUDE_TABLE_DATA", value_delimiter = '\n')]
+    exclude_table_data: Vec<String>,
+    /// Checks everything, prints the commands, redacted, and changes nothing
+    #[arg(long, env = "DBHAUL_DRY_RUN")]
+    dry_run: bool,
+    #[command(flatten)]
+    into: IntoArgs,
+    #[command(flatten)]
+    reach: ReachArgs,
+}
+
+/// What the target keeps, and what may be done to it
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
+#[derive(Args, Debug)]
+#[command(next_help_heading = "The target")]
+pub struct IntoArgs {
     /// Drops first: objects (what the archive brings), schema (everything but extensions), database
     #[arg(long, value_name = "WHAT")]
     clean: Option<CleanArg>,
@@ -34,15 +71,6 @@ pub struct RestoreArgs {
     /// Restores beside what is there
     #[arg(long, conflicts_with = "clean")]
     into_non_empty: bool,
-    /// No rows
-    #[arg(long, env = "DBHAUL_SCHEMA_ONLY", conflicts_with = "data_only")]
-    schema_only: bool,
-    /// Only rows
-    #[arg(long, env = "DBHAUL_DATA_ONLY")]
-    data_only: bool,
-    /// Only this table
-    #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
-    table: Vec<String>,
     /// Sets owners as in the dump
     #[arg(long, env = "DBHAUL_KEEP_OWNER")]
     keep_owner: bool,
@@ -55,14 +83,12 @@ pub struct RestoreArgs {
     /// Leaves comments out
     #[arg(long, env = "DBHAUL_NO_COMMENTS")]
     no_comments: bool,
+    /// PostgreSQL: leaves this extension out; what needs it will fail
+    #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
+    exclude_extension: Vec<String>,
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
-    /// Checks everything, prints the commands, redacted, and changes nothing
-    #[arg(long, env = "DBHAUL_DRY_RUN")]
-    dry_run: bool,
-    #[command(flatten)]
-    reach: ReachArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,13 +109,12 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
     }
     let named = ReachArgs::connection(args.uri.as_deref(), report)?;
     let context = args.reach.context(report)?;
-    let approve = |server: &Server| if args.yes { Ok(()) } else { ask(server) };
     let request = Request {
         archive: &args.archive,
         connection: named.connection,
         options: args.options(),
         dry_run: args.dry_run,
-        approve: &approve,
+        approve: &|server| args.into.approve(server),
     };
     match Box::pin(restore(&context, request)).await? {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
@@ -102,6 +127,21 @@ impl RestoreArgs {
     fn options(&self) -> RestoreOptions {
         RestoreOptions {
             jobs: self.jobs,
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            tables: self.table.clone(),
+            schemas: self.schema.clone(),
+            exclude_table_data: self.exclude_table_data.clone(),
+            ..self.into.options()
+        }
+    }
+}
+
+impl IntoArgs {
+    /// The options of a restore of everything, by one session.
+    pub fn options(&self) -> RestoreOptions {
+        RestoreOptions {
+            jobs: 1,
             clean: self.clean.map(|clean| match clean {
                 CleanArg::Objects => Clean::Objects,
                 CleanArg::Schema => Clean::Schema,
@@ -109,14 +149,22 @@ impl RestoreArgs {
             }),
             create: self.create,
             into_non_empty: self.into_non_empty,
-            schema_only: self.schema_only,
-            data_only: self.data_only,
-            tables: self.table.clone(),
+            schema_only: false,
+            data_only: false,
+            tables: Vec::new(),
+            schemas: Vec::new(),
+            exclude_table_data: Vec::new(),
             keep_owner: self.keep_owner,
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
+            exclude_extensions: self.exclude_extension.clone(),
         }
+    }
+
+    /// Asks before something is dropped, unless that was answered.
+    pub fn approve(&self, server: &Server) -> Result<()> {
+        if self.yes { Ok(()) } else { ask(server) }
     }
 }
 
@@ -144,7 +192,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let content = &restored.content;
     let tables = content.tables.len() as u64;
     let rows: Option<u64> = content.tables.iter().map(|table| table.rows).sum();
-    let rows = rows.filter(|_| !args.schema_only && args.table.is_empty());
+    let rows = rows.filter(|_| !args.schema_only && !args.options().selects());
     let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
     report.fact(
         "done",
@@ -161,6 +209,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let fields = json!({
         "archive": args.archive,
         "bytes": restored.bytes,
+        "bytes_read": restored.fed,
         "database": restored.server.database,
         "engine": content.format.dialect().name(),
         "server_version": restored.server.version.to_string(),

@@ -1,6 +1,7 @@
 //! What a dump's bytes tell: what is in it, and whether it is whole.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{Flavour, Format};
 
@@ -10,6 +11,11 @@ pub trait Inspector: Send {
     fn see(&mut self, bytes: &[u8]);
     /// The table whose rows are passing by, and how many rows of it were seen.
     fn position(&self) -> Option<(&DumpedTable, usize)>;
+    /// What the dump will hold, as soon as its beginning has told: entries and tables, no rows counted. None before,
+    /// and for forms that tell only as they go.
+    fn outline(&self) -> Option<Content> {
+        None
+    }
     /// The stream has ended. The content, or why this is no complete dump: a sentence that names the offset or what
     /// is missing.
     fn finish(self: Box<Self>) -> Result<Content, Incomplete>;
@@ -67,7 +73,7 @@ pub struct Content {
     pub longest_statement: u64,
     /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
     pub facts: BTreeMap<String, String>,
-    /// PostgreSQL's table of contents, for a restore that leaves entries out.
+    /// The parts of the dump that can be chosen one by one: PostgreSQL's table of contents, the sections of SQL.
     pub entries: Vec<Entry>,
 }
 
@@ -82,10 +88,10 @@ pub struct DumpedTable {
     pub rows: Option<u64>,
 }
 
-/// One entry of a PostgreSQL archive's table of contents.
+/// One entry of a PostgreSQL archive's table of contents, or the section of an SQL dump that stands for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number, which `pg_restore -L` goes by.
+    /// Its number, which `pg_restore -L` goes by; in SQL its place among the sections.
     pub id: i64,
     /// Its kind, such as `TABLE DATA`.
     pub kind: String,
@@ -95,4 +101,8 @@ pub struct Entry {
     pub tag: String,
     /// Its owner.
     pub owner: Option<String>,
+    /// The numbers of the entries that it needs.
+    pub needs: Vec<i64>,
+    /// Where its bytes stand in the dump: its block of rows in the custom format, its section in SQL.
+    pub span: Option<Range<u64>>,
 }

@@ -13,15 +13,19 @@ use crate::error::{Error, Kind, Result};
 mod client;
 mod content;
 pub mod mysql;
+mod near;
 mod options;
 mod plan;
 pub mod postgres;
+mod product;
 mod server;
 
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
+pub use near::near;
 pub use options::{Clean, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
+pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
 /// A future that an engine hands back.
@@ -73,6 +77,18 @@ pub trait Engine: Sync {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
+
+    /// Whether both connections lead to the same database, by whatever names and ways; a standby and its primary
+    /// count as one where that can be told.
+    fn same_database<'a>(&'a self, one: &'a Connection, other: &'a Connection, limits: &'a Limits)
+    -> Pending<'a, bool>;
+
+    /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
+    /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
+    fn look(&self, options: &DumpOptions) -> DumpOptions;
+
+    /// The oldest server version of this flavour that is supported.
+    fn oldest(&self, flavour: Flavour) -> Version;
 
     /// The bare names under which a client for this role may be installed, best first.
     fn programs(&self, role: Role) -> &'static [&'static str];

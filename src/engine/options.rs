@@ -92,6 +92,10 @@ pub struct RestoreOptions {
     pub data_only: bool,
     /// Only these tables, literal names (`schema.name` or `name`).
     pub tables: Vec<String>,
+    /// Only these schemas, literal names.
+    pub schemas: Vec<String>,
+    /// These tables without their rows, literal names.
+    pub exclude_table_data: Vec<String>,
     /// Set owners as in the dump.
     pub keep_owner: bool,
     /// Grant privileges as in the dump.
@@ -100,6 +104,16 @@ pub struct RestoreOptions {
     pub keep_definers: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// PostgreSQL: leave these extensions out, literal names.
+    pub exclude_extensions: Vec<String>,
+}
+
+impl RestoreOptions {
+    /// Whether only a part of the dump is wanted, by name.
+    #[must_use]
+    pub fn selects(&self) -> bool {
+        !(self.tables.is_empty() && self.schemas.is_empty() && self.exclude_table_data.is_empty())
+    }
 }
 
 /// What `--clean` drops before a restore.

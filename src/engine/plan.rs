@@ -1,5 +1,6 @@
 //! Plans: what is to be run, before anything is.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::Format;
@@ -36,6 +37,8 @@ pub struct RestorePlan {
     pub loader: Invocation,
     /// Adapts the bytes on their way into the loader.
     pub filter: Option<Box<dyn Filter>>,
+    /// The stretches of the dump's bytes that are needed, in order; all of them without it. Only for a stream.
+    pub parts: Option<Vec<Range<u64>>>,
     /// True when a failure rolls everything back, preparation apart.
     pub atomic: bool,
     /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Flavour, Version};
+use super::{Flavour, Product, Version};
 
 /// What a probe is for: a restore also needs to know what the target holds and can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Server {
     pub version: Version,
     /// In its own words.
     pub version_text: String,
+    /// What it is, where it is not just its vendor's server: `Amazon Aurora`.
+    pub products: Vec<&'static Product>,
     /// The user that we are there.
     pub user: String,
     /// The database that we are in.

@@ -9,23 +9,20 @@
 //!       Writer ──▶ Sealed ──────┘
 //! ```
 
-use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
 use jiff::Timestamp;
 
 use super::meter::Meter;
-use super::reach::{Reached, reach};
+use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, clients, dump_error, explain, manifest};
+use super::{Context, dump_error, explain, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{self, Client, Complete, DumpOptions, DumpPlan, Inspector, Purpose, Role, Severity};
+use crate::engine::{Complete, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
-use crate::process::{Exited, Failure, Output, spawn};
+use crate::process::Exited;
 use crate::report::units;
 use crate::store::{Destination, Proof, Staged, Store, Stream, leftovers};
 
@@ -76,72 +73,29 @@ pub struct Dumped {
 pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started = Instant::now();
     let started_at = Timestamp::now();
-    engine::of(request.connection.dialect).check_options(&request.connection, &request.options)?;
-    let reached = reach(context, &request.connection, Purpose::Dump).await?;
-    let missing = judge(context, &reached)?;
-    let (client, plan) = plan(context, &reached, &request).await?;
-    for what in &missing {
-        context.warn(what);
-    }
+    let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
-        return Ok(Outcome::Planned(plan.invocations.iter().map(ToString::to_string).collect()));
+        return Ok(Outcome::Planned(source.plan.invocations.iter().map(ToString::to_string).collect()));
     }
     warn_of_leftovers(context, &request.destination);
     let name = archive_name(&request, started_at);
-    let manifest = manifest::draft(
-        &reached.server,
-        &client,
-        &plan,
-        request.name.as_deref(),
-        &request.options,
-        started_at,
-        missing,
-    );
+    let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);
     let options = Options {
         root: name.clone(),
         compression: request.compression,
         mtime: started_at.as_second().unsigned_abs(),
         encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
     };
-    let job = Job { context, reached: &reached, plan: &plan, options, manifest };
+    let job = Job { context, source: &source, options, manifest };
     let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
         Some(staged) => job.run(staged).await?,
         None => job.run(Stream::stdout()?).await?,
     };
     dumped.duration_s = started.elapsed().as_secs_f64();
-    if let Some(tunnel) = reached.tunnel {
+    if let Some(tunnel) = source.reached.tunnel {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(dumped)))
-}
-
-/// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest; the
-/// engine's plan refuses that unless it is allowed.
-fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
-    let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
-    let fatal = of(Severity::Fatal).fold(None, |error: Option<Error>, finding| {
-        let error = error.unwrap_or_else(|| Error::new(Kind::Refused, "this dump can't succeed: nothing was started"));
-        Some(error.why(&finding.what).hints(finding.hint.clone()))
-    });
-    if let Some(error) = fatal {
-        return Err(error.why(&reached.connection));
-    }
-    of(Severity::Note).for_each(|finding| context.note(&finding.what));
-    of(Severity::Warning).for_each(|finding| context.warn(&finding.what));
-    Ok(of(Severity::Missing).map(|finding| finding.what.clone()).collect())
-}
-
-async fn plan(context: &Context, reached: &Reached, request: &Request) -> Result<(Client, DumpPlan)> {
-    let Reached { engine, connection, server, .. } = reached;
-    let found = clients::find(context, *engine, &[Role::Dump]).await?;
-    let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
-    context.fact("client", client.to_string());
-    engine.check_patterns(connection, &request.options, &context.limits).await?;
-    let plan = engine.plan_dump(connection, server, &client, &request.options, &context.limits)?;
-    for warning in &plan.warnings {
-        context.warn(warning);
-    }
-    Ok((client, plan))
 }
 
 /// A killed run can't clean up: the next one names what it left.
@@ -164,8 +118,7 @@ fn archive_name(request: &Request, at: Timestamp) -> String {
 /// Everything that running a planned dump needs.
 struct Job<'a> {
     context: &'a Context,
-    reached: &'a Reached,
-    plan: &'a DumpPlan,
+    source: &'a Source,
     options: Options,
     manifest: Manifest,
 }
@@ -180,7 +133,7 @@ struct Written<S: Store> {
 impl Job<'_> {
     /// Runs the children into the archive, proves, and publishes.
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
-        let gauge = Gauge::about(&self.reached.server.database);
+        let gauge = Gauge::about(&self.source.reached.server.database);
         let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
         let (written, exits) = self.stream(writer, &gauge).await?;
         let Written { writer, members, inspector } = written;
@@ -213,14 +166,15 @@ impl Job<'_> {
     /// Moves the children's stdout into the archive. Whoever fails first ends the other.
     async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &Gauge) -> Result<(Written<S>, Vec<Exited>)> {
         let (outputs, relay) = Relay::new();
-        let inspector = self.reached.engine.inspector(self.plan.format);
-        let meter = Meter::new(gauge.clone(), &self.reached.server.tables);
-        let member = self.plan.member;
+        let Source { reached, plan, .. } = self.source;
+        let inspector = reached.engine.inspector(plan.format);
+        let meter = Meter::new(gauge.clone(), &reached.server.tables);
+        let member = plan.member;
         let mut archive = std::pin::pin!(on_thread(move || write_member(writer, member, relay, inspector, meter)));
-        let children = shown(self.context, gauge, self.children(outputs));
+        let children = shown(self.context, gauge, self.source.run(self.context, plan, outputs));
         let exits = tokio::select! {
             exits = children => exits,
-            lost = self.reached.lost() => {
+            lost = reached.lost() => {
                 // The children were dropped, which ends the archive: its file goes before we do.
                 let _ = archive.await;
                 return Err(Error { kind: Kind::DumpFailed, ..lost });
@@ -232,28 +186,10 @@ impl Job<'_> {
         };
         match (archive.await?, exits) {
             (Ok(written), Ok(exits)) => Ok((written, exits)),
-            (Ok(_), Err(failure)) => {
-                self.reached.settle().await;
-                Err(explain(self.reached, failure, Kind::DumpFailed))
-            }
+            (Ok(_), Err(failure)) => Err(explain(reached, failure, Kind::DumpFailed).await),
             // A full disk breaks the pipe, and the child complains of that: the archive knows what went wrong.
             (Err(error), _) => Err(dump_error(error)),
         }
-    }
-
-    /// Runs the plan's commands one after the other. The relay ends with the sender, that is: with this future.
-    async fn children(&self, outputs: Sender<Output>) -> Result<Vec<Exited>, Failure> {
-        let supervision = self.context.supervision(&self.reached.connection.redactor());
-        let mut exits = Vec::new();
-        for invocation in &self.plan.invocations {
-            self.context.tell(Event::Command(invocation.to_string()));
-            let mut child = spawn(invocation, &supervision)?;
-            if let Some(output) = child.take_stdout() {
-                let _ = outputs.send(output);
-            }
-            exits.push(child.wait().await?);
-        }
-        Ok(exits)
     }
 }
 
@@ -270,36 +206,4 @@ fn write_member<S: Store>(
         meter.passed(bytes.len(), inspector.as_ref());
     })?;
     Ok(Written { writer, members, inspector })
-}
-
-/// The stdouts of several children as one stream. It ends when the last sender is gone, not when a child's output
-/// ends: whether another follows is known only when that child's exit status is.
-struct Relay {
-    outputs: Receiver<Output>,
-    current: Option<Output>,
-}
-
-impl Relay {
-    fn new() -> (Sender<Output>, Self) {
-        let (sender, outputs) = mpsc::channel();
-        (sender, Self { outputs, current: None })
-    }
-}
-
-impl Read for Relay {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let output = match &mut self.current {
-                Some(output) => output,
-                None => match self.outputs.recv() {
-                    Ok(output) => self.current.insert(output),
-                    Err(_) => return Ok(0),
-                },
-            };
-            match output.read(buffer)? {
-                0 => self.current = None,
-                bytes => return Ok(bytes),
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -143,9 +144,17 @@ impl Input {
         })
     }
 
-    /// The dump's bytes. The stream ends well only when everything behind it was read and checked, too.
-    pub fn dump(&self) -> Result<Box<dyn Read + Send>> {
-        dump_stream(&self.path, &self.shape).map_err(|error| archive_error(&self.name, &error))
+    /// The dump's bytes. The stream ends well only when everything behind it was read and checked, too; with `parts`
+    /// it is only these stretches of them, and nothing else is read that need not be.
+    pub fn dump(&self, parts: Option<&[Range<u64>]>) -> Result<Box<dyn Read + Send>> {
+        let stream = match (parts, &self.shape) {
+            (None, shape) => dump_stream(&self.path, shape),
+            (Some(parts), Shape::Ours) => archive::dump_parts(&self.path, parts).map(|dump| Box::new(dump) as _),
+            (Some(parts), shape) => {
+                dump_stream(&self.path, shape).map(|dump| Box::new(archive::stretches(dump, parts)) as _)
+            }
+        };
+        stream.map_err(|error| archive_error(&self.name, &error))
     }
 
     /// The path that a restore program opens itself: the folder of a directory-format dump, or, for several jobs, a
@@ -157,7 +166,7 @@ impl Input {
         if !several_jobs || self.format != Format::PgCustom {
             return Ok(None);
         }
-        let spool = spool(context, self.dump()?, "the dump, which several jobs read at once,").await?;
+        let spool = spool(context, self.dump(None)?, "the dump, which several jobs read at once,").await?;
         let path = spool.path().to_owned();
         self.spools.push(Spool::File(spool));
         Ok(Some(path))

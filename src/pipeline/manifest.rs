@@ -5,19 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::reach::Reached;
+use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
-use crate::engine::{Client, Content, DumpOptions, DumpPlan, Server, Severity};
+use crate::engine::{Client, Content, DumpOptions, Severity};
 
 /// The manifest as far as it is known before the first byte.
-pub fn draft(
-    server: &Server,
-    client: &Client,
-    plan: &DumpPlan,
-    name: Option<&str>,
-    dumped: &DumpOptions,
-    started_at: Timestamp,
-    missing: Vec<String>,
-) -> Manifest {
+pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
+    let Source { reached: Reached { server, .. }, client, plan, missing, .. } = source;
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {
         format_version: FORMAT_VERSION,
@@ -44,7 +39,7 @@ pub fn draft(
                 bytes: Some(table.bytes),
             })
             .collect(),
-        missing,
+        missing: missing.clone(),
         warnings: found.chain(plan.warnings.iter().cloned()).collect(),
         encoding: Some(server.encoding.clone()),
         collation: Some(server.collation.clone()),

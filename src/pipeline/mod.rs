@@ -1,6 +1,7 @@
 //! The only place that joins the stages: connection, engine, child, archive, store.
 //!
 //! One file per command. What they share: [`Context`], the world around a run; `reach`, from a URI to a probed server;
+//! `source`, what is read, and `target`, what is written, each judged and planned; `load`, bytes into a target;
 //! `clients`, which programs are there; `watch`, progress while something else works.
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use crate::archive::ArchiveError;
 use crate::connection::Limits;
+use crate::engine::{Client, Server};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
 use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
@@ -16,18 +18,24 @@ use crate::secret::Redactor;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
+pub mod copy;
 pub mod doctor;
 pub mod dump;
 mod input;
 pub mod inspect;
+mod load;
 mod manifest;
 mod meter;
+mod proven;
 mod reach;
 pub mod restore;
+mod source;
+mod target;
 pub mod verify;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
+#[derive(Clone)]
 pub struct Context {
     /// Takes events.
     pub observer: Observer,
@@ -47,6 +55,8 @@ pub struct Context {
     pub client_dir: Option<PathBuf>,
     /// The way to the server, when it isn't straight.
     pub tunnel: Option<TunnelSpec>,
+    /// Try with a server that is older than the oldest supported.
+    pub force_version: bool,
     /// Where spools may stand.
     pub temp_dir: PathBuf,
 }
@@ -83,11 +93,25 @@ impl Context {
     }
 }
 
+/// A client of another flavour works, with differences: people should know that it stands in.
+fn tell_stand_in(context: &Context, client: &Client, server: &Server) {
+    if client.flavour != server.flavour {
+        context.note(format!("no fitting client of {}'s is here: {client} stands in", server.flavour));
+    }
+}
+
 /// An archive that can't be read, by the name that people gave it.
 fn archive_error(name: &str, error: &ArchiveError) -> Error {
     let why = chain(error);
     match error {
-        ArchiveError::Read(_) => Error::new(Kind::Archive, format!("{name} can't be read")).why(why),
+        ArchiveError::Read(e) => {
+            let hint = match e.kind() {
+                std::io::ErrorKind::NotFound => "check its path: it is looked for from the folder that dbhaul runs in",
+                std::io::ErrorKind::PermissionDenied => "check who may read it, and the folders above it",
+                _ => "check the disk, or fetch the file again",
+            };
+            Error::new(Kind::Archive, format!("{name} can't be read")).why(why).hint(hint)
+        }
         ArchiveError::Extract { .. } => {
             Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint("TMPDIR names another folder")
         }
@@ -123,11 +147,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
-/// A child's failure, in the words of the engine that knows its stderr.
-fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
+/// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
+async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
     if !matches!(failure.cause, Cause::Exit(_)) {
         return failure.into_error(kind);
     }
+    reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
     let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.connection);
     let kind = if diagnosis.connection { Kind::Connect } else { kind };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Context;
 use super::watch::{stopped, until_stopped};
 use crate::connection::{Connection, Limits};
-use crate::engine::{self, Engine, Purpose, Server};
+use crate::engine::{self, Engine, Purpose, Server, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 use crate::tunnel::{self, Tunnel};
@@ -54,6 +54,12 @@ pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose)
     }
     let server = probe(context, engine, &connection, purpose, tunnel.as_ref(), deadline).await?;
     same_database(&connection, &server)?;
+    old_enough(context, engine, &server)?;
+    for product in &server.products {
+        if let Standing::Warned(difference) = product.standing {
+            context.warn(format!("the server is {}: {difference}", product.name));
+        }
+    }
     context.fact("server", describe(&server));
     Ok(Reached { engine, connection, server, tunnel })
 }
@@ -106,14 +112,32 @@ fn same_database(connection: &Connection, server: &Server) -> Result<()> {
         .hint("check the tunnel's port: a tunnel takes the next one when its own is busy"))
 }
 
+/// Nothing is tested with servers older than the oldest supported: that is said, and left to the user.
+fn old_enough(context: &Context, engine: &dyn Engine, server: &Server) -> Result<()> {
+    let (flavour, version, oldest) = (server.flavour, server.version, engine.oldest(server.flavour));
+    if version >= oldest {
+        return Ok(());
+    }
+    let what = format!("{flavour} {version} is older than the oldest supported, {flavour} {oldest}");
+    if context.force_version {
+        context.warn(format!("{what}: what comes of it is untested"));
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, what)
+        .why("nothing was started, nothing was changed")
+        .hint("--force-version tries all the same; look at the result before you rely on it"))
+}
+
 /// `PostgreSQL 15.18, 1.2 GB in 48 tables, read by "app" (owner)`
 fn describe(server: &Server) -> String {
     let size = server.size.map_or(String::new(), |size| format!(", {} in", units::size(size)));
     let tables = units::plural(server.tables.len() as u64, "table");
+    let names: Vec<_> = server.products.iter().map(|product| product.name).collect();
+    let products = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let kind = if server.replica { " (replica)" } else { "" };
     let pooler = server.pooler.as_ref().map_or(String::new(), |name| format!(" behind {name}"));
     format!(
-        "{} {}{kind}{pooler}{size} {tables}, as \"{}\" ({})",
+        "{} {}{products}{kind}{pooler}{size} {tables}, as \"{}\" ({})",
         server.flavour, server.version, server.user, server.standing
     )
 }

@@ -38,7 +38,7 @@ pub enum Verbosity {
 pub struct Report(Arc<Inner>);
 
 struct Inner {
-    command: &'static str,
+    command: String,
     verbosity: Verbosity,
     json: bool,
     colour: bool,
@@ -57,11 +57,11 @@ struct State {
 impl Report {
     /// A report of one command.
     #[must_use]
-    pub fn new(command: &'static str, verbosity: Verbosity, json: bool) -> Self {
+    pub fn new(command: &str, verbosity: Verbosity, json: bool) -> Self {
         let stderr = std::io::stderr();
         let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let state = State { progress: progress::Line::new(stderr.is_terminal()), ..State::default() };
-        Self(Arc::new(Inner { command, verbosity, json, colour, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { command: command.to_owned(), verbosity, json, colour, state: Mutex::new(state) }))
     }
 
     /// The usage error of a command line, in clap's words.

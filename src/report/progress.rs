@@ -14,10 +14,16 @@ use crate::event::Progress;
 const EVERY: Duration = Duration::from_secs(15);
 
 /// The line at the bottom of the terminal, or the plain lines that stand for it.
-#[derive(Default)]
 pub struct Line {
     terminal: bool,
+    every: Duration,
     shown: Option<Shown>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
 struct Shown {
@@ -29,22 +35,31 @@ struct Shown {
 impl Line {
     /// A line for a terminal, or for a log.
     pub fn new(terminal: bool) -> Self {
-        Self { terminal, shown: None }
+        Self { terminal, every: EVERY, shown: None }
     }
 
     /// Shows how far the work is.
     pub fn show(&mut self, progress: &Progress) {
-        let terminal = self.terminal;
+        if let Some(line) = self.advance(progress) {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// Moves the bar. Without a terminal, a plain line when it is time for one.
+    fn advance(&mut self, progress: &Progress) -> Option<String> {
+        let (terminal, every) = (self.terminal, self.every);
         let shown = self.shown.get_or_insert_with(|| Shown::new(terminal));
         let text = describe(progress, shown.started.elapsed());
         if let Some(bar) = &shown.bar {
             bar.set_position(progress.share.map_or(0, per_mille));
             bar.set_prefix(label(&progress.what));
             bar.set_message(text);
-        } else if shown.last.elapsed() >= EVERY {
-            shown.last = Instant::now();
-            let _ = writeln!(std::io::stderr(), "{:<14} {text}", label(&progress.what));
+            return None;
         }
+        (shown.last.elapsed() >= every).then(|| {
+            shown.last = Instant::now();
+            format!("{:<14} {text}", label(&progress.what))
+        })
     }
 
     /// Takes the line away.
@@ -101,4 +116,22 @@ fn whole(number: f64) -> u64 {
 /// A table's name, cut to the column.
 fn label(what: &str) -> String {
     if what.chars().count() <= 14 { what.to_owned() } else { what.chars().take(13).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_51_a_quiet_dump_shows_a_sign_of_life_without_a_terminal() {
+        assert!(EVERY <= Duration::from_secs(30), "the contract");
+        // Nothing moves: the same progress, told again and again.
+        let silent = Progress { what: "orders".into(), bytes: 0, share: None };
+        let mut line = Line { every: Duration::ZERO, ..Line::new(false) };
+        for _ in 0..3 {
+            assert_eq!(line.advance(&silent).expect("a line"), "orders         0 bytes  0 bytes/s  0:00 so far");
+        }
+        let mut line = Line { every: Duration::MAX, ..Line::new(false) };
+        assert!((0..3).all(|_| line.advance(&silent).is_none()), "not more often than it has to");
+    }
 }

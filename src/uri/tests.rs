@@ -8,7 +8,7 @@ fn password(uri: &str) -> String {
 }
 
 #[test]
-fn passwords_may_hold_what_libpq_lets_them_hold() {
+fn row_15_passwords_may_hold_what_libpq_lets_them_hold() {
     for (uri, expected) in [
         ("postgres://u:p#w@h/d", "p#w"),
         ("postgres://u:p?w@h/d", "p?w"),
@@ -80,7 +80,7 @@ fn tls_in_every_dialect() {
 }
 
 #[test]
-fn parameters_of_orms_are_dropped_with_a_note_and_unknown_tls_is_refused() {
+fn row_16_parameters_of_orms_are_dropped_with_a_note_and_unknown_tls_is_refused() {
     let connection =
         parse("postgres://u@h/d?schema=public&pgbouncer=true&pool=5&channel_binding=require").expect("a URI");
     assert_eq!(connection.notes.len(), 4, "{:?}", connection.notes);

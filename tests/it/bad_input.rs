@@ -86,7 +86,7 @@ fn a_wrong_command_line_is_2_before_anything_starts() {
 }
 
 #[test]
-fn arguments_that_would_break_the_archive_are_2_before_the_server_is_asked() {
+fn row_56_arguments_that_would_break_the_archive_are_2_before_the_server_is_asked() {
     for (scheme, extra) in [
         ("postgres", "--file=x"),
         ("postgres", "-fx"),
@@ -152,7 +152,7 @@ fn mariadb_does_not_let_us_in_is_4() {
 }
 
 #[test]
-fn a_host_that_accepts_and_never_answers_is_4_when_the_connect_time_out_is_over() {
+fn row_52_a_host_that_accepts_and_never_answers_is_4_when_the_connect_time_out_is_over() {
     let silent = Silent::listen();
     for scheme in ["postgres", "mysql"] {
         let uri = format!("{scheme}://u:p@127.0.0.1:{}/x", silent.port);
@@ -220,4 +220,45 @@ fn a_client_that_is_none_is_5_and_says_why() {
     }
     with_clients(postgres15(), clients.path(), &["pg_dump, ", "could not be started"]);
     with_clients(mysql(), clients.path(), &["mysqldump, ", "could not be started"]);
+}
+
+#[test]
+fn an_archive_that_is_not_there_is_8_with_a_hint() {
+    for args in [&["verify", "no-such.tar.gz"][..], &["inspect", "no-such.tar.gz"]] {
+        refused(args, 8, &["no-such.tar.gz can't be read", "No such file", "hint: check its path"]);
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_and_empty_counts_as_none() {
+    let database = postgres15().database("unset");
+    let set = |dbhaul: Dbhaul| {
+        let names = [
+            "TIMEOUT",
+            "RETRIES",
+            "JOBS",
+            "TABLE",
+            "COMPRESSION",
+            "TUNNEL",
+            "JSON",
+            "FORCE_VERSION",
+            "CONNECT_TIMEOUT",
+        ];
+        let dbhaul = names.iter().fold(dbhaul, |dbhaul, name| dbhaul.env(&format!("DBHAUL_{name}"), ""));
+        dbhaul.client_dirs([postgres15().client_dir()])
+    };
+    run(&["dump", "--dry-run", &database.uri()], set).expect_code(0);
+}
+
+#[test]
+fn a_client_of_another_flavour_says_that_it_stands_in() {
+    let database = mysql().database("stand_in");
+    database.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let output = run(&["dump", "--dry-run", &database.uri()], |dbhaul| dbhaul.client_dirs([mariadb().client_dir()]));
+    let output = output.expect_code(0);
+    assert!(
+        output.stderr.contains("no fitting client of MySQL's is here") && output.stderr.contains("stands in"),
+        "{}",
+        output.stderr
+    );
 }

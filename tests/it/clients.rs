@@ -86,7 +86,7 @@ fn path_of(folders: &[&Path]) -> std::ffi::OsString {
 }
 
 #[test]
-fn the_lowest_pg_dump_that_is_not_older_than_the_server_is_taken_and_never_the_wrapper() {
+fn row_01_the_lowest_pg_dump_that_is_not_older_than_the_server_is_taken_and_never_the_wrapper() {
     // The server's own 15 is installed here in any case: a server of 18 shows the choice.
     let database = small(postgres18());
     let all = tempfile::tempdir().expect("a folder");

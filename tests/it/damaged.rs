@@ -79,7 +79,7 @@ fn a_damaged_uncompressed_archive_is_8_with_the_place() {
 }
 
 #[test]
-fn a_dump_that_was_cut_is_8_whoever_wrote_it() {
+fn row_23_a_dump_that_was_cut_is_8_whoever_wrote_it() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, server, cut) in [
         ("pg_dump-15.custom.dump", postgres15(), 60),

@@ -125,7 +125,7 @@ fn connection_is_reset(server: &Server, fill: &str) {
 }
 
 #[test]
-fn a_reset_connection_to_postgres_is_6_and_nothing_is_left() {
+fn row_53_a_reset_connection_to_postgres_is_6_and_nothing_is_left() {
     connection_is_reset(
         postgres15(),
         "INSERT INTO big SELECT n, repeat(md5(n::text), 100) FROM generate_series(1, 2000) n",
@@ -133,7 +133,7 @@ fn a_reset_connection_to_postgres_is_6_and_nothing_is_left() {
 }
 
 #[test]
-fn a_reset_connection_to_mysql_is_6_and_nothing_is_left() {
+fn row_53_a_reset_connection_to_mysql_is_6_and_nothing_is_left() {
     let rows: Vec<_> = (0..100).map(|n| format!("({n}, repeat(sha2({n}, 256), 500))")).collect();
     connection_is_reset(mysql(), &format!("INSERT INTO big VALUES {}", rows.join(",")));
 }
@@ -151,17 +151,17 @@ fn client_is_killed(server: &Server, program: &str) {
 }
 
 #[test]
-fn a_killed_pg_dump_is_6_and_nothing_is_left() {
+fn row_22_a_killed_pg_dump_is_6_and_nothing_is_left() {
     client_is_killed(postgres15(), "pg_dump");
 }
 
 #[test]
-fn a_killed_mysqldump_is_6_and_nothing_is_left() {
+fn row_22_a_killed_mysqldump_is_6_and_nothing_is_left() {
     client_is_killed(mysql(), "mysqldump");
 }
 
 #[test]
-fn a_killed_mariadb_dump_is_6_and_nothing_is_left() {
+fn row_22_a_killed_mariadb_dump_is_6_and_nothing_is_left() {
     client_is_killed(mariadb(), "mariadb-dump");
 }
 
@@ -195,7 +195,7 @@ fn noise(database: &Database<'_>) {
 }
 
 #[test]
-fn a_disk_that_fills_up_in_the_stream_is_9_and_nothing_is_left() {
+fn row_54_a_disk_that_fills_up_in_the_stream_is_9_and_nothing_is_left() {
     let database = postgres15().database("full");
     noise(&database);
     for compression in ["gzip", "none", "zstd"] {
@@ -207,7 +207,7 @@ fn a_disk_that_fills_up_in_the_stream_is_9_and_nothing_is_left() {
 }
 
 #[test]
-fn a_disk_that_fills_up_while_the_archive_is_sealed_is_9_and_nothing_is_left() {
+fn row_54_a_disk_that_fills_up_while_the_archive_is_sealed_is_9_and_nothing_is_left() {
     let database = postgres15().database("full");
     database.load_file(fixture("chinook-postgres.sql"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -258,7 +258,7 @@ fn an_archive_that_exists_is_10_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_stream_that_cannot_be_written_to_is_9() {
+fn row_54_a_stream_that_cannot_be_written_to_is_9() {
     let database = postgres15().database("stream");
     noise(&database);
     let folder = tempfile::tempdir().expect("a folder");

@@ -34,7 +34,7 @@ const EXTRAS: &str = "CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore;
     SELECT lo_from_bytea(4711, 'x')";
 
 #[test]
-fn clean_schema_drops_everything_of_the_users_and_keeps_extensions() {
+fn row_29_clean_schema_drops_everything_of_the_users_and_keeps_extensions() {
     for server in [postgres15(), postgres18()] {
         let (source, archive, _folder) = chinook(server);
         let target = loaded(server, "chinook");
@@ -69,7 +69,7 @@ fn extensions_alone_make_no_target_full() {
 }
 
 #[test]
-fn clean_objects_drops_what_the_archive_brings_and_nothing_else() {
+fn row_29_clean_objects_drops_what_the_archive_brings_and_nothing_else() {
     let (source, archive, _folder) = chinook(postgres15());
     let target = loaded(postgres15(), "chinook");
     target.sql("CREATE TABLE mine AS SELECT 1 AS one; DELETE FROM playlist_track; DELETE FROM invoice_line; DROP TABLE invoice_line");
@@ -162,7 +162,7 @@ fn schema_first_and_rows_later_make_the_whole() {
         assert_eq!(result["rows"], Value::Null);
         assert_eq!(tables(&target), tables(&source));
         assert!(checksum(&target).values().all(|(rows, _)| *rows == 0));
-        restore(&archive, &target, &["--data-only"]).expect_code(if server.flavour().is_postgres() { 10 } else { 2 });
+        restore(&archive, &target, &["--data-only"]).expect_code(10);
         restored(&archive, &target, &["--data-only", "--into-non-empty"]);
         assert_same(&source, &target);
     }
@@ -200,7 +200,7 @@ fn one_table_is_restored_alone() {
             assert_eq!(checksum(&target)["public.album"], checksum(&source)["public.album"]);
         }
         let unknown = restore(&archive, &target, &["--into-non-empty", "--table", "nowhere"]);
-        assert!(matches!(unknown.code, Some(2 | 10)) && unknown.stderr.contains("nowhere"), "{unknown:?}");
+        assert!(unknown.code == Some(2) && unknown.stderr.contains("nowhere"), "{unknown:?}");
         assert_eq!(tables(&target).len(), 2);
     }
 }

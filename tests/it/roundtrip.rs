@@ -218,7 +218,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_archive_is_named_by_second_and_database_and_readable_by_its_owner_only() {
+fn row_60_the_archive_is_named_by_second_and_database_and_readable_by_its_owner_only() {
     let source = postgres15().database("app");
     let folder = tempfile::tempdir().expect("a folder");
     let output = with_clients_of(postgres15()).args(["dump", &source.uri()]).cwd(folder.path()).run().expect_code(0);
@@ -243,7 +243,7 @@ fn the_archive_is_named_by_second_and_database_and_readable_by_its_owner_only() 
 }
 
 #[test]
-fn a_second_archive_of_the_same_second_gets_a_number() {
+fn row_60_a_second_archive_of_the_same_second_gets_a_number() {
     let source = postgres15().database("app");
     let folder = tempfile::tempdir().expect("a folder");
     // Every name of the next minute is taken already, whenever the dump begins.

@@ -247,22 +247,22 @@ fn stays_secret(server: &Server, of: &str) {
 }
 
 #[test]
-fn the_password_of_a_postgresql_15_user_shows_nowhere() {
+fn row_13_the_password_of_a_postgresql_15_user_shows_nowhere() {
     stays_secret(postgres15(), "fifteen");
 }
 
 #[test]
-fn the_password_of_a_postgresql_18_user_shows_nowhere() {
+fn row_13_the_password_of_a_postgresql_18_user_shows_nowhere() {
     stays_secret(postgres18(), "eighteen");
 }
 
 #[test]
-fn the_password_of_a_mysql_user_shows_nowhere() {
+fn row_13_the_password_of_a_mysql_user_shows_nowhere() {
     stays_secret(mysql(), "mysql");
 }
 
 #[test]
-fn the_password_of_a_mariadb_user_shows_nowhere() {
+fn row_13_the_password_of_a_mariadb_user_shows_nowhere() {
     stays_secret(mariadb(), "mariadb");
 }
 
@@ -380,7 +380,7 @@ fn no_usage_error_repeats_a_password() {
 }
 
 #[test]
-fn no_error_about_a_uri_repeats_its_password() {
+fn row_14_no_error_about_a_uri_repeats_its_password() {
     let folder = tempfile::tempdir().expect("a folder");
     for uri in uris() {
         let changed = [

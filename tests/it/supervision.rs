@@ -37,7 +37,7 @@ fn dump_by(script: &str, command: impl FnOnce(Dbhaul) -> Dbhaul) -> crate::suppo
 }
 
 #[test]
-fn a_client_that_moves_no_byte_is_given_up() {
+fn row_52_a_client_that_moves_no_byte_is_given_up() {
     let silent = "printf -- '-- MySQL dump 10.13  Distrib 9.7.4, for Linux (x86_64)\\n'; sleep 1000 & sleep 1000";
     let output = dump_by(silent, |dbhaul| dbhaul.args(["--idle-timeout", "1"])).expect_code(11);
     assert!(output.stderr.contains("moved no byte for 1 s"), "{}", output.stderr);
@@ -113,7 +113,7 @@ fn with_traps(command: Dbhaul) -> Dbhaul {
 }
 
 #[test]
-fn the_environment_and_the_home_do_not_matter() {
+fn row_55_the_environment_and_the_home_do_not_matter() {
     for server in [postgres15(), postgres18(), mysql(), mariadb()] {
         let (source, target) = (small(server), server.database("supervision"));
         let out = tempfile::tempdir().expect("a folder");
@@ -133,7 +133,7 @@ fn the_environment_and_the_home_do_not_matter() {
 }
 
 #[test]
-fn clients_see_nothing_of_the_environment_but_the_allow_list() {
+fn row_55_clients_see_nothing_of_the_environment_but_the_allow_list() {
     let clients = tempfile::tempdir().expect("a folder");
     let seen = clients.path().join("seen");
     let script = format!("env | cut -d= -f1 | sort > {}; exit 1", seen.display());
@@ -165,7 +165,7 @@ fn shell_line(words: &[&str]) -> String {
 }
 
 #[test]
-fn nobody_asks_for_a_password_on_a_terminal() {
+fn row_59_nobody_asks_for_a_password_on_a_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     for server in [postgres15(), mysql(), mariadb()] {
         let database = small(server);
@@ -178,7 +178,7 @@ fn nobody_asks_for_a_password_on_a_terminal() {
 }
 
 #[test]
-fn a_client_has_no_terminal_to_ask_on() {
+fn row_59_a_client_has_no_terminal_to_ask_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = small(mysql());
     let script = "if (: < /dev/tty) 2>/dev/null; then echo 'there is a terminal' >&2; exit 3; fi\n\
@@ -191,7 +191,7 @@ fn a_client_has_no_terminal_to_ask_on() {
 }
 
 #[test]
-fn as_process_1_it_ends_with_143_and_leaves_nothing() {
+fn row_50_as_process_1_it_ends_with_143_and_leaves_nothing() {
     let database = small(mysql());
     for deaf in [false, true] {
         let (clients, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));

@@ -63,12 +63,12 @@ fn a_full_target_is_refused(server: &Server) {
 }
 
 #[test]
-fn a_postgres_target_that_is_not_empty_is_10() {
+fn row_28_a_postgres_target_that_is_not_empty_is_10() {
     a_full_target_is_refused(postgres15());
 }
 
 #[test]
-fn a_mysql_target_that_is_not_empty_is_10() {
+fn row_28_a_mysql_target_that_is_not_empty_is_10() {
     a_full_target_is_refused(mysql());
 }
 
@@ -149,7 +149,7 @@ fn postgres_rolls_back(server: &Server, options: &[&str], plain: bool) {
 }
 
 #[test]
-fn a_violated_constraint_rolls_a_custom_restore_back_and_says_so() {
+fn row_24_a_violated_constraint_rolls_a_custom_restore_back_and_says_so() {
     postgres_rolls_back(postgres15(), &["--data-only"], false);
 }
 

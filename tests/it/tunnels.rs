@@ -120,7 +120,7 @@ fn a_tunnel_without_a_port_means_10000() {
 }
 
 #[test]
-fn a_tunnel_that_accepts_and_closes_is_not_ready_yet() {
+fn row_20_a_tunnel_that_accepts_and_closes_is_not_ready_yet() {
     let out = tempfile::tempdir().expect("a folder");
     for server in [postgres15(), mysql(), mariadb()] {
         let source = small(server);
@@ -151,7 +151,7 @@ fn query(database: &Database<'_>, mode: &str, ca: &Path) -> String {
 }
 
 #[test]
-fn verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
+fn row_18_verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
     let source = small(postgres15());
     let out = tempfile::tempdir().expect("a folder");
     let port = Forwarder::to(postgres15().port()).port.to_string();
@@ -179,7 +179,7 @@ fn verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
 }
 
 #[test]
-fn verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works() {
+fn row_18_verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works() {
     let out = tempfile::tempdir().expect("a folder");
     for server in [mysql(), mariadb()] {
         let source = small(server);
@@ -199,7 +199,7 @@ fn verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works() {
 }
 
 #[test]
-fn another_database_behind_the_tunnel_is_left_alone() {
+fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     let out = tempfile::tempdir().expect("a folder");
     let source = small(mysql());
     let archive = dump(&source, &source.uri(), out.path()).run().expect_code(0).text().trim().to_owned();

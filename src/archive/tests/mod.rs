@@ -4,6 +4,7 @@ mod damage;
 mod failing;
 mod foreign;
 mod large;
+mod parts;
 mod readers;
 mod round_trip;
 

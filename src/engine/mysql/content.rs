@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::splitter::{Between, Ending, Splitter, Visitor};
-use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, Version};
+use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, Version};
 
 /// Names in a fact are joined by this: no name of MySQL's can hold it.
 pub(super) const JOIN: &str = "\0";
@@ -35,6 +35,8 @@ pub(super) mod fact {
     pub(in super::super) const VIEWS: &str = "views";
     /// MariaDB's sequences.
     pub(in super::super) const SEQUENCES: &str = "sequences";
+    /// Tables that foreign keys point at, as `table.other`.
+    pub(in super::super) const REFERENCES: &str = "references";
     /// Statements that set GTIDs or turn the binary log off.
     pub(in super::super) const GTID: &str = "gtid_lines";
 }
@@ -125,6 +127,11 @@ struct Seen {
     /// The statement that is passing by has rows.
     inserting: bool,
     named: BTreeSet<(&'static str, String)>,
+    /// Where the statements about each table and view stand, from the first to the last.
+    entries: Vec<Entry>,
+    entry_of: BTreeMap<String, usize>,
+    /// The one that statements are about now.
+    about: Option<usize>,
     definers: u64,
     gtid: u64,
     collations: BTreeSet<String>,
@@ -145,6 +152,7 @@ impl Visitor for Seen {
         self.something();
         self.inserting = false;
         let subject = head::subject(head, syntax);
+        self.place(&subject);
         match (subject.verb, subject.object) {
             (Verb::Insert, _) => self.insert(subject.name),
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
@@ -176,6 +184,31 @@ impl Seen {
     fn something(&mut self) {
         if !matches!(self.trailer, Trailer::Missing(_)) {
             self.trailer = Trailer::Open;
+        }
+    }
+
+    /// Notes where statements about a table or view begin, and where those about another one do.
+    fn place(&mut self, subject: &Subject) {
+        let table = match (subject.verb, subject.object) {
+            (Verb::Set | Verb::Use | Verb::Replication | Verb::Other, _) => return,
+            (_, Object::Table | Object::View | Object::Sequence) => subject.name.as_ref(),
+            (_, Object::Trigger) => subject.on.as_ref(),
+            _ => None,
+        };
+        self.leave();
+        self.about = table.map(|name| {
+            *self.entry_of.entry(name.clone()).or_insert_with(|| {
+                let span = Some(self.offset..self.offset);
+                self.entries.push(Entry { kind: "TABLE".into(), tag: name.clone(), span, ..Entry::default() });
+                self.entries.len() - 1
+            })
+        });
+    }
+
+    /// The statements about one table end here.
+    fn leave(&mut self) {
+        if let Some(span) = self.about.take().and_then(|at| self.entries[at].span.as_mut()) {
+            span.end = self.offset;
         }
     }
 
@@ -240,6 +273,9 @@ impl Seen {
         for column in definition.generated {
             self.note(fact::GENERATED, Some(format!("{name}.{column}")));
         }
+        for other in definition.references.into_iter().filter(|other| *other != name) {
+            self.note(fact::REFERENCES, Some(format!("{name}.{other}")));
+        }
         if !definition.primary_key {
             self.note(fact::NO_PRIMARY_KEY, Some(name));
         }
@@ -281,14 +317,16 @@ impl Seen {
         }
     }
 
-    fn into_content(self) -> Content {
+    fn into_content(mut self) -> Content {
+        self.leave();
         let mut facts: BTreeMap<String, String> = BTreeMap::new();
         // Older clients create each view as a table first.
         let is_view = |name: &str| self.named.contains(&(fact::VIEWS, name.to_owned()));
         let tables: Vec<_> = self.tables.into_iter().filter(|t| !is_view(&t.name)).collect();
         let mut objects = tables.len() as u64;
         for (list, name) in self.named {
-            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES, fact::FUNCTIONS].contains(&list);
+            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES, fact::FUNCTIONS, fact::REFERENCES]
+                .contains(&list);
             objects += u64::from(counted);
             let names = facts.entry(list.to_owned()).or_default();
             if !names.is_empty() {
@@ -310,7 +348,7 @@ impl Seen {
             collations: self.collations.into_iter().collect(),
             longest_statement: self.longest,
             facts,
-            entries: Vec::new(),
+            entries: self.entries,
         }
     }
 }
@@ -334,12 +372,14 @@ struct Definition {
     generated: Vec<String>,
     primary_key: bool,
     collations: Vec<String>,
+    references: Vec<String>,
 }
 
 impl Definition {
     fn read(head: &[u8], syntax: &Syntax) -> Self {
         let mut found = Self::default();
         let (mut depth, mut column, mut column_next, mut collate) = (0_u32, None, false, false);
+        let mut points = false;
         for piece in head::pieces(head, syntax) {
             match piece.token {
                 Token::Symbol(b'(') => {
@@ -349,6 +389,8 @@ impl Definition {
                 Token::Symbol(b')') => depth = depth.saturating_sub(1),
                 Token::Symbol(b',') => column_next = depth == 1,
                 Token::Symbol(b'=') => {}
+                // `REFERENCES database.table` names the database before the dot.
+                _ if std::mem::take(&mut points) => found.references.extend(piece.unquoted()),
                 _ if std::mem::take(&mut collate) => found.collations.extend(piece.unquoted()),
                 _ if std::mem::take(&mut column_next) => {
                     found.primary_key |= piece.is("primary");
@@ -356,6 +398,7 @@ impl Definition {
                 }
                 Token::Word => {
                     collate = piece.is("collate");
+                    points = depth == 1 && piece.is("references");
                     if depth == 1 && piece.is("generated") {
                         found.generated.extend(column.take());
                     }

@@ -1,7 +1,7 @@
 //! MySQL and MariaDB.
 //!
 //! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
-//! which arguments), `session`, `grants`, `setting` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
+//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
 //! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
 //! which reads, or `rewrite`, which adapts.
 
@@ -20,10 +20,12 @@ mod extra;
 mod findings;
 mod grants;
 mod head;
+mod identity;
 mod lexer;
 mod options;
 mod prepare;
 mod probe;
+mod products;
 mod restore;
 mod rewrite;
 mod select;
@@ -58,6 +60,23 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn same_database<'a>(
+        &'a self,
+        one: &'a Connection,
+        other: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, bool> {
+        Box::pin(identity::same(one, other, limits))
+    }
+
+    fn look(&self, options: &DumpOptions) -> DumpOptions {
+        DumpOptions { schema_only: true, data_only: false, ..options.clone() }
+    }
+
+    fn oldest(&self, flavour: Flavour) -> Version {
+        products::oldest(flavour)
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {

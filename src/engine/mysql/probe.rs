@@ -7,10 +7,11 @@ use mysql_async::{Conn, Row};
 
 use super::content::JOIN;
 use super::grants::Grants;
+use super::products::{PRODUCTS, WITNESSES};
 use super::session::{self, quote, tolerant};
 use super::{findings, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Flavour, Purpose, Server, Table, Target, Version};
+use crate::engine::{Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Kind, Result};
 
 /// How many views are looked at for being broken.
@@ -27,7 +28,15 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
     let (mut conn, exists) = enter(connection, purpose, limits).await?;
-    let read = session::within(connection, limits, read(&mut conn, connection, purpose, exists)).await;
+    let read = async {
+        let (version, words) = session::within(connection, limits, words(&mut conn)).await?;
+        let products = recognise(PRODUCTS, "MySQL", &words)?;
+        let mut server =
+            session::within(connection, limits, read(&mut conn, connection, purpose, exists, version)).await?;
+        server.products = products;
+        Ok(server)
+    }
+    .await;
     // A session that is not ended shows as an aborted client in the server's log.
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
     read
@@ -47,12 +56,32 @@ async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Re
     }
 }
 
-async fn read(conn: &mut Conn, connection: &Connection, purpose: Purpose, exists: bool) -> mysql_async::Result<Server> {
+/// What the server calls itself, in lines. Asked first, one by one: what only sounds like MySQL may not understand more.
+async fn words(conn: &mut Conn) -> mysql_async::Result<(String, String)> {
+    let version: String = conn.query_first("SELECT VERSION()").await?.unwrap_or_default();
+    let mut words = version.clone();
+    for comment in tolerant::<String>(conn, "SELECT @@version_comment").await? {
+        words = format!("{words}\n{comment}");
+    }
+    for name in WITNESSES {
+        for (name, value) in tolerant::<(String, String)>(conn, &format!("SHOW VARIABLES LIKE '{name}'")).await? {
+            words = format!("{words}\n{name} {value}");
+        }
+    }
+    Ok((version, words))
+}
+
+async fn read(
+    conn: &mut Conn,
+    connection: &Connection,
+    purpose: Purpose,
+    exists: bool,
+    version_text: String,
+) -> mysql_async::Result<Server> {
     let database = &connection.database;
     let mut settings: BTreeMap<String, String> =
         conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
-    let (version_text, user): (String, String) =
-        conn.query_first("SELECT VERSION(), CURRENT_USER()").await?.unwrap_or_default();
+    let user: String = conn.query_first("SELECT CURRENT_USER()").await?.unwrap_or_default();
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
     let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
@@ -70,6 +99,7 @@ async fn read(conn: &mut Conn, connection: &Connection, purpose: Purpose, exists
         flavour,
         version,
         version_text,
+        products: Vec::new(),
         user,
         database: database.clone(),
         standing: standing(&grants).to_owned(),
@@ -209,7 +239,7 @@ fn read_only(settings: &BTreeMap<String, String>, grants: &Grants) -> bool {
 /// Poolers answer in the server's name, and give themselves away in the version's comment.
 fn pooler(settings: &BTreeMap<String, String>) -> Option<String> {
     let comment = settings.get("version_comment")?.to_ascii_lowercase();
-    [("proxysql", "ProxySQL"), ("maxscale", "MaxScale"), ("vitess", "Vitess")]
+    [("proxysql", "ProxySQL"), ("maxscale", "MaxScale")]
         .iter()
         .find(|(word, _)| comment.contains(word))
         .map(|(_, name)| (*name).to_owned())

@@ -4,6 +4,7 @@
 //! beforehand is looked at beforehand.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::content::{fact, names};
 use super::dump::some;
@@ -11,7 +12,7 @@ use super::rewrite::{Adapt, Rewriter};
 use super::{clients, options as common, setting};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    Client, Content, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version, near,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Stdin;
@@ -51,22 +52,39 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     if options.jobs > 1 {
         return wrong("--jobs: a MySQL dump is restored by one session", "leave --jobs out");
     }
+    if !options.exclude_extensions.is_empty() {
+        return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
+    }
     if options.schema_only && options.data_only {
         return wrong("--schema-only and --data-only exclude each other", "give one of them");
     }
-    if options.data_only && !options.into_non_empty {
-        return wrong("--data-only needs tables that are there already", "add --into-non-empty");
+    if let Some(schema) = options.schemas.first() {
+        return wrong(
+            &format!("--schema {schema}: MySQL has no schemas inside of a database"),
+            "name tables with --table, and the target database in the URI",
+        );
     }
-    let known: BTreeSet<&str> =
-        content.tables.iter().map(|t| t.name.as_str()).chain(names(content, fact::VIEWS)).collect();
-    match options.tables.iter().find(|table| !known.contains(bare(table))) {
-        Some(table) => wrong(&format!("the dump has no table {table:?}"), "inspect lists what it has"),
-        None => Ok(()),
+    let views = names(content, fact::VIEWS);
+    let tables = || content.entries.iter().map(|e| e.tag.as_str());
+    for (flag, names) in [("--table", &options.tables), ("--exclude-table-data", &options.exclude_table_data)] {
+        for wanted in names {
+            if !tables().any(|name| name == bare(wanted)) {
+                let known = tables().filter(|name| flag == "--table" || !views.contains(name)).map(str::to_owned);
+                let close = near(bare(wanted), known).join(", ");
+                let hint = if close.is_empty() {
+                    "names are literal: dbhaul inspect lists them".into()
+                } else {
+                    format!("near: {close}")
+                };
+                return wrong(&format!("{flag} {wanted}: the dump has no such table"), &hint);
+            }
+        }
     }
+    Ok(())
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.
-fn bare(table: &str) -> &str {
+pub(super) fn bare(table: &str) -> &str {
     table.rsplit_once('.').map_or(table, |(_, name)| name)
 }
 
@@ -80,6 +98,12 @@ fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
     }
     if !target.exists && !options.create {
         return refuse(format!("the database {:?} does not exist", server.database), "--create makes it");
+    }
+    if options.data_only && !options.into_non_empty {
+        return refuse(
+            "--data-only fills tables that are there already".into(),
+            "--into-non-empty says that this is meant",
+        );
     }
     if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty {
         return refuse(
@@ -200,8 +224,9 @@ fn belongs(column: &str, table: &str) -> bool {
     column.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// A table whose rows were not counted may have some.
 fn has_rows(content: &Content, column: &str) -> bool {
-    content.tables.iter().any(|t| t.rows.unwrap_or(0) > 0 && belongs(column, &t.name))
+    content.tables.iter().any(|t| t.rows != Some(0) && belongs(column, &t.name))
 }
 
 /// Rights that only some dumps need.
@@ -263,15 +288,41 @@ pub(super) fn plan(
         sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
         schema_only: options.schema_only,
         data_only: options.data_only,
-        tables: options.tables.iter().map(|table| bare(table).to_owned()).collect(),
+        tables: bare_names(&options.tables),
+        without_rows: bare_names(&options.exclude_table_data),
     };
+    let parts = needed(content, &adapt.tables);
     Ok(RestorePlan {
         decoder: None,
         loader,
         filter: Some(Box::new(Rewriter::new(adapt))),
+        parts,
         atomic: false,
-        notes: notes(content, options),
+        notes: notes(server, content, options),
     })
+}
+
+fn bare_names(tables: &[String]) -> BTreeSet<String> {
+    tables.iter().map(|table| bare(table).to_owned()).collect()
+}
+
+/// Up to the end of the last statement about a table that is wanted: what comes behind need not be read.
+#[expect(clippy::single_range_in_vec_init, reason = "one stretch it is")]
+fn needed(content: &Content, tables: &BTreeSet<String>) -> Option<Vec<Range<u64>>> {
+    let wanted = content.entries.iter().filter(|e| tables.contains(&e.tag));
+    let end = wanted.filter_map(|e| e.span.as_ref()).map(|span| span.end).max()?;
+    Some(vec![0..end])
+}
+
+/// `Album points at Artist`: keys that stay in the tables' definitions, to tables that neither come nor are there.
+fn dangling(server: &Server, content: &Content, tables: &BTreeSet<String>) -> Vec<String> {
+    let there = |name: &str| tables.contains(name) || server.tables.iter().any(|t| t.name.eq_ignore_ascii_case(name));
+    let chosen = content.entries.iter().filter(|e| tables.contains(&e.tag));
+    let points = chosen.flat_map(|e| {
+        let others = names(content, fact::REFERENCES).into_iter();
+        others.filter_map(|r| r.strip_prefix(e.tag.as_str())?.strip_prefix('.')).map(|other| (e.tag.as_str(), other))
+    });
+    points.filter(|(_, other)| !there(other)).map(|(table, other)| format!("{table} points at {other}")).collect()
 }
 
 /// Second and third locks on the door that `--binary-mode` shuts, and no customers' rows on stderr.
@@ -301,8 +352,13 @@ fn knows_sandbox(client: &Client) -> bool {
         && ((major, minor) > (11, 4) || SINCE.iter().any(|&(a, b, c)| (a, b) == (major, minor) && patch >= c))
 }
 
-fn notes(content: &Content, options: &RestoreOptions) -> Vec<String> {
+fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
     let mut notes = Vec::new();
+    let dangling = dangling(server, content, &bare_names(&options.tables));
+    if !dangling.is_empty() && !options.data_only {
+        let keys: Vec<&str> = dangling.iter().map(String::as_str).collect();
+        notes.push(format!("foreign keys to tables that are not there: rows go in now, not later: {}", some(&keys)));
+    }
     let definers = content.facts.get(fact::DEFINERS).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
     if definers > 0 && !options.keep_definers && !options.data_only {
         let noun = if definers == 1 { "object" } else { "objects" };
@@ -337,10 +393,13 @@ mod tests {
             schema_only: false,
             data_only: false,
             tables: Vec::new(),
+            schemas: Vec::new(),
+            exclude_table_data: Vec::new(),
             keep_owner: false,
             keep_privileges: false,
             keep_definers: false,
             no_comments: false,
+            exclude_extensions: Vec::new(),
         }
     }
 
@@ -472,7 +531,10 @@ mod tests {
         let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
         for wrong in [
             RestoreOptions { jobs: 2, ..options() },
+            RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
             RestoreOptions { data_only: true, ..options() },
+            RestoreOptions { schemas: strings(&["shop"]), ..options() },
+            RestoreOptions { exclude_table_data: strings(&["Users"]), ..options() },
             RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },
             RestoreOptions { tables: strings(&["nothing"]), ..options() },
         ] {

@@ -28,6 +28,8 @@ pub(super) struct Adapt {
     pub(super) data_only: bool,
     /// Only these tables and views, if any are named.
     pub(super) tables: BTreeSet<String>,
+    /// These tables without their rows.
+    pub(super) without_rows: BTreeSet<String>,
 }
 
 /// The filter in front of the loading client.
@@ -195,10 +197,12 @@ impl Adapt {
         let changes = matches!(subject.verb, Verb::Create | Verb::Drop | Verb::Alter);
         // `ALTER TABLE t DISABLE KEYS` goes with the rows.
         let structure = changes && (subject.verb, subject.object) != (Verb::Alter, Object::Table);
-        if self.schema_only && subject.verb == Verb::Insert || self.data_only && structure {
+        let rows = subject.verb == Verb::Insert;
+        let unwanted = subject.name.as_ref().is_some_and(|name| self.without_rows.contains(name));
+        if rows && (self.schema_only || unwanted) || self.data_only && structure {
             return false;
         }
-        if self.tables.is_empty() || !(changes || matches!(subject.verb, Verb::Insert | Verb::Lock)) {
+        if self.tables.is_empty() || !(changes || rows || subject.verb == Verb::Lock) {
             return true;
         }
         let table = match subject.object {

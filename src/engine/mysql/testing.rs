@@ -14,6 +14,7 @@ pub(super) fn server(flavour: Flavour, version: Version) -> Server {
         flavour,
         version,
         version_text: version.to_string(),
+        products: Vec::new(),
         user: "app@%".into(),
         database: "shop".into(),
         standing: "owner".into(),

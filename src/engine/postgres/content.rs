@@ -36,7 +36,7 @@ impl Inspector for Unreadable {
 }
 
 /// The tables of a dump, in its order, found again by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tables {
     list: Vec<DumpedTable>,
     by_name: HashMap<(Option<String>, String), usize>,

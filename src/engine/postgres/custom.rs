@@ -52,6 +52,8 @@ struct Walk {
     table: Option<usize>,
     rows: Option<Rows>,
     in_objects: bool,
+    /// Where the block starts.
+    start: u64,
 }
 
 /// What comes next.
@@ -90,6 +92,11 @@ impl Inspector for Custom {
     fn position(&self) -> Option<(&DumpedTable, usize)> {
         let table = self.tables.get(self.walk.table?)?;
         Some((table, self.walk.rows.as_ref().map_or(0, |r| usize::try_from(r.so_far()).unwrap_or(usize::MAX))))
+    }
+
+    fn outline(&self) -> Option<Content> {
+        let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
+        Some(describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone()))
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
@@ -257,6 +264,7 @@ impl Custom {
         }
         let plain = self.header.as_ref().is_some_and(|h| h.compression == "none");
         self.walk.entry = entry;
+        self.walk.start = start;
         self.walk.table = table_of(&mut self.tables, &described.entry);
         self.walk.rows = (plain && described.copy && self.walk.table.is_some()).then(Rows::default);
         self.walk.step = if self.walk.in_objects { Step::Object } else { Step::Length };
@@ -264,7 +272,10 @@ impl Custom {
     }
 
     fn end_block(&mut self) -> Result<(), String> {
-        let entry = &self.toc[self.walk.entry];
+        let entry = &mut self.toc[self.walk.entry];
+        // The number that ends the block is not counted yet.
+        let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
+        entry.entry.span = Some(self.walk.start..self.offset + 1 + int as u64);
         self.awaited.remove(&entry.entry.id);
         let table = self.walk.table.take();
         if let Some(rows) = self.walk.rows.take() {

@@ -18,6 +18,8 @@ struct Cause {
 /// The first that fits a line counts.
 const CAUSES: &[Cause] = &[
     cause(&["server version mismatch"], "this pg_dump is older than the server: install the client of its version"),
+    cause(&["unrecognized option"], "the client is not what its version says: point --client-dir at another"),
+    cause(&["invalid option"], "the client is not what its version says: point --client-dir at another"),
     cause(
         &["unsupported version", "in file header"],
         "this pg_restore is older than the pg_dump that made the archive",
@@ -56,7 +58,8 @@ const CAUSES: &[Cause] = &[
     cause(&["other objects depend on it"], "something outside of the archive depends on it: --clean schema drops both"),
     cause(
         &["canceling statement due to conflict with recovery"],
-        "the standby's recovery came first: dump from the primary, or raise max_standby_streaming_delay",
+        "the standby's recovery came first: it may go well another time; a dump of the primary never meets this, and \
+         max_standby_streaming_delay makes the standby wait",
     ),
     cause(
         &["canceling statement due to lock timeout"],
@@ -130,10 +133,7 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
         }
     }
     if let Some(name) = lines.iter().find_map(|line| unqualified(line)) {
-        hints.push(format!(
-            "a restore runs with an empty search_path: a function that uses {name} without its schema fails; qualify it, \
-             or ALTER FUNCTION ... SET search_path"
-        ));
+        hints.push(hint_at_search_path(name, lines.iter().find_map(|line| function(line))));
     }
     let from = lines.len().saturating_sub(SHOWN);
     Diagnosis { why: lines[from..].iter().map(|l| shortened(l)).collect(), hints, connection: door }
@@ -166,9 +166,32 @@ fn is_at_the_door(line: &str) -> bool {
         || line.contains("could not translate host name")
 }
 
+/// `pg_dump` empties the `search_path`, for good reasons; a function's body must find its names without.
+fn hint_at_search_path(name: &str, function: Option<&str>) -> String {
+    let (who, which) = match function {
+        Some(function) => (format!("function {function} uses {name}"), function),
+        None => (format!("something uses {name}"), "..."),
+    };
+    format!(
+        "a restore runs with an empty search_path, and {who} without its schema: in the source, qualify the name or \
+         ALTER FUNCTION {which} SET search_path = public, and dump again"
+    )
+}
+
+/// The function in `CONTEXT:  PL/pgSQL function public.f(integer) line 3 at RETURN`, `SQL function "f" during inlining`.
+fn function(line: &str) -> Option<&str> {
+    let named = line.split_once("PL/pgSQL function ").and_then(|(_, rest)| Some(rest.split_once(" line ")?.0));
+    named.or_else(|| line.split_once("SQL function \"")?.1.split_once('"').map(|(name, _)| name))
+}
+
 /// The name in `relation "users" does not exist`, if it has no schema.
 fn unqualified(line: &str) -> Option<&str> {
-    let rest = ["relation ", "function ", "type "].iter().find_map(|kind| Some(line.split_once(kind)?.1))?;
+    const KINDS: [&str; 5] =
+        ["relation ", "function ", "type ", "text search configuration ", "operator does not exist: "];
+    if let Some((_, operator)) = line.split_once(KINDS[4]) {
+        return Some(operator);
+    }
+    let rest = KINDS.iter().find_map(|kind| Some(line.split_once(kind)?.1))?;
     let name = rest.strip_suffix(" does not exist")?.trim_matches('"');
     (!name.is_empty() && !name.split('(').next()?.contains(['.', ' '])).then_some(name)
 }
@@ -206,7 +229,8 @@ mod tests {
             ("ERROR:  deadlock detected", "try again"),
             ("ERROR:  could not extend file \"base/1/2\": No space left on device", "full"),
             ("pg_dump: error: query failed: server closed the connection unexpectedly", "went away"),
-            ("ERROR:  relation \"users\" does not exist", "search_path"),
+            ("ERROR:  relation \"users\" does not exist", "something uses users without its schema"),
+            ("ERROR:  operator does not exist: public.hstore -> unknown", "public.hstore -> unknown"),
         ] {
             let diagnosis = of(line);
             assert!(diagnosis.hints.len() == 1 && diagnosis.hints[0].contains(hint), "{line}: {:?}", diagnosis.hints);

@@ -50,6 +50,7 @@ pub fn plan(
     if !options.plain && options.no_owner {
         warnings.push(KEPT.into());
     }
+    warnings.extend(outside_of_selection(server, options));
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
     Ok(DumpPlan { invocations: vec![invocation], member, format, consistency: "snapshot".into(), warnings })
 }
@@ -63,14 +64,39 @@ fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
     if partial { Ok(()) } else { refuse_missing(server, false) }
 }
 
+/// What a selection leaves out without a word: extensions and large objects stand in no schema.
+fn outside_of_selection(server: &Server, options: &DumpOptions) -> Vec<String> {
+    let by = if options.schemas.is_empty() { "--table" } else { "--schema" };
+    if options.schemas.is_empty() && options.tables.is_empty() {
+        return Vec::new();
+    }
+    let setting = |name: &str| server.settings.get(name).filter(|text| !text.is_empty());
+    let extensions = setting("extensions.installed")
+        .map(|names| format!("{by} leaves extensions out, the target must have them: {}", names.replace('\n', ", ")));
+    let objects = setting("large_objects").filter(|_| !options.schema_only);
+    let objects = objects.map(|count| format!("{by} leaves large objects out: {count} (-- --blobs adds them)"));
+    extensions.into_iter().chain(objects).collect()
+}
+
 /// Patterns are handed on as they are.
 fn selection(options: &DumpOptions) -> Vec<String> {
     let patterns =
         options.patterns().into_iter().flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
     patterns
+        .chain(without_catalogs(options))
         .chain(switch(options.schema_only, "--schema-only"))
         .chain(switch(options.data_only, "--data-only"))
         .collect()
+}
+
+/// `--schema=p*` means `pg_catalog`, too, passwords' hashes included: where a pattern is more than a name, the server's own
+/// schemas are left out.
+fn without_catalogs(options: &DumpOptions) -> Vec<String> {
+    let is_name = |pattern: &String| pattern.chars().all(|c| c.is_alphanumeric() || "_$\"".contains(c));
+    if options.schemas.iter().all(is_name) {
+        return Vec::new();
+    }
+    ["--exclude-schema=^pg_*", "--exclude-schema=information_schema"].map(str::to_owned).into()
 }
 
 fn left_out(options: &DumpOptions, client: &Client, warnings: &mut Vec<String>) -> Vec<String> {

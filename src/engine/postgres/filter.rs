@@ -1,7 +1,7 @@
 //! Adapts a script on its way into `psql`: lines that the target or an older `psql` does not know are dropped.
 //!
 //! `SET transaction_timeout` and `\restrict` stand in a dump's header, before the first statement that makes
-//! something; behind it bytes pass as they are. `\unrestrict` comes at the end, with the header's random token, which
+//! something but a schema; behind it bytes pass as they are. `\unrestrict` comes at the end, with the header's random token, which
 //! no other line can hold.
 
 use memchr::memmem;
@@ -12,10 +12,12 @@ use crate::engine::Filter;
 const LONGEST_HEADER: usize = 64 << 10;
 
 /// The filter of one script.
+#[expect(clippy::struct_excessive_bools, reason = "each is one line that goes or stays")]
 #[derive(Debug, Default)]
 pub struct Adapter {
     drop_timeout: bool,
     drop_restrict: bool,
+    drop_public: bool,
     header_is_over: bool,
     /// Bytes that wait for the rest of their line, or for the rest of the line that is looked for.
     held: Vec<u8>,
@@ -23,12 +25,18 @@ pub struct Adapter {
     unrestrict: Option<Vec<u8>>,
     timeouts: u64,
     restricts: u64,
+    publics: u64,
 }
 
 impl Adapter {
     /// A filter that drops `SET transaction_timeout`, `\restrict`, or both.
     pub fn new(drop_timeout: bool, drop_restrict: bool) -> Self {
         Self { drop_timeout, drop_restrict, ..Self::default() }
+    }
+
+    /// Drops `CREATE SCHEMA public` too, which `pg_dump --schema=public` writes and every database has already.
+    pub fn without_public(self) -> Self {
+        Self { drop_public: true, ..self }
     }
 
     /// Takes whole lines of the header from what is held.
@@ -53,6 +61,10 @@ impl Adapter {
     fn drops(&mut self, line: &[u8]) -> bool {
         if self.drop_timeout && line == b"SET transaction_timeout = 0;\n" {
             self.timeouts += 1;
+            return true;
+        }
+        if self.drop_public && line == b"CREATE SCHEMA public;\n" {
+            self.publics += 1;
             return true;
         }
         let Some(token) = line.strip_prefix(b"\\restrict ").filter(|_| self.drop_restrict) else { return false };
@@ -81,7 +93,15 @@ impl Adapter {
 }
 
 fn belongs_to_header(line: &[u8]) -> bool {
-    let starts = [b"--".as_slice(), b"\n", b"BEGIN;\n", b"SET ", b"\\restrict ", b"SELECT pg_catalog.set_config("];
+    let starts = [
+        b"--".as_slice(),
+        b"\n",
+        b"BEGIN;\n",
+        b"SET ",
+        b"\\restrict ",
+        b"SELECT pg_catalog.set_config(",
+        b"CREATE SCHEMA ",
+    ];
     starts.iter().any(|start| line.starts_with(start))
 }
 
@@ -112,11 +132,15 @@ impl Filter for Adapter {
     }
 
     fn adaptations(&self) -> Vec<(String, u64)> {
-        [("SET transaction_timeout left out", self.timeouts), ("\\restrict left out", self.restricts)]
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(what, count)| (what.to_owned(), count))
-            .collect()
+        [
+            ("SET transaction_timeout left out", self.timeouts),
+            ("\\restrict left out", self.restricts),
+            ("CREATE SCHEMA public left out", self.publics),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| (what.to_owned(), count))
+        .collect()
     }
 }
 

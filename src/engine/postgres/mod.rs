@@ -18,18 +18,23 @@ mod directory;
 mod dump;
 mod extra;
 mod filter;
+mod identity;
 mod lexer;
 mod libpq;
 mod patterns;
 mod plain;
+mod pooler;
 mod prepare;
 mod probe;
+mod products;
 #[cfg(test)]
 mod reading;
 mod restore;
 mod rows;
 #[cfg(test)]
 mod samples;
+mod sections;
+mod selection;
 mod session;
 mod suitability;
 mod target;
@@ -71,6 +76,23 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn same_database<'a>(
+        &'a self,
+        one: &'a Connection,
+        other: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, bool> {
+        Box::pin(identity::same(one, other, limits))
+    }
+
+    fn look(&self, options: &DumpOptions) -> DumpOptions {
+        options.clone()
+    }
+
+    fn oldest(&self, _: Flavour) -> Version {
+        products::OLDEST
     }
 
     fn programs(&self, role: Role) -> &'static [&'static str] {

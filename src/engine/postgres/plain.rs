@@ -10,6 +10,7 @@ use memchr::memchr;
 
 use super::content::Tables;
 use super::lexer::Lexer;
+use super::sections::Sections;
 use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
 
@@ -28,6 +29,11 @@ pub struct Plain {
     inside: bool,
     /// The line holds a psql command behind its start.
     commanded: bool,
+    /// Where the line starts.
+    line_start: u64,
+    /// A statement is open: at the line's start, and now.
+    open: [bool; 2],
+    sections: Sections,
     statement: u64,
     tables: Tables,
     seen: Seen,
@@ -64,9 +70,10 @@ struct Seen {
 
 impl Inspector for Plain {
     fn see(&mut self, mut bytes: &[u8]) {
-        self.offset += bytes.len() as u64;
         while !bytes.is_empty() {
-            bytes = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
+            let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
+            self.offset += (bytes.len() - rest.len()) as u64;
+            bytes = rest;
         }
     }
 
@@ -85,7 +92,7 @@ impl Inspector for Plain {
             return incomplete(what, self.offset);
         }
         if !self.line.is_empty() {
-            self.end_of_line();
+            self.end_of_line(self.offset);
         }
         if !self.lexer.outside() {
             return incomplete("it ends inside a string or a comment".into(), self.offset);
@@ -134,7 +141,7 @@ impl Plain {
             self.statement += 1;
             // The line of COPY goes on behind a name with a newline in it.
             if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
-                self.end_of_line();
+                self.end_of_line(self.offset + at as u64 + 1);
                 if self.copying.is_some() {
                     return &bytes[at + 1..];
                 }
@@ -142,6 +149,7 @@ impl Plain {
                 self.line.push(byte);
             }
             if self.lexer.in_statement() {
+                self.open[1] = byte != b';' && (self.open[1] || !byte.is_ascii_whitespace());
                 match byte {
                     b';' => {
                         self.seen.longest = self.seen.longest.max(self.statement);
@@ -156,7 +164,10 @@ impl Plain {
         &[]
     }
 
-    fn end_of_line(&mut self) {
+    /// A line has ended, and the next one starts at this offset.
+    fn end_of_line(&mut self, next: u64) {
+        let start = std::mem::replace(&mut self.line_start, next);
+        let between = !self.open[0];
         let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
@@ -166,8 +177,15 @@ impl Plain {
             self.seen.command.get_or_insert_with(|| shown.to_owned());
         }
         if inside {
+            self.open[0] = self.open[1];
             return;
         }
+        // The first byte of a comment looked like one of a statement.
+        if between && (text.starts_with("--") || text.starts_with('\\')) {
+            self.open[1] = false;
+        }
+        self.open[0] = self.open[1];
+        self.sections.line(text, start, between);
         if let Some(table) = self.seen.line(text, &mut self.tables) {
             self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
             self.statement = 0;
@@ -180,6 +198,7 @@ impl Plain {
     }
 
     fn content(self: Box<Self>) -> Content {
+        let entries = self.sections.finish(self.offset);
         let seen = self.seen;
         let mut facts = BTreeMap::new();
         if seen.was_restricted {
@@ -203,7 +222,7 @@ impl Plain {
             collations: Vec::new(),
             longest_statement: seen.longest,
             facts,
-            entries: Vec::new(),
+            entries,
         }
     }
 }
@@ -268,7 +287,7 @@ impl Seen {
 }
 
 /// `schema.name rest` or `name rest`.
-fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
+pub fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
     let (first, rest) = identifier(text)?;
     match rest.strip_prefix('.') {
         None => Some((None, first, rest)),
@@ -277,9 +296,9 @@ fn qualified(text: &str) -> Option<(Option<String>, String, &str)> {
 }
 
 /// A name as `pg_dump` quotes it, and what follows.
-fn identifier(text: &str) -> Option<(String, &str)> {
+pub fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(mut quoted) = text.strip_prefix('"') else {
-        let end = text.find([' ', '.', ';', '(']).unwrap_or(text.len());
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(text.len());
         return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
     };
     let mut name = String::new();

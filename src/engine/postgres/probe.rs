@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{patterns, target};
+use super::{patterns, pooler, target};
 use crate::connection::{Connection, Limits};
-use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version};
+use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
 
 /// Objects that an extension brought are not the user's, and are not dumped.
@@ -35,15 +36,14 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         Ok(session) => (session, true),
         Err(refusal) => (elsewhere(connection, purpose, limits, refusal).await?, false),
     };
-    let mut server = facts(&session).await?;
-    server.pooler = pooler(connection, &session, &server, limits).await?;
-    if let Some(pooler) = &server.pooler {
-        server.findings.push(Finding {
-            severity: Severity::Warning,
-            what: format!("{pooler} answers in the server's name"),
-            hint: Some("a connection to the server itself is safer for a dump or a restore".into()),
-        });
-    }
+    // Asked first: what only sounds like PostgreSQL may not understand the rest.
+    let version_text = session.column("SELECT version()").await?.join("");
+    recognise(PRODUCTS, "PostgreSQL", &version_text)?;
+    let mut server = facts(&session).await.map_err(|error| stranger(error, &version_text))?;
+    let witnesses = session.try_rows(WITNESSES).await?.unwrap_or_default().into_iter().flatten().flatten();
+    let words = std::iter::once(version_text).chain(witnesses).collect::<Vec<_>>().join("\n");
+    server.products = recognise(PRODUCTS, "PostgreSQL", &words)?;
+    pooler::look(connection, &session, &mut server, limits).await?;
     server.database.clone_from(&connection.database);
     if !exists {
         server.size = None;
@@ -53,6 +53,9 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         Purpose::Dump => {
             server.tables = tables(&session).await?;
             server.findings.extend(findings(&session, &server).await?);
+            for (name, query) in OUTSIDE_OF_SCHEMAS {
+                server.settings.insert(name.to_owned(), session.column(query).await?.join("\n"));
+            }
         }
         Purpose::Restore => {
             server.tables = tables(&session).await?;
@@ -60,6 +63,16 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         }
     }
     Ok(server)
+}
+
+/// Questions are for the supported versions: an older server may not understand them.
+fn stranger(error: Error, version_text: &str) -> Error {
+    let said = version_text.strip_prefix("PostgreSQL ").and_then(Version::parse);
+    match said.filter(|version| *version < OLDEST) {
+        Some(version) => Error { kind: Kind::Refused, ..error }
+            .why(format!("PostgreSQL {version} is older than the oldest supported, {}", OLDEST.major)),
+        None => error.why(format!("it calls itself: {version_text}")),
+    }
 }
 
 /// A restore may make its database: then the server is asked from another one.
@@ -104,6 +117,7 @@ async fn facts(session: &Session) -> Result<Server> {
         flavour: Flavour::Postgres,
         version,
         version_text: text(1),
+        products: Vec::new(),
         user: text(2),
         database: text(3),
         standing: standing.to_owned(),
@@ -135,27 +149,6 @@ fn connections_left(row: &Row) -> Option<u64> {
         }
     }
     Some(u64::try_from(left).unwrap_or(0))
-}
-
-/// `PgBouncer` refuses startup options that a server takes. It is only asked when the port that answered is not the one
-/// that was dialled, as behind any pooler, and behind tunnels and containers too.
-async fn pooler(
-    connection: &Connection,
-    session: &Session,
-    server: &Server,
-    limits: &Limits,
-) -> Result<Option<String>> {
-    let Some((_, dialled)) = connection.address() else { return Ok(None) };
-    if server.settings.get("server.port").is_some_and(|port| *port == dialled.to_string()) {
-        return Ok(None);
-    }
-    let database = session.column("SELECT current_database()").await?.join("");
-    match session::open_with(connection, &database, limits, Some("-c geqo=on")).await {
-        Err(refusal) if refusal.error.why.iter().any(|w| w.contains("unsupported startup parameter")) => {
-            Ok(Some("PgBouncer".into()))
-        }
-        _ => Ok(None),
-    }
 }
 
 /// The user's tables. Sizes need a lock on each table: where one is held, estimates of the last vacuum stand in.
@@ -239,6 +232,12 @@ async fn findings(session: &Session, server: &Server) -> Result<Vec<Finding>> {
     }
     Ok(findings)
 }
+
+/// What no schema holds, and a dump of chosen schemas or tables therefore lacks.
+const OUTSIDE_OF_SCHEMAS: [(&str, &str); 2] = [
+    ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"),
+    ("large_objects", "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0"),
+];
 
 const LARGE_OBJECTS_OF_OTHERS: &str = "SELECT 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l \
      WHERE NOT pg_catalog.pg_has_role(l.lomowner, 'USAGE') AND NOT EXISTS \

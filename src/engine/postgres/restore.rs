@@ -4,7 +4,11 @@
 //! 17 on it sets `transaction_timeout`, which older servers refuse: then it only decodes, and `psql` loads. What the
 //! target has already, or the user may not set, is left out by a list of the archive's entries.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use super::filter::Adapter;
+use super::selection::{self, select};
 use super::suitability::lines;
 use super::{clients, libpq};
 use crate::connection::{Connection, Limits};
@@ -54,6 +58,7 @@ impl Job<'_> {
     fn script(&self) -> Result<RestorePlan> {
         let psql = self.client(Role::Shell)?;
         let mut notes = Vec::new();
+        let parts = self.chosen(&mut notes)?.map(|chosen| sections(&self.content.entries, &chosen));
         if !self.options.keep_owner || !self.options.keep_privileges {
             notes.push("a plain dump is run as it is: owners and privileges that it holds are kept".into());
         }
@@ -67,7 +72,17 @@ impl Job<'_> {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
         let loader = self.psql(psql, &["--single-transaction"])?;
-        Ok(RestorePlan { decoder: None, loader, filter, atomic, notes })
+        Ok(RestorePlan { decoder: None, loader, filter, parts, atomic, notes })
+    }
+
+    /// The numbers of the entries that were asked for by name; none when that is all of them.
+    fn chosen(&self, notes: &mut Vec<String>) -> Result<Option<BTreeSet<i64>>> {
+        if !self.options.selects() {
+            return Ok(None);
+        }
+        let selection::Selection { chosen, notes: said } = select(&self.content.entries, self.options)?;
+        notes.extend(said);
+        Ok(Some(chosen))
     }
 
     fn archive(&self) -> Result<RestorePlan> {
@@ -77,7 +92,7 @@ impl Job<'_> {
         if client.version.major >= 17 && self.server.version.major < 17 {
             return self.through_psql(client, selection, notes);
         }
-        let jobs = self.options.jobs;
+        let (jobs, parts) = (self.options.jobs, selection.parts.clone());
         let mut loader =
             libpq::connect(Invocation::new(&client.path), self.connection, client.version, Limits::default().connect)?;
         loader = loader.arg("--exit-on-error");
@@ -86,7 +101,7 @@ impl Job<'_> {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
         }
         let loader = self.with_input(selection.add_to(loader))?;
-        Ok(RestorePlan { decoder: None, loader, filter: None, atomic: jobs <= 1, notes })
+        Ok(RestorePlan { decoder: None, loader, filter: None, parts, atomic: jobs <= 1, notes })
     }
 
     /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
@@ -99,12 +114,13 @@ impl Job<'_> {
         if self.options.jobs > 1 {
             notes.push("--jobs has no effect on this way: one session".into());
         }
+        let parts = selection.parts.clone();
         let decoder = self
             .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
         let filter = self.filter(psql, &mut notes);
         // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
         let loader = self.psql(psql, &[])?;
-        Ok(RestorePlan { decoder: Some(decoder), loader, filter, atomic: true, notes })
+        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, atomic: true, notes })
     }
 
     fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
@@ -123,7 +139,17 @@ impl Job<'_> {
         if old_psql && (self.content.facts.contains_key("psql.restricted") || self.content.format != Format::PgPlain) {
             notes.push(format!("psql {} does not know \\restrict: those lines are left out", psql.version));
         }
-        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(Adapter::new(old_server, old_psql)) })
+        let adapter = Adapter::new(old_server, old_psql);
+        if self.brings_public() {
+            return Some(Box::new(adapter.without_public()));
+        }
+        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(adapter) })
+    }
+
+    /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
+    fn brings_public(&self) -> bool {
+        let held = self.content.format == Format::PgPlain && self.content.schemas.iter().any(|name| name == "public");
+        held && self.schema_stays("public")
     }
 
     fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {
@@ -158,32 +184,39 @@ impl Job<'_> {
         let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
         when(clean, "--clean", "");
         when(clean, "--if-exists", "");
-        Ok(Selection { flags, list: self.list(clean, notes)? })
+        let chosen = self.chosen(notes)?;
+        let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
+        let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
+        Ok(Selection { flags, list: self.list(chosen.as_ref(), clean, notes), parts })
     }
 
     /// The list of entries to restore, if it is not all of them.
-    fn list(&self, clean: bool, notes: &mut Vec<String>) -> Result<Option<PrivateFile>> {
-        let entries = &self.content.entries;
-        if !self.options.tables.is_empty() {
-            notes.push("only the tables themselves: their indexes, constraints and triggers are left out".into());
-            return Ok(Some(list_file(&self.named_tables()?)));
+    fn list(&self, chosen: Option<&BTreeSet<i64>>, clean: bool, notes: &mut Vec<String>) -> Option<PrivateFile> {
+        let wanted = self.content.entries.iter().filter(|e| chosen.is_none_or(|chosen| chosen.contains(&e.id)));
+        let (kept, left): (Vec<&Entry>, Vec<&Entry>) = wanted.partition(|e| !self.leaves_out(e, clean));
+        if left.is_empty() && chosen.is_none() {
+            return None;
         }
-        let (kept, left): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|e| !self.leaves_out(e, clean));
-        if left.is_empty() {
-            return Ok(None);
-        }
-        let kinds = [("COMMENT", "comments"), ("SCHEMA", "schemas"), ("EXTENSION", "extensions")];
-        for (kind, noun) in kinds {
-            let names: Vec<&str> = left.iter().filter(|e| e.kind == kind).map(|e| e.tag.as_str()).collect();
+        let kinds = [
+            ("COMMENT", false, "comments", "may not be set there"),
+            ("SCHEMA", false, "schemas", "there already"),
+            ("EXTENSION", false, "extensions", "there already"),
+            ("EXTENSION", true, "extensions", "--exclude-extension"),
+        ];
+        for (kind, excluded, noun, why) in kinds {
+            let of_kind = left.iter().filter(|e| e.kind == kind && self.excluded(e) == excluded);
+            let names: Vec<&str> = of_kind.map(|e| e.tag.as_str()).collect();
             if !names.is_empty() {
-                let why = if kind == "COMMENT" { "may not be set there" } else { "there already" };
                 notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
             }
         }
-        Ok(Some(list_file(&kept)))
+        Some(list_file(&kept))
     }
 
     fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
+        if self.excluded(entry) {
+            return true;
+        }
         let superuser = self.server.standing == "superuser";
         match entry.kind.as_str() {
             "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
@@ -193,6 +226,18 @@ impl Job<'_> {
             "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
             _ => false,
         }
+    }
+
+    /// An extension that the user does without, and its comment.
+    fn excluded(&self, entry: &Entry) -> bool {
+        let name = match entry.kind.as_str() {
+            "EXTENSION" => Some(entry.tag.as_str()),
+            "COMMENT" => entry.tag.strip_prefix("EXTENSION "),
+            _ => None,
+        };
+        name.is_some_and(|name| {
+            self.options.exclude_extensions.iter().any(|excluded| excluded == name.trim_matches('"'))
+        })
     }
 
     fn owns_public(&self) -> bool {
@@ -211,31 +256,14 @@ impl Job<'_> {
             None => there("schemas"),
         }
     }
-
-    /// `pg_restore --table` knows no schemas: a list does.
-    fn named_tables(&self) -> Result<Vec<&Entry>> {
-        const RELATIONS: [&str; 6] =
-            ["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE", "SEQUENCE SET"];
-        let is = |entry: &Entry, name: &str| {
-            let kind = entry.kind.strip_suffix(" DATA").unwrap_or(&entry.kind);
-            let qualified = entry.schema.as_ref().is_some_and(|s| format!("{s}.{}", entry.tag) == name);
-            RELATIONS.contains(&kind) && (entry.tag == name || qualified)
-        };
-        for name in &self.options.tables {
-            if !self.content.entries.iter().any(|e| is(e, name)) {
-                return Err(
-                    Error::new(Kind::Refused, format!("the dump holds no table {name}")).why("nothing was changed")
-                );
-            }
-        }
-        Ok(self.content.entries.iter().filter(|e| self.options.tables.iter().any(|name| is(e, name))).collect())
-    }
 }
 
 /// Which part of the archive, as arguments.
 struct Selection {
     flags: Vec<String>,
     list: Option<PrivateFile>,
+    /// The stretches of the dump that it takes.
+    parts: Option<Vec<Range<u64>>>,
 }
 
 impl Selection {
@@ -246,6 +274,36 @@ impl Selection {
             None => invocation,
         }
     }
+}
+
+/// Of a custom archive: its table of contents, and the blocks of rows that are wanted. `pg_restore` looks for each block
+/// from where it stands, and takes no notice of those that don't come.
+fn blocks(content: &Content, chosen: &BTreeSet<i64>, options: &RestoreOptions) -> Vec<Range<u64>> {
+    let spans = || content.entries.iter().filter_map(|e| Some((e.id, e.span.clone()?)));
+    let contents = 0..spans().map(|(_, span)| span.start).min().unwrap_or(u64::MAX);
+    let mut rows: Vec<_> = spans().filter(|(id, _)| chosen.contains(id)).map(|(_, span)| span).collect();
+    rows.retain(|_| !options.schema_only);
+    rows.sort_by_key(|span| span.start);
+    std::iter::once(contents).chain(rows).collect()
+}
+
+/// Of a script: everything but the sections that are not wanted, up to the last that is.
+fn sections(entries: &[Entry], chosen: &BTreeSet<i64>) -> Vec<Range<u64>> {
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    let (mut from, mut end) = (0, 0);
+    for (entry, span) in entries.iter().filter_map(|e| Some((e, e.span.clone()?))) {
+        if chosen.contains(&entry.id) {
+            end = span.end;
+        } else {
+            parts.push(from..span.start);
+            from = span.end;
+        }
+    }
+    parts.push(from..end);
+    // The first stretch is the script's head, even when nothing is wanted behind it.
+    let head = parts[0].clone();
+    parts.retain(|part| part.start < part.end.min(end));
+    if parts.is_empty() { vec![head] } else { parts.iter().map(|p| p.start..p.end.min(end)).collect() }
 }
 
 /// Only the numbers count; the rest is for people, up to the line's end.
@@ -297,13 +355,14 @@ mod tests {
     }
 
     fn entry(id: i64, kind: &str, schema: Option<&str>, tag: &str) -> Entry {
-        Entry { id, kind: kind.into(), schema: schema.map(str::to_owned), tag: tag.into(), owner: None }
+        Entry { id, kind: kind.into(), schema: schema.map(str::to_owned), tag: tag.into(), ..Entry::default() }
     }
 
     fn planned(target: u32, archive: &str, versions: &[&str], options: &RestoreOptions) -> RestorePlan {
         let mut content = samples::content(archive);
         content.entries =
             vec![entry(1, "TABLE", Some("public"), "users"), entry(2, "TABLE DATA", Some("public"), "users")];
+        content.entries[1].needs = vec![1];
         plan(&connection(), &samples::server(target), &content, &found(versions), options, RestoreInput::Stream)
             .expect("a plan")
     }
@@ -409,7 +468,7 @@ mod tests {
             &options,
             RestoreInput::Stream,
         );
-        assert_eq!(refused.err().expect("refused").kind, Kind::Refused);
+        assert_eq!(refused.err().expect("refused").kind, Kind::Usage);
     }
 
     #[test]

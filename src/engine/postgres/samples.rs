@@ -11,6 +11,7 @@ pub fn server(major: u32) -> Server {
         flavour: Flavour::Postgres,
         version: Version::new(major, 1, 0),
         version_text: format!("{major}.1"),
+        products: Vec::new(),
         user: "app".into(),
         database: "shop".into(),
         standing: "owner".into(),
@@ -57,10 +58,13 @@ pub fn restore_options() -> RestoreOptions {
         schema_only: false,
         data_only: false,
         tables: Vec::new(),
+        schemas: Vec::new(),
+        exclude_table_data: Vec::new(),
         keep_owner: false,
         keep_privileges: false,
         keep_definers: false,
         no_comments: false,
+        exclude_extensions: Vec::new(),
     }
 }
 

@@ -1,11 +1,15 @@
 //! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
 
+use super::pooler;
+use super::selection::select;
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    chosen(content, options)?;
     writable(server)?;
+    pooling(server)?;
     plain(content, options)?;
     sessions(server, options)?;
     // A database that is made anew is empty, and ours.
@@ -21,6 +25,11 @@ fn refused(what: impl Into<String>) -> Error {
     Error::new(Kind::Refused, what).why("nothing was changed")
 }
 
+/// Names that match nothing are told before anything else.
+fn chosen(content: &Content, options: &RestoreOptions) -> Result<()> {
+    if options.selects() { select(&content.entries, options).map(drop) } else { Ok(()) }
+}
+
 fn writable(server: &Server) -> Result<()> {
     if server.replica {
         return Err(refused("the target is a standby: it takes no writes").hint("restore into its primary"));
@@ -30,6 +39,15 @@ fn writable(server: &Server) -> Result<()> {
             .hint("turn it off for this user or database: ALTER ROLE ... SET default_transaction_read_only = off"));
     }
     Ok(())
+}
+
+fn pooling(server: &Server) -> Result<()> {
+    match &server.pooler {
+        Some(name) if server.settings.get(pooler::POOLING).is_some_and(|how| how == pooler::BY_TRANSACTION) => {
+            Err(refused(pooler::refusal(name)).hint(pooler::WAY_OUT))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Plain SQL is a script: it can only be run as a whole.
@@ -49,9 +67,9 @@ fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
         return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
             .hint("--clean schema empties the database first"));
     }
-    if options.schema_only || options.data_only || !options.tables.is_empty() || options.jobs > 1 {
-        return Err(refused("a plain dump is restored as a whole, by one session")
-            .hint("--schema-only, --data-only, --table and --jobs work with the custom format"));
+    if options.schema_only || options.data_only || !options.exclude_extensions.is_empty() || options.jobs > 1 {
+        return Err(refused("a plain dump is restored by one session, structure and rows together")
+            .hint("--schema-only, --data-only, --exclude-extension and --jobs work with the custom format"));
     }
     Ok(())
 }
@@ -175,14 +193,15 @@ fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Resul
 
 fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     // Of a database that does not exist yet, nothing is known.
-    if !server.target.exists || options.data_only || !options.tables.is_empty() {
+    if !server.target.exists || options.data_only || !(options.tables.is_empty() && options.schemas.is_empty()) {
         return Ok(());
     }
     let available = lines(server, "extensions.available");
     // Those that are installed stay, unless the database goes.
     let installed = lines(server, "extensions.installed");
     let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
-    let missing = content.extensions.iter().find(|name| !server.target.extensions.contains(name) && !stays(name));
+    let taken = |name: &String| server.target.extensions.contains(name) || options.exclude_extensions.contains(name);
+    let missing = content.extensions.iter().find(|name| !taken(name) && !stays(name));
     match missing {
         None => Ok(()),
         Some(name) if available.contains(&name.as_str()) => {
@@ -190,11 +209,14 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
             Err(if installed.contains(&name.as_str()) {
                 error.hint("--clean schema empties the database and keeps its extensions")
             } else {
-                error.hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+                error
+                    .hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
+                    .hint(format!("or do without, if nothing needs it: --exclude-extension {name}"))
             })
         }
-        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target"))
-            .hint("install it on the server, or dump again without it (-- --exclude-extension, pg_dump 17 and newer)")),
+        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target")).hint(format!(
+            "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
+        ))),
     }
 }
 
@@ -307,7 +329,7 @@ mod tests {
         for options in [
             RestoreOptions { clean: Some(Clean::Objects), ..samples::restore_options() },
             RestoreOptions { schema_only: true, ..samples::restore_options() },
-            RestoreOptions { tables: vec!["a".into()], ..samples::restore_options() },
+            RestoreOptions { data_only: true, ..samples::restore_options() },
         ] {
             refusal(&server, &content, &options);
         }

@@ -152,14 +152,17 @@ impl<'a> Cursor<'a> {
         let owner = self.text(sizes)?.filter(|o| !o.is_empty());
         let _with_oids = self.skip_text(sizes)?;
         // The entries that this one depends on, up to a null.
-        while self.optional_text(sizes)?.is_some() {}
+        let mut needs = Vec::new();
+        while let Some(id) = self.optional_text(sizes)? {
+            needs.extend(std::str::from_utf8(id).ok().and_then(|id| id.parse::<i64>().ok()));
+        }
         let (mut offset, mut file) = (None, None);
         if header.custom {
             offset = self.offset(sizes)?;
         } else {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
-        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner }, has_data, copy, offset, file })
+        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner, needs, span: None }, has_data, copy, offset, file })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

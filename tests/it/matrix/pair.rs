@@ -85,7 +85,7 @@ pub fn run(place: Place, client: Flavour) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let output = format!("{}/", folder.path().display());
     let done = with_client("dump").args(["--output", &output, &uri(&source.database)]).run();
-    let archive = match finished("dump", done) {
+    let archive = match finished("dump", &done) {
         Ok(json) => json["archive"].as_str().expect("a path").to_owned(),
         Err(outcome) => {
             let left = std::fs::read_dir(folder.path()).expect("the folder").count();
@@ -93,12 +93,12 @@ pub fn run(place: Place, client: Flavour) -> Outcome {
             return outcome;
         }
     };
-    if let Err(outcome) = finished("verify", dbhaul().args(["verify", "--json", &archive]).run()) {
+    if let Err(outcome) = finished("verify", &dbhaul().args(["verify", "--json", &archive]).run()) {
         return outcome;
     }
     let target = server.database("matrix_back");
     let before = (checksum(&target), schema(&target));
-    if let Err(outcome) = finished("restore", with_client("restore").args([&archive, &uri(&target)]).run()) {
+    if let Err(outcome) = finished("restore", &with_client("restore").args([&archive, &uri(&target)]).run()) {
         let untouched = (checksum(&target), schema(&target)) == before;
         return if untouched { outcome } else { Outcome::Other(format!("after it has begun, {outcome}")) };
     }
@@ -106,7 +106,7 @@ pub fn run(place: Place, client: Flavour) -> Outcome {
 }
 
 /// The JSON of a success, or what the failure was.
-pub fn finished(step: &'static str, output: Output) -> Result<serde_json::Value, Outcome> {
+pub fn finished(step: &'static str, output: &Output) -> Result<serde_json::Value, Outcome> {
     let json = output.json();
     match output.code {
         Some(0) => Ok(json),
@@ -115,11 +115,13 @@ pub fn finished(step: &'static str, output: Output) -> Result<serde_json::Value,
     }
 }
 
-/// `too old` of `found: /usr/bin/pg_dump (PostgreSQL 13.16), too old`, or else the message.
+/// `too old` of `found: /usr/bin/pg_dump (PostgreSQL 13.16), too old`; or else what failed, or what was found before it.
 fn reason(json: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
     let detail = json["details"][0].as_str().unwrap_or_default();
     match detail.strip_prefix("found: ").and_then(|found| found.split_once("), ")) {
         Some((_, why)) => why.trim_start_matches("which ").to_owned(),
-        None => json["message"].as_str().expect("a message").to_owned(),
+        None if text(&json["message"]).ends_with("nothing was started") => detail.to_owned(),
+        None => text(&json["message"]),
     }
 }

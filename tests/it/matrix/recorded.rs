@@ -35,7 +35,7 @@ fn run(place: Place, (dump, shell, version): (&str, &str, &str)) -> Outcome {
 
     let folder = tempfile::tempdir().expect("a folder");
     let output = format!("{}/", folder.path().display());
-    let archive = match finished("dump", with_client("dump").args(["--output", &output, &source.uri()]).run()) {
+    let archive = match finished("dump", &with_client("dump").args(["--output", &output, &source.uri()]).run()) {
         Ok(json) => json["archive"].as_str().expect("a path").to_owned(),
         Err(outcome) => {
             assert!(!clients.path().join("called").exists(), "a refused client was run");
@@ -43,7 +43,7 @@ fn run(place: Place, (dump, shell, version): (&str, &str, &str)) -> Outcome {
         }
     };
     let target: Database<'_> = server.database("recorded_back");
-    match finished("restore", with_client("restore").args([&archive, &target.uri()]).run()) {
+    match finished("restore", &with_client("restore").args([&archive, &target.uri()]).run()) {
         Ok(_) if clients.path().join("fed").exists() => Outcome::Same,
         Ok(_) => Outcome::Other("restored, but the client was not fed".to_owned()),
         Err(outcome) => outcome,

@@ -1,0 +1,131 @@
+//! Stretches of a dump, without decoding what lies between them where an archive's index says how.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use super::codec::{self, Codec};
+use super::error::{ArchiveError, Result};
+use super::index::{Index, Span};
+use super::input::{Bytes, Medium};
+use super::reader::successor;
+
+/// Tar pads every member to a multiple of this.
+const BLOCK: u64 = 512;
+
+/// Some stretches of the dump in an archive of ours, in order, read from the index's spans that hold them.
+///
+/// Nothing is checked on the way but that it can be decoded: [`verify`](super::verify) comes before.
+pub fn dump_parts(path: &Path, parts: &[Range<u64>]) -> Result<impl Read + Send + use<>> {
+    let mut file = File::open(path).map_err(ArchiveError::Read)?;
+    let index = Index::read(&mut file)?
+        .ok_or_else(|| ArchiveError::NotRecognised { what: "an archive without index".into() })?;
+    file.rewind().map_err(ArchiveError::Read)?;
+    let mut first = [0; 4];
+    file.read_exact(&mut first).map_err(ArchiveError::Read)?;
+    let stretches = in_tar(&index, parts);
+    Ok(Parts { file, codec: codec::recognise(&first), spans: index.spans, stretches, at: 0, open: None })
+}
+
+/// Where stretches of the dump's bytes stand in the tar: the dump may be in several members.
+fn in_tar(index: &Index, parts: &[Range<u64>]) -> VecDeque<Range<u64>> {
+    let mut found = VecDeque::new();
+    let mut start = 0;
+    for pair in index.members.windows(2) {
+        let [member, next] = pair else { break };
+        // Headers may be longer than one block: the content's place is known from its end.
+        let content = next.offset - member.size.next_multiple_of(BLOCK);
+        let whole = start..start + member.size;
+        for part in parts {
+            let (from, to) = (part.start.max(whole.start), part.end.min(whole.end));
+            if from < to {
+                found.push_back(content + from - start..content + to - start);
+            }
+        }
+        start = whole.end;
+        if successor(&member.path).as_ref() != Some(&next.path) {
+            break;
+        }
+    }
+    found
+}
+
+struct Parts {
+    file: File,
+    codec: &'static dyn Codec,
+    spans: Vec<Span>,
+    /// What is still to be read, in the tar.
+    stretches: VecDeque<Range<u64>>,
+    /// The open decoder's place in the tar.
+    at: u64,
+    open: Option<Bytes>,
+}
+
+impl Parts {
+    /// Brings the decoder to a place: it goes on, or begins anew in the span that holds it.
+    fn go_to(&mut self, target: u64) -> io::Result<&mut Bytes> {
+        let Span(file_at, tar_at, _) = self.spans[self.spans.partition_point(|span| span.1 <= target).max(1) - 1];
+        let goes_on = self.open.is_some() && (tar_at..=target).contains(&self.at);
+        let mut decoder = if let Some(decoder) = self.open.take().filter(|_| goes_on) {
+            decoder
+        } else {
+            let mut file = self.file.try_clone()?;
+            // Before the first piece stands the container's own head.
+            let head = if file_at == 0 { self.codec.head().len() as u64 } else { 0 };
+            file.seek(SeekFrom::Start(file_at + head))?;
+            self.at = tar_at;
+            self.codec.onwards(Box::new(Medium::new(file).0))?
+        };
+        let skipped = io::copy(&mut (&mut decoder).take(target - self.at), &mut io::sink())?;
+        self.at += skipped;
+        if self.at != target {
+            return Err(ArchiveError::truncated("it became shorter while it was read").into());
+        }
+        Ok(self.open.insert(decoder))
+    }
+}
+
+impl Read for Parts {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(stretch) = self.stretches.front().cloned() else { return Ok(0) };
+        let most = usize::try_from(stretch.end - stretch.start).unwrap_or(usize::MAX).min(buf.len());
+        let read = self.go_to(stretch.start)?.read(&mut buf[..most])?;
+        if read == 0 && most > 0 {
+            return Err(ArchiveError::truncated("it became shorter while it was read").into());
+        }
+        self.at += read as u64;
+        let rest = stretch.start + read as u64..stretch.end;
+        self.stretches[0] = rest.clone();
+        if rest.is_empty() {
+            self.stretches.pop_front();
+        }
+        Ok(read)
+    }
+}
+
+/// The same stretches of any stream: what lies between them is read and left, what follows the last is not read.
+pub fn stretches<R: Read + Send>(stream: R, parts: &[Range<u64>]) -> impl Read + Send + use<R> {
+    Skipping { stream, at: 0, stretches: parts.iter().filter(|part| !part.is_empty()).cloned().collect() }
+}
+
+struct Skipping<R> {
+    stream: R,
+    at: u64,
+    stretches: VecDeque<Range<u64>>,
+}
+
+impl<R: Read> Read for Skipping<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(stretch) = self.stretches.front().cloned() else { return Ok(0) };
+        self.at += io::copy(&mut (&mut self.stream).take(stretch.start.saturating_sub(self.at)), &mut io::sink())?;
+        let most = usize::try_from(stretch.end - self.at.min(stretch.end)).unwrap_or(usize::MAX).min(buf.len());
+        let read = self.stream.read(&mut buf[..most])?;
+        self.at += read as u64;
+        if self.at >= stretch.end || read == 0 && most > 0 {
+            self.stretches.pop_front();
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,150 @@
+//! `dbhaul copy`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::dump::SelectArgs;
+use super::reach::ReachArgs;
+use super::restore::IntoArgs;
+use crate::engine::{Client, DumpOptions, RestoreOptions, Server};
+use crate::error::Result;
+use crate::pipeline::copy::{Copied, Outcome, Request, copy};
+use crate::report::{Report, units};
+use crate::tunnel::TunnelSpec;
+
+/// Copies a database into another one: dump and restore, without an archive in between
+///
+/// PostgreSQL to PostgreSQL, MySQL or MariaDB to MySQL or MariaDB, across versions. Everything is checked beforehand
+/// as for a restore; then the rows are read once. A failure on either side ends both. On PostgreSQL it leaves the
+/// target as it was; MySQL and MariaDB commit as they go, and keep a part.
+///
+/// Time-outs and --client-dir are for both sides; --tunnel, --ssh and --tunnel-command are the way to the source.
+#[derive(Args, Debug)]
+pub struct CopyArgs {
+    /// The database that is copied: postgres://, mysql:// or mariadb://, or env:NAME, or file:PATH
+    source: String,
+    /// The database that it is copied into, of the same family
+    target: String,
+    /// Parallel sessions; only 1 for now
+    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1))]
+    jobs: u32,
+    /// Copies what can be read, and says what is missing
+    #[arg(long, env = "DBHAUL_ALLOW_INCOMPLETE")]
+    allow_incomplete: bool,
+    /// Checks everything, prints the commands as a pipe, redacted, and changes nothing
+    #[arg(long, env = "DBHAUL_DRY_RUN")]
+    dry_run: bool,
+    #[command(flatten)]
+    select: SelectArgs,
+    #[command(flatten)]
+    into: IntoArgs,
+    #[command(flatten)]
+    way: TargetWayArgs,
+    #[command(flatten)]
+    reach: ReachArgs,
+    /// Handed to pg_dump or mysqldump as they are
+    #[arg(last = true, value_name = "ARGS")]
+    extra: Vec<String>,
+}
+
+/// The way to the target
+#[expect(clippy::struct_field_names, reason = "the options' names, which the source's ways have without the prefix")]
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Reaching the target")]
+struct TargetWayArgs {
+    /// Goes through an open tunnel to the target
+    #[arg(long, value_name = "[HOST:]PORT", env = "DBHAUL_TARGET_TUNNEL", value_parser = TunnelSpec::parse_open, group = "target_way")]
+    target_tunnel: Option<TunnelSpec>,
+    /// Opens `ssh -N -L` to this host for the target, and ends it afterwards
+    #[arg(long, value_name = "[USER@]HOST[:PORT]", env = "DBHAUL_TARGET_SSH", value_parser = TunnelSpec::parse_ssh, group = "target_way")]
+    target_ssh: Option<TunnelSpec>,
+    /// Starts this command and takes the target's HOST:PORT from the first such address that it prints
+    #[arg(long, value_name = "CMD", env = "DBHAUL_TARGET_TUNNEL_COMMAND", value_parser = TunnelSpec::parse_command, group = "target_way")]
+    target_tunnel_command: Option<TunnelSpec>,
+}
+
+/// Runs it.
+pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
+    debug_assert_eq!(args.jobs, 1);
+    let source = ReachArgs::side("source", &args.source, report)?;
+    let target = ReachArgs::side("target", &args.target, report)?;
+    let select = args.select.options();
+    let restore =
+        RestoreOptions { schema_only: select.schema_only, data_only: select.data_only, ..args.into.options() };
+    let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
+    let request = Request {
+        source,
+        target,
+        target_tunnel: target_tunnel.or(target_ssh).or(target_tunnel_command),
+        dump: DumpOptions { allow_incomplete: args.allow_incomplete, extra: args.extra, ..select },
+        restore,
+        dry_run: args.dry_run,
+        approve: &|server| args.into.approve(server),
+    };
+    match copy(&args.reach.context(report)?, request).await? {
+        Outcome::Planned { dump, load } => {
+            let commands: Vec<_> = dump.iter().chain(&load).collect();
+            report.result(&pipe(&dump, &load), json!({ "commands": commands }));
+        }
+        Outcome::Done(copied) => show(report, &copied),
+    }
+    Ok(())
+}
+
+/// As a shell wants it: several dumps after each other, then the pipe.
+fn pipe(dump: &[String], load: &[String]) -> String {
+    let dump = match dump {
+        [one] => one.clone(),
+        several => format!("{{ {}; }}", several.join(" &&\n")),
+    };
+    let mut stages = vec![dump];
+    stages.extend_from_slice(load);
+    stages.join(" |\n")
+}
+
+fn show(report: &Report, copied: &Copied) {
+    for (what, count) in &copied.adaptations {
+        report.fact("adapted", format!("{what}: {}", units::count(*count)));
+    }
+    let tables = copied.content.tables.len() as u64;
+    let rows: Option<u64> = copied.content.tables.iter().map(|table| table.rows).sum();
+    let missing = if copied.missing.is_empty() { "complete" } else { "INCOMPLETE, as allowed" };
+    let adaptations: Vec<_> =
+        copied.adaptations.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect();
+    let fields = json!({
+        "bytes": copied.bytes,
+        "engine": copied.content.format.dialect().name(),
+        "source": side(&copied.source, Some(&copied.source_client)),
+        "target": side(&copied.target, copied.target_client.as_ref()),
+        "consistency": copied.consistency,
+        "tables": tables,
+        "rows": rows,
+        "missing": copied.missing,
+        "adaptations": adaptations,
+        "notes": copied.notes,
+        "duration_s": copied.duration_s,
+        "warnings": report.warnings(),
+    });
+    report.result("", fields);
+    report.fact(
+        "done",
+        format!(
+            "{}{} ({}) copied into \"{}\" in {:.1} s; {missing}",
+            units::plural(tables, "table"),
+            rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row"))),
+            units::size(copied.bytes),
+            copied.target.database,
+            copied.duration_s
+        ),
+    );
+}
+
+/// One of the two databases.
+fn side(server: &Server, client: Option<&Client>) -> Value {
+    json!({
+        "database": server.database,
+        "flavour": server.flavour.to_string(),
+        "server_version": server.version.to_string(),
+        "client_version": client.map(|client| client.version.to_string()),
+    })
+}

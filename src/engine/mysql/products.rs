@@ -1,0 +1,51 @@
+//! What speaks MySQL's protocol: told by `VERSION()`, `@@version_comment`, and variables that only one product has.
+
+use crate::engine::{Flavour, Product, Standing, Version};
+
+/// The oldest version that is supported: older ones are end of life, and nothing is tested with them.
+pub(super) fn oldest(flavour: Flavour) -> Version {
+    match flavour {
+        Flavour::Mariadb => Version::new(10, 3, 0),
+        _ => Version::new(5, 7, 0),
+    }
+}
+
+/// The table.
+pub(super) const PRODUCTS: &[Product] = &[
+    product("TiDB", "-tidb-", Standing::Refused("dumpling and tidb-lightning, or BR: docs.pingcap.com")),
+    product(
+        "Vitess",
+        "vitess",
+        Standing::Refused("vtctldclient Backup, or a dump of each shard's own MySQL, named in the URI"),
+    ),
+    product("PlanetScale", "planetscale", Standing::Refused("pscale database dump and restore-dump")),
+    product("SingleStore", "singlestore", Standing::Refused("BACKUP DATABASE, or singlestore's own mysqldump recipe")),
+    product("StarRocks", "starrocks", Standing::Refused("BACKUP SNAPSHOT and RESTORE SNAPSHOT, or EXPORT")),
+    product("Apache Doris", "doris", Standing::Refused("BACKUP SNAPSHOT and RESTORE SNAPSHOT, or EXPORT")),
+    product("OceanBase", "oceanbase", Standing::Refused("obdumper and obloader")),
+    product("ClickHouse", "clickhouse", Standing::Refused("BACKUP and RESTORE, or clickhouse-client")),
+    product("Dolt", "dolt", Standing::Refused("dolt dump, or dolt backup")),
+    product("Percona Server", "percona", Standing::Supported),
+    product("Amazon Aurora", "aurora_version", Standing::Supported),
+    product("Amazon RDS", "rdsdbbin", Standing::Supported),
+    product("Azure Database for MySQL", "aad_auth_only", Standing::Supported),
+    product("Cloud SQL", "(google)", Standing::Supported),
+];
+
+/// Variables that only some products have, or fill in a way of their own.
+pub(super) const WITNESSES: [&str; 3] = ["aurora_version", "aad_auth_only", "basedir"];
+
+const fn product(name: &'static str, mark: &'static str, standing: Standing) -> Product {
+    Product { name, mark, standing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::product::assert_recorded;
+
+    #[test]
+    fn every_recorded_server_is_told() {
+        assert_recorded(PRODUCTS, "MySQL", "mysql.tsv");
+    }
+}

@@ -1,0 +1,262 @@
+//! Which entries of a dump `--table`, `--schema` and `--exclude-table-data` of a restore mean.
+//!
+//! What belongs to a table comes along with it: its rows, indexes, constraints, triggers, rules, policies, defaults,
+//! statistics, comments, grants, the sequences that it owns, its partitions. Such an entry is chosen when everything
+//! among tables and their belongings that it needs is chosen too: so a foreign key to a table that is left out is left
+//! out itself, and said so. One rule for the custom and the directory format, whose table of contents says what each
+//! entry needs, and for SQL, whose sections are read for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::{Entry, RestoreOptions, near};
+use crate::error::{Error, Kind, Result};
+
+/// What has rows or stands where rows do.
+const RELATIONS: [&str; 5] = ["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE"];
+/// What belongs to a relation.
+const BELONGINGS: [&str; 18] = [
+    "TABLE DATA",
+    "MATERIALIZED VIEW DATA",
+    "TABLE ATTACH",
+    "SEQUENCE",
+    "SEQUENCE SET",
+    "SEQUENCE OWNED BY",
+    "DEFAULT",
+    "INDEX",
+    "INDEX ATTACH",
+    "CONSTRAINT",
+    "CHECK CONSTRAINT",
+    "FK CONSTRAINT",
+    "TRIGGER",
+    "RULE",
+    "POLICY",
+    "ROW SECURITY",
+    "STATISTICS",
+    "STATISTICS DATA",
+];
+/// What belongs to whatever it needs, tables or not.
+const REMARKS: [&str; 5] = ["COMMENT", "ACL", "SECURITY LABEL", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA"];
+
+/// The chosen part of a dump.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// The numbers of the chosen entries.
+    pub chosen: BTreeSet<i64>,
+    /// What was left out although it belongs to something chosen, and what is needed and not brought, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Chooses. A name that matches nothing is `Kind::Usage`.
+pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<Selection> {
+    let all = Entries { list: entries, by_id: entries.iter().map(|e| (e.id, e)).collect() };
+    all.check(options)?;
+    let (chosen, apart) = all.choose(options);
+    let without_rows = all.without_rows(options);
+    let mut selection = Selection { chosen, notes: Vec::new() };
+    let pointing = all.pointing(&selection.chosen, &without_rows);
+    let remarks = all.remarks(&pointing);
+    selection.chosen.retain(|id| ![&without_rows, &pointing, &remarks].iter().any(|left| left.contains(id)));
+    let named = |ids: &BTreeSet<i64>| some(ids.iter().filter_map(|id| all.by_id.get(id)).map(|e| name(e)));
+    let mut note = |ids: &BTreeSet<i64>, what: &str| {
+        selection.notes.extend((!ids.is_empty()).then(|| format!("{what}: {}", named(ids))));
+    };
+    note(&apart, "left out, since they need what is not chosen");
+    note(&pointing, "left out, since they point at rows that are left out");
+    note(&all.needed(&selection.chosen), "needed, and not brought: they must be in the target");
+    Ok(selection)
+}
+
+struct Entries<'a> {
+    list: &'a [Entry],
+    by_id: BTreeMap<i64, &'a Entry>,
+}
+
+impl<'a> Entries<'a> {
+    /// Every name must match something.
+    fn check(&self, options: &RestoreOptions) -> Result<()> {
+        let relations = || self.list.iter().filter(|e| is_relation(e));
+        for (flag, names) in [("--table", &options.tables), ("--exclude-table-data", &options.exclude_table_data)] {
+            for wanted in names {
+                if !relations().any(|e| is_named(e, wanted)) {
+                    return Err(no_match(flag, "table", wanted, relations().map(qualified)));
+                }
+            }
+        }
+        let schemas = || self.list.iter().filter_map(schema_of).map(str::to_owned);
+        for wanted in &options.schemas {
+            if !schemas().any(|schema| schema == *wanted) {
+                return Err(no_match("--schema", "schema", wanted, schemas()));
+            }
+        }
+        for wanted in options.tables.iter().filter(|_| !options.schemas.is_empty()) {
+            if !relations().any(|e| is_named(e, wanted) && in_schemas(e, options)) {
+                return Err(Error::new(Kind::Usage, format!("--table {wanted}: not in the schemas of --schema"))
+                    .hint("--schema with --table says where the tables are looked for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is chosen, and what belongs to it and yet is not.
+    fn choose(&self, options: &RestoreOptions) -> (BTreeSet<i64>, BTreeSet<i64>) {
+        let by_table = !options.tables.is_empty();
+        let everything = !by_table && options.schemas.is_empty();
+        let seed = |e: &&Entry| match (everything, by_table) {
+            (true, _) => true,
+            (_, true) => is_relation(e) && options.tables.iter().any(|t| is_named(e, t)) && in_schemas(e, options),
+            (_, false) => in_schemas(e, options) && self.anchors(e).is_empty(),
+        };
+        let mut chosen: BTreeSet<i64> = self.list.iter().filter(seed).map(|e| e.id).collect();
+        loop {
+            let before = chosen.len();
+            for entry in self.list {
+                let anchors = self.anchors(entry);
+                if by_table && entry.kind == "TABLE ATTACH" {
+                    chosen.extend(Self::partition(entry, &anchors, &chosen));
+                }
+                if !anchors.is_empty() && anchors.iter().all(|a| chosen.contains(&a.id)) {
+                    chosen.insert(entry.id);
+                }
+            }
+            if chosen.len() == before {
+                break;
+            }
+        }
+        // A sequence that was chosen without its table belongs to nobody.
+        for entry in self.list.iter().filter(|e| e.kind == "SEQUENCE OWNED BY") {
+            let owners = self.anchors(entry).into_iter().flat_map(|sequence| self.anchors(sequence));
+            if owners.into_iter().any(|table| !chosen.contains(&table.id)) {
+                chosen.remove(&entry.id);
+            }
+        }
+        let apart = |e: &&Entry| {
+            !chosen.contains(&e.id)
+                && !["INDEX ATTACH", "SEQUENCE OWNED BY"].contains(&e.kind.as_str())
+                && self.anchors(e).iter().any(|a| chosen.contains(&a.id) && owns(a, e))
+        };
+        let apart = self.list.iter().filter(apart).map(|e| e.id).collect();
+        (chosen, apart)
+    }
+
+    /// The tables and belongings that an entry belongs to: it comes when all of them do.
+    fn anchors(&self, entry: &Entry) -> Vec<&'a Entry> {
+        let needs = || entry.needs.iter().filter_map(|id| self.by_id.get(id).copied());
+        let kind = entry.kind.as_str();
+        if REMARKS.contains(&kind) {
+            needs().collect()
+        } else if ["INDEX", "CONSTRAINT"].contains(&kind) {
+            // A partition's also names that of the table above, and can do without.
+            needs().filter(|e| is_relation(e)).collect()
+        } else if BELONGINGS.contains(&kind) {
+            needs().filter(|e| is_relation(e) || BELONGINGS.contains(&e.kind.as_str())).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The partition that this entry attaches to a chosen table.
+    fn partition(attach: &Entry, anchors: &[&Entry], chosen: &BTreeSet<i64>) -> Option<i64> {
+        let (children, parents): (Vec<&&Entry>, Vec<&&Entry>) = anchors.iter().partition(|a| same_name(a, attach));
+        let wanted = parents.iter().any(|parent| chosen.contains(&parent.id));
+        children.first().filter(|_| wanted).map(|child| child.id)
+    }
+
+    /// The rows of the tables that are to be empty, partitions' too.
+    fn without_rows(&self, options: &RestoreOptions) -> BTreeSet<i64> {
+        let named = |e: &&Entry| is_relation(e) && options.exclude_table_data.iter().any(|t| is_named(e, t));
+        let mut tables: BTreeSet<i64> = self.list.iter().filter(named).map(|e| e.id).collect();
+        // A partition's partitions are attached before it is.
+        for attach in self.list.iter().filter(|e| e.kind == "TABLE ATTACH").rev() {
+            tables.extend(Self::partition(attach, &self.anchors(attach), &tables));
+        }
+        for attach in self.list.iter().filter(|e| e.kind == "TABLE ATTACH") {
+            tables.extend(Self::partition(attach, &self.anchors(attach), &tables));
+        }
+        let rows = |e: &&Entry| e.kind.ends_with(" DATA") && self.anchors(e).iter().any(|a| tables.contains(&a.id));
+        self.list.iter().filter(rows).map(|e| e.id).collect()
+    }
+
+    /// Foreign keys of tables with rows to tables whose rows are left out: the server would refuse them.
+    fn pointing(&self, chosen: &BTreeSet<i64>, without_rows: &BTreeSet<i64>) -> BTreeSet<i64> {
+        let emptied = |table: &Entry| without_rows.iter().any(|id| self.by_id[id].needs.contains(&table.id));
+        let points = |e: &&Entry| {
+            let tables = || self.anchors(e).into_iter().filter(|a| is_relation(a));
+            e.kind == "FK CONSTRAINT"
+                && chosen.contains(&e.id)
+                && tables().any(|table| emptied(table) && !owns(table, e))
+                && !tables().any(|table| emptied(table) && owns(table, e))
+        };
+        self.list.iter().filter(points).map(|e| e.id).collect()
+    }
+
+    /// Comments and the like on some entries.
+    fn remarks(&self, on: &BTreeSet<i64>) -> BTreeSet<i64> {
+        let remark = |e: &&Entry| REMARKS.contains(&e.kind.as_str()) && e.needs.iter().any(|id| on.contains(id));
+        self.list.iter().filter(remark).map(|e| e.id).collect()
+    }
+
+    /// What the chosen entries need and is not chosen: types, functions, parents.
+    fn needed(&self, chosen: &BTreeSet<i64>) -> BTreeSet<i64> {
+        let needs = chosen.iter().filter_map(|id| self.by_id.get(id)).flat_map(|e| &e.needs);
+        let brought = |id: &i64| {
+            let harmless = |e: &&Entry| e.kind == "SCHEMA" || e.kind.ends_with(" DATA");
+            chosen.contains(id) || self.by_id.get(id).is_none_or(harmless)
+        };
+        needs.filter(|id| !brought(id)).copied().collect()
+    }
+}
+
+fn is_relation(entry: &Entry) -> bool {
+    RELATIONS.contains(&entry.kind.as_str())
+}
+
+fn same_name(one: &Entry, other: &Entry) -> bool {
+    one.schema == other.schema && one.tag == other.tag
+}
+
+/// Entries are called after their table, or after their table and themselves: `orders`, `orders orders_user_fkey`.
+fn owns(table: &Entry, entry: &Entry) -> bool {
+    let called = entry.tag.strip_prefix(&table.tag).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    table.schema == entry.schema && called
+}
+
+/// `name`, or `schema.name`.
+fn is_named(entry: &Entry, wanted: &str) -> bool {
+    entry.tag == wanted || qualified(entry) == wanted
+}
+
+fn in_schemas(entry: &Entry, options: &RestoreOptions) -> bool {
+    options.schemas.is_empty() || schema_of(entry).is_some_and(|s| options.schemas.iter().any(|wanted| wanted == s))
+}
+
+/// The schema that an entry is in, or is.
+fn schema_of(entry: &Entry) -> Option<&str> {
+    entry.schema.as_deref().or((entry.kind == "SCHEMA").then_some(entry.tag.as_str()))
+}
+
+fn qualified(entry: &Entry) -> String {
+    entry.schema.as_ref().map_or(entry.tag.clone(), |schema| format!("{schema}.{}", entry.tag))
+}
+
+/// `type public.mood`
+fn name(entry: &Entry) -> String {
+    format!("{} {}", entry.kind.to_lowercase(), qualified(entry))
+}
+
+/// The first of some names.
+fn some(names: impl Iterator<Item = String>) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<_> = names.collect();
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    format!("{}{more}", names[..names.len().min(SHOWN)].join(", "))
+}
+
+fn no_match(flag: &str, noun: &str, wanted: &str, known: impl Iterator<Item = String>) -> Error {
+    let error = Error::new(Kind::Usage, format!("{flag} {wanted}: the dump has no such {noun}"));
+    let close = near(wanted, known);
+    if close.is_empty() {
+        error.hint("names are literal, with or without the schema: dbhaul inspect lists them")
+    } else {
+        error.hint(format!("near: {}", close.join(", ")))
+    }
+}

@@ -1,0 +1,297 @@
+//! A copy: a dump that goes straight into a restore.
+//!
+//! ```text
+//! source ──▶ dumper ──▶ Relay ──▶ Proven ──▶ load: [decoder] ──▶ [Filter] ──▶ loader ──▶ target
+//!               └─ exit status ──▶ ┘ └─ Inspector: complete?
+//! ```
+//!
+//! Everything that a restore knows from its archive is read beforehand, by a first look at the source's schema
+//! (`docs/decisions/copy-reads-the-schema-first.md`). Whoever fails first ends the other, and is named.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use super::load::{Feed, beat, load};
+use super::meter::Meter;
+use super::proven::Proven;
+use super::reach::{Reached, reach};
+use super::source::{Relay, Source};
+use super::target::{self, Approve, UNCHANGED};
+use super::watch::{Gauge, on_thread, shown, until_stopped};
+use super::{Context, explain};
+use crate::connection::Connection;
+use crate::engine::{
+    Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+};
+use crate::error::{Error, Kind, Result};
+use crate::process::Failure;
+use crate::tunnel::TunnelSpec;
+
+/// A copy as it was asked for.
+pub struct Request<'a> {
+    /// What is copied.
+    pub source: Connection,
+    /// Where to.
+    pub target: Connection,
+    /// The way to the target; the context has the source's.
+    pub target_tunnel: Option<TunnelSpec>,
+    /// What of the source.
+    pub dump: DumpOptions,
+    /// What the target keeps, and what may be done to it.
+    pub restore: RestoreOptions,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Asked before anything is dropped; an error ends the copy.
+    pub approve: Approve<'a>,
+}
+
+/// How a copy ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What would be run, redacted and ready to paste: first one after the other, then into these.
+    Planned {
+        /// The source's commands.
+        dump: Vec<String>,
+        /// The target's commands, each reading from the one before it.
+        load: Vec<String>,
+    },
+    /// What was done.
+    Done(Box<Copied>),
+}
+
+/// A finished copy.
+#[derive(Debug)]
+pub struct Copied {
+    /// What was copied, as counted while it passed by.
+    pub content: Content,
+    /// Bytes of the dump.
+    pub bytes: u64,
+    /// What was changed on the way in, and how often.
+    pub adaptations: Vec<(String, u64)>,
+    /// What was left out or done otherwise.
+    pub notes: Vec<String>,
+    /// What the source's user may not read, left out as allowed.
+    pub missing: Vec<String>,
+    /// How consistent the rows are with each other.
+    pub consistency: String,
+    /// Seconds.
+    pub duration_s: f64,
+    /// The source.
+    pub source: Server,
+    /// The client that read it.
+    pub source_client: Client,
+    /// The target.
+    pub target: Server,
+    /// The client that wrote it.
+    pub target_client: Option<Client>,
+}
+
+/// Copies a database into another one.
+pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
+    let started = Instant::now();
+    same_family(&request.source, &request.target)?;
+    let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
+    let way = Context { tunnel: request.target_tunnel, ..context.clone() };
+    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
+    two_databases(context, &source.reached, &target).await?;
+    let planned = look(context, &source, &request.dump).await?;
+    target::check(context, &target, &planned, &request.restore)?;
+    let (plan, target_client) =
+        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
+    if request.dry_run {
+        let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
+        return Ok(Outcome::Planned { dump, load: target::invocations(&plan).map(ToString::to_string).collect() });
+    }
+    let prepared = target::prepare(context, &target, &request.restore, request.approve).await?;
+    let (notes, atomic) = (plan.notes.clone(), plan.atomic);
+    for note in &notes {
+        context.note(note);
+    }
+    let gauge = Gauge::about(&target.server.database);
+    let streaming = stream(context, &source, &target, plan, planned, &gauge);
+    let (copied, adaptations) = match Box::pin(shown(context, &gauge, streaming)).await {
+        Ok(done) => done,
+        Err(error) => {
+            let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
+            return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
+        }
+    };
+    let Source { reached, client, plan, missing, .. } = source;
+    for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
+        tunnel.close().await;
+    }
+    Ok(Outcome::Done(Box::new(Copied {
+        content: copied,
+        bytes: gauge.read().bytes,
+        adaptations,
+        notes,
+        missing,
+        consistency: plan.consistency,
+        duration_s: started.elapsed().as_secs_f64(),
+        source: reached.server,
+        source_client: client,
+        target: target.server,
+        target_client,
+    })))
+}
+
+fn same_family(source: &Connection, target: &Connection) -> Result<()> {
+    let (from, to) = (source.dialect.name(), target.dialect.name());
+    if from == to {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, format!("a {from} database can't be copied into a {to} server"))
+        .why(source)
+        .why(target)
+        .why(UNCHANGED)
+        .hint("name two servers of the same family"))
+}
+
+/// Whatever hosts, ports and tunnels are called: a database must not be copied onto itself.
+async fn two_databases(context: &Context, source: &Reached, target: &Reached) -> Result<()> {
+    let asking = source.engine.same_database(&source.connection, &target.connection, &context.limits);
+    if !target.server.target.exists || !until_stopped(context, asking).await? {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, "source and target are the same database")
+        .why(&source.connection)
+        .why(&target.connection)
+        .why(UNCHANGED)
+        .hint("name another database as the target; --create makes it"))
+}
+
+/// An error with the side that it comes from.
+fn side(side: &str, error: Error) -> Error {
+    Error { what: format!("{side}: {}", error.what), ..error }
+}
+
+/// A client of the source's that did not end well, even if it was the login that failed: others may have been before.
+async fn source_failed(source: &Source, failure: Failure) -> Error {
+    let error = explain(&source.reached, failure, Kind::DumpFailed).await;
+    let kind = if error.kind == Kind::Connect { Kind::DumpFailed } else { error.kind };
+    side("source", Error { kind, ..error }).why(&source.reached.connection)
+}
+
+/// What the dump will hold: its beginning where that tells, or else a dump without rows.
+async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
+    let Reached { engine, connection, server, .. } = &source.reached;
+    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits)?;
+    let (outputs, mut relay) = Relay::new();
+    let inspector = engine.inspector(plan.format);
+    let mut reading = std::pin::pin!(on_thread(move || {
+        let outline = read_outline(&mut relay, inspector);
+        // The relay comes back open: closed there, it would make the client fail before it is ended.
+        (outline, relay)
+    }));
+    let looking = async {
+        tokio::select! {
+            biased;
+            // Once enough was read, the client is ended with its future.
+            read = &mut reading => read?.0,
+            ended = source.run(context, &plan, outputs) => match ended {
+                Ok(_) => reading.await?.0,
+                Err(failure) => Err(source_failed(source, failure).await),
+            },
+            lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
+        }
+    };
+    shown(context, &Gauge::about("schema"), looking).await.map_err(|error| error.why(UNCHANGED))
+}
+
+fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {
+    let broken = |why: String| Error::new(Kind::DumpFailed, "source: its schema can't be read").why(why);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match dump.read(&mut buffer).map_err(|e| broken(e.to_string()))? {
+            0 => break,
+            count => inspector.see(&buffer[..count]),
+        }
+        if let Some(outline) = inspector.outline() {
+            return Ok(outline);
+        }
+    }
+    let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
+    let mut content = complete.content().clone();
+    content.tables.iter_mut().for_each(|table| table.rows = None);
+    Ok(content)
+}
+
+/// Streams the rows once. What was copied and what was adapted come back when all is proved and loaded.
+async fn stream(
+    context: &Context,
+    source: &Source,
+    target: &Reached,
+    plan: RestorePlan,
+    planned: Content,
+    gauge: &Gauge,
+) -> Result<(Content, Vec<(String, u64)>)> {
+    let (outputs, relay) = Relay::new();
+    let (exited, exits) = mpsc::channel();
+    let (proof, proved) = mpsc::channel();
+    let waiting: Arc<AtomicBool> = Arc::default();
+    let dump = Box::new(Proven {
+        relay,
+        exits,
+        inspector: Some(target.engine.inspector(source.plan.format)),
+        planned: Some(planned.entries),
+        proof,
+        waiting: Arc::clone(&waiting),
+        meter: Meter::new(gauge.clone(), &source.reached.server.tables),
+        gauge: gauge.clone(),
+        held: None,
+    });
+    let broken = |e: std::io::Error| Error::new(Kind::DumpFailed, e.to_string());
+    let feed = Feed { dump, waiting: Arc::clone(&waiting), broken };
+    let dumping = async move {
+        let exits = source.run(context, &source.plan, outputs).await?;
+        let _ = exited.send(exits);
+        Ok(())
+    };
+    // While the target works, the source's client has to wait: its silence is not its own.
+    let patience = async {
+        loop {
+            tokio::time::sleep(beat(context)).await;
+            if !waiting.load(Ordering::Relaxed) {
+                source.touch();
+            }
+        }
+    };
+    let adaptations = tokio::select! {
+        both = both(source, target, dumping, load(context, target, plan, feed)) => both?,
+        lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
+        lost = target.lost() => return Err(Error { kind: Kind::RestoreFailed, ..side("target", lost) }),
+        () = patience => unreachable!("patience never ends"),
+    };
+    let complete: Complete =
+        proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
+    Ok((complete.content().clone(), adaptations))
+}
+
+/// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks
+/// off as an error of its input; a dumper whose loader is gone waits, until it is ended here.
+async fn both<T>(
+    source: &Source,
+    target: &Reached,
+    dumping: impl Future<Output = Result<(), Failure>>,
+    loading: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut loading = Box::pin(loading);
+    let loaded = tokio::select! {
+        biased;
+        dumped = dumping => {
+            let loaded = loading.await;
+            if let Err(failure) = dumped {
+                return Err(source_failed(source, failure).await);
+            }
+            loaded
+        }
+        loaded = &mut loading => loaded,
+    };
+    loaded.map_err(|error| match error.kind {
+        Kind::DumpFailed => side("source", error).why(&source.reached.connection),
+        _ => side("target", error).why(&target.connection),
+    })
+}

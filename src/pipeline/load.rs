@@ -1,0 +1,180 @@
+//! Bytes into a target.
+//!
+//! ```text
+//! dump ──▶ [decoder: pg_restore -f -] ──▶ [Filter] ──▶ loader: pg_restore, psql, mysql ──▶ target
+//! ```
+//!
+//! A loader takes the end of its input for the end of the dump, and commits. So its stdin is closed only when
+//! everything before it has ended well; after a failure the loader is killed first.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::reach::Reached;
+use super::watch::on_thread;
+use super::{Context, explain, target};
+use crate::engine::{Filter, RestorePlan};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::process::{self, Running, SpawnOptions, spawn};
+
+/// What is fed into a loader.
+pub struct Feed {
+    /// The dump's bytes. It ends well only when the dump does: an error keeps the loader from committing.
+    pub dump: Box<dyn Read + Send>,
+    /// True while the next bytes are waited for: then a loader's silence is not its own.
+    pub waiting: Arc<AtomicBool>,
+    /// What it means when the bytes can't be read to their end.
+    pub broken: fn(io::Error) -> Error,
+}
+
+/// Runs the plan. What the filter adapted comes back.
+pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Vec<(String, u64)>> {
+    let supervision = context.supervision(&reached.connection.redactor());
+    for invocation in target::invocations(&plan) {
+        context.tell(Event::Command(invocation.to_string()));
+    }
+    let failed = async |failure| explain(reached, failure, Kind::RestoreFailed).await;
+    let mut loader = match spawn(&plan.loader, &supervision) {
+        Ok(loader) => loader,
+        Err(failure) => return Err(failed(failure).await),
+    };
+    let waiting = Arc::clone(&dump.waiting);
+    let Some(stdin) = loader.take_stdin() else {
+        return keep_alive(context, reached, loader, &waiting).await.map(|()| Vec::new());
+    };
+    let Feed { dump, broken, .. } = dump;
+    let feeding = async {
+        let Some(decoder) = &plan.decoder else {
+            return on_thread(move || feed(dump, broken, plan.filter, stdin)).await;
+        };
+        // It only stands between two that are watched: when the target works for long, the decoder is silent, too.
+        let supervision = SpawnOptions { idle: None, ..supervision.clone() };
+        let mut decoder = match spawn(decoder, &supervision) {
+            Ok(decoder) => decoder,
+            Err(failure) => return Err(failed(failure).await),
+        };
+        let (Some(sql), Some(raw)) = (decoder.take_stdout(), decoder.take_stdin()) else {
+            return Err(Error::new(Kind::Unexpected, "the decoder has no pipes"));
+        };
+        // The decoder may see the end of its input at once: what it makes of a broken one does not get through, since
+        // the loader's stdin stays open until all three have ended well.
+        let (decoding, feeding, ended) = tokio::join!(
+            on_thread(move || {
+                let Fed { result, source, .. } = feed(dump, broken, None, raw);
+                (result, source)
+            }),
+            on_thread(move || feed(Box::new(sql), broken, plan.filter, stdin)),
+            decoder.wait()
+        );
+        let (mut fed, (input, _source)) = (feeding?, decoding?);
+        let ended = match ended {
+            Err(failure) if input.is_ok() => Err(failed(failure).await),
+            _ => Ok(()),
+        };
+        fed.result = input.and(ended).and(fed.result);
+        Ok(fed)
+    };
+    both(feeding, keep_alive(context, reached, loader, &waiting)).await
+}
+
+/// Waits for the feeder and the loader. When the dump did not come to its end, the loader is killed before it could
+/// take the end of its input for that.
+async fn both(
+    feeding: impl Future<Output = Result<Fed>>,
+    loading: impl Future<Output = Result<()>>,
+) -> Result<Vec<(String, u64)>> {
+    let mut feeding = std::pin::pin!(feeding);
+    let mut loading = Box::pin(loading);
+    let fed = tokio::select! {
+        fed = &mut feeding => fed?,
+        loaded = &mut loading => {
+            // It may well end first, when the last it reads is not the last of the dump: that is no failure.
+            loaded?;
+            let fed = feeding.await?;
+            return fed.result.map(|()| fed.adaptations);
+        }
+    };
+    if let Err(error) = fed.result {
+        drop(loading);
+        drop(fed.child);
+        return Err(error);
+    }
+    drop(fed.child);
+    loading.await?;
+    Ok(fed.adaptations)
+}
+
+/// What comes back from a feeder: how it went, and both ends, still open. Were the source's end closed here, who writes
+/// there would fail for it, and be blamed for what went wrong behind us.
+struct Fed {
+    result: Result<()>,
+    source: Box<dyn Read + Send>,
+    child: process::Input,
+    adaptations: Vec<(String, u64)>,
+}
+
+/// Moves bytes into a child, through the filter. A child that went away is no error here: its exit status says why.
+fn feed(
+    mut source: Box<dyn Read + Send>,
+    broken: fn(io::Error) -> Error,
+    mut filter: Option<Box<dyn Filter>>,
+    mut child: process::Input,
+) -> Fed {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut adapted = Vec::with_capacity(buffer.len());
+    let result = loop {
+        let count = match source.read(&mut buffer) {
+            Ok(count) => count,
+            Err(e) => break Err(broken(e)),
+        };
+        let bytes = match &mut filter {
+            None => &buffer[..count],
+            Some(filter) => {
+                adapted.clear();
+                if count == 0 {
+                    filter.finish(&mut adapted);
+                } else {
+                    filter.push(&buffer[..count], &mut adapted);
+                }
+                &adapted[..]
+            }
+        };
+        if child.write_all(bytes).is_err() || count == 0 {
+            break Ok(());
+        }
+    };
+    Fed { result, source, child, adaptations: filter.map_or_else(Vec::new, |filter| filter.adaptations()) }
+}
+
+/// How often it is looked whether a silence is one: some times within the one that is allowed.
+pub fn beat(context: &Context) -> Duration {
+    (context.limits.idle / 4).clamp(Duration::from_millis(200), Duration::from_secs(30))
+}
+
+/// Waits for a loader. While no byte moves, the server is asked whether it works for us: building an index is no
+/// silence.
+async fn keep_alive(context: &Context, reached: &Reached, loader: Running, waiting: &AtomicBool) -> Result<()> {
+    let activity = loader.activity();
+    let every = beat(context);
+    let asking = async {
+        loop {
+            let before = activity.bytes();
+            tokio::time::sleep(every).await;
+            let silent = activity.bytes() == before;
+            let busy = async || reached.engine.busy(&reached.connection, &context.limits).await.unwrap_or(false);
+            if silent && (waiting.load(Ordering::Relaxed) || busy().await) {
+                activity.touch();
+            }
+        }
+    };
+    tokio::select! {
+        exited = loader.wait() => match exited {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(explain(reached, failure, Kind::RestoreFailed).await),
+        },
+        () = asking => unreachable!("asking never ends"),
+    }
+}

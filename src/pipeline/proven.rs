@@ -1,0 +1,101 @@
+//! A dump that ends well only when it is proved to be whole.
+//!
+//! Nothing marks the end for every loader: `pg_restore` commits once it has read the last block, without looking
+//! whether more follows. So the last byte is held back until the clients have ended well and the inspector has found
+//! the dump complete. Without it no archive, no transaction and no last statement is whole.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+
+use super::meter::Meter;
+use super::source::Relay;
+use super::watch::Gauge;
+use crate::engine::{Complete, Entry, Inspector};
+use crate::process::Exited;
+
+/// The stream of a dump that goes into a loader as it comes.
+pub struct Proven {
+    /// What the clients write.
+    pub relay: Relay,
+    /// Told once when all clients have ended well; gone without a word when one has not.
+    pub exits: Receiver<Vec<Exited>>,
+    /// None once the proof was given.
+    pub inspector: Option<Box<dyn Inspector>>,
+    /// The table of contents that the restore was planned for, until it has been compared.
+    pub planned: Option<Vec<Entry>>,
+    /// Takes the proof.
+    pub proof: Sender<Complete>,
+    /// True while the clients are waited for.
+    pub waiting: Arc<AtomicBool>,
+    /// Counts what passes by.
+    pub meter: Meter,
+    /// Says 1.0 when everything has been handed on.
+    pub gauge: Gauge,
+    /// The last byte that came.
+    pub held: Option<u8>,
+}
+
+impl Proven {
+    /// Looks at new bytes.
+    fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(inspector) = &mut self.inspector else { return Ok(()) };
+        inspector.see(bytes);
+        self.meter.passed(bytes.len(), inspector.as_ref());
+        if self.planned.is_some()
+            && let Some(outline) = inspector.outline()
+            && self.planned.take().is_some_and(|planned| planned != outline.entries)
+        {
+            return Err(io::Error::other("the schema was changed between the look at it and the copy: copy again"));
+        }
+        Ok(())
+    }
+
+    /// Gives the proof, or fails.
+    fn prove(&mut self) -> io::Result<()> {
+        let exits = self.exits.recv().map_err(|_| io::Error::other("the dump broke off"))?;
+        let Some(inspector) = self.inspector.take() else { return Ok(()) };
+        let complete = Complete::prove(inspector).map_err(|incomplete| {
+            let client = exits.last().map_or("its client", Exited::program);
+            io::Error::other(format!("the dump is not complete, although {client} reported success: {incomplete}"))
+        })?;
+        let _ = self.proof.send(complete);
+        self.gauge.update(|progress| progress.share = Some(1.0));
+        Ok(())
+    }
+}
+
+impl Read for Proven {
+    /// `buffer` has room for two bytes or more.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.inspector.is_none() {
+            return Ok(0);
+        }
+        loop {
+            let at = usize::from(self.held.is_some());
+            self.waiting.store(true, Ordering::Relaxed);
+            let read = self.relay.read(&mut buffer[at..]);
+            let count = match read {
+                Ok(0) => {
+                    self.prove()?;
+                    self.waiting.store(false, Ordering::Relaxed);
+                    return Ok(self.held.take().map_or(0, |last| {
+                        buffer[0] = last;
+                        1
+                    }));
+                }
+                other => other?,
+            };
+            self.waiting.store(false, Ordering::Relaxed);
+            self.see(&buffer[at..at + count])?;
+            let end = at + count - 1;
+            if let Some(first) = self.held.replace(buffer[end]) {
+                buffer[0] = first;
+            }
+            if end > 0 {
+                return Ok(end);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The side that is written: checked, planned, prepared, and what is said of it after a failure.
+
+use super::reach::Reached;
+use super::watch::{Gauge, shown, until_stopped};
+use super::{Context, clients, tell_stand_in};
+use crate::engine::{Clean, Client, Content, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
+use crate::error::{Error, Kind, Result};
+
+/// The last line of everything that ends before the first change.
+pub const UNCHANGED: &str = "nothing was changed";
+
+/// Asked before anything is dropped; an error ends the work.
+pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
+
+/// Refuses everything that forbids this restore, before anything is touched.
+pub fn check(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<()> {
+    let refused = |mut error: Error| {
+        // An engine may have said so of one cause; here it is true of all.
+        error.why.retain(|line| line != UNCHANGED);
+        error.why(&reached.connection).why(UNCHANGED)
+    };
+    for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
+        context.warn(warning);
+    }
+    Ok(())
+}
+
+/// The commands, and the client that writes to the target.
+pub async fn plan(
+    context: &Context,
+    reached: &Reached,
+    held: &Content,
+    options: &RestoreOptions,
+    source: RestoreInput<'_>,
+) -> Result<(RestorePlan, Option<Client>)> {
+    let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
+    let mut loader = None;
+    for program in invocations(&plan).map(|invocation| &invocation.program) {
+        loader = found.clients.iter().find(|client| client.path == *program);
+        if let Some(client) = loader {
+            context.fact("client", client.to_string());
+            tell_stand_in(context, client, &reached.server);
+        }
+    }
+    Ok((plan, loader.cloned()))
+}
+
+/// The plan's commands, in the order in which the bytes pass them.
+pub fn invocations(plan: &RestorePlan) -> impl Iterator<Item = &crate::invocation::Invocation> {
+    plan.decoder.iter().chain([&plan.loader])
+}
+
+/// What was done to the target before the first byte: for people, and for the words after a failure.
+pub async fn prepare(
+    context: &Context,
+    reached: &Reached,
+    options: &RestoreOptions,
+    approve: Approve<'_>,
+) -> Result<Vec<String>> {
+    if options.clean.is_some() && reached.server.target.object_count > 0 {
+        approve(&reached.server)?;
+    }
+    let drops = matches!(options.clean, Some(Clean::Schema | Clean::Database));
+    if !(drops || options.create && !reached.server.target.exists) {
+        return Ok(Vec::new());
+    }
+    let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
+    // Dropping may wait for a lock, and take its time: no reason for silence.
+    let gauge = Gauge::about("preparing");
+    let done = until_stopped(context, shown(context, &gauge, work))
+        .await
+        .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
+    for step in &done {
+        context.fact("prepared", step);
+    }
+    Ok(done)
+}
+
+/// The last lines of a failed restore: whether the target was changed.
+pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[String]) -> Error {
+    if error.kind == Kind::Connect && prepared.is_empty() {
+        return error.why(UNCHANGED);
+    }
+    let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
+    let killed = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut);
+    if atomic && all_fed && killed {
+        error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
+    } else if atomic {
+        error.why("the restore itself changed nothing: its transaction was rolled back")
+    } else {
+        error
+            .why("the target may have been changed: what was restored before the error stays in it")
+            .hint("restore again with --clean schema, which drops that first")
+    }
+}
