@@ -107,8 +107,8 @@ run ls -l "$archive"
 say "Nothing but a tar.gz with a vendor's dump inside"
 run tar tzvf "$archive"
 
-say "Verify it: every checksum, and that the dump is complete"
-run dbhaul verify "$archive"
+say "Verify it: every checksum, that the dump is complete, and that it can be restored: into a scratch server"
+run dbhaul verify --restore "$archive"
 
 say "Restore it into a second database"
 run dbhaul restore "$archive" env:STAGING

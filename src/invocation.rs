@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Signal;
+
 use crate::secret::{STARS, Secret};
 
 /// One run of a client program.
@@ -17,6 +19,31 @@ pub struct Invocation {
     pub env: Vec<(String, EnvValue)>,
     /// Where stdin comes from.
     pub stdin: Stdin,
+    /// The line on stderr before and after a passage that repeats what the child was fed, customers' rows included:
+    /// none of it is kept, shown or logged.
+    pub echo_fence: Option<&'static str>,
+    /// What a server of our own needs; None for clients.
+    pub service: Option<Service>,
+}
+
+/// What a server of our own needs that a client doesn't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its working folder, which goes with it if we are killed.
+    pub folder: PathBuf,
+    /// Who it runs as, when that is not ourselves; only root can choose.
+    pub account: Option<Account>,
+    /// What ends it at once and in order, sent also by the system when we die.
+    pub end: Signal,
+}
+
+/// A user of this machine, and the user's group, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub user: u32,
+    /// The group.
+    pub group: u32,
 }
 
 /// One argument of a command line.
@@ -68,7 +95,14 @@ pub enum Stdin {
 impl Invocation {
     /// An invocation of `program` without arguments, environment or input.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: Stdin::Null }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: Stdin::Null,
+            echo_fence: None,
+            service: None,
+        }
     }
 
     /// Adds plain arguments.
@@ -102,6 +136,13 @@ impl Invocation {
     #[must_use]
     pub fn env_file(mut self, name: &str, content: PrivateFile) -> Self {
         self.env.push((name.to_owned(), EnvValue::File(content)));
+        self
+    }
+
+    /// Makes it a server of ours.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.service = Some(service);
         self
     }
 

@@ -20,6 +20,7 @@ pub mod invocation;
 pub mod pipeline;
 pub mod process;
 pub mod report;
+pub mod scratch;
 pub mod secret;
 pub mod settings;
 pub mod store;

@@ -52,6 +52,9 @@ pub struct Manifest {
     /// How far the dump is one point in time.
     #[serde(default)]
     pub consistency: String,
+    /// How the tables' `checksum`s were made: `xxh3-64-sum`. Without it they mean nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_checksum: Option<String>,
     /// The tables.
     #[serde(default)]
     pub tables: Vec<Table>,
@@ -94,6 +97,9 @@ pub struct Table {
     /// Rows in the dump, counted.
     #[serde(default)]
     pub rows: Option<u64>,
+    /// The checksum of these rows in any order: 16 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
     /// Rows in the database, from the server's statistics.
     #[serde(default)]
     pub estimated_rows: Option<u64>,

@@ -66,6 +66,7 @@ fn show_clients(report: &Report, installed: &Installed) {
             Role::Dump => "dumps",
             Role::Restore => "restores",
             Role::Shell => "runs SQL",
+            Role::Server => "serves",
         };
         report.fact("client", format!("{client}, {role}"));
     }
@@ -108,6 +109,7 @@ fn clients_json(all: &[Installed]) -> Value {
                 Role::Dump => "dump",
                 Role::Restore => "restore",
                 Role::Shell => "shell",
+                Role::Server => "server",
             },
             "flavour": client.flavour.to_string(),
             "version": client.version.to_string(),

@@ -48,7 +48,8 @@ fn text(inspected: &Inspected) -> String {
             (None, Some(rows)) => format!("about {}", units::plural(rows, "row")),
             (None, None) => "rows not counted".into(),
         };
-        let _ = writeln!(out, "{:<14} {rows:>16}  {name}", "table");
+        let checksum = table.checksum.as_ref().map_or(String::new(), |sum| format!("  {sum}"));
+        let _ = writeln!(out, "{:<14} {rows:>16}  {name}{checksum}", "table");
     }
     out
 }

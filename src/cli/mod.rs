@@ -167,7 +167,7 @@ impl Command {
             Self::Dump(args) => Box::pin(dump::run(args, report)).await?,
             Self::Restore(args) => Box::pin(restore::run(args, report)).await?,
             Self::Copy(args) => Box::pin(copy::run(args, report)).await?,
-            Self::Verify(args) => verify::run(args, report).await?,
+            Self::Verify(args) => Box::pin(verify::run(args, report)).await?,
             Self::Inspect(args) => inspect::run(&args, report)?,
             Self::Doctor(args) => doctor::run(args, report).await?,
             Self::Completions(args) => manual::completions(&args, command())?,

@@ -94,22 +94,6 @@ impl ReachArgs {
     }
 }
 
-/// The options of commands that reach no server
-#[derive(Args, Debug)]
-pub struct LocalArgs {
-    /// Seconds for the whole command
-    #[arg(long, value_name = "S", env = "DBHAUL_TIMEOUT", value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: Option<u64>,
-}
-
-impl LocalArgs {
-    /// Everything that the pipelines need of the process around them.
-    pub fn context(&self, report: &Report) -> Result<Context> {
-        let deadline = self.timeout.map(|s| Deadline::after(Duration::from_secs(s)));
-        Ok(Context { deadline, ..context(report, Limits::default())? })
-    }
-}
-
 /// The process around us, with these limits.
 fn context(report: &Report, limits: Limits) -> Result<Context> {
     let stop = Stop::listen().map_err(|e| Error::new(Kind::Unexpected, "signals can't be handled").why(e))?;
@@ -122,6 +106,7 @@ fn context(report: &Report, limits: Limits) -> Result<Context> {
         tunnel_env: ChildEnv::for_tunnels(std::env::vars_os()),
         search_path: std::env::var_os("PATH").unwrap_or_default(),
         client_dir: None,
+        server_dir: None,
         tunnel: None,
         force_version: false,
         temp_dir: std::env::temp_dir(),

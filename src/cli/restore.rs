@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::reach::ReachArgs;
-use crate::engine::{Clean, RestoreOptions, Server};
+use crate::engine::{Clean, CollationMap, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::restore::{Outcome, Request, Restored, restore};
 use crate::report::{Report, units};
@@ -83,6 +83,9 @@ pub struct IntoArgs {
     /// Leaves comments out
     #[arg(long, env = "DBHAUL_NO_COMMENTS")]
     no_comments: bool,
+    /// MySQL and MariaDB: takes collation TO wherever the dump says FROM
+    #[arg(long, value_name = "FROM=TO", env = "DBHAUL_MAP_COLLATION", value_delimiter = '\n', value_parser = map_collation)]
+    map_collation: Vec<CollationMap>,
     /// PostgreSQL: leaves this extension out; what needs it will fail
     #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
     exclude_extension: Vec<String>,
@@ -141,7 +144,6 @@ impl IntoArgs {
     /// The options of a restore of everything, by one session.
     pub fn options(&self) -> RestoreOptions {
         RestoreOptions {
-            jobs: 1,
             clean: self.clean.map(|clean| match clean {
                 CleanArg::Objects => Clean::Objects,
                 CleanArg::Schema => Clean::Schema,
@@ -149,22 +151,28 @@ impl IntoArgs {
             }),
             create: self.create,
             into_non_empty: self.into_non_empty,
-            schema_only: false,
-            data_only: false,
-            tables: Vec::new(),
-            schemas: Vec::new(),
-            exclude_table_data: Vec::new(),
             keep_owner: self.keep_owner,
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
+            map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
+            ..RestoreOptions::default()
         }
     }
 
     /// Asks before something is dropped, unless that was answered.
     pub fn approve(&self, server: &Server) -> Result<()> {
         if self.yes { Ok(()) } else { ask(server) }
+    }
+}
+
+/// `utf8mb4_0900_ai_ci=utf8mb4_unicode_520_ci`
+fn map_collation(text: &str) -> std::result::Result<CollationMap, String> {
+    let named = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match text.split_once('=') {
+        Some((from, to)) if named(from) && named(to) => Ok(CollationMap { from: from.to_owned(), to: to.to_owned() }),
+        _ => Err("two names of collations are wanted, FROM=TO".to_owned()),
     }
 }
 

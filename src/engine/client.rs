@@ -12,6 +12,8 @@ pub enum Role {
     Restore,
     /// `psql`, `mysql`, `mariadb`.
     Shell,
+    /// The server itself, for a throw-away one: `postgres`, `mysqld`, `mariadbd`.
+    Server,
 }
 
 /// Whose server or client.

@@ -67,8 +67,10 @@ pub struct Content {
     pub extensions: Vec<String>,
     /// Schemas that it creates.
     pub schemas: Vec<String>,
-    /// Collations that it names (MySQL family).
+    /// Collations that it names and does not create: for PostgreSQL those of `pg_catalog`.
     pub collations: Vec<String>,
+    /// What not every server of the engine takes.
+    pub features: Vec<Feature>,
     /// The longest statement or row, in bytes.
     pub longest_statement: u64,
     /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
@@ -86,6 +88,32 @@ pub struct DumpedTable {
     pub name: String,
     /// Rows counted in the dump; none where they can't be counted.
     pub rows: Option<u64>,
+    /// The checksum of those rows (see `checksum`), where they were counted.
+    pub checksum: Option<u64>,
+    /// PostgreSQL: the columns of its COPY, as they stand there: a checksum is of rows in this shape.
+    pub columns: Option<String>,
+    /// PostgreSQL: the table that the rows are loaded into when it is another, as `schema.name`: that of a partition
+    /// whose rows its root sorts anew (`--load-via-partition-root`).
+    pub root: Option<String>,
+}
+
+/// Something in a dump that not every server of its engine takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Feature {
+    /// Its name: a row of the engine's table of features, or what only the target can tell that it has.
+    pub name: String,
+    /// What kind of object it stands in, as the dump calls it: `TABLE`, `FK CONSTRAINT`.
+    pub kind: String,
+    /// That object's name: `public.users`, `users`, `users.total`.
+    pub object: String,
+}
+
+impl Feature {
+    /// For people: `table public.users`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{} {}", self.kind.to_lowercase(), self.object)
+    }
 }
 
 /// One entry of a PostgreSQL archive's table of contents, or the section of an SQL dump that stands for one.

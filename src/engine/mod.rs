@@ -10,6 +10,7 @@ use std::pin::Pin;
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
 
+mod checksum;
 mod client;
 mod content;
 pub mod mysql;
@@ -20,11 +21,12 @@ pub mod postgres;
 mod product;
 mod server;
 
+pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
-pub use content::{Complete, Content, DumpedTable, Entry, Incomplete, Inspector};
+pub use content::{Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector};
 pub use near::near;
-pub use options::{Clean, DumpOptions, Format, RestoreOptions};
-pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan};
+pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
+pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
@@ -138,10 +140,42 @@ pub trait Engine: Sync {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan>;
 
+    /// The user that packages make for the server, who runs a throw-away one when we are root.
+    fn account(&self) -> &'static str;
+
+    /// Bytes that a server's data folder has before its first table, and its logs while it works.
+    fn empty_server(&self) -> u64;
+
+    /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
+    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan>;
+
+    /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
+    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+        let _ = (connection, content, limits);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Makes an empty database on the connection's server; `Kind::Refused` when the user may not.
+    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+
+    /// Drops a database, whoever uses it.
+    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+
+    /// The databases whose names begin so, as far as the user sees them.
+    fn databases<'a>(
+        &'a self,
+        connection: &'a Connection,
+        prefix: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>>;
+
     /// What a client's stderr means: the lines worth showing, word for word, and a hint for each known cause. Never
     /// called on success, never decides whether something failed.
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
 }
+
+/// As many missing things are named by a refusal.
+const NAMED: usize = 20;
 
 /// Refuses a dump that would lack something, unless that is wanted.
 pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
@@ -150,10 +184,13 @@ pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
         return Ok(());
     }
     let error = Error::new(Kind::Refused, "the dump would not be complete: nothing was started");
-    let error = missing.iter().fold(error, |error, finding| error.why(&finding.what));
+    let mut error = missing.iter().take(NAMED).fold(error, |error, finding| error.why(&finding.what));
+    if missing.len() > NAMED {
+        error = error.why(format!("and {} more: dbhaul doctor names them all", missing.len() - NAMED));
+    }
     let mut hints: Vec<_> = missing.iter().filter_map(|finding| finding.hint.clone()).collect();
     hints.dedup();
-    Err(error.hints(hints))
+    Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
 }
 
 /// What a client's stderr means.
@@ -165,4 +202,6 @@ pub struct Diagnosis {
     pub hints: Vec<String>,
     /// True when the way to the server was lost, or the server refused to let us in.
     pub connection: bool,
+    /// True when the same again may well succeed: a table's definition changed while it was read.
+    pub passing: bool,
 }

@@ -104,6 +104,8 @@ pub struct RestoreOptions {
     pub keep_definers: bool,
     /// Leave comments out.
     pub no_comments: bool,
+    /// Collations that take another one's place on the way in (MySQL family).
+    pub map_collations: Vec<CollationMap>,
     /// PostgreSQL: leave these extensions out, literal names.
     pub exclude_extensions: Vec<String>,
 }
@@ -113,6 +115,38 @@ impl RestoreOptions {
     #[must_use]
     pub fn selects(&self) -> bool {
         !(self.tables.is_empty() && self.schemas.is_empty() && self.exclude_table_data.is_empty())
+    }
+}
+
+/// One collation in another one's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollationMap {
+    /// The name in the dump.
+    pub from: String,
+    /// The name that the target knows.
+    pub to: String,
+}
+
+impl Default for RestoreOptions {
+    /// Everything, by one session, into an empty database.
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            clean: None,
+            create: false,
+            into_non_empty: false,
+            schema_only: false,
+            data_only: false,
+            tables: Vec::new(),
+            schemas: Vec::new(),
+            exclude_table_data: Vec::new(),
+            keep_owner: false,
+            keep_privileges: false,
+            keep_definers: false,
+            no_comments: false,
+            map_collations: Vec::new(),
+            exclude_extensions: Vec::new(),
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::Format;
-use crate::invocation::Invocation;
+use super::{Client, Format};
+use crate::connection::Connection;
+use crate::invocation::{Account, Invocation};
+use crate::secret::Secret;
 
 /// A planned dump.
 pub struct DumpPlan {
@@ -43,6 +45,32 @@ pub struct RestorePlan {
     pub atomic: bool,
     /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.
     pub notes: Vec<String>,
+}
+
+/// Where a throw-away server is to live, and out of what.
+#[derive(Clone, Debug)]
+pub struct Site<'a> {
+    /// The server's program.
+    pub program: &'a Client,
+    /// A private folder that is the server's own.
+    pub folder: &'a Path,
+    /// Who it runs as, when that is not ourselves.
+    pub account: Option<Account>,
+    /// Its superuser's password: letters and digits.
+    pub password: Secret,
+    /// The encoding of its databases, where the engine wants to know before they are made.
+    pub encoding: Option<&'a str>,
+}
+
+/// A throw-away server, planned.
+#[derive(Clone, Debug)]
+pub struct ScratchPlan {
+    /// Makes its data folder.
+    pub install: Invocation,
+    /// The server, in the foreground.
+    pub server: Invocation,
+    /// How it is reached once it runs, in a database that it has from the beginning.
+    pub connection: Connection,
 }
 
 /// Adapts a stream of SQL on its way into a loader, in bounded memory.

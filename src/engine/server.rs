@@ -105,7 +105,7 @@ pub struct Target {
     pub object_count: u64,
     /// Extensions that can be created there.
     pub extensions: Vec<String>,
-    /// Collations that it knows (MySQL family).
+    /// Collations that it knows; for PostgreSQL those of `pg_catalog`.
     pub collations: Vec<String>,
     /// Rights that the user lacks, as sentences.
     pub lacks: Vec<String>,

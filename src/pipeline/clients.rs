@@ -17,9 +17,9 @@ const MOST: usize = 4096;
 
 /// Every client of this engine for these roles.
 pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Result<Found> {
-    let folders = folders(context, engine)?;
     let mut found = Found::default();
     for &role in roles {
+        let folders = folders(context, engine, role)?;
         let mut seen = HashSet::new();
         for (folder, name) in folders.iter().flat_map(|f| engine.programs(role).iter().map(move |n| (f, *n))) {
             let path = folder.join(name);
@@ -46,10 +46,12 @@ pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Res
 }
 
 /// The folders to search, in order, each once.
-fn folders(context: &Context, engine: &dyn Engine) -> Result<Vec<PathBuf>> {
-    if let Some(folder) = &context.client_dir {
+fn folders(context: &Context, engine: &dyn Engine, role: Role) -> Result<Vec<PathBuf>> {
+    let (only, what) =
+        if role == Role::Server { (&context.server_dir, "server") } else { (&context.client_dir, "client") };
+    if let Some(folder) = only {
         let folder = folder.canonicalize().map_err(|e| {
-            Error::new(Kind::Client, format!("the client folder {} can't be read", folder.display())).why(e)
+            Error::new(Kind::Client, format!("the {what} folder {} can't be read", folder.display())).why(e)
         })?;
         return Ok(vec![folder]);
     }

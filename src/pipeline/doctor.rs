@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::reach::{Reached, reach};
 use super::{Context, clients};
-use crate::connection::{Connection, Dialect};
-use crate::engine::{self, DumpOptions, Found, Purpose, Role, Server};
+use crate::connection::{Connection, Dialect, Limits};
+use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Purpose, Role, Server, Severity};
 use crate::error::{Error, Kind, Result};
 
 /// Clients of one engine.
@@ -38,19 +38,22 @@ pub async fn installed(context: &Context, dialects: &[Dialect]) -> Result<Vec<In
 
 /// Reaches a database and plans a dump of it.
 pub async fn examine(context: &Context, connection: &Connection, found: &Found) -> Result<Examined> {
-    let reached = reach(context, connection, Purpose::Dump).await?;
-    let commands = would_run(context, &reached, found);
+    let mut reached = reach(context, connection, Purpose::Dump).await?;
+    let plan = would_run(&context.limits, &reached, found);
+    let warnings = plan.iter().flat_map(|plan| &plan.warnings);
+    let told = warnings.map(|what| Finding { severity: Severity::Warning, what: what.clone(), hint: None });
+    reached.server.findings.extend(told.collect::<Vec<_>>());
+    let commands = plan.map(|plan| plan.invocations.iter().map(ToString::to_string).collect());
     if let Some(tunnel) = reached.tunnel {
         tunnel.close().await;
     }
     Ok(Examined { server: reached.server, commands })
 }
 
-fn would_run(context: &Context, reached: &Reached, found: &Found) -> Result<Vec<String>> {
+fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {
     let Reached { engine, connection, server, .. } = reached;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
-    let plan = engine.plan_dump(connection, server, client, &DumpOptions::default(), &context.limits)?;
-    Ok(plan.invocations.iter().map(ToString::to_string).collect())
+    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits)
 }
 
 /// Bytes that may still be written in a folder.

@@ -20,11 +20,11 @@ use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, dump_error, explain, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{Complete, DumpOptions, Inspector};
+use crate::engine::{Complete, Content, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
 use crate::process::Exited;
 use crate::report::units;
-use crate::store::{Destination, Proof, Staged, Store, Stream, leftovers};
+use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, leftovers};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub struct Dumped {
     pub duration_s: f64,
     /// The manifest that stands in it.
     pub manifest: Manifest,
+    /// What the dump's bytes said.
+    pub content: Content,
 }
 
 /// Dumps a database into an archive.
@@ -87,10 +89,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
     };
     let job = Job { context, source: &source, options, manifest };
-    let mut dumped = match Staged::create(&request.destination, &name, request.compression.extension())? {
-        Some(staged) => job.run(staged).await?,
-        None => job.run(Stream::stdout()?).await?,
-    };
+    let mut dumped = job.to(&request.destination).await?;
     dumped.duration_s = started.elapsed().as_secs_f64();
     if let Some(tunnel) = source.reached.tunnel {
         tunnel.close().await;
@@ -116,6 +115,7 @@ fn archive_name(request: &Request, at: Timestamp) -> String {
 }
 
 /// Everything that running a planned dump needs.
+#[derive(Clone)]
 struct Job<'a> {
     context: &'a Context,
     source: &'a Source,
@@ -131,6 +131,25 @@ struct Written<S: Store> {
 }
 
 impl Job<'_> {
+    /// Dumps to a file or to the stream. A table that was altered meanwhile does not read like that again: a file is
+    /// begun anew, once; what a stream has taken can't be taken back.
+    async fn to(self, destination: &Destination) -> Result<Dumped> {
+        if *destination == Destination::Nowhere {
+            return self.run(Nowhere).await;
+        }
+        let stage = || Staged::create(destination, &self.options.root, self.options.compression.extension());
+        let Some(staged) = stage()? else { return self.run(Stream::stdout()?).await };
+        let error = match self.clone().run(staged).await {
+            Err(error) if error.transient && error.kind == Kind::DumpFailed => error,
+            ended => return ended,
+        };
+        let Some(staged) = stage()? else { return Err(error) };
+        let mut again = self.clone();
+        again.manifest.warnings.push(format!("the dump was begun again, once: {}", error.why.join("; ")));
+        self.context.warn(again.manifest.warnings.last().map_or("", String::as_str));
+        again.run(staged).await
+    }
+
     /// Runs the children into the archive, proves, and publishes.
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
         let gauge = Gauge::about(&self.source.reached.server.database);
@@ -146,6 +165,7 @@ impl Job<'_> {
             return Err(stopped(signal));
         }
         manifest::complete(&mut self.manifest, proved.content(), &members);
+        let content = proved.content().clone();
         let raw_bytes = members.iter().map(|m| m.size).sum();
         let manifest = self.manifest;
         let (path, bytes) = on_thread({
@@ -160,7 +180,7 @@ impl Job<'_> {
             }
         })
         .await??;
-        Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest })
+        Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest, content })
     }
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the other.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
+use super::manifest::disagreement;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
-use crate::archive::{self, ArchiveError, Reader};
+use crate::archive::{self, ArchiveError, Manifest, Reader};
 use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
@@ -49,6 +50,8 @@ pub struct Checked {
     pub bytes: u64,
     /// What it was checked against, for people.
     pub proof: String,
+    /// What an archive of ours says of itself.
+    pub manifest: Option<Manifest>,
 }
 
 impl Input {
@@ -141,6 +144,11 @@ impl Input {
                     .why(incomplete)
                     .hint("make the dump again, or fetch the file again: it was cut or changed")
             }
+            Trouble::Manifest(what) => {
+                Error::new(Kind::Archive, format!("{} does not hold what its manifest says", self.name))
+                    .why(what)
+                    .hint("make the dump again: whoever wrote this archive changed the one or the other")
+            }
         })
     }
 
@@ -226,10 +234,11 @@ fn format_of(kind: archive::Kind, first: &[u8]) -> Format {
 enum Trouble {
     Archive(ArchiveError),
     Dump(Incomplete),
+    Manifest(String),
 }
 
 fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Checked, Trouble> {
-    let mut bytes = 0;
+    let (mut bytes, mut manifest) = (0, None);
     let mut inspector = engine::of(format.dialect()).inspector(format);
     let mut see = |inspector: &mut Box<dyn Inspector>, part: &[u8]| {
         bytes += part.len() as u64;
@@ -240,11 +249,12 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         Shape::Folder => {
             let content = postgres::inspect_directory(path).map_err(Trouble::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
-            return Ok(Checked { content, bytes: folder_size(path), proof });
+            return Ok(Checked { content, bytes: folder_size(path), proof, manifest });
         }
         Shape::Ours => {
             let verified = archive::verify(path, &mut |_, part| see(&mut inspector, part)).map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
+            manifest = Some(verified.manifest().clone());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { .. } => {
@@ -261,7 +271,11 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         }
     };
     let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
-    Ok(Checked { content: complete.content().clone(), bytes, proof })
+    let content = complete.content().clone();
+    if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
+        return Err(Trouble::Manifest(what));
+    }
+    Ok(Checked { content, bytes, proof, manifest })
 }
 
 fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, ArchiveError> {

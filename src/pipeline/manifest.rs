@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::reach::Reached;
 use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
-use crate::engine::{Client, Content, DumpOptions, Severity};
+use crate::engine::{Client, Content, DumpOptions, ROW_CHECKSUM, Severity};
+use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
 pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
@@ -28,6 +29,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
         options: options(dumped),
         members: Vec::new(),
         consistency: plan.consistency.clone(),
+        row_checksum: Some(ROW_CHECKSUM.to_owned()),
         tables: server
             .tables
             .iter()
@@ -35,6 +37,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
                 schema: Some(table.schema.clone()).filter(|_| !table.schema.is_empty()),
                 name: table.name.clone(),
                 rows: None,
+                checksum: None,
                 estimated_rows: Some(table.rows),
                 bytes: Some(table.bytes),
             })
@@ -67,12 +70,46 @@ pub fn complete(manifest: &mut Manifest, content: &Content, members: &[Member]) 
             };
             let (estimated_rows, bytes) = known.copied().unwrap_or_default();
             let schema = table.schema.clone();
-            archive::Table { schema, name: table.name.clone(), rows: table.rows, estimated_rows, bytes }
+            let checksum = table.checksum.map(hexadecimal);
+            archive::Table { schema, name: table.name.clone(), rows: table.rows, checksum, estimated_rows, bytes }
         })
         .collect();
     manifest.members = members.to_vec();
     manifest.extensions.clone_from(&content.extensions);
     manifest.finished_at = Timestamp::now().to_string();
+}
+
+/// The first table of which the manifest says something else than the dump's bytes do, as a sentence. What was not
+/// counted, or was summed in another way, can't be compared.
+pub fn disagreement(manifest: &Manifest, content: &Content) -> Option<String> {
+    let found: BTreeMap<_, _> = content.tables.iter().map(|t| ((t.schema.as_deref(), t.name.as_str()), t)).collect();
+    let summed = manifest.row_checksum.as_deref() == Some(ROW_CHECKSUM);
+    manifest.tables.iter().find_map(|told| {
+        let name = qualified(told.schema.as_deref(), &told.name);
+        let Some(table) = found.get(&(told.schema.as_deref(), told.name.as_str())) else {
+            return Some(format!("table {name} is in the manifest and not in the dump"));
+        };
+        if let (Some(told), Some(rows)) = (told.rows, table.rows)
+            && told != rows
+        {
+            let (told, rows) = (units::plural(told, "row"), units::plural(rows, "row"));
+            return Some(format!("table {name} has {told} in the manifest and {rows} in the dump"));
+        }
+        let told = told.checksum.as_deref().filter(|_| summed)?;
+        let sum = table.checksum.map(hexadecimal)?;
+        (told != sum)
+            .then(|| format!("the rows of table {name} have checksum {told} in the manifest and {sum} in the dump"))
+    })
+}
+
+/// `schema.name`, or `name` where there is no schema.
+pub fn qualified(schema: Option<&str>, name: &str) -> String {
+    schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"))
+}
+
+/// A checksum as the manifest writes it.
+fn hexadecimal(sum: u64) -> String {
+    format!("{sum:016x}")
 }
 
 /// The options that were given, by their names on the command line.

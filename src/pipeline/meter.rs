@@ -87,7 +87,7 @@ mod tests {
         let gauge = Gauge::about("");
         let mut meter = Meter::new(gauge.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
         let mut share_at = |name: &str, schema: Option<&str>, rows| {
-            let at = DumpedTable { schema: schema.map(str::to_owned), name: name.into(), rows: None };
+            let at = DumpedTable { schema: schema.map(str::to_owned), name: name.into(), ..DumpedTable::default() };
             meter.passed(1, &At(at, rows));
             gauge.read().share
         };

@@ -18,6 +18,7 @@ use crate::secret::Redactor;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
+mod compare;
 pub mod copy;
 pub mod doctor;
 pub mod dump;
@@ -31,6 +32,7 @@ mod reach;
 pub mod restore;
 mod source;
 mod target;
+mod trial;
 pub mod verify;
 mod watch;
 
@@ -53,6 +55,8 @@ pub struct Context {
     pub search_path: OsString,
     /// The one folder to take clients from.
     pub client_dir: Option<PathBuf>,
+    /// The one folder to take servers for a trial from.
+    pub server_dir: Option<PathBuf>,
     /// The way to the server, when it isn't straight.
     pub tunnel: Option<TunnelSpec>,
     /// Try with a server that is older than the oldest supported.
@@ -161,5 +165,6 @@ async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Erro
     if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
         error = error.why(lost);
     }
+    error.transient = diagnosis.passing;
     error.hints(diagnosis.hints)
 }

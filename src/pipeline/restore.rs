@@ -15,7 +15,7 @@ use super::reach::{Reached, reach};
 use super::target::{self, Approve, UNCHANGED};
 use super::watch::{Gauge, shown};
 use crate::connection::Connection;
-use crate::engine::{Content, Purpose, RestoreInput, RestoreOptions, Server};
+use crate::engine::{Content, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
@@ -79,9 +79,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
     target::check(context, &reached, &content, &request.options)?;
-    let spool = input.path_to_read(context, request.options.jobs > 1).await?;
-    let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
-    let (plan, _) = target::plan(context, &reached, &content, &request.options, source).await?;
+    let plan = plan(context, &reached, &content, &mut input, &request.options).await?;
     if request.dry_run {
         return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
     }
@@ -100,18 +98,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
     }
     let gauge = Gauge::about(&reached.server.database);
-    let dump = Feed {
-        dump: Box::new(Counted { dump: input.dump(plan.parts.as_deref())?, gauge: gauge.clone(), total: fed }),
-        waiting: Arc::default(),
-        broken: |e| Error::new(Kind::Archive, "the archive could not be read to its end").why(e),
-    };
-    let loading = async {
-        tokio::select! {
-            loaded = load(context, &reached, plan, dump) => loaded,
-            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
-        }
-    };
-    let adaptations = match Box::pin(shown(context, &gauge, loading)).await {
+    let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
@@ -124,6 +111,60 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     let duration_s = started.elapsed().as_secs_f64();
     Ok(Outcome::Done(Box::new(Restored { content, bytes, fed, adaptations, notes, duration_s, server })))
+}
+
+/// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing
+/// to say of what a failure leaves there.
+pub async fn into_fresh(
+    context: &Context,
+    input: &mut Input,
+    checked: &Checked,
+    connection: &Connection,
+) -> Result<Server> {
+    let reached = reach(context, connection, Purpose::Restore).await?;
+    let options = RestoreOptions::default();
+    target::check(context, &reached, &checked.content, &options)?;
+    let plan = plan(context, &reached, &checked.content, input, &options).await?;
+    let gauge = Gauge::about(&reached.server.database);
+    transfer(context, &reached, plan, input, checked.bytes, &gauge).await?;
+    Ok(reached.server)
+}
+
+async fn plan(
+    context: &Context,
+    reached: &Reached,
+    held: &Content,
+    input: &mut Input,
+    options: &RestoreOptions,
+) -> Result<RestorePlan> {
+    let spool = input.path_to_read(context, options.jobs > 1).await?;
+    let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
+    target::plan(context, reached, held, options, source).await.map(|(plan, _)| plan)
+}
+
+/// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it. What the
+/// filter adapted comes back.
+async fn transfer(
+    context: &Context,
+    reached: &Reached,
+    plan: RestorePlan,
+    input: &Input,
+    bytes: u64,
+    gauge: &Gauge,
+) -> Result<Vec<(String, u64)>> {
+    let dump = input.dump(plan.parts.as_deref())?;
+    let feed = Feed {
+        dump: Box::new(Counted { dump, gauge: gauge.clone(), total: bytes }),
+        waiting: Arc::default(),
+        broken: |e| Error::new(Kind::Archive, "the archive could not be read to its end").why(e),
+    };
+    let loading = async {
+        tokio::select! {
+            loaded = load(context, reached, plan, feed) => loaded,
+            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
+        }
+    };
+    Box::pin(shown(context, gauge, loading)).await
 }
 
 /// The dump's bytes, counted for the progress line.

@@ -1,7 +1,8 @@
-//! Verifying: an archive, ours or not, read to its last byte.
+//! Verifying: an archive, ours or not, read to its last byte; and, if that is wanted, restored for a trial.
 
 use super::Context;
-use super::input::{Checked, Input};
+use super::input::Input;
+pub use super::trial::{Place, Tried};
 use crate::engine::Content;
 use crate::error::Result;
 
@@ -16,11 +17,18 @@ pub struct Verified {
     pub description: String,
     /// What it was checked against.
     pub proof: String,
+    /// How its trial went, if there was one.
+    pub tried: Option<Tried>,
 }
 
-/// Reads an archive to its end: `Kind::Archive` when it is not whole.
-pub async fn verify(context: &Context, archive: &str) -> Result<Verified> {
+/// Reads an archive to its end: `Kind::Archive` when it is not whole. Only a whole one goes on trial.
+pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> Result<Verified> {
     let mut input = Input::open(context, archive).await?;
-    let Checked { content, bytes, proof } = input.check(context).await?;
-    Ok(Verified { content, bytes, description: input.describe(), proof })
+    let checked = input.check(context).await?;
+    let tried = match trial {
+        Some(place) => Some(Box::pin(super::trial::attempt(context, &mut input, &checked, place)).await?),
+        None => None,
+    };
+    let description = input.describe();
+    Ok(Verified { content: checked.content, bytes: checked.bytes, description, proof: checked.proof, tried })
 }

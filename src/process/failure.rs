@@ -61,6 +61,10 @@ impl Failure {
         };
         let error = Error::new(kind, self.to_string()).why(&self.stderr);
         match self.cause {
+            Cause::Idle(_) => error.hint(
+                "the server waits for a lock that somebody holds, or it hangs: look at its list of sessions; \
+                 --idle-timeout S waits longer",
+            ),
             Cause::Signalled(9) => error.hint("signal 9 mostly is the system running out of memory: see dmesg"),
             _ => error,
         }

@@ -9,13 +9,17 @@ use std::io::{self, PipeWriter, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
-/// `$1` is the group, `$2` the private folder or nothing. This spelling of kill is the one that dash, bash and busybox
-/// share: the first knows no `--` after `-KILL`, the last none after `-s KILL`.
+/// `$1` is the group, `$2` a folder that goes with it or nothing, `$3` the number of the signal that ends it: a server
+/// that can end in order gets some seconds, for its own children are in groups of their own. This spelling of kill is the
+/// one that dash, bash and busybox share: the first knows no `--` after `-KILL`, the last none after `-s KILL`.
 const WATCH: &str = r#"trap '' HUP INT QUIT TERM
 read -r word && exit
+kill "-$3" "-$1"
+left=50
+while [ "$3" != 9 ] && [ "$left" -gt 0 ] && kill -0 "-$1"; do left=$((left - 1)); sleep 0.1; done
 kill -KILL "-$1"
 [ -z "$2" ] || rm -rf -- "$2""#;
 
@@ -29,12 +33,13 @@ pub(super) struct Lifeline {
 
 impl Lifeline {
     /// Starts the watcher of a group.
-    pub(super) fn hold(group: Pid, folder: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn hold(group: Pid, folder: Option<&Path>, end: Signal) -> io::Result<Self> {
         let (reader, line) = io::pipe()?;
         let watcher = Command::new("/bin/sh")
             .args(["-c", WATCH, "dbhaul-lifeline"])
             .arg(group.to_string())
             .arg(folder.unwrap_or(Path::new("")))
+            .arg(end.as_raw().to_string())
             .env_clear()
             .env("PATH", "/bin:/usr/bin")
             .current_dir("/")

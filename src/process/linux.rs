@@ -14,12 +14,13 @@ use tokio::process::Command;
 pub const CHILDREN_DIE_WITH_US: bool = true;
 
 /// Makes a session for the child, without a terminal, ties its life to the thread that spawns it, forbids core dumps
-/// (they would hold the password), and lets it inherit these files under the numbers that they have here.
-pub fn prepare(command: &mut Command, inherited: Vec<OwnedFd>) {
+/// (they would hold the password), and lets it inherit these files under the numbers that they have here. `death` is what
+/// the system sends it when that thread ends.
+pub fn prepare(command: &mut Command, inherited: Vec<OwnedFd>, death: Signal) {
     let us = getpid();
     let between_fork_and_exec = move || {
         setsid()?;
-        set_parent_process_death_signal(Some(Signal::KILL))?;
+        set_parent_process_death_signal(Some(death))?;
         if getppid() != Some(us) {
             // We were killed before the line above: nobody is left to tell.
             return Err(Errno::SRCH.into());

@@ -57,7 +57,7 @@ use self::private::PrivateFiles;
 use self::running::ChildLimits;
 use self::stderr::Stderr;
 use crate::connection::Limits;
-use crate::invocation::{Arg, EnvValue, Invocation, Stdin};
+use crate::invocation::{Account, Arg, EnvValue, Invocation, Stdin};
 use crate::secret::Redactor;
 
 /// The moment by which everything must be done, and the time that was given.
@@ -138,7 +138,10 @@ pub fn spawn(invocation: &Invocation, options: &SpawnOptions) -> Result<Running,
 }
 
 fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running> {
-    let mut private = PrivateFiles::new(options.env.temp_folder());
+    let service = invocation.service.as_ref();
+    let account = service.and_then(|service| service.account);
+    let end = service.map_or(Signal::KILL, |service| service.end);
+    let mut private = PrivateFiles::new(options.env.temp_folder(), account);
     let mut command = command_line(invocation, &options.env, &mut private)?;
     let activity = Arc::new(Activity::start());
     let ending = Ending::new()?;
@@ -161,9 +164,15 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
     };
     let stdout = Output::new(stdout, &ending, &activity, true)?;
     let stderr = Output::new(stderr, &ending, &activity, false)?;
-    let stderr = Stderr::drain(stderr, options.redactor.clone(), options.on_stderr.clone())?;
+    let stderr = Stderr::drain(stderr, options.redactor.clone(), invocation.echo_fence, options.on_stderr.clone())?;
 
-    platform::prepare(&mut command, private.take_inherited());
+    if let Some(Account { user, group }) = account {
+        command.uid(user).gid(group);
+    }
+    if let Some(service) = service {
+        command.current_dir(&service.folder);
+    }
+    platform::prepare(&mut command, private.take_inherited(), end);
     let child = command.spawn()?;
     // Our copies of the child's ends must go, or else no pipe would ever end.
     drop(command);
@@ -184,7 +193,8 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
         lifeline: None,
         private,
     };
-    running.lifeline = match Lifeline::hold(group, running.private.folder()) {
+    let folder = service.map(|service| service.folder.as_path());
+    running.lifeline = match Lifeline::hold(group, running.private.folder().or(folder), end) {
         // An image without a shell can do without grandchildren as well.
         Err(_) if platform::CHILDREN_DIE_WITH_US => None,
         held => Some(held?),

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::process::Signal;
 use tokio::process::Command;
 
 /// Without the watcher (`lifeline.rs`) children would outlive us.
@@ -10,7 +11,7 @@ pub const CHILDREN_DIE_WITH_US: bool = false;
 
 /// Makes a process group for the child. A session of its own would need unsafe code; a group in the background can't
 /// read from the terminal either.
-pub fn prepare(command: &mut Command, _inherited: Vec<OwnedFd>) {
+pub fn prepare(command: &mut Command, _inherited: Vec<OwnedFd>, _death: Signal) {
     command.process_group(0);
 }
 

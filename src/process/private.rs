@@ -3,27 +3,29 @@
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::platform;
-use crate::invocation::PrivateFile;
+use crate::invocation::{Account, PrivateFile};
 
 /// The private files of one child: in memory where the system can, else in a folder of mode 0700 that goes when this
 /// value goes.
 #[derive(Debug)]
 pub(super) struct PrivateFiles {
     temp: PathBuf,
+    /// Whose they are, if not ours.
+    owner: Option<Account>,
     folder: Option<TempDir>,
     inherited: Vec<OwnedFd>,
     placed: usize,
 }
 
 impl PrivateFiles {
-    pub(super) fn new(temp: PathBuf) -> Self {
-        Self { temp, folder: None, inherited: Vec::new(), placed: 0 }
+    pub(super) fn new(temp: PathBuf, owner: Option<Account>) -> Self {
+        Self { temp, owner, folder: None, inherited: Vec::new(), placed: 0 }
     }
 
     /// Places a file and tells the path by which the child opens it.
@@ -31,6 +33,9 @@ impl PrivateFiles {
         let content = file.content.expose().as_bytes();
         match platform::memory_file(&file.name, content)? {
             Some(inherited) => {
+                if let Some(Account { user, group }) = self.owner {
+                    fchown(&inherited, Some(user), Some(group))?;
+                }
                 let path = format!("/dev/fd/{}", inherited.as_raw_fd());
                 self.inherited.push(inherited);
                 Ok(path)
@@ -45,11 +50,17 @@ impl PrivateFiles {
         } else {
             let private = Permissions::from_mode(0o700);
             let folder = tempfile::Builder::new().prefix("dbhaul-").permissions(private).tempdir_in(&self.temp)?;
+            if let Some(Account { user, group }) = self.owner {
+                chown(folder.path(), Some(user), Some(group))?;
+            }
             self.folder.insert(folder)
         };
         self.placed += 1;
         let path = folder.path().join(format!("{}-{name}", self.placed));
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(content)?;
+        if let Some(Account { user, group }) = self.owner {
+            chown(&path, Some(user), Some(group))?;
+        }
         path.into_os_string()
             .into_string()
             .map_err(|path| io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not UTF-8", path.display())))
@@ -73,7 +84,7 @@ mod tests {
     #[test]
     fn files_on_disk_are_private_and_gone_afterwards() {
         let temp = tempfile::tempdir().expect("a folder");
-        let mut files = PrivateFiles::new(temp.path().into());
+        let mut files = PrivateFiles::new(temp.path().into(), None);
         let paths = ["pgpass", "pgpass"].map(|name| files.write(name, b"secret").expect("written"));
         assert_ne!(paths[0], paths[1], "two files of one name");
         let mode = |path: &Path| path.metadata().expect("metadata").permissions().mode() & 0o777;

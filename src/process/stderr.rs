@@ -2,8 +2,8 @@
 //!
 //! A thread reads until the end, so that no child ever blocks on a full stderr. Lines are put together first, however
 //! the reads cut them, and kept raw: the first few KiB, where the cause mostly stands, and the last ones. Secrets are
-//! starred out when somebody looks. A long line (the `mariadb` client echoes a customer's row of a megabyte) is kept up to
-//! [`LINE`] characters, with so much more while it is raw that a secret across the cut is still recognised as one.
+//! starred out when somebody looks. What a child repeats of its input between two fences
+//! ([`Invocation::echo_fence`](crate::invocation::Invocation::echo_fence)) is passed over. A long line is kept up to [`LINE`] characters, with so much more while it is raw that a secret across the cut is still recognised as one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -74,8 +74,13 @@ pub(super) struct Stderr {
 }
 
 impl Stderr {
-    pub(super) fn drain(mut output: Output, redactor: Redactor, observer: Option<LineObserver>) -> io::Result<Self> {
-        let kept = Arc::new(Mutex::new(Kept::new(&redactor)));
+    pub(super) fn drain(
+        mut output: Output,
+        redactor: Redactor,
+        echo_fence: Option<&'static str>,
+        observer: Option<LineObserver>,
+    ) -> io::Result<Self> {
+        let kept = Arc::new(Mutex::new(Kept { echo_fence, ..Kept::new(&redactor) }));
         let (finished, done) = oneshot::channel();
         let (shared, filter) = (Arc::clone(&kept), redactor.clone());
         std::thread::Builder::new().name("stderr".into()).spawn(move || {
@@ -144,6 +149,9 @@ struct Kept {
     first_bytes: usize,
     recent_bytes: usize,
     omitted: u64,
+    echo_fence: Option<&'static str>,
+    /// Between two fences.
+    echoing: bool,
 }
 
 impl Kept {
@@ -157,6 +165,8 @@ impl Kept {
             first_bytes: 0,
             recent_bytes: 0,
             omitted: 0,
+            echo_fence: None,
+            echoing: false,
         }
     }
 
@@ -179,6 +189,11 @@ impl Kept {
     fn end_line(&mut self, see: impl Fn(&RawLine)) {
         let line = std::mem::take(&mut self.current);
         if line.bytes.is_empty() {
+            return;
+        }
+        let fence = self.echo_fence.is_some_and(|fence| line.bytes == fence.as_bytes());
+        self.echoing ^= fence;
+        if fence || self.echoing {
             return;
         }
         see(&line);

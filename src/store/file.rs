@@ -32,10 +32,10 @@ enum Target {
 
 impl Staged {
     /// Opens a staging file beside the final one. `stem` and `extension` name the archive in a folder. None for
-    /// [`Destination::Stdout`], which has no name.
+    /// a destination that has no name.
     pub fn create(destination: &Destination, stem: &str, extension: &str) -> Result<Option<Self>, StoreError> {
         let target = match destination {
-            Destination::Stdout => return Ok(None),
+            Destination::Stdout | Destination::Nowhere => return Ok(None),
             Destination::File(path) if path.symlink_metadata().is_ok() => {
                 return Err(StoreError::Exists(path.clone()));
             }

@@ -13,9 +13,11 @@ use crate::error::{Error, Kind};
 use crate::process::Exited;
 
 mod file;
+mod nowhere;
 mod stream;
 
 pub use file::{Leftover, Staged, leftovers};
+pub use nowhere::Nowhere;
 pub use stream::Stream;
 
 /// Everything that must be true before an archive gets its final name.
@@ -43,6 +45,8 @@ pub enum Destination {
     File(PathBuf),
     /// To standard output.
     Stdout,
+    /// Nowhere: what the dump holds is all that is wanted of it. No command line says this.
+    Nowhere,
 }
 
 /// What went wrong at the store.
@@ -108,7 +112,7 @@ impl Destination {
             Self::Folder(folder) if folder.as_os_str().is_empty() => Some(Path::new(".")),
             Self::Folder(folder) => Some(folder),
             Self::File(path) => Some(parent(path)),
-            Self::Stdout => None,
+            Self::Stdout | Self::Nowhere => None,
         }
     }
 }

@@ -51,7 +51,7 @@ fn hosts_in_every_form() {
 }
 
 #[test]
-fn tls_in_every_dialect() {
+fn row_17_tls_in_every_dialect() {
     use TlsMode::{Off, Prefer, Require, VerifyCa, VerifyFull};
     for (query, expected) in [
         ("", Prefer),

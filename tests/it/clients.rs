@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    Database, Output, Server, dbhaul, fake_client, mysql, peak, postgres15, postgres18, recorded_client,
+    Database, Output, Server, dbhaul, fake_client, mariadb, mysql, peak, postgres15, postgres18, recorded_client,
 };
 
 fn dump(database: &Database<'_>, clients: &[&Path]) -> Output {
@@ -35,6 +35,59 @@ const MYSQL_END: &str = "-- Dump completed on 2026-01-02  3:04:05\\n";
 /// A whole dump of one small table, as a line of bash.
 pub fn whole_mysql_dump() -> String {
     format!("printf -- '{MYSQL_HEAD}{MYSQL_END}'")
+}
+
+/// Every recorded dump client of MySQL's family that fits the server is asked only for what it knows.
+fn every_recorded_client_knows_its_options(server: &'static Server, fits: &[&str], unfit: &[&str]) {
+    let database = small(server);
+    for name in fits.iter().chain(unfit) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = if name.starts_with("mariadb") { "mariadb-dump" } else { "mysqldump" };
+        recorded_client(folder.path(), program, name, &whole_mysql_dump());
+        let output = dump(&database, &[folder.path()]);
+        if fits.contains(name) {
+            let output = output.expect_code(0);
+            let called = fs::read_to_string(folder.path().join("called")).expect("it was called");
+            assert!(called.contains("--single-transaction"), "{name}: {called}\n{}", output.stderr);
+        } else {
+            let output = output.expect_code(5);
+            assert!(output.stderr.contains("no client fits"), "{name}: {}", output.stderr);
+            assert!(!folder.path().join("called").exists(), "{name} was run");
+        }
+    }
+}
+
+#[test]
+fn flags_by_client_every_dump_client_is_asked_for_what_it_knows_by_mysql() {
+    every_recorded_client_knows_its_options(
+        mysql(),
+        &[
+            "mysqldump-8.0.28",
+            "mysqldump-8.0.36",
+            "mysqldump-8.4.6",
+            "mysqldump-9.7.4",
+            "mariadb-dump-10.5.23",
+            "mariadb-dump-10.11.19",
+            "mariadb-dump-11.8.6",
+        ],
+        &["mysqldump-5.7.21", "mariadb-dump-10.3.22"],
+    );
+}
+
+#[test]
+fn flags_by_client_every_dump_client_is_asked_for_what_it_knows_by_mariadb() {
+    every_recorded_client_knows_its_options(
+        mariadb(),
+        &[
+            "mysqldump-8.0.28",
+            "mysqldump-8.0.36",
+            "mariadb-dump-10.3.22",
+            "mariadb-dump-10.5.23",
+            "mariadb-dump-10.11.19",
+            "mariadb-dump-11.8.6",
+        ],
+        &["mysqldump-5.7.21", "mysqldump-8.4.6", "mysqldump-9.7.4"],
+    );
 }
 
 /// What `pg_dump` 15 itself makes of the database, for a fake to play back.
@@ -127,7 +180,7 @@ fn row_01_the_lowest_pg_dump_that_is_not_older_than_the_server_is_taken_and_neve
 }
 
 #[test]
-fn of_several_mysqldumps_the_nearest_is_taken_and_a_deprecation_is_no_failure() {
+fn row_12_of_several_mysqldumps_the_nearest_is_taken_and_a_deprecation_is_no_failure() {
     let database = small(mysql());
     let all = tempfile::tempdir().expect("a folder");
     let mut folders = Vec::new();
@@ -190,12 +243,12 @@ fn a_whole_dump_of_a_client_that_failed_is_a_failure() {
 }
 
 #[test]
-fn a_truncated_dump_of_a_client_that_reports_success_is_a_failure() {
+fn surprise_04_a_dump_without_its_trailer_is_a_failure_although_the_client_reports_success() {
     fails(&format!("printf -- '{MYSQL_HEAD}'"), "not complete");
 }
 
 #[test]
-fn the_trailer_that_force_writes_after_an_error_does_not_count() {
+fn surprise_04_the_trailer_that_force_writes_after_an_error_does_not_count() {
     fails(
         &format!(
             "printf -- '{MYSQL_HEAD}{MYSQL_END}'; echo \"mysqldump: Got error: 1356: View 'd.v' references invalid\" >&2; exit 2"

@@ -226,7 +226,7 @@ fn adapted(result: &Value, what: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
+fn row_35_the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
     let server = Server::start_with(Flavour::Mysql, &["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]);
     let source = loaded(&server, "chinook");
     let folder = tempfile::tempdir().expect("a folder");
@@ -241,7 +241,7 @@ fn the_manuals_mysqldump_comes_back_into_the_server_whose_gtids_it_holds() {
 }
 
 #[test]
-fn a_dump_of_mariadb_with_its_sandbox_line_goes_into_mysql() {
+fn row_08_a_dump_of_mariadb_with_its_sandbox_line_goes_into_mysql() {
     let source = loaded(mariadb(), "chinook");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dump.sql");
@@ -302,6 +302,20 @@ fn row_02_an_archive_of_postgres_18_goes_into_15_without_what_15_does_not_know()
 fn what_postgres_15_does_not_know_leaves_the_target_untouched() {
     let source = postgres18().database("virtual");
     source.sql("CREATE TABLE first (id int); CREATE TABLE second (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)");
+    let folder = tempfile::tempdir().expect("a folder");
+    for archive in archives(&source, &folder) {
+        let target = postgres15().database("older");
+        let output = restore_with_both(&archive, &target).expect_code(10);
+        assert!(output.stderr.contains("table public.second") && output.stderr.contains("nothing was changed"));
+        assert!(checksum(&target).is_empty(), "{}", archive.display());
+    }
+}
+
+#[test]
+fn what_can_not_be_told_beforehand_is_rolled_back() {
+    let source = postgres18().database("unforeseen");
+    // Only its argument's type is new in 18.
+    source.sql("CREATE TABLE first (id int); CREATE VIEW second AS SELECT reverse('\\x0102'::bytea)");
     let folder = tempfile::tempdir().expect("a folder");
     for archive in archives(&source, &folder) {
         let target = postgres15().database("older");

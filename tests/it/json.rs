@@ -168,6 +168,7 @@ fn the_results_of_verify_and_inspect_have_their_shape() {
             "checked string",
             "engine string",
             "kind string",
+            "restored null",
             rows,
             "tables integer",
             "warnings[] none",

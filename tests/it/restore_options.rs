@@ -97,7 +97,7 @@ fn clean_database_makes_it_anew_as_it_was() {
 }
 
 #[test]
-fn mysqls_targets_are_cleaned_in_every_way() {
+fn row_29_mysqls_targets_are_cleaned_in_every_way() {
     for server in [mysql(), mariadb()] {
         let source = loaded(server, "objects");
         let folder = tempfile::tempdir().expect("a folder");
@@ -246,7 +246,7 @@ fn owners_privileges_and_comments_come_only_when_they_are_wanted() {
 }
 
 #[test]
-fn definers_are_rewritten_and_counted_or_kept() {
+fn row_09_definers_are_rewritten_and_counted_or_kept() {
     for server in [mysql(), mariadb()] {
         let source = loaded(server, "objects");
         let folder = tempfile::tempdir().expect("a folder");

@@ -11,13 +11,17 @@ pub(super) fn programs(role: Role) -> &'static [&'static str] {
         Role::Dump => &["mariadb-dump", "mysqldump"],
         Role::Shell => &["mariadb", "mysql"],
         Role::Restore => &[],
+        Role::Server => &["mariadbd", "mysqld"],
     }
 }
 
 /// Where packages put clients that are not on PATH.
 pub(super) const FOLDERS: &[&str] = &[
     "/usr/bin",
+    "/usr/sbin",
+    "/usr/libexec",
     "/usr/local/bin",
+    "/usr/local/sbin",
     "/usr/local/mysql/bin",
     "/usr/local/mysql-*/bin",
     "/opt/mysql/*/bin",

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::features;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::splitter::{Between, Ending, Splitter, Visitor};
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, Version};
+use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, Version};
 
 /// Names in a fact are joined by this: no name of MySQL's can hold it.
 pub(super) const JOIN: &str = "\0";
@@ -135,6 +136,9 @@ struct Seen {
     definers: u64,
     gtid: u64,
     collations: BTreeSet<String>,
+    features: BTreeSet<Feature>,
+    /// Names of check constraints, with the table that had each first.
+    checks: BTreeMap<String, String>,
     longest: u64,
 }
 
@@ -168,9 +172,10 @@ impl Visitor for Seen {
         self.offset += bytes.len() as u64;
     }
 
-    fn rows(&mut self, count: u64) {
+    fn rows(&mut self, count: u64, sum: u64) {
         if let Some(table) = self.current.filter(|_| self.inserting).and_then(|i| self.tables.get_mut(i)) {
             *table.rows.get_or_insert(0) += count;
+            table.checksum = Some(table.checksum.unwrap_or(0).wrapping_add(sum));
         }
     }
 
@@ -253,12 +258,13 @@ impl Seen {
         let Some(name) = name else { return self.current = None };
         let index = self.index(name);
         self.tables[index].rows.get_or_insert(0);
+        self.tables[index].checksum.get_or_insert(0);
         self.current = Some(index);
     }
 
     fn index(&mut self, name: String) -> usize {
         *self.by_name.entry(name).or_insert_with_key(|name| {
-            self.tables.push(DumpedTable { schema: None, name: name.clone(), rows: None });
+            self.tables.push(DumpedTable { name: name.clone(), ..DumpedTable::default() });
             self.tables.len() - 1
         })
     }
@@ -268,8 +274,13 @@ impl Seen {
         let Some(name) = subject.name.clone() else { return };
         let index = self.index(name.clone());
         self.tables[index].rows.get_or_insert(0);
+        self.tables[index].checksum.get_or_insert(0);
         let definition = Definition::read(head, syntax);
-        self.collations.extend(definition.collations);
+        self.collations(head, syntax);
+        self.features.extend(features::of(subject, head, syntax));
+        for check in features::check_names(head, syntax) {
+            self.check(&name, &check);
+        }
         for column in definition.generated {
             self.note(fact::GENERATED, Some(format!("{name}.{column}")));
         }
@@ -296,19 +307,33 @@ impl Seen {
             self.note(fact::FUNCTIONS, subject.name.clone());
         }
         self.definers += u64::from(subject.definer.is_some());
-        self.collations.extend(Definition::read(head, syntax).collations);
+        self.collations(head, syntax);
+        self.features.extend(features::of(subject, head, syntax));
+    }
+
+    /// Names are the same in any letter case.
+    fn check(&mut self, table: &str, name: &str) {
+        let first = self.checks.entry(name.to_lowercase()).or_insert_with(|| table.to_owned());
+        if *first != table {
+            self.features.insert(Feature {
+                name: features::CHECK_NAME.to_owned(),
+                kind: "constraint".to_owned(),
+                object: format!("{name} of {first} and {table}"),
+            });
+        }
     }
 
     /// `SET collation_connection = x`, `SET @@GLOBAL.GTID_PURGED=...`, `SET @@SESSION.SQL_LOG_BIN= 0`.
     fn set(&mut self, head: &[u8], syntax: &Syntax) {
         let pieces: Vec<_> = head::pieces(head, syntax).take(16).collect();
         self.gtid += u64::from(sets_gtid(&pieces));
-        if let [_, name, equals, value] = &pieces[..]
-            && name.is("collation_connection")
-            && equals.is_symbol(b'=')
-        {
-            self.collations.extend(value.unquoted());
-        }
+        self.features.extend(features::modes(head, syntax));
+        self.collations(head, syntax);
+    }
+
+    fn collations(&mut self, head: &[u8], syntax: &Syntax) {
+        // `SET collation_connection = @saved_col_connection` names none.
+        self.collations.extend(head::collations(head, syntax).filter_map(|name| name.unquoted()));
     }
 
     fn note(&mut self, list: &'static str, name: Option<String>) {
@@ -346,6 +371,7 @@ impl Seen {
             extensions: Vec::new(),
             schemas: Vec::new(),
             collations: self.collations.into_iter().collect(),
+            features: self.features.into_iter().collect(),
             longest_statement: self.longest,
             facts,
             entries: self.entries,
@@ -371,14 +397,13 @@ pub(super) fn sets_gtid(pieces: &[Piece<'_>]) -> bool {
 struct Definition {
     generated: Vec<String>,
     primary_key: bool,
-    collations: Vec<String>,
     references: Vec<String>,
 }
 
 impl Definition {
     fn read(head: &[u8], syntax: &Syntax) -> Self {
         let mut found = Self::default();
-        let (mut depth, mut column, mut column_next, mut collate) = (0_u32, None, false, false);
+        let (mut depth, mut column, mut column_next) = (0_u32, None, false);
         let mut points = false;
         for piece in head::pieces(head, syntax) {
             match piece.token {
@@ -388,16 +413,13 @@ impl Definition {
                 }
                 Token::Symbol(b')') => depth = depth.saturating_sub(1),
                 Token::Symbol(b',') => column_next = depth == 1,
-                Token::Symbol(b'=') => {}
                 // `REFERENCES database.table` names the database before the dot.
                 _ if std::mem::take(&mut points) => found.references.extend(piece.unquoted()),
-                _ if std::mem::take(&mut collate) => found.collations.extend(piece.unquoted()),
                 _ if std::mem::take(&mut column_next) => {
                     found.primary_key |= piece.is("primary");
                     column = matches!(piece.token, Token::Quoted(_)).then(|| piece.unquoted()).flatten();
                 }
                 Token::Word => {
-                    collate = piece.is("collate");
                     points = depth == 1 && piece.is("references");
                     if depth == 1 && piece.is("generated") {
                         found.generated.extend(column.take());

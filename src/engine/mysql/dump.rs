@@ -17,6 +17,9 @@ const ALWAYS: &[&str] = &[
     "--no-tablespaces",
 ];
 
+/// MySQL's dump client runs a statement at the beginning of its session from here on.
+const INIT_COMMAND: Version = Version::new(8, 4, 0);
+
 /// What can be refused without a server.
 pub(super) fn check(options: &DumpOptions) -> Result<()> {
     if options.schema_only && options.data_only {
@@ -34,13 +37,15 @@ pub(super) fn plan(
     limits: &Limits,
 ) -> Result<DumpPlan> {
     check(options)?;
-    let selection = select::select(options, server)?;
-    feasible(server, options, &selection)?;
-    restorable(server, client, options, &selection)?;
+    let mut selection = select::select(options, server)?;
     // A selection may well leave out what can't be read; then the findings stay warnings.
     let partial = options.data_only || selection.only.is_some() || !selection.ignored.is_empty();
-    refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())
-        .map_err(|error| error.hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))?;
+    if options.allow_incomplete {
+        selection.leave_out(&findings::left_out(server));
+    }
+    refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
+    feasible(server, client, options, &selection)?;
+    restorable(server, client, options, &selection)?;
     let consistency = Consistency::of(server);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
@@ -62,7 +67,7 @@ pub(super) fn plan(
 }
 
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
-fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Result<()> {
+fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
     let taken = |name: &&str| match &selection.only {
         Some(only) => only.iter().any(|table| table == name),
         None => !selection.ignored.iter().any(|table| table == name),
@@ -70,14 +75,20 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     let refuse = |what: String, hint: &str| {
         Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
     };
+    let versioned: Vec<_> = setting::list(server, setting::VERSIONED).into_iter().filter(taken).collect();
+    let rows = !options.schema_only && !options.allow_incomplete;
+    if rows && !versioned.is_empty() && findings::dumps_history(server) && !knows_history(client) {
+        let what = format!("{client} would leave out the history of system-versioned tables: {}", some(&versioned));
+        return refuse(what, "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows");
+    }
     if options.data_only {
         return Ok(());
     }
-    let views: Vec<_> = setting::list(server, setting::VIEWS).into_iter().filter(taken).collect();
-    if !views.is_empty() && server.settings.contains_key("grants") && !setting::granted(server, "show view") {
+    let views: Vec<_> = setting::list(server, setting::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
+    if !views.is_empty() {
         let hint =
             format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database);
-        return refuse(format!("the user lacks SHOW VIEW, and there are views: {}", some(&views)), &hint);
+        return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", some(&views)), &hint);
     }
     let broken: Vec<_> = setting::list(server, setting::BROKEN_VIEWS).into_iter().filter(taken).collect();
     if !broken.is_empty() {
@@ -86,10 +97,14 @@ fn feasible(server: &Server, options: &DumpOptions, selection: &Selection) -> Re
     }
     let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
     let without = selection.only.is_some() || options.extra.iter().any(|arg| arg == "--skip-routines");
-    if !hidden.is_empty() && !without {
+    if !hidden.is_empty() && !without && !options.allow_incomplete {
         return refuse(format!("the user can't read the routines {}", some(&hidden)), findings::routine_hint(server));
     }
     Ok(())
+}
+
+fn knows_history(client: &Client) -> bool {
+    client.flavour == Flavour::Mariadb && client.version >= findings::HISTORY
 }
 
 /// MariaDB's client writes the values of generated columns, which MariaDB passes over and MySQL refuses to take back.
@@ -117,6 +132,15 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
 fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
     let mut flags = Vec::new();
     if client.flavour != Flavour::Mysql {
+        let versioned = !setting::list(server, setting::VERSIONED).is_empty();
+        // Without it the history of system-versioned tables is lost, and nobody says so.
+        if versioned && knows_history(client) && findings::dumps_history(server) {
+            flags.push("--dump-history".to_owned());
+        }
+        // Of a table with DEFAULT NEXTVAL(...), a restore under LOCK TABLES fails: the sequence is not locked (1100).
+        if setting::on(server, setting::SEQUENCES) {
+            flags.push("--skip-add-locks".to_owned());
+        }
         return flags;
     }
     // Without it a restore would need rights that few have, and replicas would miss the rows.
@@ -124,13 +148,15 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     if client.version.major >= 8 {
         flags.push("--column-statistics=0".to_owned());
     }
-    if client.version >= Version::new(8, 4, 0) {
-        let limit = match server.flavour {
-            Flavour::Mariadb => "max_statement_time",
-            _ => "max_execution_time",
-        };
-        let wait = common::seconds(limits.idle);
-        flags.push(format!("--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, net_write_timeout=86400"));
+    if client.version >= INIT_COMMAND {
+        let [mysql, mariadb] = setting::STATEMENT_TIME;
+        let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
+        // A little less than our own patience, so that it is the server that says which table was locked.
+        let wait = common::seconds(limits.idle * 9 / 10);
+        flags.push(format!(
+            "--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, {}=86400",
+            setting::WRITE_TIME
+        ));
     }
     flags
 }
@@ -153,8 +179,8 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
             flags.extend(selection.without_rows.iter().map(|t| format!("--ignore-table-data={}", full(t))));
         } else {
             if !options.data_only {
-                let flags = ["--no-data", "--triggers", "--skip-routines", "--skip-events"];
-                let flags = flags.map(str::to_owned).to_vec();
+                let only = Selection { only: Some(selection.without_rows.clone()), ..Selection::default() };
+                let flags = objects(server, &DumpOptions { schema_only: true, ..options.clone() }, &only);
                 runs.push(Run { flags, tables: selection.without_rows.clone() });
             }
             match &mut only {
@@ -171,24 +197,20 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
 }
 
 /// Routines, events and triggers are off by default in every client. Like `pg_dump`'s, a dump of some tables holds
-/// these tables and their triggers alone.
+/// these tables and their triggers alone. A client gives up on what it may not see, or says nothing: the probe's findings
+/// say that it will be missing.
 fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
-    let flags: &[&str] = if options.data_only {
-        &["--no-create-info", "--skip-triggers", "--skip-routines", "--skip-events"]
-    } else if selection.only.is_some() {
-        &["--triggers", "--skip-routines", "--skip-events"]
-    } else if lacks_events(server) {
-        // The client gives up when it may not ask; the probe's findings say that events will be missing.
-        &["--triggers", "--routines", "--skip-events"]
-    } else {
-        &["--triggers", "--routines", "--events"]
-    };
-    let no_data = options.schema_only.then_some(&"--no-data");
-    no_data.into_iter().chain(flags).map(|&flag| flag.to_owned()).collect()
-}
-
-fn lacks_events(server: &Server) -> bool {
-    server.settings.contains_key("grants") && !setting::granted(server, "event")
+    let sees = |right| !server.settings.contains_key("grants") || setting::granted(server, right);
+    let whole = !options.data_only && selection.only.is_none();
+    let hidden = options.allow_incomplete && !setting::list(server, setting::HIDDEN_ROUTINES).is_empty();
+    let switch = |on: bool, yes: &str, no: &str| if on { yes.to_owned() } else { no.to_owned() };
+    let mut flags = Vec::new();
+    flags.extend(options.schema_only.then(|| "--no-data".to_owned()));
+    flags.extend(options.data_only.then(|| "--no-create-info".to_owned()));
+    flags.push(switch(!options.data_only && sees("trigger"), "--triggers", "--skip-triggers"));
+    flags.push(switch(whole && !hidden, "--routines", "--skip-routines"));
+    flags.push(switch(whole && sees("event"), "--events", "--skip-events"));
+    flags
 }
 
 /// The database and the tables; behind `--` when one of them looks like an option.
@@ -207,6 +229,8 @@ enum Consistency {
     Mixed,
     /// No table knows transactions: all are locked for reading.
     Locked,
+    /// No table knows transactions, and the user may not lock them.
+    Loose,
 }
 
 impl Consistency {
@@ -214,10 +238,12 @@ impl Consistency {
         let without = setting::list(server, setting::NO_TRANSACTIONS).len();
         if without == 0 {
             Self::Snapshot
-        } else if without == server.tables.len() && setting::granted(server, "lock tables") {
+        } else if without < server.tables.len() {
+            Self::Mixed
+        } else if setting::granted(server, "lock tables") {
             Self::Locked
         } else {
-            Self::Mixed
+            Self::Loose
         }
     }
 
@@ -230,6 +256,7 @@ impl Consistency {
             Self::Snapshot => "snapshot",
             Self::Mixed => "snapshot, except for tables without transactions",
             Self::Locked => "tables locked while they were read",
+            Self::Loose => "none: no table knows transactions, and the user may not lock them",
         }
     }
 }
@@ -242,7 +269,7 @@ fn warnings(
     consistency: Consistency,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    if consistency == Consistency::Mixed {
+    if matches!(consistency, Consistency::Mixed | Consistency::Loose) {
         let names = setting::list(server, setting::NO_TRANSACTIONS);
         warnings.push(format!(
             "{} of an engine without transactions may change while they are read: {}",
@@ -253,14 +280,7 @@ fn warnings(
     if consistency == Consistency::Locked {
         warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
     }
-    let limited = setting::STATEMENT_TIME.iter().find(|name| setting::number(server, name) > 0);
-    let ends_early = client.flavour == Flavour::Mysql && client.version < Version::new(8, 4, 0);
-    if let Some(limit) = limited.filter(|_| ends_early) {
-        warnings.push(format!(
-            "{limit}={} on the server ends the reading of a large table, and this client can't lift it (8.4 can)",
-            setting::number(server, limit)
-        ));
-    }
+    warnings.extend(time_limits(server, client));
     if options.no_owner || options.no_privileges || options.no_comments {
         warnings.push(
             "owners, privileges and comments can't be left out of a MySQL dump; a restore adapts definers".to_owned(),
@@ -272,6 +292,34 @@ fn warnings(
     warnings
         .extend(selection.idle.iter().map(|pattern| format!("nothing matches {pattern:?}, which leaves nothing out")));
     warnings
+}
+
+/// The server's limits on time that this client does not take off its own session. MySQL's clients do both by
+/// `--init-command`; MariaDB's lift the first one in a comment that only MariaDB obeys, and have no way for the second.
+fn time_limits(server: &Server, client: &Client) -> Vec<String> {
+    const SHORT_SECONDS: u64 = 60;
+    let mut limits = Vec::new();
+    if client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND {
+        return limits;
+    }
+    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
+    for name in setting::STATEMENT_TIME.iter().filter(|name| !by_mariadb && setting::number(server, name) > 0) {
+        let unit = if *name == "max_execution_time" { "ms" } else { "s" };
+        limits.push(format!(
+            "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
+             (MySQL's 8.4 can)",
+            setting::number(server, name)
+        ));
+    }
+    let write = setting::number(server, setting::WRITE_TIME);
+    if (1..SHORT_SECONDS).contains(&write) {
+        limits.push(format!(
+            "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
+             can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
+            setting::WRITE_TIME
+        ));
+    }
+    limits
 }
 
 /// A few names, and how many more.
@@ -339,9 +387,9 @@ mod tests {
         mysqldump-8.0.36
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events shop
         mysqldump-8.4.6
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events shop
         mysqldump-9.7.4
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events shop
         "#);
     }
 
@@ -373,16 +421,16 @@ mod tests {
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
           mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         mysqldump-8.4.6
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         mysqldump-9.7.4
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
-          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=600, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --no-data --triggers --skip-routines --skip-events '--where=id < 5' shop logs
+          mysqldump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces '--set-gtid-purged=OFF' '--column-statistics=0' '--init-command=SET SESSION max_execution_time=0, lock_wait_timeout=540, net_write_timeout=86400' --triggers --routines --events '--ignore-table=shop.recent' '--ignore-table=shop.logs' '--where=id < 5' shop
         "#);
     }
 
     #[test]
-    fn a_client_knows_every_option_that_it_is_given() {
+    fn flags_by_client_a_dump_client_knows_every_option_that_it_is_given() {
         let variants = [
             DumpOptions::default(),
             DumpOptions { schema_only: true, ..DumpOptions::default() },

@@ -21,6 +21,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         "an archive holds one database, and goes back into any",
     ),
     (&["force", "ignore-error"], "a failed dump would look like a whole one"),
+    (&["default-character-set"], "any other than dbhaul's would turn characters into question marks"),
     (&["log-error"], "errors must reach dbhaul"),
     (&["delete-master-logs", "delete-source-logs"], "a dump changes nothing on the server"),
     (&["single-transaction"], "dbhaul decides how consistent a dump is, and says so in the manifest"),
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_breaks_the_archive_is_refused_in_every_spelling() {
+    fn surprise_04_what_breaks_the_archive_is_refused_in_every_spelling() {
         for bad in [
             "--result-file=x",
             "--result_file=x",
@@ -164,6 +165,7 @@ mod tests {
             "--",
             "-",
             "--skip-single-transaction",
+            "--default-character-set=latin1",
         ] {
             assert!(check(&[bad.to_owned()]).is_err(), "{bad}");
         }

@@ -1,12 +1,12 @@
 //! What a probe noticed, in sentences: what a dump will lack, what will make it fail, what is good to know.
 //!
 //! What makes a dump fail only as long as certain objects are in it is no `Fatal` here: `dump` refuses it, knowing the
-//! options.
+//! options, or leaves out what [`left_out`] names.
 
 use super::dump::some;
 use super::grants::Grants;
 use super::setting;
-use crate::engine::{Finding, Flavour, Server, Severity};
+use crate::engine::{Finding, Flavour, Server, Severity, Version};
 
 /// Everything worth saying before a dump.
 pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
@@ -32,14 +32,11 @@ fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
     if !grants.has("select") {
         missing("without SELECT on the database only the tables that the user was granted are dumped", "SELECT");
     }
-    if !setting::list(server, setting::VIEWS).is_empty() && !grants.has("show view") {
-        missing("without SHOW VIEW the dump of views fails", "SHOW VIEW");
-    }
     if !grants.has("trigger") {
-        missing("without TRIGGER the dump holds no triggers, if there are any", "TRIGGER");
+        missing("triggers can't be seen without TRIGGER: the dump holds none, if there are any", "TRIGGER");
     }
     if !grants.has("event") {
-        missing("without EVENT the dump holds no events, if there are any", "EVENT");
+        missing("events can't be seen without EVENT: the dump holds none, if there are any", "EVENT");
     }
     let sees_routines = ["execute", "create routine", "alter routine", "show_routine", "show create routine", "super"];
     if !sees_routines.iter().any(|right| grants.has(right)) {
@@ -55,31 +52,59 @@ fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
 
 fn objects(server: &Server) -> Vec<Finding> {
     let mut found = Vec::new();
-    let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
+    let mut missing = |kind: &str, names: &[&str], why: &str, hint: &str| {
+        found.extend(names.iter().map(|name| finding(Severity::Missing, format!("{kind}{name} {why}"), hint)));
+    };
+    let list = |name| setting::list(server, name);
+    let select = grant(server, "SELECT");
+    missing("table ", &list(setting::UNREADABLE), "may not be read", &select);
+    let show_view = grant(server, "SELECT, SHOW VIEW");
+    missing("view ", &list(setting::UNREADABLE_VIEWS), "may not be read without SELECT and SHOW VIEW", &show_view);
+    missing("view ", &list(setting::DEPENDENT_VIEWS), "stands on a table or view that may not be read", &select);
+    let repair = "repair or drop them, or leave them out with --exclude-table";
+    missing("view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
+    if !dumps_history(server) {
+        let hint = "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL";
+        let why = "keeps a history that no client can dump (from MariaDB 10.11 on they can, where none of the database's \
+                   tables is versioned by transaction)";
+        missing("table ", &list(setting::VERSIONED), why, hint);
+    }
+    let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
-        found.push(finding(
-            Severity::Missing,
-            format!("the bodies of routines of other owners can't be read: {}", some(&hidden)),
-            routine_hint(server),
-        ));
+        let is_hidden = |routine: &&str| routine.split_once(' ').is_some_and(|(_, name)| hidden.contains(&name));
+        let (hidden, own): (Vec<&str>, Vec<&str>) = routines.into_iter().partition(is_hidden);
+        missing("", &hidden, "belongs to another user, and its body may not be read", routine_hint(server));
+        missing("", &own, "goes with the others: the client dumps all routines or none", routine_hint(server));
     }
-    let broken = setting::list(server, setting::BROKEN_VIEWS);
-    if !broken.is_empty() {
-        found.push(finding(
-            Severity::Missing,
-            format!("views refer to something that is gone: {}", some(&broken)),
-            "repair or drop them, or leave them out with --exclude-table",
-        ));
-    }
-    let without = setting::list(server, setting::NO_TRANSACTIONS);
-    if !without.is_empty() {
+    let bound = setting::list(server, setting::BOUND_TO_SEQUENCES);
+    if !bound.is_empty() {
         found.push(finding(
             Severity::Warning,
-            format!("tables of an engine without transactions are not part of the snapshot: {}", some(&without)),
-            "ALTER TABLE ... ENGINE=InnoDB, or dump while nobody writes",
+            format!(
+                "mariadb-dump writes the database's name into what calls a sequence: restored into another database, {} \
+                 will look for it in `{}`",
+                some(&bound),
+                server.database
+            ),
+            "restore into a database of the same name, or alter the defaults and views afterwards",
         ));
     }
     found
+}
+
+/// Whether the history of system-versioned tables can be dumped, and restored: mariadb-dump gives up on a table that is
+/// versioned by transaction.
+pub(super) fn dumps_history(server: &Server) -> bool {
+    server.version >= HISTORY && setting::list(server, setting::VERSIONED_BY_TRANSACTION).is_empty()
+}
+
+/// The MariaDB, server and client, that brought `--dump-history` and `system_versioning_insert_history`.
+pub(super) const HISTORY: Version = Version::new(10, 11, 0);
+
+/// Tables and views that `--allow-incomplete` leaves out.
+pub(super) fn left_out(server: &Server) -> Vec<&str> {
+    let lists = [setting::UNREADABLE, setting::UNREADABLE_VIEWS, setting::DEPENDENT_VIEWS, setting::BROKEN_VIEWS];
+    lists.into_iter().flat_map(|list| setting::list(server, list)).collect()
 }
 
 /// How the bodies of routines become readable.
@@ -91,27 +116,7 @@ pub(super) fn routine_hint(server: &Server) -> &'static str {
 }
 
 fn limits(server: &Server) -> Vec<Finding> {
-    const SHORT_SECONDS: u64 = 60;
     let mut found = Vec::new();
-    for name in setting::STATEMENT_TIME {
-        let limit = setting::number(server, name);
-        if limit > 0 {
-            let unit = if name == "max_execution_time" { "ms" } else { "s" };
-            found.push(finding(
-                Severity::Warning,
-                format!("{name} is {limit} {unit}: the reading of a large table may be ended"),
-                "a client of MySQL 8.4 or later, or MariaDB's, lifts it for its own session",
-            ));
-        }
-    }
-    let write = setting::number(server, "net_write_timeout");
-    if (1..SHORT_SECONDS).contains(&write) {
-        found.push(finding(
-            Severity::Warning,
-            format!("net_write_timeout is {write} s: a slow store may lose the connection"),
-            "SET GLOBAL net_write_timeout = 600",
-        ));
-    }
     if server.replica {
         let what = "the server is a replica: the dump holds what has arrived there".to_owned();
         found.push(Finding { severity: Severity::Note, what, hint: None });

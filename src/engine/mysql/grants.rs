@@ -1,13 +1,13 @@
 //! What `SHOW GRANTS` says of one database. Reading it is the one way that also shows roles, and that needs no right.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rights on one database, in lower case (`lock tables`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grants {
     rights: BTreeSet<String>,
-    /// Rights on some tables or routines only.
-    pub(super) partial: bool,
+    /// Rights on one table, view or routine, by its name.
+    parts: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What `ALL PRIVILEGES` on a database stands for, as far as a dump or restore needs it.
@@ -60,20 +60,17 @@ impl Grants {
     fn grant(&mut self, rest: &str, database: &str) {
         let Some((rights, on)) = split(rest) else { return };
         let scope = Scope::of(on, database);
-        match scope {
+        let own = match &scope {
             Scope::Elsewhere => return,
-            Scope::Part => {
-                self.partial = true;
-                return;
-            }
-            Scope::Everything | Scope::Database => {}
-        }
+            Scope::Part(name) => self.parts.entry(name.clone()).or_default(),
+            Scope::Everything | Scope::Database => &mut self.rights,
+        };
         for right in names(rights) {
             if right == "all privileges" || right == "all" {
                 let everything = if scope == Scope::Everything { ON_EVERYTHING } else { &[] };
-                self.rights.extend(ON_DATABASE.iter().chain(everything).map(|&r| r.to_owned()));
+                own.extend(ON_DATABASE.iter().chain(everything).map(|&r| r.to_owned()));
             }
-            self.rights.insert(right);
+            own.insert(right);
         }
     }
 
@@ -82,7 +79,12 @@ impl Grants {
         self.rights.contains(right)
     }
 
-    /// All of them.
+    /// Whether this right is there on one table or view, by whichever grant.
+    pub(super) fn has_on(&self, name: &str, right: &str) -> bool {
+        self.has(right) || self.parts.get(name).is_some_and(|rights| rights.contains(right))
+    }
+
+    /// All on the database.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.rights.iter().map(String::as_str)
     }
@@ -111,12 +113,12 @@ fn names(rights: &str) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
     Everything,
     Database,
-    /// A table or routine of the database.
-    Part,
+    /// A table or routine of the database, by name.
+    Part(String),
     Elsewhere,
 }
 
@@ -130,8 +132,10 @@ impl Scope {
         let Some((pattern, rest)) = backticked(on) else { return Self::Elsewhere };
         if rest.starts_with(".*") {
             if like(&pattern, database) { Self::Database } else { Self::Elsewhere }
-        } else if pattern == database && rest.starts_with('.') {
-            Self::Part
+        } else if pattern == database
+            && let Some((name, _)) = rest.strip_prefix('.').and_then(backticked)
+        {
+            Self::Part(name)
         } else {
             Self::Elsewhere
         }
@@ -186,7 +190,8 @@ mod tests {
         ]);
         assert!(root.has("select") && root.has("super") && root.has("set_any_definer") && !root.has("insert"));
         let some = read(&["GRANT SELECT (`a`, `b`), INSERT ON `my_sho_`.* TO x", "GRANT SELECT ON `my_shop`.`t` TO x"]);
-        assert!(some.has("insert") && !some.has("select") && some.partial);
+        assert!(some.has("insert") && !some.has("select"));
+        assert!(some.has_on("t", "select") && some.has_on("t", "insert") && !some.has_on("u", "select"));
         assert_eq!(read(&["GRANT ALL PRIVILEGES ON `other`.* TO x", "GRANT `r`@`%` TO x"]), Grants::default());
         assert!(!read(&["GRANT SELECT, INSERT ON *.* TO x", "REVOKE SELECT ON `my_shop`.* FROM x"]).has("select"));
     }

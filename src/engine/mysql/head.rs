@@ -57,6 +57,8 @@ pub(super) struct Piece<'a> {
     pub(super) token: Token,
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// It stands in a versioned comment.
+    pub(super) versioned: bool,
 }
 
 impl Piece<'_> {
@@ -98,7 +100,7 @@ pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<It
                 Token::Space | Token::Comment => {}
                 _ => {
                     at += length;
-                    return Some(Piece { token, text: &head[start..at], at: start });
+                    return Some(Piece { token, text: &head[start..at], at: start, versioned: open });
                 }
             }
             at += length;
@@ -231,6 +233,23 @@ fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl It
             return;
         }
     }
+}
+
+/// The collations that a statement names: `COLLATE x`, `COLLATE=x`, `SET collation_connection = x`.
+pub(super) fn collations<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
+    let mut pieces = pieces(head, syntax).peekable();
+    let sets = pieces.peek().is_some_and(|first| first.is("set"));
+    std::iter::from_fn(move || {
+        loop {
+            let piece = pieces.next()?;
+            let equals = pieces.next_if(|p| p.is_symbol(b'=')).is_some();
+            let named = piece.is("collate") || sets && equals && piece.is("collation_connection");
+            let name = pieces.next_if(|p| named && matches!(p.token, Token::Word | Token::Quoted(_)));
+            if name.is_some() {
+                return name;
+            }
+        }
+    })
 }
 
 /// Whether backslashes escape after this statement: none when it is no `SET sql_mode`.

@@ -8,15 +8,17 @@
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
-    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
 mod clients;
+mod collation;
 mod content;
 mod diagnose;
 mod dump;
 mod extra;
+mod features;
 mod findings;
 mod grants;
 mod head;
@@ -28,6 +30,7 @@ mod probe;
 mod products;
 mod restore;
 mod rewrite;
+mod scratch;
 mod select;
 mod session;
 mod setting;
@@ -135,6 +138,35 @@ impl Engine for Mysql {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan> {
         restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn account(&self) -> &'static str {
+        "mysql"
+    }
+
+    fn empty_server(&self) -> u64 {
+        scratch::EMPTY
+    }
+
+    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan> {
+        scratch::plan(site)
+    }
+
+    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::create_database(connection, name, limits))
+    }
+
+    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::drop_database(connection, name, limits))
+    }
+
+    fn databases<'a>(
+        &'a self,
+        connection: &'a Connection,
+        prefix: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(prepare::databases(connection, prefix, limits))
     }
 
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {

@@ -127,13 +127,19 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
             "ssl-mode=VERIFY_CA in the URI checks the authority and not the name",
         );
     }
-    if moved && client.flavour == Flavour::Mariadb && client.version >= MARIADB_VERIFIES {
+    let here = connection.address().is_some_and(|(host, _)| is_loopback(host));
+    if (moved || here) && client.flavour == Flavour::Mariadb && client.version >= MARIADB_VERIFIES {
         return refuse(
             "this client can't verify an authority without the name, and verifies nothing at 127.0.0.1",
-            "use MySQL's client, or MariaDB's before 11.4; or say ssl-mode=REQUIRED in the URI if the tunnel is trusted",
+            "use MySQL's client, or MariaDB's before 11.4; or say ssl-mode=REQUIRED in the URI if the way is trusted",
         );
     }
     Ok(())
+}
+
+/// MariaDB's newer clients take this machine for safe, whatever they are told.
+fn is_loopback(host: &str) -> bool {
+    tcp_host(host).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whole seconds, at least one.
@@ -159,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_for_each_flavour() {
+    fn row_10_each_mode_for_each_flavour() {
         let old = Version::new(10, 11, 19);
         let new = Version::new(11, 8, 6);
         let mysql = Version::new(9, 7, 4);
@@ -193,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_cannot_verify_is_refused() {
+    fn surprise_07_what_a_client_cannot_verify_is_refused() {
         let mut at = connection();
         at.tls.mode = TlsMode::VerifyFull;
         let refused = |at: &Connection, flavour, version| args(at, flavour, version).expect_err("refused").kind;
@@ -206,6 +212,12 @@ mod tests {
         assert!(args(&at, Flavour::Mysql, Version::new(9, 7, 4)).is_ok());
         assert!(args(&at, Flavour::Mariadb, Version::new(10, 11, 19)).is_ok());
         assert_eq!(refused(&at, Flavour::Mariadb, Version::new(11, 8, 6)), Kind::Config);
+        at.route = None;
+        assert!(args(&at, Flavour::Mariadb, Version::new(11, 8, 6)).is_ok());
+        for here in ["127.0.0.1", "localhost", "::1"] {
+            at.host = Host::Tcp { name: here.into(), port: 3306 };
+            assert_eq!(refused(&at, Flavour::Mariadb, Version::new(11, 8, 6)), Kind::Config, "{here}");
+        }
     }
 
     #[test]

@@ -75,3 +75,48 @@ async fn empty(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Strin
     }
     Ok(done)
 }
+
+/// Makes an empty database.
+pub(super) async fn create_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+    let mut conn = session::open(connection, None, limits).await?;
+    let made = conn.query_drop(format!("CREATE DATABASE {}", quote(name))).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    made.map_err(|error| {
+        let words = session::explain(&error, connection).why.join("\n");
+        let denied = matches!(session::number(&error), Some(1044 | 1142 | 1227));
+        let what = format!("{} may not create a database there", connection.user);
+        let kind = if denied { Kind::Refused } else { Kind::RestoreFailed };
+        let error = Error::new(kind, if denied { what } else { format!("database {name} could not be made") });
+        error.why(words).why("nothing was changed").hints(
+            denied.then(|| format!("GRANT ALL ON `{}%`.* TO the user, or name another user", name_pattern(name))),
+        )
+    })
+}
+
+/// Drops a database.
+pub(super) async fn drop_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+    let mut conn = session::open(connection, None, limits).await?;
+    // A client that was just killed may hold a lock for a moment.
+    let work = async {
+        conn.query_drop("SET SESSION lock_wait_timeout = 60").await?;
+        conn.query_drop(format!("DROP DATABASE IF EXISTS {}", quote(name))).await
+    };
+    let done = session::within(connection, limits, work).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    done
+}
+
+/// The databases whose names begin so.
+pub(super) async fn databases(connection: &Connection, prefix: &str, limits: &Limits) -> Result<Vec<String>> {
+    let mut conn = session::open(connection, None, limits).await?;
+    let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, ?) = ? ORDER BY 1";
+    let work = conn.exec(query, (prefix.chars().count(), prefix));
+    let found = session::within(connection, limits, work).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    found
+}
+
+/// A name up to its last underscore, as GRANT wants a pattern: underscores escaped.
+fn name_pattern(name: &str) -> String {
+    name.rsplit_once('_').map_or(name, |(prefix, _)| prefix).replace('_', "\\_") + "\\_"
+}

@@ -21,7 +21,7 @@ const OBJECTS_NAMED: usize = 24;
 
 /// Variables that planning reads, by their own names; a server that lacks one leaves it out.
 const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net_write_timeout','sql_mode','read_only',\
-    'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key',\
+    'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key','innodb_force_primary_key',\
     'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
     'character_set_server','collation_server'";
 
@@ -81,7 +81,11 @@ async fn read(
     let database = &connection.database;
     let mut settings: BTreeMap<String, String> =
         conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
-    let user: String = conn.query_first("SELECT CURRENT_USER()").await?.unwrap_or_default();
+    let facts = format!("SELECT CURRENT_USER(), {}", session::STATEMENT_TIME);
+    let (user, limit): (String, String) = conn.query_first(facts).await?.unwrap_or_default();
+    for name in setting::STATEMENT_TIME {
+        settings.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&limit));
+    }
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
     let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
@@ -124,12 +128,33 @@ async fn read(
                 let generated = generated(conn, database).await?;
                 server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
             }
+            if !objects.versioned.is_empty() {
+                let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+                             AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
+                let names: Vec<String> = conn.exec(query, (database,)).await?;
+                server.settings.insert(setting::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
+            }
+            if setting::on(&server, setting::SEQUENCES) {
+                let calls = format!("%val({}.%", quote(database).replace('\\', "\\\\"));
+                let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS \
+                             WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE ? UNION \
+                             SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND VIEW_DEFINITION LIKE ?";
+                let names: Vec<String> = conn.exec(query, (database, &calls, database, &calls)).await?;
+                server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), names.join(JOIN));
+            }
+            let (tables, views, dependent) = unreadable(conn, database, &grants, &objects).await?;
+            server.settings.insert(setting::UNREADABLE.to_owned(), tables.join(JOIN));
+            server.settings.insert(setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN));
+            server.settings.insert(setting::DEPENDENT_VIEWS.to_owned(), dependent.join(JOIN));
             server.findings = findings::find(&server, &grants);
         }
         Purpose::Restore => {
             server.target.objects = objects.named.iter().take(OBJECTS_NAMED).cloned().collect();
             server.target.object_count = objects.named.len() as u64;
             server.target.collations = collations(conn).await?;
+            let engines = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')";
+            let engines: Vec<String> = tolerant(conn, engines).await?;
+            server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
         }
     }
@@ -143,6 +168,9 @@ struct Objects {
     views: Vec<String>,
     size: u64,
     no_transactions: Vec<String>,
+    versioned: Vec<String>,
+    /// `procedure NAME`.
+    routines: Vec<String>,
     /// Routines whose body the server doesn't show.
     hidden: Vec<String>,
     /// `table users`, `view recent`, ...
@@ -160,12 +188,13 @@ impl Objects {
         let routines = "SELECT ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION IS NULL FROM information_schema.ROUTINES \
                         WHERE ROUTINE_SCHEMA = ? ORDER BY ROUTINE_NAME";
         for (kind, name, hidden) in conn.exec::<(String, String, bool), _, _>(routines, (database,)).await? {
-            found.named.push(format!("{} {name}", kind.to_lowercase()));
+            found.routines.push(format!("{} {name}", kind.to_lowercase()));
             // MariaDB's packages have no definition of their own there.
             if hidden && (flavour == Flavour::Mysql || !kind.starts_with("PACKAGE")) {
                 found.hidden.push(name);
             }
         }
+        found.named.extend(found.routines.iter().cloned());
         for (kind, query) in [
             ("trigger", "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?"),
             ("event", "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?"),
@@ -179,6 +208,9 @@ impl Objects {
     fn table(&mut self, database: &str, row: (String, String, String, u64, u64, u64)) {
         const TRANSACTIONS: &[&str] = &["innodb", "rocksdb", "ndbcluster", "tokudb", "xtradb"];
         let (name, kind, engine, rows, bytes, indexes) = row;
+        if kind == "SYSTEM VERSIONED" {
+            self.versioned.push(name.clone());
+        }
         let kind = match kind.as_str() {
             "VIEW" | "SYSTEM VIEW" => "view",
             "SEQUENCE" => "sequence",
@@ -201,6 +233,10 @@ impl Objects {
     fn keep(&self, settings: &mut BTreeMap<String, String>) {
         settings.insert(setting::VIEWS.to_owned(), self.views.join(JOIN));
         settings.insert(setting::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
+        let sequences = self.named.iter().any(|object| object.starts_with("sequence "));
+        settings.insert(setting::SEQUENCES.to_owned(), if sequences { "yes" } else { "no" }.to_owned());
+        settings.insert(setting::VERSIONED.to_owned(), self.versioned.join(JOIN));
+        settings.insert(setting::ROUTINES.to_owned(), self.routines.join(JOIN));
         settings.insert(setting::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
     }
 }
@@ -280,6 +316,41 @@ async fn generated(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<S
     let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> '' ORDER BY TABLE_NAME, ORDINAL_POSITION";
     conn.exec(query, (database,)).await
+}
+
+/// Tables and sequences without SELECT, views whose definitions may not be read, and views that stand on either.
+async fn unreadable(
+    conn: &mut Conn,
+    database: &str,
+    grants: &Grants,
+    objects: &Objects,
+) -> mysql_async::Result<(Vec<String>, Vec<String>, Vec<String>)> {
+    let named =
+        |object: &String| ["table ", "sequence "].iter().find_map(|kind| object.strip_prefix(kind)).map(str::to_owned);
+    let tables: Vec<_> = objects.named.iter().filter_map(named).filter(|name| !grants.has_on(name, "select")).collect();
+    let seen = |name: &String| grants.has_on(name, "select") && grants.has_on(name, "show view");
+    let views: Vec<_> = objects.views.iter().filter(|name| !seen(name)).cloned().collect();
+    let mut dependent: Vec<String> = Vec::new();
+    if tables.is_empty() && views.is_empty() {
+        return Ok((tables, views, dependent));
+    }
+    let query =
+        "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
+    let definitions: Vec<(String, Option<String>)> = conn.exec(query, (database,)).await?;
+    // A definition names all that it stands on in full: `shop`.`users`.
+    let mut gone: Vec<String> = tables.iter().chain(&views).cloned().collect();
+    while let Some(name) = gone.pop() {
+        let full = format!("{}.{}", quote(database), quote(&name));
+        for (view, definition) in &definitions {
+            let stands_on = definition.as_ref().is_some_and(|text| text.contains(&full));
+            if stands_on && !views.contains(view) && !dependent.contains(view) {
+                dependent.push(view.clone());
+                gone.push(view.clone());
+            }
+        }
+    }
+    dependent.sort();
+    Ok((tables, views, dependent))
 }
 
 /// Views that refer to something that is gone: the dump would stop there.

@@ -3,16 +3,18 @@
 //! A dump of MySQL's holds statements that commit by themselves: no restore is atomic, so everything that can be known
 //! beforehand is looked at beforehand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::content::{fact, names};
 use super::dump::some;
+use super::features::{self, Verdict};
 use super::rewrite::{Adapt, Rewriter};
-use super::{clients, options as common, setting};
+use super::{clients, collation, options as common, setting};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version, near,
+    Clean, Client, Content, Feature, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    near,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Stdin;
@@ -23,12 +25,19 @@ const CONNECT_SECONDS: u32 = 10;
 const SESSION: &str =
     "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
 
+/// MariaDB's clients repeat a failing statement between two of these lines. The option against that came late, and
+/// versions that lack it pass over it.
+const ECHO_FENCE: &str = "--------------";
+
 /// Everything that forbids this restore; warnings come back.
 pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     usage(content, options)?;
     room(server, options)?;
     takes(server, content, options)?;
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<_> =
+        (options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten().into_iter().collect();
+    warnings.extend(crossing(server, content, options)?);
+    warnings.extend(collation::unused(content, &options.map_collations));
     let source = content.source_version.as_deref().and_then(Version::parse);
     if let (Some(flavour), Some(source)) = (content.source_flavour, source) {
         if flavour != server.flavour {
@@ -44,6 +53,19 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
         }
     }
     Ok(warnings)
+}
+
+/// What `--clean objects` leaves: the dump drops no more than it brings. Triggers go with their tables.
+fn left(server: &Server, content: &Content) -> Option<String> {
+    let lists = [fact::VIEWS, fact::ROUTINES, fact::EVENTS, fact::SEQUENCES];
+    let mut brought: BTreeSet<&str> = lists.iter().flat_map(|list| names(content, list)).collect();
+    brought.extend(content.tables.iter().map(|table| table.name.as_str()));
+    let named = server.target.objects.iter().filter_map(|object| object.split_once(' '));
+    let stays = named.filter(|(kind, name)| *kind != "trigger" && !brought.contains(name));
+    let stays: Vec<_> = stays.map(|(_, name)| name).collect();
+    let text =
+        || format!("the dump does not bring, and so the target keeps: {} (--clean schema drops all)", some(&stays));
+    (!stays.is_empty()).then(text)
 }
 
 /// Options that make no sense with this dump.
@@ -134,7 +156,7 @@ fn contents(server: &Server) -> String {
     format!("{count} {noun}{plural} in database {:?} ({shown})", server.database)
 }
 
-fn refused(what: impl Into<String>) -> Error {
+pub(super) fn refused(what: impl Into<String>) -> Error {
     refused_for(what, &[])
 }
 
@@ -153,14 +175,7 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
             "make a dump of each, or load it by hand with the mysql client",
         );
     }
-    let unknown: Vec<&str> =
-        content.collations.iter().map(String::as_str).filter(|name| !knows_collation(server, name)).collect();
-    if !unknown.is_empty() {
-        return refuse(
-            format!("{} {} does not know the collation {}", server.flavour, server.version, some(&unknown)),
-            "restore into the flavour and version that the dump comes from, or a newer one",
-        );
-    }
+    collation::check(server, content, &options.map_collations)?;
     let packet = setting::number(server, setting::PACKET);
     if packet > 0 && content.longest_statement >= packet && !options.schema_only {
         return refuse(
@@ -171,13 +186,40 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
     structure(server, content, options)
 }
 
-/// MariaDB's newer versions know MySQL's collations by an alias that they don't list.
-fn knows_collation(server: &Server, name: &str) -> bool {
-    let known = &server.target.collations;
-    let aliases = server.flavour == Flavour::Mariadb && server.version >= Version::new(11, 4, 5);
-    known.is_empty()
-        || known.iter().any(|k| k.eq_ignore_ascii_case(name))
-        || aliases && name.to_ascii_lowercase().contains("_0900_")
+/// What the target refuses. What it would only lose comes back as warnings.
+fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    if options.data_only {
+        return Ok(Vec::new());
+    }
+    let mut judged: BTreeMap<(Verdict, &str), Vec<String>> = BTreeMap::new();
+    for feature in content.features.iter().filter(|feature| comes_in(feature, options)) {
+        let verdict = features::verdict(feature, server, content.source_flavour);
+        judged.entry((verdict, &feature.name)).or_default().push(feature.place());
+    }
+    let target = format!("{} {}", server.flavour, server.version);
+    let told = |of: Verdict| -> Vec<String> {
+        let places = |places: &[String]| some(&places.iter().map(String::as_str).collect::<Vec<_>>());
+        let those = judged.iter().filter(|((verdict, _), _)| *verdict == of);
+        those.map(|((_, name), all)| format!("{name}: {}", places(all))).collect()
+    };
+    let refused = told(Verdict::Refused);
+    if !refused.is_empty() {
+        let error = refused_for(format!("{target} does not take all that the dump holds"), &refused);
+        return Err(error.hint(
+            "restore into the flavour and version that the dump comes from, change that at the source and dump again, \
+             or restore the other tables with --table",
+        ));
+    }
+    let without = |line: String| format!("{target} does not know it, and goes on without: {line}");
+    Ok(told(Verdict::Lost).into_iter().map(without).collect())
+}
+
+/// Whether a feature's object is restored.
+fn comes_in(feature: &Feature, options: &RestoreOptions) -> bool {
+    let tables = &options.tables;
+    let object = feature.object.as_str();
+    let named = |table: &String| object == bare(table) || belongs(object, bare(table));
+    tables.is_empty() || ["table", "view", "sequence"].contains(&feature.kind.as_str()) && tables.iter().any(named)
 }
 
 /// What the target demands of tables, routines and triggers.
@@ -202,10 +244,10 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     }
     let mut keyless = names(content, fact::NO_PRIMARY_KEY);
     keyless.retain(|table| wanted.is_empty() || wanted.contains(table));
-    if setting::on(server, "sql_require_primary_key") && !keyless.is_empty() {
+    if let Some(demand) = setting::PRIMARY_KEY.iter().find(|name| setting::on(server, name) && !keyless.is_empty()) {
         return refuse(
             format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
-            "SET GLOBAL sql_require_primary_key = OFF on the target, or give them a key at the source",
+            &format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
         );
     }
     let mut logged = names(content, fact::TRIGGERS);
@@ -282,6 +324,7 @@ pub(super) fn plan(
         .args(by_version(client))
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;
+    loader.echo_fence = (client.flavour == Flavour::Mariadb).then_some(ECHO_FENCE);
     let adapt = Adapt {
         definers: !options.keep_definers,
         sandbox: !knows_sandbox(client),
@@ -290,6 +333,7 @@ pub(super) fn plan(
         data_only: options.data_only,
         tables: bare_names(&options.tables),
         without_rows: bare_names(&options.exclude_table_data),
+        collations: options.map_collations.clone(),
     };
     let parts = needed(content, &adapt.tables);
     Ok(RestorePlan {
@@ -378,11 +422,11 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Inspector;
     use crate::engine::mysql::clients::tests::recorded;
     use crate::engine::mysql::content::Reader;
     use crate::engine::mysql::dump::long_options;
     use crate::engine::mysql::testing::{connection, knows, server, strings, words};
-    use crate::engine::{Clean, Inspector};
 
     fn options() -> RestoreOptions {
         RestoreOptions {
@@ -399,6 +443,7 @@ mod tests {
             keep_privileges: false,
             keep_definers: false,
             no_comments: false,
+            map_collations: Vec::new(),
             exclude_extensions: Vec::new(),
         }
     }
@@ -412,7 +457,7 @@ mod tests {
     const MARIADB: &str = include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql");
 
     #[test]
-    fn a_restore_by_every_recorded_client() {
+    fn flags_by_client_a_restore_by_every_recorded_client() {
         let content = content(MARIADB);
         let mut all = String::new();
         for (name, client, help) in recorded().into_iter().filter(|(_, c, _)| c.role == Role::Shell) {
@@ -532,7 +577,6 @@ mod tests {
         for wrong in [
             RestoreOptions { jobs: 2, ..options() },
             RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
-            RestoreOptions { data_only: true, ..options() },
             RestoreOptions { schemas: strings(&["shop"]), ..options() },
             RestoreOptions { exclude_table_data: strings(&["Users"]), ..options() },
             RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },

@@ -3,14 +3,16 @@
 //! The splitter tells statements from strings, names and comments; a change is only ever made to the one token or
 //! statement that it is about, and everything else goes through byte for byte.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::collation;
 use super::content::sets_gtid;
 use super::head::{self, Object, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::splitter::{Between, Splitter, Visitor};
-use crate::engine::Filter;
+use crate::engine::{CollationMap, Filter};
 
 /// What is adapted, and what is left out.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub(super) struct Adapt {
     pub(super) data_only: bool,
     /// Only these tables and views, if any are named.
     pub(super) tables: BTreeSet<String>,
+    /// Collations that take another one's place.
+    pub(super) collations: Vec<CollationMap>,
     /// These tables without their rows.
     pub(super) without_rows: BTreeSet<String>,
 }
@@ -40,7 +44,7 @@ pub(super) struct Rewriter {
 
 impl Rewriter {
     pub(super) fn new(adapt: Adapt) -> Self {
-        Self { splitter: Splitter::new(), writer: Writer { adapt, ..Writer::default() } }
+        Self { splitter: Splitter::without_rows(), writer: Writer { adapt, ..Writer::default() } }
     }
 }
 
@@ -69,6 +73,7 @@ impl Filter for Rewriter {
             ("NO_AUTO_CREATE_USER taken out of sql_mode", counts.sql_mode),
             ("CREATE DATABASE and USE statements dropped", counts.database),
             ("database names taken out of ALTER DATABASE", counts.alter_database),
+            ("collations mapped", counts.collations),
             ("statements left out as asked", counts.left_out),
         ]
         .into_iter()
@@ -87,6 +92,7 @@ struct Counts {
     sql_mode: u64,
     database: u64,
     alter_database: u64,
+    collations: u64,
     left_out: u64,
 }
 
@@ -114,6 +120,9 @@ impl Visitor for Writer {
         if self.dropping {
             return;
         }
+        let head = &*self.map_collations(head, syntax);
+        // What stands before the places that are used below may have become longer.
+        let subject = if self.adapt.collations.is_empty() { subject } else { head::subject(head, syntax) };
         match (subject.verb, subject.object) {
             (Verb::Create | Verb::Alter, _) if self.adapt.definers && subject.definer.is_some() => {
                 self.counts.definers += 1;
@@ -134,7 +143,7 @@ impl Visitor for Writer {
         }
     }
 
-    fn rows(&mut self, _: u64) {}
+    fn rows(&mut self, _: u64, _: u64) {}
 
     fn end(&mut self, _: u64) {
         self.dropping = false;
@@ -164,6 +173,25 @@ impl Writer {
         };
         *counter += 1;
         true
+    }
+
+    /// The user's collations in the place of those that the statement names.
+    fn map_collations<'h>(&mut self, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+        if self.adapt.collations.is_empty() {
+            return Cow::Borrowed(head);
+        }
+        let (mut mapped, mut done) = (Vec::new(), 0);
+        for name in head::collations(head, syntax) {
+            let wanted = name.unquoted().and_then(|from| collation::mapped(&self.adapt.collations, &from));
+            if let Some(to) = wanted {
+                mapped.extend_from_slice(&head[done..name.at]);
+                mapped.extend_from_slice(to.as_bytes());
+                done = name.end();
+                self.counts.collations += 1;
+            }
+        }
+        mapped.extend_from_slice(&head[done..]);
+        Cow::Owned(mapped)
     }
 
     fn without(&mut self, head: &[u8], range: Range<usize>) {

@@ -67,6 +67,14 @@ pub(super) fn select(options: &DumpOptions, server: &Server) -> Result<Selection
 }
 
 impl Selection {
+    /// Leaves these out as well.
+    pub(super) fn leave_out(&mut self, names: &[&str]) {
+        self.ignored.extend(
+            names.iter().map(|&name| name.to_owned()).filter(|name| !self.ignored.contains(name)).collect::<Vec<_>>(),
+        );
+        self.settle();
+    }
+
     /// A table that is left out altogether needs no other rule; one that is not taken neither.
     fn settle(&mut self) {
         if let Some(only) = &mut self.only {

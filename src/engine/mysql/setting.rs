@@ -5,20 +5,42 @@ use crate::engine::Server;
 
 /// Names of the views, joined.
 pub(super) const VIEWS: &str = "views";
+/// Names of the storage engines that the server has, joined.
+pub(super) const ENGINES: &str = "engines";
 /// Names of tables whose engine has no transactions, joined.
 pub(super) const NO_TRANSACTIONS: &str = "tables.no_transactions";
+/// Names of MariaDB's system-versioned tables, joined.
+pub(super) const VERSIONED: &str = "tables.versioned";
+/// Names of those that are versioned by transaction, joined.
+pub(super) const VERSIONED_BY_TRANSACTION: &str = "tables.versioned_by_transaction";
+/// Whether there are MariaDB's sequences.
+pub(super) const SEQUENCES: &str = "sequences";
+/// Names of tables and views that call a sequence by the database's name, joined.
+pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
 /// Generated columns of a MySQL, as `table.column`, joined.
 pub(super) const GENERATED: &str = "columns.generated";
+/// Names of tables and sequences without SELECT, joined.
+pub(super) const UNREADABLE: &str = "tables.unreadable";
+/// Names of views whose definitions the user may not read, joined.
+pub(super) const UNREADABLE_VIEWS: &str = "views.unreadable";
+/// Names of views that stand on a table or view that may not be read, joined.
+pub(super) const DEPENDENT_VIEWS: &str = "views.dependent";
+/// All routines, as `procedure NAME`, joined.
+pub(super) const ROUTINES: &str = "routines";
 /// Names of routines whose bodies the user can't read, joined.
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
 /// `@@lower_case_table_names`.
 pub(super) const LOWER_CASE: &str = "lower_case_table_names";
 /// `@@max_execution_time` (milliseconds) or MariaDB's `@@max_statement_time` (seconds): 0 for no limit.
 pub(super) const STATEMENT_TIME: [&str; 2] = ["max_execution_time", "max_statement_time"];
+/// Seconds after which the server gives up a client that takes no rows.
+pub(super) const WRITE_TIME: &str = "net_write_timeout";
 /// `@@max_allowed_packet`, bytes.
 pub(super) const PACKET: &str = "max_allowed_packet";
+/// A switch that makes a server refuse tables without a primary key: MySQL's, MariaDB's.
+pub(super) const PRIMARY_KEY: [&str; 2] = ["sql_require_primary_key", "innodb_force_primary_key"];
 /// Rights that the user has on the database, as `grant.lock tables`.
 pub(super) const GRANT: &str = "grant.";
 
@@ -30,9 +52,13 @@ pub(super) fn list<'a>(server: &'a Server, name: &str) -> Vec<&'a str> {
     }
 }
 
-/// A number; 0 when it is unknown.
+/// A number, a fraction rounded up; 0 when it is unknown.
 pub(super) fn number(server: &Server, name: &str) -> u64 {
-    server.settings.get(name).and_then(|text| text.split('.').next()?.parse().ok()).unwrap_or(0)
+    let Some((whole, fraction)) = server.settings.get(name).map(|text| text.split_once('.').unwrap_or((text, "")))
+    else {
+        return 0;
+    };
+    whole.parse::<u64>().map_or(0, |whole| whole.saturating_add(u64::from(fraction.contains(|c| c != '0'))))
 }
 
 /// A switch.

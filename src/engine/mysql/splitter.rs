@@ -8,6 +8,7 @@ use memchr::{memchr, memmem};
 
 use super::head;
 use super::lexer::{StringEnd, Syntax, Token};
+use crate::engine::RowSum;
 
 /// The most that is held together: a `CREATE TABLE` of 4096 columns fits.
 pub(super) const LONGEST_HEAD: usize = 1 << 20;
@@ -20,8 +21,8 @@ pub(super) trait Visitor {
     fn head(&mut self, head: &[u8], syntax: &Syntax);
     /// More of the statement; at last its delimiter.
     fn more(&mut self, bytes: &[u8]);
-    /// So many rows went by in the current `INSERT` since this was last said.
-    fn rows(&mut self, count: u64);
+    /// So many rows began in the current `INSERT` since this was last said; the hashes of those that ended have this sum.
+    fn rows(&mut self, count: u64, sum: u64);
     /// The statement has ended; it had so many bytes.
     fn end(&mut self, length: u64);
 }
@@ -64,11 +65,18 @@ pub(super) struct Splitter {
     offset: u64,
     /// Where the current statement starts.
     start: u64,
+    /// Whether anybody wants to know of rows.
+    counts: bool,
 }
 
 impl Splitter {
     pub(super) fn new() -> Self {
-        Self { syntax: Syntax::new(), inside: None, carry: Vec::new(), offset: 0, start: 0 }
+        Self { syntax: Syntax::new(), inside: None, carry: Vec::new(), offset: 0, start: 0, counts: true }
+    }
+
+    /// One that says nothing of rows.
+    pub(super) fn without_rows() -> Self {
+        Self { counts: false, ..Self::new() }
     }
 
     /// Bytes seen and consumed so far.
@@ -166,7 +174,7 @@ impl Splitter {
         if let (Stop::End, Some(backslash)) = (stop, head::backslash_after(head, &self.syntax)) {
             self.syntax.backslash = backslash;
         }
-        self.inside = Some(Runner::new(stop == Stop::Rows));
+        self.inside = Some(Runner::new(self.counts && stop == Stop::Rows));
         Some(length)
     }
 
@@ -199,8 +207,9 @@ impl Splitter {
     fn run(&mut self, mut runner: Runner, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
         let (used, ended) = runner.run(input, &self.syntax, at_end);
         visitor.more(&input[..used]);
-        if runner.rows > 0 {
-            visitor.rows(std::mem::take(&mut runner.rows));
+        let (rows, sum) = (std::mem::take(&mut runner.rows), runner.sum.take());
+        if rows > 0 || sum > 0 {
+            visitor.rows(rows, sum);
         }
         if ended {
             visitor.end(self.offset + used as u64 - self.start);
@@ -260,15 +269,27 @@ struct Runner {
     row_may_begin: bool,
     counts: bool,
     rows: u64,
+    sum: RowSum,
+    /// The row that we are in, if its hash is wanted, starts here in the input.
+    row: Option<usize>,
 }
 
 impl Runner {
     fn new(counts: bool) -> Self {
-        Self { inside: Inside::Code, depth: 0, row_may_begin: true, counts, rows: 0 }
+        Self { inside: Inside::Code, depth: 0, row_may_begin: true, counts, rows: 0, sum: RowSum::default(), row: None }
     }
 
     /// How much of the input was used, and whether the statement ended there.
     fn run(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> (usize, bool) {
+        let (used, ended) = self.walk(input, syntax, at_end);
+        if let Some(start) = &mut self.row {
+            self.sum.part(&input[*start..used]);
+            *start = 0;
+        }
+        (used, ended)
+    }
+
+    fn walk(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> (usize, bool) {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];
@@ -303,6 +324,16 @@ impl Runner {
                     at += plain;
                     match self.special(&input[at..], syntax, at_end) {
                         Step::On(length) => at += length,
+                        Step::RowBegins => {
+                            self.row = Some(at);
+                            at += 1;
+                        }
+                        Step::RowEnds => {
+                            at += 1;
+                            if let Some(start) = self.row.take() {
+                                self.sum.end(&input[start..at]);
+                            }
+                        }
                         Step::End(length) => return (at + length, true),
                         Step::More => return (at, false),
                     }
@@ -333,15 +364,14 @@ impl Runner {
                 return Step::On(1);
             }
             b'(' => {
-                if self.depth == 0 && self.counts && std::mem::take(&mut self.row_may_begin) {
-                    self.rows += 1;
-                }
+                let begins = self.depth == 0 && self.counts && std::mem::take(&mut self.row_may_begin);
+                self.rows += u64::from(begins);
                 self.depth = self.depth.saturating_add(1);
-                return Step::On(1);
+                return if begins { Step::RowBegins } else { Step::On(1) };
             }
             b')' => {
                 self.depth = self.depth.saturating_sub(1);
-                return Step::On(1);
+                return if self.depth == 0 { Step::RowEnds } else { Step::On(1) };
             }
             b'-' if input.get(1).is_some_and(|&b| b != b'-') => return Step::On(1),
             _ => {}
@@ -378,6 +408,10 @@ impl Runner {
 enum Step {
     /// Go on after so many bytes.
     On(usize),
+    /// The parenthesis that opens a row.
+    RowBegins,
+    /// A parenthesis that closes a row, if one was open.
+    RowEnds,
     /// The delimiter of this length.
     End(usize),
     /// Too short to tell.
@@ -442,6 +476,7 @@ pub(super) mod tests {
         everything: Vec<u8>,
         statements: Vec<Vec<u8>>,
         rows: u64,
+        sum: u64,
     }
 
     impl Visitor for Told {
@@ -458,8 +493,9 @@ pub(super) mod tests {
                 last.extend_from_slice(bytes);
             }
         }
-        fn rows(&mut self, count: u64) {
+        fn rows(&mut self, count: u64, sum: u64) {
             self.rows += count;
+            self.sum = self.sum.wrapping_add(sum);
         }
         fn end(&mut self, length: u64) {
             assert_eq!(self.statements.last().map(|s| s.len() as u64), Some(length), "{:?}", self.statements);

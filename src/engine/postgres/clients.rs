@@ -33,13 +33,14 @@ pub fn programs(role: Role) -> &'static [&'static str] {
         Role::Dump => &["pg_dump"],
         Role::Restore => &["pg_restore"],
         Role::Shell => &["psql"],
+        Role::Server => &["postgres"],
     }
 }
 
 /// Reads `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
 pub fn read_version(text: &str) -> Option<(Flavour, Version)> {
     let (program, rest) = text.lines().next()?.split_once(" (PostgreSQL) ")?;
-    let known = ["pg_dump", "pg_restore", "psql"].contains(&program.rsplit('/').next()?);
+    let known = ["pg_dump", "pg_restore", "psql", "postgres"].contains(&program.rsplit('/').next()?);
     known.then(|| Version::parse(rest)).flatten().map(|version| (Flavour::Postgres, version))
 }
 
@@ -56,7 +57,7 @@ pub fn choose<'c>(
     let fits = |c: &&Client| match role {
         Role::Dump => release(c.version) >= release(server.version),
         Role::Restore => c.version.major >= needed,
-        Role::Shell => true,
+        Role::Shell | Role::Server => true,
     };
     let candidates = all.iter().copied().filter(|c| !is_wrapper(&c.path)).filter(fits);
     let best = candidates.min_by_key(|c| {
@@ -96,7 +97,7 @@ fn none_fits(role: Role, server: &Server, needed: u32, all: &[&Client], rejected
     let what = match role {
         Role::Dump => format!("no {program} fits PostgreSQL {}", server.version),
         Role::Restore if needed > 0 => format!("no {program} reads this archive: it takes version {needed} or newer"),
-        Role::Restore | Role::Shell => format!("no {program} was found"),
+        Role::Restore | Role::Shell | Role::Server => format!("no {program} was found"),
     };
     let mut error = Error::new(Kind::Client, what);
     for client in all {
@@ -134,7 +135,7 @@ mod tests {
             let (_, version) = read_version(&text).expect("a version");
             assert!(name.ends_with(&version.to_string()), "{name}: {version}");
         }
-        for foreign in ["mysqldump  Ver 8.0.28", "postgres (PostgreSQL) 15.20", "pg_dump", "", "not (PostgreSQL) 15"] {
+        for foreign in ["mysqldump  Ver 8.0.28", "initdb (PostgreSQL) 15.20", "pg_dump", "", "not (PostgreSQL) 15"] {
             assert_eq!(read_version(foreign), None, "{foreign}");
         }
     }

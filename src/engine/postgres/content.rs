@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
-use super::plain::Plain;
+use super::features;
+use super::plain::{Plain, qualified};
 use super::toc::{Header, TocEntry};
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
+
+/// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
+pub const ROLES: &str = "roles";
 
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
@@ -47,7 +51,8 @@ impl Tables {
     pub fn place(&mut self, schema: Option<&str>, name: &str) -> usize {
         let key = (schema.map(str::to_owned), name.to_owned());
         *self.by_name.entry(key).or_insert_with(|| {
-            self.list.push(DumpedTable { schema: schema.map(str::to_owned), name: name.to_owned(), rows: None });
+            let (schema, name) = (schema.map(str::to_owned), name.to_owned());
+            self.list.push(DumpedTable { schema, name, ..DumpedTable::default() });
             self.list.len() - 1
         })
     }
@@ -57,17 +62,32 @@ impl Tables {
         self.list.get(place)
     }
 
-    /// Adds rows to a table's count.
-    pub fn count(&mut self, place: usize, rows: u64) {
+    /// Adds rows, and the sum of their hashes, to a table.
+    pub fn count(&mut self, place: usize, rows: u64, sum: u64) {
         if let Some(table) = self.list.get_mut(place) {
             table.rows = Some(table.rows.unwrap_or(0) + rows);
+            table.checksum = Some(table.checksum.unwrap_or(0).wrapping_add(sum));
+        }
+    }
+
+    /// Notes what a table's COPY says: `COPY public.orders (id, note) FROM stdin;`.
+    pub fn copied(&mut self, place: usize, statement: &str) {
+        let (Some(table), Some((schema, name, rest))) =
+            (self.list.get_mut(place), statement.strip_prefix("COPY ").and_then(qualified))
+        else {
+            return;
+        };
+        table.columns = rest.split_once(" FROM stdin").map(|(columns, _)| columns.trim().to_owned());
+        if (schema.as_ref(), &name) != (table.schema.as_ref(), &table.name) {
+            table.root = Some(schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}")));
         }
     }
 
     /// All of them. Those that are not in `uncounted` and have no rows in the dump, such as partitioned tables, hold none.
     pub fn into_list(mut self, uncounted: impl Fn(&DumpedTable) -> bool) -> Vec<DumpedTable> {
         for table in self.list.iter_mut().filter(|table| table.rows.is_none()) {
-            table.rows = (!uncounted(table)).then_some(0);
+            let none = (!uncounted(table)).then_some(0);
+            (table.rows, table.checksum) = (none, none);
         }
         self.list
     }
@@ -80,6 +100,11 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
 
 /// What an archive's table of contents says, with the tables that were counted.
 pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
+    let mut asked = Asked::default();
+    for one in &toc {
+        asked.note(&one.entry, &one.definition);
+    }
+    let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
@@ -88,8 +113,9 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     let facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
+        (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
-    Content {
+    let mut content = Content {
         format,
         tables,
         objects: entries.len() as u64,
@@ -99,8 +125,37 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         extensions: tags("EXTENSION"),
         schemas: tags("SCHEMA"),
         collations: Vec::new(),
+        features: Vec::new(),
         longest_statement: 0,
         facts,
         entries,
+    };
+    asked.tell(&mut content);
+    content
+}
+
+/// What the entries of a dump ask of a server, gathered.
+#[derive(Debug, Default)]
+pub struct Asked {
+    features: BTreeSet<Feature>,
+    collations: BTreeSet<String>,
+}
+
+impl Asked {
+    /// Adds what one entry's SQL asks.
+    pub fn note(&mut self, entry: &Entry, sql: &str) {
+        let asks = features::of(&entry.kind, sql);
+        self.features.extend(asks.features.into_iter().map(|name| Feature {
+            name,
+            kind: entry.kind.clone(),
+            object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
+        }));
+        self.collations.extend(asks.collations);
+    }
+
+    /// Puts it into the content.
+    pub fn tell(self, content: &mut Content) {
+        content.features = self.features.into_iter().collect();
+        content.collations = self.collations.into_iter().collect();
     }
 }

@@ -96,7 +96,10 @@ impl Inspector for Custom {
 
     fn outline(&self) -> Option<Content> {
         let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
-        Some(describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone()))
+        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone());
+        // Some blocks may have been seen already: where they stand is no part of the outline.
+        content.entries.iter_mut().for_each(|entry| entry.span = None);
+        Some(content)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
@@ -266,7 +269,11 @@ impl Custom {
         self.walk.entry = entry;
         self.walk.start = start;
         self.walk.table = table_of(&mut self.tables, &described.entry);
-        self.walk.rows = (plain && described.copy && self.walk.table.is_some()).then(Rows::default);
+        self.walk.rows = None;
+        if let (true, Some(statement), Some(table)) = (plain, &described.copy, self.walk.table) {
+            self.tables.copied(table, statement);
+            self.walk.rows = Some(Rows::default());
+        }
         self.walk.step = if self.walk.in_objects { Step::Object } else { Step::Length };
         Ok(())
     }
@@ -279,10 +286,10 @@ impl Custom {
         self.awaited.remove(&entry.entry.id);
         let table = self.walk.table.take();
         if let Some(rows) = self.walk.rows.take() {
-            let count = rows.finished().ok_or_else(|| format!("the rows of {} have no end", name(entry)))?;
+            let (count, sum) = rows.finished().ok_or_else(|| format!("the rows of {} have no end", name(entry)))?;
             self.longest = self.longest.max(rows.longest());
             if let Some(table) = table {
-                self.tables.count(table, count);
+                self.tables.count(table, count, sum);
             }
         }
         self.walk.step = Step::Kind;

@@ -9,6 +9,10 @@ const SHOWN: usize = 10;
 /// A line is cut behind this many characters: some repeat whole rows.
 const LONGEST: usize = 400;
 
+/// The one statement that `pg_dump` limits itself (`--lock-wait-timeout`), by what the server calls a statement timeout.
+const LOCKING: &str = "Query was: LOCK TABLE ";
+const STATEMENT_TIMEOUT: &str = "canceling statement due to statement timeout";
+
 /// A known cause: every piece must stand in one line.
 struct Cause {
     pieces: &'static [&'static str],
@@ -42,6 +46,22 @@ const CAUSES: &[Cause] = &[
         &["permission denied for schema"],
         "GRANT USAGE, CREATE ON SCHEMA ... TO this user; since PostgreSQL 15 nobody else may create in public",
     ),
+    cause(
+        &["permission denied for foreign-data wrapper"],
+        "have a superuser say: GRANT USAGE ON FOREIGN DATA WRAPPER ... TO this user",
+    ),
+    cause(
+        &["permission denied to create event trigger"],
+        "a plain dump is run as it is: restore as a superuser, or dump in custom format, whose restore leaves it out",
+    ),
+    cause(
+        &["must be superuser to create FOR ALL TABLES publication"],
+        "restore as a superuser, or dump again without publications: -- --no-publications",
+    ),
+    cause(
+        &["must be superuser to create subscriptions"],
+        "restore as a superuser, or dump again without subscriptions: -- --no-subscriptions",
+    ),
     cause(&["permission denied for large object"], "dump as the large object's owner or as a superuser"),
     cause(&["query would be affected by row-level security"], "dump as the tables' owner or as a user with BYPASSRLS"),
     cause(
@@ -69,10 +89,8 @@ const CAUSES: &[Cause] = &[
         &["could not obtain lock on relation"],
         "another session holds a lock: see pg_locks, or try again at a quiet hour",
     ),
-    cause(
-        &["canceling statement due to statement timeout"],
-        "the server ends long statements: ALTER ROLE ... SET statement_timeout = 0",
-    ),
+    cause(&[LOCKING], "another session holds a lock: see pg_locks, or try again at a quiet hour"),
+    cause(&[STATEMENT_TIMEOUT], "the server ends long statements: ALTER ROLE ... SET statement_timeout = 0"),
     cause(&["deadlock detected"], "another session was changing the same objects: try again"),
     cause(&["No space left on device"], "the disk is full: the server's, if the line came from it"),
     cause(&["could not extend file"], "the server's disk is full"),
@@ -125,7 +143,8 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
     let lines = meaningful(stderr);
     let door = lines.iter().any(|line| is_at_the_door(line));
     let mut hints: Vec<String> = Vec::new();
-    for line in &lines {
+    let locked = lines.iter().any(|line| line.contains(LOCKING));
+    for line in lines.iter().filter(|line| !(locked && line.contains(STATEMENT_TIMEOUT))) {
         let list = if door { AT_THE_DOOR } else { CAUSES };
         let found = list.iter().find(|c| c.pieces.iter().all(|piece| line.contains(piece)));
         if let Some(cause) = found.filter(|c| !hints.iter().any(|h| h == c.hint)) {
@@ -136,7 +155,12 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
         hints.push(hint_at_search_path(name, lines.iter().find_map(|line| function(line))));
     }
     let from = lines.len().saturating_sub(SHOWN);
-    Diagnosis { why: lines[from..].iter().map(|l| shortened(l)).collect(), hints, connection: door }
+    Diagnosis {
+        why: lines[from..].iter().map(|l| shortened(l)).collect(),
+        hints,
+        connection: door,
+        ..Diagnosis::default()
+    }
 }
 
 /// Lines without the statements that clients repeat, which may be long and hold a customer's rows.
@@ -150,7 +174,8 @@ fn meaningful(stderr: &str) -> Vec<&str> {
             ["pg_dump: ", "pg_restore: ", "psql:", "DETAIL:", "HINT:", "CONTEXT:", "ERROR:", "FATAL:", "WARNING:"]
                 .iter()
                 .any(|s| line.starts_with(s));
-        in_statement = starts || (in_statement && !speaks);
+        // It names tables and nothing else, and no other line does.
+        in_statement = (starts && !line.contains(LOCKING)) || (in_statement && !speaks);
         if !in_statement {
             lines.push(line);
         }
@@ -223,6 +248,10 @@ mod tests {
                 "pg_dump: error: query failed: ERROR:  query would be affected by row-level security policy for table \"t\"",
                 "BYPASSRLS",
             ),
+            ("ERROR:  permission denied for foreign-data wrapper postgres_fdw", "GRANT USAGE ON FOREIGN"),
+            ("ERROR:  permission denied to create event trigger \"e\"", "superuser"),
+            ("ERROR:  must be superuser to create FOR ALL TABLES publication", "--no-publications"),
+            ("ERROR:  must be superuser to create subscriptions", "--no-subscriptions"),
             ("ERROR:  role \"alice\" does not exist", "--keep-owner"),
             ("ERROR:  relation \"users\" already exists", "--clean schema"),
             ("ERROR:  canceling statement due to conflict with recovery", "primary"),
@@ -253,13 +282,21 @@ mod tests {
     }
 
     #[test]
+    fn row_42_a_table_that_somebody_holds_is_named() {
+        let found = of("pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout\n\
+                        pg_dump: detail: Query was: LOCK TABLE public.held IN ACCESS SHARE MODE");
+        assert!(found.why[1].contains("public.held") && found.hints.len() == 1, "{found:?}");
+        assert!(found.hints[0].contains("pg_locks"), "{found:?}");
+    }
+
+    #[test]
     fn what_is_not_known_is_shown_and_not_explained() {
         for line in [
             "pg_dump: warning: there are circular foreign-key constraints",
             "NOTICE:  relation \"public.a\" does not exist, skipping",
             "ERROR:  relation \"public.users\" does not exist",
         ] {
-            assert_eq!(of(line), Diagnosis { why: vec![line.into()], hints: vec![], connection: false });
+            assert_eq!(of(line), Diagnosis { why: vec![line.into()], ..Diagnosis::default() });
         }
     }
 

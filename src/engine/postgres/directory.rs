@@ -32,8 +32,10 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
         if let (Some(table), Some(rows)) = (table, rows) {
             longest = longest.max(rows.longest());
             let name = &entry.entry.tag;
-            let count = rows.finished().ok_or_else(|| incomplete(format!("the rows of table {name} have no end")))?;
-            tables.count(table, count);
+            let (count, sum) =
+                rows.finished().ok_or_else(|| incomplete(format!("the rows of table {name} have no end")))?;
+            tables.copied(table, entry.copy.as_deref().unwrap_or_default());
+            tables.count(table, count, sum);
         }
     }
     let mut content = describe(Format::PgDirectory, &header, toc, tables);
@@ -50,7 +52,7 @@ fn data(folder: &Path, entry: &TocEntry) -> Result<Option<Rows>, String> {
     }
     let mut rows = Rows::default();
     let read = read_through(&find(folder, name)?, |bytes| rows.see(bytes))?;
-    Ok((read && entry.copy).then_some(rows))
+    Ok((read && entry.copy.is_some()).then_some(rows))
 }
 
 /// A list of large objects, a line with number and file name for each.

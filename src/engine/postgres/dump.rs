@@ -3,10 +3,11 @@
 //! The custom format is written uncompressed: the archive compresses better and on more cores, and dbhaul can then
 //! read the rows as they pass.
 
+use super::findings::LeftOut;
 use super::{extra, libpq, patterns};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, refuse_missing};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
@@ -27,9 +28,11 @@ pub fn plan(
     limits: &Limits,
 ) -> Result<DumpPlan> {
     check(connection, options)?;
-    refuse_unreadable(server, options)?;
     let mut warnings = Vec::new();
-    let mut invocation = libpq::connect(Invocation::new(&client.path), connection, client.version, limits.connect)?;
+    let incomplete = unreadable(server, client, options, &mut warnings)?;
+    // Points in time are written in the session's zone: the same rows are to have the same text on every server.
+    let invocation = Invocation::new(&client.path).env("PGTZ", "UTC");
+    let mut invocation = libpq::connect(invocation, connection, client.version, limits.connect)?;
     invocation = if options.plain {
         invocation.arg("--format=plain")
     } else {
@@ -40,6 +43,7 @@ pub fn plan(
     invocation = invocation.arg(format!("--lock-wait-timeout={patience}"));
     invocation = invocation.args(selection(options));
     invocation = invocation.args(left_out(options, client, &mut warnings));
+    invocation = invocation.args(incomplete);
     invocation = invocation.args(options.extra.iter().cloned());
     if client.version.major > server.version.major {
         warnings.push(format!(
@@ -55,13 +59,37 @@ pub fn plan(
     Ok(DumpPlan { invocations: vec![invocation], member, format, consistency: "snapshot".into(), warnings })
 }
 
-/// What may not be read makes `pg_dump` fail, minutes or hours later. Where a selection may leave it out, only
-/// `pg_dump` itself can say.
-fn refuse_unreadable(server: &Server, options: &DumpOptions) -> Result<()> {
+/// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags. Where a
+/// selection may leave it out, only `pg_dump` itself can say.
+fn unreadable(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let selected = options.patterns().iter().any(|(_, list)| !list.is_empty());
     let partial = options.schema_only || !options.extra.is_empty() || selected;
-    // pg_dump has no way to leave out what it may not read, so allowing it would not help.
-    if partial { Ok(()) } else { refuse_missing(server, false) }
+    refuse_missing(server, options.allow_incomplete || partial)?;
+    if !options.allow_incomplete {
+        return Ok(Vec::new());
+    }
+    let left_out = LeftOut(server);
+    let dependents = left_out.dependents();
+    if !dependents.is_empty() && !partial {
+        let error = Error::new(Kind::Refused, "an incomplete dump could not be restored: nothing was started")
+            .why("these need tables that may not be read, and pg_dump has no way to leave them out:");
+        return Err(dependents.into_iter().fold(error, Error::why).hint(
+            "grant SELECT on the tables (dbhaul doctor names them), or drop what needs them, or leave out the tables that \
+             it belongs to with --exclude-table",
+        ));
+    }
+    if !dependents.is_empty() {
+        warnings.push(format!(
+            "these need tables that are left out, and can't be restored without them: {}",
+            dependents.join(", ")
+        ));
+    }
+    Ok(left_out.flags(client.version))
 }
 
 /// What a selection leaves out without a word: extensions and large objects stand in no schema.
@@ -121,7 +149,6 @@ mod tests {
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
     use crate::engine::{Flavour, Role, Version};
-    use crate::error::Kind;
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
@@ -167,14 +194,14 @@ mod tests {
     #[test]
     fn a_plain_dump_command_of_the_oldest_and_the_newest_client() {
         let default = DumpOptions::default();
-        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
-        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn every_option_at_once() {
-        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
-        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
         assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
     }
 
@@ -185,7 +212,7 @@ mod tests {
         through.tls.mode = TlsMode::VerifyFull;
         through.tls.ca = Some("/etc/ca.pem".into());
         let plan = plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default());
-        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
     }
 
     #[test]
@@ -197,6 +224,30 @@ mod tests {
         let with = |extra: &str| DumpOptions { extra: vec![extra.into()], ..DumpOptions::default() };
         assert_eq!(refused(with("--file=x")), Kind::Usage);
         assert_eq!(refused(DumpOptions { exclude_schemas: vec!["a.b".into()], ..DumpOptions::default() }), Kind::Usage);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_left_out_by_flags_that_the_client_knows_only_when_allowed() {
+        let mut server = samples::server(15);
+        server.settings.extend(LeftOut::everything());
+        let allowed = DumpOptions { allow_incomplete: true, ..DumpOptions::default() };
+        let planned = |version: &str, options: &DumpOptions| {
+            let plan = plan(&connection(), &server, &client(version), options, &Limits::default()).expect("a plan");
+            plan.invocations[0].clone()
+        };
+        for version in ["13.16", "14.2", "15.20", "16.2", "17.11", "18.6"] {
+            let help = samples::recording(&format!("pg_dump-{version}.help.txt"));
+            let command = planned(version, &allowed);
+            samples::assert_known(&command, &help);
+            let text = command.to_string();
+            assert!(text.contains(r#"'--exclude-table="public"."a""b"'"#), "{text}");
+            for flag in ["--exclude-table-data=", "--enable-row-security", "-large-objects", "-blobs"] {
+                let wanted = !(flag == "-large-objects" && version < "16" || flag == "-blobs" && version >= "16");
+                assert_eq!(text.contains(flag), wanted, "{version}: {text}");
+            }
+        }
+        let text = planned("15.20", &DumpOptions { schema_only: true, ..DumpOptions::default() }).to_string();
+        assert!(!text.contains("row-security") && !text.contains("exclude"), "{text}");
     }
 
     #[test]

@@ -118,6 +118,74 @@ impl Lexer {
     }
 }
 
+/// What a statement is made of: strings are one token, whatever they hold, and comments none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// A keyword, a name without quotes, a number.
+    Word(&'a str),
+    /// A quoted name, as it stands between its quotes.
+    Name(&'a str),
+    /// A string or a body.
+    Text,
+    /// Any other byte.
+    Symbol(u8),
+}
+
+impl<'a> Token<'a> {
+    /// The name that it is, if it can be one: `pg_dump` writes keywords in capitals.
+    pub fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Word(word) if !word.starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit()) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Whether it is this word or symbol; `?` stands for any name.
+    pub fn is(&self, wanted: &str) -> bool {
+        match self {
+            Self::Word(word) => *word == wanted || wanted == "?" && self.name().is_some(),
+            Self::Name(_) => wanted == "?",
+            Self::Symbol(byte) => wanted.as_bytes() == [*byte],
+            Self::Text => false,
+        }
+    }
+}
+
+/// The tokens of a statement.
+pub fn tokens(sql: &str) -> Vec<Token<'_>> {
+    let (mut lexer, mut tokens) = (Lexer::default(), Vec::new());
+    let (mut word_at, mut name_at) = (None, 0);
+    for (at, byte) in sql.bytes().enumerate() {
+        let (was_name, was_tag) = (lexer.in_name(), matches!(lexer.place, Place::Tag(_)));
+        let was_plain = lexer.in_statement() || was_tag;
+        lexer.see(byte);
+        let plain = was_plain && lexer.in_statement();
+        if plain && word(byte) {
+            word_at.get_or_insert(at);
+            continue;
+        }
+        if let Some(start) = word_at.take() {
+            tokens.push(Token::Word(&sql[start..at]));
+        }
+        match lexer.place {
+            Place::Statement if plain && !byte.is_ascii_whitespace() => tokens.push(Token::Symbol(byte)),
+            Place::Statement if was_name => tokens.push(Token::Name(&sql[name_at..at])),
+            // A doubled quote goes on with the name that it seemed to end.
+            Place::Name if !was_name => match tokens.last() {
+                Some(Token::Name(name)) if name_at + name.len() + 1 == at => drop(tokens.pop()),
+                _ => name_at = at + 1,
+            },
+            // So does one within a string.
+            Place::Text(_) if was_plain && !sql[..at].ends_with('\'') => tokens.push(Token::Text),
+            Place::Body(..) if was_tag => tokens.push(Token::Text),
+            _ => {}
+        }
+    }
+    tokens.extend(word_at.map(|start| Token::Word(&sql[start..])));
+    tokens
+}
+
 fn word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -125,6 +193,35 @@ fn word(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_cut_into_tokens() {
+        use Token::*;
+        assert_eq!(
+            tokens("ALTER TABLE \"a\"\"b\".c -- d\n ADD CHECK (x <> E'y''' AND $1) /* z */ $$w$$ größe"),
+            [
+                Word("ALTER"),
+                Word("TABLE"),
+                Name("a\"\"b"),
+                Symbol(b'.'),
+                Word("c"),
+                Symbol(b'-'),
+                Word("ADD"),
+                Word("CHECK"),
+                Symbol(b'('),
+                Word("x"),
+                Symbol(b'<'),
+                Symbol(b'>'),
+                Word("E"),
+                Text,
+                Word("AND"),
+                Symbol(b')'),
+                Symbol(b'/'),
+                Text,
+                Word("größe"),
+            ]
+        );
+    }
 
     fn outside_after(text: &str) -> bool {
         let mut lexer = Lexer::default();

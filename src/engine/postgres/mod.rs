@@ -1,12 +1,12 @@
 //! `PostgreSQL`: `pg_dump`, `pg_restore` and `psql`.
 //!
 //! Reading begins at `dump` and `restore` (command lines); `custom`, `plain` and `directory` read dumps; `session`
-//! opens the SQL sessions of `probe`, `target` and `prepare`.
+//! opens the SQL sessions of `probe`, `findings`, `target` and `prepare`.
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
-    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
@@ -17,7 +17,9 @@ mod diagnose;
 mod directory;
 mod dump;
 mod extra;
+mod features;
 mod filter;
+mod findings;
 mod identity;
 mod lexer;
 mod libpq;
@@ -33,6 +35,7 @@ mod restore;
 mod rows;
 #[cfg(test)]
 mod samples;
+mod scratch;
 mod sections;
 mod selection;
 mod session;
@@ -151,6 +154,39 @@ impl Engine for Postgres {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan> {
         restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn account(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn empty_server(&self) -> u64 {
+        scratch::EMPTY
+    }
+
+    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan> {
+        scratch::plan(site)
+    }
+
+    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::create_roles(connection, content, limits))
+    }
+
+    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::create_database(connection, name, limits))
+    }
+
+    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
+        Box::pin(prepare::drop_database(connection, name, limits))
+    }
+
+    fn databases<'a>(
+        &'a self,
+        connection: &'a Connection,
+        prefix: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(prepare::databases(connection, prefix, limits))
     }
 
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {

@@ -4,18 +4,21 @@
 //! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
 //! within strings or function bodies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
-use super::content::Tables;
+use super::content::{Asked, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
 const LONGEST_LINE: usize = 256 << 10;
+
+/// As much of a statement is looked at for what an older server does not know.
+const LONGEST_STATEMENT: usize = 1 << 20;
 
 /// The reader of one script.
 #[derive(Default)]
@@ -35,6 +38,8 @@ pub struct Plain {
     open: [bool; 2],
     sections: Sections,
     statement: u64,
+    /// The statement's text, as far as it is kept.
+    sql: Vec<u8>,
     tables: Tables,
     seen: Seen,
 }
@@ -45,6 +50,7 @@ struct Copying {
     /// Bytes of the row so far, and the first of them.
     length: u64,
     head: [u8; 2],
+    sum: RowSum,
 }
 
 /// What the lines said.
@@ -57,11 +63,15 @@ struct Seen {
     source: Option<String>,
     client: Option<String>,
     objects: u64,
+    /// What the remark before a statement says that it makes.
+    entry: Entry,
+    asked: Asked,
     extensions: Vec<String>,
     schemas: Vec<String>,
     longest: u64,
     /// A transaction begins within the dump.
     transactions: bool,
+    roles: BTreeSet<String>,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database.
@@ -120,10 +130,15 @@ impl Plain {
                 copying.head[usize::from(at == 1)] = *byte;
             }
             copying.length += row.len() as u64;
-            let Some(end) = end else { return &[] };
+            let Some(end) = end else {
+                copying.sum.part(row);
+                return &[];
+            };
+            copying.sum.end(row);
             bytes = &bytes[end + 1..];
             if copying.length == 2 && copying.head == *b"\\." {
-                self.tables.count(copying.table, copying.rows);
+                copying.sum.without(b"\\.");
+                self.tables.count(copying.table, copying.rows, copying.sum.sum());
                 self.copying = None;
                 break;
             }
@@ -139,6 +154,9 @@ impl Plain {
         for (at, &byte) in bytes.iter().enumerate() {
             self.lexer.see(byte);
             self.statement += 1;
+            if self.sql.len() < LONGEST_STATEMENT {
+                self.sql.push(byte);
+            }
             // The line of COPY goes on behind a name with a newline in it.
             if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
                 self.end_of_line(self.offset + at as u64 + 1);
@@ -154,6 +172,8 @@ impl Plain {
                     b';' => {
                         self.seen.longest = self.seen.longest.max(self.statement);
                         self.statement = 0;
+                        self.seen.whole(&self.sql);
+                        self.sql.clear();
                     }
                     // psql takes its own commands anywhere in a statement.
                     b'\\' => self.commanded |= self.inside || self.line.len() > 1,
@@ -187,8 +207,9 @@ impl Plain {
         self.open[0] = self.open[1];
         self.sections.line(text, start, between);
         if let Some(table) = self.seen.line(text, &mut self.tables) {
-            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2] });
+            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2], sum: RowSum::default() });
             self.statement = 0;
+            self.sql.clear();
         }
         if text == "SET standard_conforming_strings = off;" {
             self.lexer.escapes = true;
@@ -207,10 +228,13 @@ impl Plain {
         if seen.transactions {
             facts.insert("transactions".to_owned(), "true".to_owned());
         }
+        if !seen.roles.is_empty() {
+            facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
+        }
         if let Some(command) = seen.command {
             facts.insert("psql.command".to_owned(), command);
         }
-        Content {
+        let mut content = Content {
             format: Format::PgPlain,
             tables: self.tables.into_list(|_| seen.inserts),
             objects: seen.objects,
@@ -220,10 +244,13 @@ impl Plain {
             extensions: seen.extensions,
             schemas: seen.schemas,
             collations: Vec::new(),
+            features: Vec::new(),
             longest_statement: seen.longest,
             facts,
             entries,
-        }
+        };
+        seen.asked.tell(&mut content);
+        content
     }
 }
 
@@ -250,6 +277,15 @@ impl Seen {
             self.client.get_or_insert_with(|| version.to_owned());
         } else if remark.starts_with("Name: ") || remark.starts_with("Data for Name: ") {
             self.objects += 1;
+            self.entry = described(remark);
+        }
+    }
+
+    /// A whole statement has passed by. Rows are no concern of it.
+    fn whole(&mut self, sql: &[u8]) {
+        let sql = String::from_utf8_lossy(sql);
+        if !sql.trim_start().starts_with("INSERT INTO ") {
+            self.asked.note(&self.entry, &sql);
         }
     }
 
@@ -269,10 +305,16 @@ impl Seen {
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         self.transactions |= line == "BEGIN;";
+        self.roles.extend(policy_roles(line));
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
-            return rest.ends_with(" FROM stdin;").then(|| tables.place(schema.as_deref(), &name));
+            if !rest.ends_with(" FROM stdin;") {
+                return None;
+            }
+            let table = tables.place(schema.as_deref(), &name);
+            tables.copied(table, line);
+            return Some(table);
         }
         if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
             let (schema, name, _) = qualified(rest)?;
@@ -284,6 +326,34 @@ impl Seen {
         }
         None
     }
+}
+
+/// `Name: users; Type: TABLE; Schema: public; Owner: app`.
+fn described(remark: &str) -> Entry {
+    let field = |name: &str| remark.split_once(name).and_then(|(_, rest)| rest.split(';').next()).map(str::to_owned);
+    Entry {
+        kind: field("; Type: ").unwrap_or_default(),
+        tag: field("Name: ").unwrap_or_default(),
+        schema: field("; Schema: ").filter(|schema| schema != "-"),
+        ..Entry::default()
+    }
+}
+
+/// The roles of `CREATE POLICY name ON table AS RESTRICTIVE FOR SELECT TO a, "b" USING (...)`; none of anything else.
+pub fn policy_roles(statement: &str) -> Vec<String> {
+    let named = || {
+        let (_, rest) = identifier(statement.strip_prefix("CREATE POLICY ")?)?;
+        let (_, _, rest) = qualified(rest.strip_prefix(" ON ")?)?;
+        let end = [" USING (", " WITH CHECK ("].iter().filter_map(|word| rest.find(word)).min();
+        rest[..end.unwrap_or(rest.len())].split_once("TO ").map(|(_, roles)| roles)
+    };
+    let mut left = named();
+    std::iter::from_fn(|| {
+        let (role, rest) = identifier(left?)?;
+        left = rest.strip_prefix(", ");
+        Some(role)
+    })
+    .collect()
 }
 
 /// `schema.name rest` or `name rest`.
@@ -326,6 +396,21 @@ mod tests {
         assert_eq!(qualified("\"a.b\".\"c\"\"d\" ("), Some((Some("a.b".into()), "c\"d".into(), " (")));
         assert_eq!(qualified("users;"), Some((None, "users".into(), ";")));
         assert_eq!(identifier("\"open"), None);
+    }
+
+    #[test]
+    fn a_policy_names_its_roles() {
+        for (statement, roles) in [
+            ("CREATE POLICY p ON public.t TO app USING (true);", &["app"][..]),
+            (
+                "CREATE POLICY \"a TO b\" ON public.\"t TO u\" AS RESTRICTIVE FOR SELECT TO a, \"B, c\", d;",
+                &["a", "B, c", "d"],
+            ),
+            ("CREATE POLICY p ON public.t FOR SELECT USING ((x = ' TO y'::text)) WITH CHECK (true);", &[]),
+            ("CREATE TABLE t TO x", &[]),
+        ] {
+            assert_eq!(policy_roles(statement), roles, "{statement}");
+        }
     }
 
     #[test]

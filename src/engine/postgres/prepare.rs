@@ -1,8 +1,9 @@
 //! What is done to a target before a restore, and the question whether one of our sessions is at work.
 
+use super::content::ROLES;
 use super::session::{self, Session, identifier, literal};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Clean, RestoreOptions, Server};
+use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 
 /// True while a session of ours works on the server, and waits neither for a lock nor for us.
@@ -185,4 +186,55 @@ async fn run(session: &Session, statement: &str, state: &str) -> Result<()> {
             .why(format!("at: {statement}"))
             .why(state)
     })
+}
+
+/// Makes the roles that a dump's policies name, unless they are there: a policy can't be made without.
+pub async fn create_roles(connection: &Connection, content: &Content, limits: &Limits) -> Result<()> {
+    let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
+    let there = session.column("SELECT rolname FROM pg_catalog.pg_roles").await?;
+    let named = content.facts.get(ROLES).into_iter().flat_map(|roles| roles.split('\0'));
+    for role in named.filter(|role| !role.is_empty() && !there.iter().any(|known| known == role)) {
+        run(&session, &format!("CREATE ROLE {}", identifier(role)), "nothing was restored").await?;
+    }
+    Ok(())
+}
+
+/// Makes an empty database, out of nothing that somebody put into template1.
+pub async fn create_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+    let session = own_or_maintenance(connection, limits).await?;
+    let may =
+        session.column("SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").await?;
+    if may.first().is_none_or(|may| may != "t") {
+        return Err(Error::new(Kind::Refused, format!("{} may not create a database there", connection.user))
+            .why("nothing was changed")
+            .hint(format!("ALTER ROLE \"{}\" CREATEDB, or name another user", connection.user)));
+    }
+    let create = format!("CREATE DATABASE {} TEMPLATE template0", identifier(name));
+    run(&session, &create, "nothing was changed").await
+}
+
+/// Drops a database, and ends the sessions in it.
+pub async fn drop_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+    let session = own_or_maintenance(connection, limits).await?;
+    let version = session.column("SELECT current_setting('server_version_num')").await?.join("");
+    let force = if version.parse::<u32>().unwrap_or(0) >= 130_000 { " WITH (FORCE)" } else { "" };
+    run(&session, &format!("DROP DATABASE IF EXISTS {}{force}", identifier(name)), "it is still there").await
+}
+
+/// The databases whose names begin so.
+pub async fn databases(connection: &Connection, prefix: &str, limits: &Limits) -> Result<Vec<String>> {
+    let session = own_or_maintenance(connection, limits).await?;
+    let query = format!(
+        "SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.strpos(datname, {}) = 1 ORDER BY 1",
+        literal(prefix)
+    );
+    session.column(&query).await
+}
+
+/// A session in the connection's own database, or in another one when that is not there.
+async fn own_or_maintenance(connection: &Connection, limits: &Limits) -> Result<Session> {
+    match session::open(connection, &connection.database, limits).await {
+        Ok(session) => Ok(session),
+        Err(refusal) => maintenance(connection, limits).await.map_err(|_| refusal.error),
+    }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{patterns, pooler, target};
+use super::{findings, patterns, pooler, target};
 use crate::connection::{Connection, Limits};
-use crate::engine::{DumpOptions, Finding, Flavour, Purpose, Server, Severity, Table, Target, Version, recognise};
+use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
 
 /// Objects that an extension brought are not the user's, and are not dumped.
@@ -52,7 +52,7 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
     match purpose {
         Purpose::Dump => {
             server.tables = tables(&session).await?;
-            server.findings.extend(findings(&session, &server).await?);
+            findings::find(&session, &mut server).await?;
             for (name, query) in OUTSIDE_OF_SCHEMAS {
                 server.settings.insert(name.to_owned(), session.column(query).await?.join("\n"));
             }
@@ -183,86 +183,11 @@ fn table(row: &Row) -> Option<Table> {
     })
 }
 
-/// What a dump will stumble over.
-async fn findings(session: &Session, server: &Server) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let mut add = |severity, what: Option<String>, hint: &str| {
-        findings.extend(what.map(|what| Finding { severity, what, hint: Some(hint.to_owned()) }));
-    };
-    let named = async |condition: &str| session.column(&relations(condition)).await;
-    let unreadable = "(c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, 'SELECT') \
-         OR c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'SELECT') \
-         OR c.relkind IN ('r', 'p', 'S') AND NOT has_schema_privilege(n.oid, 'USAGE'))";
-    add(
-        Severity::Missing,
-        some(&named(unreadable).await?, "may not be read"),
-        "grant SELECT on them (on PostgreSQL 14 and newer: GRANT pg_read_all_data TO the user), or leave them out with \
-         --exclude-table",
-    );
-    let policies = "c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)";
-    add(
-        Severity::Missing,
-        some(&named(policies).await?, "have row-level security that hides rows from this user"),
-        "dump as the tables' owner or as a user with BYPASSRLS",
-    );
-    add(
-        Severity::Missing,
-        some(&session.column(LARGE_OBJECTS_OF_OTHERS).await?, "belong to other users and may not be read"),
-        "dump as their owner or as a superuser",
-    );
-    add(
-        Severity::Note,
-        some(
-            &named("c.relkind = 'f'").await?,
-            "are foreign: their definitions are dumped, their rows stay where they are",
-        ),
-        "--include-foreign-data=SERVER after -- dumps their rows too",
-    );
-    if server.replica {
-        add(
-            Severity::Missing,
-            some(&named("c.relkind = 'r' AND c.relpersistence = 'u'").await?, "are unlogged, and empty on a standby"),
-            "dump from the primary, or leave them out with --exclude-table",
-        );
-        add(
-            Severity::Warning,
-            Some("the server is a standby: a long dump may be cancelled by its recovery".into()),
-            "dump from the primary, or raise max_standby_streaming_delay",
-        );
-    }
-    Ok(findings)
-}
-
 /// What no schema holds, and a dump of chosen schemas or tables therefore lacks.
 const OUTSIDE_OF_SCHEMAS: [(&str, &str); 2] = [
     ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"),
     ("large_objects", "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0"),
 ];
-
-const LARGE_OBJECTS_OF_OTHERS: &str = "SELECT 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l \
-     WHERE NOT pg_catalog.pg_has_role(l.lomowner, 'USAGE') AND NOT EXISTS \
-     (SELECT 1 FROM pg_catalog.aclexplode(l.lomacl) a WHERE a.privilege_type = 'SELECT' \
-      AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE'))) ORDER BY l.oid";
-
-/// The user's relations for which a condition holds, as `table public.users`.
-fn relations(condition: &str) -> String {
-    format!(
-        "SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || n.nspname || '.' || c.relname \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} AND c.relpersistence <> 't' AND ({condition}) \
-         ORDER BY c.relkind = 'S', 1"
-    )
-}
-
-/// `table public.a, table public.b and 3 more may not be read`; none for no names.
-fn some(names: &[String], predicate: &str) -> Option<String> {
-    let shown = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len() {
-        0 => None,
-        1..=5 => Some(format!("{shown} {predicate}")),
-        all => Some(format!("{shown} and {} more {predicate}", all - 5)),
-    }
-}
 
 /// A `--schema` or `--table` that matches nothing makes `pg_dump` fail, or is a typing error that it does not tell.
 pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limits: &Limits) -> Result<()> {

@@ -202,6 +202,7 @@ impl Job<'_> {
             ("SCHEMA", false, "schemas", "there already"),
             ("EXTENSION", false, "extensions", "there already"),
             ("EXTENSION", true, "extensions", "--exclude-extension"),
+            ("EVENT TRIGGER", false, "event triggers", "only a superuser may create them"),
         ];
         for (kind, excluded, noun, why) in kinds {
             let of_kind = left.iter().filter(|e| e.kind == kind && self.excluded(e) == excluded);
@@ -221,7 +222,8 @@ impl Job<'_> {
         match entry.kind.as_str() {
             "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
             // CREATE EXTENSION sets it, and only the extension's owner may.
-            "COMMENT" => entry.tag.starts_with("EXTENSION ") && !superuser,
+            "COMMENT" => (entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("EVENT TRIGGER ")) && !superuser,
+            "EVENT TRIGGER" => !superuser,
             "SCHEMA" => self.schema_stays(&entry.tag),
             "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
             _ => false,

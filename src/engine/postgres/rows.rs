@@ -1,7 +1,9 @@
-//! Counts rows of COPY text as they pass by. This runs on a dump's hot path, so it never looks at a line for its own
-//! sake: newlines are counted in bulk, and the longest row is found by leaping.
+//! Counts rows of COPY text as they pass by, and sums their hashes. This runs on a dump's hot path: a newline is looked
+//! for, and what stands before it is hashed where it stands.
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memchr_iter;
+
+use crate::engine::RowSum;
 
 /// What `pg_dump` writes after a table's last row: the end of COPY's data, and two empty lines.
 const END: &[u8; 5] = b"\\.\n\n\n";
@@ -14,13 +16,23 @@ pub struct Rows {
     open: u64,
     longest: u64,
     last: [u8; END.len()],
+    sum: RowSum,
 }
 
 impl Rows {
     /// Takes the next bytes.
     pub fn see(&mut self, bytes: &[u8]) {
-        self.newlines += memchr_iter(b'\n', bytes).count() as u64;
-        self.measure(bytes);
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            self.sum.end(&bytes[start..end]);
+            self.longest = self.longest.max(self.open + (end - start) as u64);
+            self.open = 0;
+            self.newlines += 1;
+            start = end + 1;
+        }
+        self.sum.part(&bytes[start..]);
+        self.open += (bytes.len() - start) as u64;
+        self.longest = self.longest.max(self.open);
         let keep = bytes.len().min(END.len());
         self.last.rotate_left(keep);
         self.last[END.len() - keep..].copy_from_slice(&bytes[bytes.len() - keep..]);
@@ -36,31 +48,16 @@ impl Rows {
         self.longest
     }
 
-    /// How many rows there were, if the text ended as COPY text from `pg_dump` ends.
-    pub fn finished(&self) -> Option<u64> {
-        (&self.last == END).then(|| self.newlines - 3)
-    }
-
-    /// A row longer than the longest yet has no newline among its first `longest + 1` bytes. So we look for the last
-    /// newline in that window, and leap there: the rows in between are all too short to matter.
-    fn measure(&mut self, bytes: &[u8]) {
-        let mut start = 0;
-        while start < bytes.len() {
-            let rest = &bytes[start..];
-            let window = usize::try_from(self.longest - self.open + 1).unwrap_or(usize::MAX).min(rest.len());
-            let end = if let Some(end) = memrchr(b'\n', &rest[..window]) {
-                end
-            } else if let Some(end) = memchr(b'\n', &rest[window..]) {
-                self.longest = self.longest.max(self.open + (window + end) as u64);
-                window + end
-            } else {
-                self.open += rest.len() as u64;
-                self.longest = self.longest.max(self.open);
-                return;
-            };
-            self.open = 0;
-            start += end + 1;
+    /// How many rows there were and the sum of their hashes, if the text ended as COPY text from `pg_dump` ends.
+    pub fn finished(&self) -> Option<(u64, u64)> {
+        if &self.last != END {
+            return None;
         }
+        let mut sum = self.sum.clone();
+        for line in [&b"\\."[..], b"", b""] {
+            sum.without(line);
+        }
+        Some((self.newlines - 3, sum.sum()))
     }
 }
 
@@ -77,7 +74,11 @@ mod tests {
             let text = [lines.as_slice(), &ends].concat().join("\n");
             let mut rows = Rows::default();
             text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
-            prop_assert_eq!(rows.finished(), Some(lines.len() as u64));
+            let mut sum = RowSum::default();
+            for line in &lines {
+                sum.end(line.as_bytes());
+            }
+            prop_assert_eq!(rows.finished(), Some((lines.len() as u64, sum.sum())));
             let longest = lines.iter().map(String::len).max().unwrap_or(0).max(2);
             prop_assert_eq!(rows.longest(), longest as u64);
         }

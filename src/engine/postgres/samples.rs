@@ -42,6 +42,7 @@ pub fn content(archive: &str) -> Content {
         extensions: Vec::new(),
         schemas: Vec::new(),
         collations: Vec::new(),
+        features: Vec::new(),
         longest_statement: 0,
         facts: BTreeMap::from([("archive.version".into(), archive.into())]),
         entries: Vec::new(),
@@ -64,6 +65,7 @@ pub fn restore_options() -> RestoreOptions {
         keep_privileges: false,
         keep_definers: false,
         no_comments: false,
+        map_collations: Vec::new(),
         exclude_extensions: Vec::new(),
     }
 }

@@ -1,8 +1,10 @@
 //! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
 
-use super::pooler;
+use std::collections::BTreeMap;
+
 use super::selection::select;
-use crate::engine::{Clean, Content, Format, RestoreOptions, Server, Target, Version};
+use super::{features, pooler};
+use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
@@ -11,6 +13,10 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     writable(server)?;
     pooling(server)?;
     plain(content, options)?;
+    if !options.map_collations.is_empty() {
+        return Err(Error::new(Kind::Usage, "--map-collation is for MySQL and MariaDB")
+            .hint("PostgreSQL: CREATE COLLATION pg_catalog.\"...\" FROM another one makes a missing name known"));
+    }
     sessions(server, options)?;
     // A database that is made anew is empty, and ours.
     if exists(server, options)? && !replaced(server, options)? {
@@ -18,6 +24,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         rights(server, content, options)?;
     }
     extensions(server, content, options)?;
+    crossing(server, content, options)?;
     Ok(warnings(server, content, options))
 }
 
@@ -220,6 +227,47 @@ fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> R
     }
 }
 
+/// What the target does not know.
+fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    if options.data_only {
+        return Ok(());
+    }
+    let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for feature in content.features.iter().filter(|feature| comes_in(feature, content, options)) {
+        if let Some(what) = features::unknown(&feature.name, server) {
+            unknown.entry(what).or_default().push(feature.place());
+        }
+    }
+    if !unknown.is_empty() {
+        let what = format!("PostgreSQL {} does not know all that the dump holds", server.version);
+        let error = unknown.iter().fold(Error::new(Kind::Refused, what), |error, (what, places)| {
+            error.why(format!("{what}: {}", shortened(places.iter().map(String::as_str))))
+        });
+        return Err(error
+            .why("nothing was changed")
+            .hint("restore into a newer server, or change that at the source and dump again"));
+    }
+    let known = &server.target.collations;
+    let missing: Vec<_> = content.collations.iter().filter(|name| !known.contains(name)).map(String::as_str).collect();
+    if known.is_empty() || missing.is_empty() || options.selects() {
+        return Ok(());
+    }
+    Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(
+        "have the locale installed on the target's machine, and then: SELECT \
+         pg_import_system_collations('pg_catalog')",
+    ))
+}
+
+/// Whether a feature's entry is restored.
+fn comes_in(feature: &Feature, content: &Content, options: &RestoreOptions) -> bool {
+    let granted = !feature.kind.ends_with("ACL") || options.keep_privileges || content.format == Format::PgPlain;
+    let named = |table: &String| feature.object == *table || feature.object.ends_with(&format!(".{table}"));
+    let of_schema = |schema: &String| feature.object.starts_with(&format!("{schema}."));
+    granted
+        && (options.tables.is_empty() || options.tables.iter().any(named))
+        && (options.schemas.is_empty() || options.schemas.iter().any(of_schema))
+}
+
 fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     let source = content.source_version.as_deref().and_then(Version::parse);
@@ -302,8 +350,11 @@ mod tests {
 
         server.target.lacks = vec!["app may not create objects in schema \"public\"".into()];
         assert!(check(&server, &content, &options).is_ok(), "nothing goes into public");
-        content.tables =
-            vec![crate::engine::DumpedTable { schema: Some("public".into()), name: "a".into(), rows: None }];
+        content.tables = vec![crate::engine::DumpedTable {
+            schema: Some("public".into()),
+            name: "a".into(),
+            ..crate::engine::DumpedTable::default()
+        }];
         assert!(refusal(&server, &content, &options).contains("public"));
         server.replica = true;
         assert!(refusal(&server, &content, &options).contains("standby"));

@@ -9,7 +9,7 @@ use crate::error::Result;
 const NAMED: usize = 40;
 
 /// Fills the server's `target`, and the settings that planning reads: `extensions.installed`, `schemas` (a name per
-/// line), `schemas.kept` (those that hold extensions, which `--clean schema` keeps), `schema.public.owned`.
+/// line), `settings.known`, `schemas.kept` (those that hold extensions, which `--clean schema` keeps), `schema.public.owned`.
 pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
     let objects = session.column(&objects()).await?;
     server.target = Target {
@@ -17,12 +17,13 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         object_count: objects.len() as u64,
         objects: objects.into_iter().take(NAMED).collect(),
         extensions: session.column(&creatable(server)).await?,
-        collations: Vec::new(),
+        collations: session.column(COLLATIONS).await?,
         lacks: lacks(session, server).await?,
     };
     let lists = [
         ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1"),
         ("extensions.available", "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY 1"),
+        ("settings.known", "SELECT name FROM pg_catalog.pg_settings ORDER BY 1"),
         ("schemas", "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"),
         ("schemas.kept", KEPT),
         (
@@ -35,6 +36,11 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
     }
     Ok(())
 }
+
+/// Collations of `pg_catalog` that work with this database's encoding.
+const COLLATIONS: &str = "SELECT collname FROM pg_catalog.pg_collation \
+     WHERE collnamespace = 'pg_catalog'::pg_catalog.regnamespace AND collencoding IN (-1, \
+     (SELECT encoding FROM pg_catalog.pg_database WHERE datname = current_database())) ORDER BY 1";
 
 /// Schemas that an extension owns, is installed in, or has something in.
 const KEPT: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' OR n.oid IN \

@@ -5,6 +5,7 @@
 //! unit whose bytes have not all come is [`Stop::More`] and is tried again later. Nothing is ever allocated by a size
 //! that the archive claims.
 
+use super::plain::policy_roles;
 use crate::engine::Entry;
 
 /// The longest unit that is believed: no function or view is larger than this.
@@ -54,12 +55,16 @@ pub struct TocEntry {
     pub entry: Entry,
     /// A block or a file of data belongs to it.
     pub has_data: bool,
-    /// The data are COPY text (else INSERT statements, or large objects).
-    pub copy: bool,
+    /// The COPY statement whose text the data are (none for INSERT statements and large objects).
+    pub copy: Option<String>,
+    /// The roles that it names without whom it can't be made: those of a policy.
+    pub roles: Vec<String>,
     /// Where its block starts, if the archive was written to a file.
     pub offset: Option<u64>,
     /// The file that holds its data, in the directory and tar formats.
     pub file: Option<String>,
+    /// Its SQL.
+    pub definition: String,
 }
 
 /// Bytes, and how far they have been read.
@@ -138,9 +143,10 @@ impl<'a> Cursor<'a> {
         let tag = self.text(sizes)?.unwrap_or_default();
         let kind = self.text(sizes)?.unwrap_or_default();
         let _section = self.int(sizes)?;
-        let _definition = self.skip_text(sizes)?;
+        let definition = self.text(sizes)?.unwrap_or_default();
+        let roles = if kind == "POLICY" { policy_roles(&definition) } else { Vec::new() };
         let _drop = self.skip_text(sizes)?;
-        let copy = self.skip_text(sizes)? > 0;
+        let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
         let _tablespace = self.skip_text(sizes)?;
         if header.version >= (1, 14) {
@@ -162,7 +168,8 @@ impl<'a> Cursor<'a> {
         } else {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
-        Ok(TocEntry { entry: Entry { id, kind, schema, tag, owner, needs, span: None }, has_data, copy, offset, file })
+        let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
+        Ok(TocEntry { entry, has_data, copy, roles, offset, file, definition })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

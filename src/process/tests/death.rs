@@ -22,18 +22,18 @@ fn the_one_that_is_killed() {
                 std::future::pending::<()>().await;
             }
             "parent-death" => {
-                linux::prepare(&mut command, Vec::new());
+                linux::prepare(&mut command, Vec::new(), Signal::KILL);
                 let _child = command.spawn().expect("started");
                 std::future::pending::<()>().await;
             }
             _ => {
-                portable::prepare(&mut command, Vec::new());
+                portable::prepare(&mut command, Vec::new(), Signal::KILL);
                 let folder =
                     tempfile::Builder::new().prefix("private").tempdir_in(Path::new(&file).parent().expect("a folder"));
                 let folder = folder.expect("a folder");
                 let child = command.spawn().expect("started");
                 let group = Pid::from_raw(child.id().expect("an id").cast_signed()).expect("a pid");
-                let _lifeline = Lifeline::hold(group, Some(folder.path())).expect("a watcher");
+                let _lifeline = Lifeline::hold(group, Some(folder.path()), Signal::KILL).expect("a watcher");
                 std::future::pending::<()>().await;
             }
         }

@@ -84,6 +84,21 @@ fn a_gigabyte_on_stderr_is_drained_into_64_kib() {
     });
 }
 
+#[test]
+fn what_a_child_repeats_of_its_input_is_neither_kept_nor_seen() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    run(async {
+        let script = "printf -- 'before\n-----\nINSERT a customer\nand\r-- another\n-----\n\nERROR 1062\n' >&2";
+        let mut invocation = sh(script);
+        invocation.echo_fence = Some("-----");
+        let (mut options, log) = (options(), Arc::clone(&seen));
+        options.on_stderr = Some(Arc::new(move |line| log.lock().expect("unpoisoned").push(line.to_owned())));
+        let exited = spawn(&invocation, &options).expect("started").wait().await.expect("a good end");
+        assert_eq!(exited.stderr().to_string(), "before\nERROR 1062");
+    });
+    assert_eq!(*seen.lock().expect("unpoisoned"), ["before", "ERROR 1062"]);
+}
+
 /// What is kept and what is seen of these bytes, written to stderr piece by piece.
 fn said(pieces: &[String], secret: &str) -> (String, String) {
     let seen = Arc::new(Mutex::new(Vec::new()));

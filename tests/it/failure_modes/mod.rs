@@ -4,6 +4,7 @@
 mod clients;
 mod extensions;
 mod files;
+mod mysql;
 mod network;
 mod objects;
 mod pooler;

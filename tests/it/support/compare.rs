@@ -50,7 +50,7 @@ fn mysql(database: &Database<'_>) -> String {
             GROUP_CONCAT(CONCAT(
                 'IFNULL(HEX(',
                 IF(c.data_type IN ('bit', 'geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring',
-                    'multipolygon', 'geometrycollection', 'geomcollection'), '', 'CONCAT'),
+                    'multipolygon', 'geometrycollection', 'geomcollection', 'vector'), '', 'CONCAT'),
                 '(`', REPLACE(c.column_name, '`', '``'), '`)), ''NULL'')') ORDER BY c.ordinal_position SEPARATOR ', '),
             '), 256), 16), 16, 10) AS DECIMAL(20))), 0) FROM `', REPLACE(t.table_name, '`', '``'), '`'))
         FROM information_schema.tables t
@@ -68,11 +68,16 @@ fn mysql(database: &Database<'_>) -> String {
 /// The schema as the server's own client dumps it, without the lines that differ from dump to dump or with the
 /// versions of server and client. MySQL: with definers and `AUTO_INCREMENT`.
 pub fn schema(database: &Database<'_>) -> String {
+    schema_without(database, &["--no-owner", "--no-privileges"])
+}
+
+/// The same; PostgreSQL's with nothing left out but what these options leave out.
+pub fn schema_without(database: &Database<'_>, options: &[&str]) -> String {
     let server = database.server();
     let family = server.flavour().family();
     let mut command = database.client(family.dump());
     if family == Family::Postgres {
-        command.args(["--schema-only", "--no-owner", "--no-privileges"]);
+        command.arg("--schema-only").args(options);
     } else {
         command.args(["--no-data", "--routines", "--events", "--triggers", "--skip-comments", "--no-tablespaces"]);
         if family == Family::Mysql {

@@ -17,7 +17,7 @@ mod tls;
 
 #[allow(unused_imports, reason = "as above")]
 pub use {
-    compare::{checksum, schema},
+    compare::{checksum, schema, schema_without},
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,

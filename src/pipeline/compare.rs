@@ -1,0 +1,188 @@
+//! Whether two dumps hold the same rows: one as it was recorded, one of the database that it was restored into.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manifest::qualified;
+use crate::archive::Manifest;
+use crate::engine::{Content, DumpedTable, Flavour, ROW_CHECKSUM, Version};
+use crate::report::units;
+
+/// What was compared, and what differs.
+#[derive(Debug)]
+pub struct Comparison {
+    /// Tables that both have.
+    pub tables: u64,
+    /// Rows in them, as found; None where they could not be counted.
+    pub rows: Option<u64>,
+    /// Tables whose checksums were compared, beside their rows.
+    pub checksums: u64,
+    /// A sentence for each table that is not the same.
+    pub differences: Vec<String>,
+}
+
+/// The rows of a table, or of all partitions that their root sorts anew: a row may well come to stand in another one.
+#[derive(Default)]
+struct Rows<'a> {
+    count: Option<u64>,
+    checksum: Option<u64>,
+    columns: Option<&'a str>,
+}
+
+/// Compares every table; with `checksums` also what its rows say.
+pub fn compare(expected: &Content, found: &Content, checksums: bool) -> Comparison {
+    let (wanted, there) = (names(expected), names(found));
+    let mut differences: Vec<_> = wanted.difference(&there).map(|name| format!("table {name} is missing")).collect();
+    differences.extend(there.difference(&wanted).map(|name| format!("table {name} was never in the dump")));
+    let roots: BTreeMap<String, &str> = expected.tables.iter().chain(&found.tables).filter_map(rooted).collect();
+    let (mut wanted, mut there) = (gather(expected, &roots), gather(found, &roots));
+    let both: Vec<_> = wanted.keys().filter(|name| there.contains_key(*name)).cloned().collect();
+    let mut compared = Comparison { tables: 0, rows: Some(0), checksums: 0, differences };
+    for name in both {
+        let (wanted, there) = (wanted.remove(&name).unwrap_or_default(), there.remove(&name).unwrap_or_default());
+        compared.tables += 1;
+        compared.rows = compared.rows.zip(there.count).map(|(all, rows)| all + rows);
+        let same_shape = checksums && wanted.columns == there.columns;
+        match (wanted.count, there.count) {
+            (Some(w), Some(t)) if w != t => {
+                let (w, t) = (units::plural(w, "row"), units::plural(t, "row"));
+                compared.differences.push(format!("table {name}: {w} in the dump, {t} restored"));
+            }
+            (Some(_), Some(_)) if same_shape && wanted.checksum.is_some() && there.checksum.is_some() => {
+                compared.checksums += 1;
+                if wanted.checksum != there.checksum {
+                    let rows = units::plural(there.count.unwrap_or(0), "row");
+                    compared.differences.push(format!("table {name}: {rows} as in the dump, but with other values"));
+                }
+            }
+            _ => {}
+        }
+    }
+    compared
+}
+
+fn name(table: &DumpedTable) -> String {
+    qualified(table.schema.as_deref(), &table.name)
+}
+
+fn names(content: &Content) -> BTreeSet<String> {
+    content.tables.iter().map(name).collect()
+}
+
+fn rooted(table: &DumpedTable) -> Option<(String, &str)> {
+    Some((name(table), table.root.as_deref()?))
+}
+
+fn gather<'c>(content: &'c Content, roots: &BTreeMap<String, &str>) -> BTreeMap<String, Rows<'c>> {
+    let mut all: BTreeMap<String, Rows<'c>> = BTreeMap::new();
+    for table in &content.tables {
+        let own = name(table);
+        let place = roots.get(&own).map_or(own, |root| (*root).to_owned());
+        let rows = all.entry(place).or_insert_with(|| Rows { count: Some(0), checksum: Some(0), columns: None });
+        rows.count = rows.count.zip(table.rows).map(|(a, b)| a + b);
+        rows.checksum = rows.checksum.zip(table.checksum).map(|(a, b)| a.wrapping_add(b));
+        rows.columns = rows.columns.or(table.columns.as_deref());
+    }
+    all
+}
+
+/// Why the rows of two dumps may be written differently although they are the same; None when they can't. An archive of
+/// somebody else's says too little of how it was made.
+pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<String> {
+    let Some(recorded) = recorded else { return Some("the archive is not dbhaul's".into()) };
+    if recorded.row_checksum.as_deref() != Some(ROW_CHECKSUM) {
+        return Some("the archive has none".into());
+    }
+    let release = |manifest: &Manifest, version: &str| {
+        let minor_counts = manifest.flavour != Flavour::Postgres.to_string();
+        Version::parse(version).map(|v| (v.major, if minor_counts { v.minor } else { 0 }))
+    };
+    let made_by = |m: &Manifest| (m.flavour.clone(), release(m, &m.server_version));
+    let written_by = |m: &Manifest| (m.client.program.clone(), release(m, &m.client.version));
+    if made_by(recorded) != made_by(again) {
+        let server = |m: &Manifest| format!("{} {}", m.flavour, m.server_version);
+        return Some(format!("the dump is of {}, the trial's server is {}", server(recorded), server(again)));
+    }
+    if written_by(recorded) != written_by(again) {
+        let client = |m: &Manifest| format!("{} {}", m.client.program, m.client.version);
+        return Some(format!("the dump was made by {}, the trial's by {}", client(recorded), client(again)));
+    }
+    if made_by(recorded).0 == Flavour::Postgres.to_string() && recorded.encoding != again.encoding {
+        let encoding = |m: &Manifest| m.encoding.clone().unwrap_or_else(|| "unknown".into());
+        return Some(format!("the database's encoding was {}, the trial's is {}", encoding(recorded), encoding(again)));
+    }
+    recorded.options.get("arguments").map(|arguments| format!("the dump was made with {arguments}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::engine::Format;
+
+    fn content(tables: &[(&str, u64, u64, Option<&str>)]) -> Content {
+        let table = |&(name, rows, sum, root): &(&str, u64, u64, Option<&str>)| DumpedTable {
+            schema: Some("public".into()),
+            name: name.into(),
+            rows: Some(rows),
+            checksum: Some(sum),
+            columns: Some("(id)".into()),
+            root: root.map(str::to_owned),
+        };
+        Content {
+            format: Format::PgCustom,
+            tables: tables.iter().map(table).collect(),
+            objects: 0,
+            source_version: None,
+            source_flavour: None,
+            client_version: None,
+            extensions: Vec::new(),
+            schemas: Vec::new(),
+            collations: Vec::new(),
+            features: Vec::new(),
+            longest_statement: 0,
+            facts: BTreeMap::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let dumped = content(&[("a", 2, 7, None), ("b", 2, 7, None), ("c", 2, 7, None), ("d", 0, 0, None)]);
+        let restored = content(&[("a", 2, 7, None), ("b", 1, 7, None), ("c", 2, 8, None), ("e", 0, 0, None)]);
+        let compared = compare(&dumped, &restored, true);
+        assert_eq!((compared.tables, compared.rows, compared.checksums), (3, Some(5), 2));
+        assert_eq!(
+            compared.differences,
+            [
+                "table public.d is missing",
+                "table public.e was never in the dump",
+                "table public.b: 2 rows in the dump, 1 row restored",
+                "table public.c: 2 rows as in the dump, but with other values",
+            ]
+        );
+        assert_eq!(compare(&dumped, &restored, false).differences.len(), 3);
+    }
+
+    #[test]
+    fn rows_that_their_root_sorts_anew_are_compared_in_the_root() {
+        let root = Some("public.p");
+        let dumped = content(&[("p", 0, 0, None), ("p1", 3, 30, root), ("p2", 1, 12, root)]);
+        let restored = content(&[("p", 0, 0, None), ("p1", 2, 20, root), ("p2", 2, 22, root)]);
+        assert_eq!(compare(&dumped, &restored, true).differences, [""; 0]);
+        let lost = content(&[("p", 0, 0, None), ("p1", 2, 20, root), ("p2", 1, 12, root)]);
+        assert_eq!(compare(&dumped, &lost, true).differences, ["table public.p: 4 rows in the dump, 3 rows restored"]);
+        // A plain dump names the root alone.
+        let plain = content(&[("p", 4, 42, None), ("p1", 0, 0, None), ("p2", 0, 0, None)]);
+        assert_eq!(compare(&plain, &restored, true).differences, [""; 0]);
+    }
+
+    #[test]
+    fn columns_in_another_order_are_no_difference() {
+        let dumped = content(&[("a", 2, 7, None)]);
+        let mut restored = content(&[("a", 2, 8, None)]);
+        restored.tables[0].columns = Some("(note, id)".into());
+        let compared = compare(&dumped, &restored, true);
+        assert_eq!((compared.checksums, compared.differences.len()), (0, 0));
+    }
+}

@@ -1,0 +1,218 @@
+//! A trial: an archive restored into a database that nobody needs, dumped again, and compared.
+//!
+//! The restore and the dump are the ordinary ones. What the second dump's bytes say of each table is held against what
+//! the archive's say. The database goes away whatever comes of it: with its scratch server, or by a DROP.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::compare::{Comparison, compare, other_words};
+use super::dump::{self, Outcome};
+use super::input::{Checked, Input};
+use super::reach::{Reached, reach};
+use super::watch::stopped;
+use super::{Context, clients, restore};
+use crate::archive::Compression;
+use crate::connection::{Connection, Limits};
+use crate::engine::{self, DumpOptions, Engine, Purpose, Role, Server, Site};
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::report::units;
+use crate::scratch::{self, Folder, Scratch};
+use crate::secret::Secret;
+use crate::store::Destination;
+
+/// What the names of our databases begin with.
+const PREFIX: &str = "dbhaul_verify_";
+
+/// A scratch server has this long until it lets us in: it may have much to set up on a slow disk.
+const UNTIL_READY: Duration = Duration::from_secs(120);
+
+/// Where a trial takes place.
+#[derive(Debug)]
+pub enum Place {
+    /// On a server of ours, made for it.
+    Scratch,
+    /// On this server, in a database of its own.
+    Server(Box<Connection>),
+}
+
+/// A trial that went well.
+#[derive(Debug)]
+pub struct Tried {
+    /// The server.
+    pub server: Server,
+    /// Tables that were compared.
+    pub tables: u64,
+    /// Their rows; None where they could not be counted.
+    pub rows: Option<u64>,
+    /// Tables whose checksums were compared as well.
+    pub checksums: u64,
+    /// Why no checksum was compared.
+    pub no_checksums: Option<String>,
+    /// Seconds.
+    pub duration_s: f64,
+}
+
+/// Restores, dumps again and compares. `Kind::Archive` names each table that is not the same.
+pub async fn attempt(context: &Context, input: &mut Input, checked: &Checked, place: Place) -> Result<Tried> {
+    let started = Instant::now();
+    refuse_rows_alone(checked)?;
+    let mut tried = match place {
+        Place::Scratch => on_scratch(context, input, checked).await?,
+        Place::Server(connection) => on_server(context, input, checked, &connection).await?,
+    };
+    tried.duration_s = started.elapsed().as_secs_f64();
+    Ok(tried)
+}
+
+fn refuse_rows_alone(checked: &Checked) -> Result<()> {
+    let options = checked.manifest.as_ref().map(|manifest| &manifest.options);
+    if options.is_some_and(|options| options.contains_key("data-only")) {
+        return Err(Error::new(Kind::Refused, "the archive holds rows without their tables (--data-only)")
+            .why("nothing was started")
+            .hint("verify without --restore reads and counts them"));
+    }
+    Ok(())
+}
+
+async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> Result<Tried> {
+    for folder in scratch::abandoned(&context.temp_dir) {
+        let folder = folder.display();
+        context.warn(format!("{folder} was left by a verify that was killed; nobody uses it: delete it"));
+    }
+    let engine = engine::of(input.format().dialect());
+    let found = clients::find(context, engine, &[Role::Server]).await?;
+    let program = scratch::choose(&checked.content, &found)?;
+    let needed = engine.empty_server() + 2 * checked.bytes;
+    let folder = Folder::create(&context.temp_dir, needed, engine.account())?;
+    context.fact("scratch server", format!("{program}, in {} ({})", folder.path().display(), units::size(needed)));
+    let encoding = checked.manifest.as_ref().and_then(|manifest| manifest.encoding.as_deref());
+    let (path, account) = (folder.path().to_owned(), folder.account);
+    let site = Site { program, folder: &path, account, password: Secret::new(random(16)?), encoding };
+    let plan = engine.plan_scratch(&site)?;
+    for invocation in [&plan.install, &plan.server] {
+        context.tell(Event::Command(invocation.to_string()));
+    }
+    let supervision = context.supervision(&plan.connection.redactor());
+    let scratch = Scratch::start(plan, folder, &supervision).await?;
+    let connection = scratch.connection.clone();
+    let quiet = quiet(context);
+    let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
+    let work = async {
+        reach(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
+        engine.furnish(&connection, &checked.content, &quiet.limits).await?;
+        let name = format!("{PREFIX}scratch");
+        engine.create_database(&connection, &name, &quiet.limits).await?;
+        in_database(&quiet, input, checked, &Connection { database: name, ..connection.clone() }).await
+    };
+    Box::pin(scratch.during(work)).await
+}
+
+async fn on_server(context: &Context, input: &mut Input, checked: &Checked, named: &Connection) -> Result<Tried> {
+    let wanted = input.format().dialect();
+    if wanted != named.dialect {
+        let what = format!("a {} dump can't be restored into a {} server", wanted.name(), named.dialect.name());
+        return Err(Error::new(Kind::Refused, what).why(named).why("nothing was changed"));
+    }
+    let reached = reach(context, named, Purpose::Restore).await?;
+    let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;
+    if let Some(tunnel) = reached.tunnel {
+        tunnel.close().await;
+    }
+    result
+}
+
+/// Makes a database, tries, and drops it, whatever came of it.
+async fn in_own_database(context: &Context, reached: &Reached, input: &mut Input, checked: &Checked) -> Result<Tried> {
+    let Reached { engine, connection, .. } = reached;
+    for name in engine.databases(connection, PREFIX, &context.limits).await? {
+        context.warn(format!(
+            "database {name} is on that server: another verify runs, or one was killed; if none runs, drop it"
+        ));
+    }
+    let name = format!("{PREFIX}{}", random(5)?);
+    // Not left in the middle by a signal: then nobody would know whether there is something to drop.
+    engine.create_database(connection, &name, &context.limits).await?;
+    let target = Connection { database: name.clone(), ..connection.clone() };
+    let result = match context.stop.requested() {
+        Some(signal) => Err(stopped(signal)),
+        None => Box::pin(in_database(context, input, checked, &target)).await,
+    };
+    let dropped = drop_it(context, *engine, connection, &name).await;
+    match (result, dropped) {
+        (Err(error), Ok(())) => Err(error.why(format!("database {name} was dropped again"))),
+        (result, Ok(())) => result,
+        (Err(error), Err(left)) => Err(error.why(format!("database {name} is still there: {}", left.why.join(" ")))),
+        (Ok(_), Err(left)) => Err(left.why(format!("database {name} is still there: drop it"))),
+    }
+}
+
+/// A connection may fail once where a server was just busy; nobody else will drop it.
+async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection, name: &str) -> Result<()> {
+    match engine.drop_database(connection, name, &context.limits).await {
+        Err(_) => {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            engine.drop_database(connection, name, &context.limits).await
+        }
+        done => done,
+    }
+}
+
+/// The trial itself, in an empty database.
+async fn in_database(context: &Context, input: &mut Input, checked: &Checked, target: &Connection) -> Result<Tried> {
+    let server = restore::into_fresh(context, input, checked, target).await?;
+    let request = dump::Request {
+        connection: target.clone(),
+        options: DumpOptions { allow_incomplete: true, ..DumpOptions::default() },
+        destination: Destination::Nowhere,
+        name: None,
+        compression: Compression::None,
+        dry_run: false,
+    };
+    // What would be warned of before a dump of this database was known, or not, when its first one was made.
+    let mute = without(context, |event| matches!(event, Event::Warning(_)));
+    let Outcome::Done(again) = Box::pin(dump::dump(&mute, request)).await? else {
+        return Err(Error::new(Kind::Unexpected, "a dump was planned and not made"));
+    };
+    let no_checksums = other_words(checked.manifest.as_ref(), &again.manifest);
+    let compared = compare(&checked.content, &again.content, no_checksums.is_none());
+    let Comparison { tables, rows, checksums, differences } = compared;
+    if differences.is_empty() {
+        return Ok(Tried { server, tables, rows, checksums, no_checksums, duration_s: 0.0 });
+    }
+    let count = units::plural(differences.len() as u64, "difference");
+    let error =
+        Error::new(Kind::Archive, format!("{} was restored, and is not what was dumped: {count}", input.name()));
+    Err(differences
+        .iter()
+        .fold(error, Error::why)
+        .hint("restore it where you can look at it, and compare with the source; take another backup"))
+}
+
+/// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.
+fn quiet(context: &Context) -> Context {
+    let quiet = without(context, |event| matches!(event, Event::Fact { .. } | Event::Note(_)));
+    Context { tunnel: None, ..quiet }
+}
+
+/// The same run without some of its events.
+fn without(context: &Context, unwanted: fn(&Event) -> bool) -> Context {
+    let observer = context.observer.clone();
+    let observer = Arc::new(move |event: Event| {
+        if !unwanted(&event) {
+            observer(event);
+        }
+    });
+    Context { observer, ..context.clone() }
+}
+
+/// So many random bytes, as hexadecimal digits.
+fn random(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .map_err(|e| Error::new(Kind::Unexpected, "the system has no random numbers").why(e))?;
+    Ok(random.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}
