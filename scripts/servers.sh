@@ -11,7 +11,7 @@
 # and mvn are configured with.
 set -euo pipefail
 
-recipe=2 # raise it when a function below changes what it makes: every cache is then brought up to date
+recipe=3 # raise it when a function below changes what it makes: every cache is then brought up to date
 cache=${DBHAUL_TEST_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/dbhaul-test-servers}
 
 machine_packages=(
@@ -145,18 +145,20 @@ give_setpriv() {
 # wrapper ROOT FOLDER PROGRAM [LIBRARIES]: a client of the root under the root's own loader, so that it sees this
 # machine's files, pipes and /dev/fd/N.
 wrapper() {
-    local root=$1 folder=$2 program=$3 libraries loader argv0="--argv0 \"\$0\""
+    local root=$1 folder=$2 program=$3 libraries plugins loader argv0="--argv0 \"\$0\""
     case $(uname -m) in
         x86_64) libraries=$root/usr/lib/x86_64-linux-gnu loader=$libraries/ld-linux-x86-64.so.2 ;;
         aarch64) libraries=$root/usr/lib/aarch64-linux-gnu loader=$libraries/ld-linux-aarch64.so.1 ;;
         *) fail "no clients of another root on $(uname -m)" ;;
     esac
+    plugins=$libraries/libmariadb3/plugin
     libraries=${4:+$4:}$libraries
     # bullseye's loader can't: there, the program's name is its path in the root.
     "$loader" --argv0 x --library-path "$libraries" "$root/bin/true" 2>/dev/null || argv0=
     mkdir -p "$folder"
     cat >"$folder/${program##*/}" <<END
 #!/bin/sh
+export MARIADB_PLUGIN_DIR="$plugins" # this machine's may not load there
 exec "$loader" $argv0 --library-path "$libraries" "$root/$program" "\$@"
 END
     chmod 755 "$folder/${program##*/}"

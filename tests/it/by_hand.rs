@@ -50,10 +50,9 @@ fn tool(target: &Database<'_>, plain: bool) -> Command {
             tool.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]);
             return tool;
         }
-        (Family::Mysql, _) => target.client("mysql"),
-        (Family::Mariadb, _) => target.client("mariadb"),
+        (family, _) => target.client(family.shell()),
     };
-    tool.arg(target.name());
+    tool.arg("--comments").arg(target.name());
     tool
 }
 

@@ -2,7 +2,6 @@
 //! scripts, and with clients that misbehave.
 
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -10,46 +9,8 @@ use std::{
 };
 
 use crate::support::{
-    Database, Output, Server, dbhaul, fake_client, fixture, mariadb, mysql, peak, postgres15, postgres18,
+    Database, Output, Server, dbhaul, fake_client, mariadb, mysql, peak, postgres15, postgres18, recorded_client,
 };
-
-fn recorded(name: &str, what: &str) -> String {
-    let path = fixture("client-help").join(format!("{name}.{what}.txt"));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A client that answers as the recorded one, refuses what that one does not know in its words and with its exit
-/// code, and hands the rest to `then` (a few lines of bash).
-pub fn recorded_client(folder: &Path, program: &str, name: &str, then: &str) -> PathBuf {
-    let mut known = BTreeSet::new();
-    let help = recorded(name, "help");
-    for (at, _) in help.match_indices("--") {
-        let word: String =
-            help[at + 2..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
-        if !word.is_empty() {
-            // MySQL's list of variables has underscores, and a boolean one is turned off by --skip-.
-            let word = word.replace('_', "-");
-            known.insert(format!("--skip-{}", word.trim_start_matches("skip-")));
-            known.insert(format!("--{word}"));
-        }
-    }
-    if !program.starts_with("pg_") {
-        known.extend(["--defaults-file", "--no-defaults"].map(str::to_owned));
-    }
-    let known: Vec<_> = known.into_iter().collect();
-    let (code, words) = if program.starts_with("pg_") { (1, "unrecognized option") } else { (7, "unknown option") };
-    let script = format!(
-        "#!/bin/bash\nif [ \"$1\" = --version ]; then cat <<'VERSION'\n{version}VERSION\nexit 0; fi\n\
-         known=' {known} '\nfor arg in \"$@\"; do\n\
-         case $arg in --) break ;; --*) name=${{arg%%=*}}\n\
-         case $known in *\" $name \"*) ;; *) echo \"{program}: {words} '$arg'\" >&2; exit {code} ;; esac ;; esac\ndone\n\
-         printf '%s\\n' \"$0\" \"$@\" > {folder}/called\n{then}\n",
-        version = recorded(name, "version"),
-        known = known.join(" "),
-        folder = folder.display(),
-    );
-    fake_client(folder, program, &script)
-}
 
 fn dump(database: &Database<'_>, clients: &[&Path]) -> Output {
     let out = tempfile::tempdir().expect("a folder");
@@ -71,6 +32,7 @@ const MYSQL_HEAD: &str = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64
     CREATE TABLE `t` (\\n  `n` int NOT NULL,\\n  PRIMARY KEY (`n`)\\n) ENGINE=InnoDB;\\nINSERT INTO `t` VALUES (1),(2);\\n";
 const MYSQL_END: &str = "-- Dump completed on 2026-01-02  3:04:05\\n";
 
+/// A whole dump of one small table, as a line of bash.
 pub fn whole_mysql_dump() -> String {
     format!("printf -- '{MYSQL_HEAD}{MYSQL_END}'")
 }

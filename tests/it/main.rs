@@ -15,6 +15,7 @@ mod foreign;
 mod huge;
 mod json;
 mod look_alikes;
+mod matrix;
 mod meanwhile;
 mod objects;
 mod restore_options;

@@ -45,6 +45,7 @@ pub(super) fn plan(
     }
     refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
     feasible(server, client, options, &selection)?;
+    restorable(server, client, options, &selection)?;
     let consistency = Consistency::of(server);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
@@ -104,6 +105,27 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
 
 fn knows_history(client: &Client) -> bool {
     client.flavour == Flavour::Mariadb && client.version >= findings::HISTORY
+}
+
+/// MariaDB's client writes the values of generated columns, which MariaDB passes over and MySQL refuses to take back.
+fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
+    if client.flavour != Flavour::Mariadb || server.flavour != Flavour::Mysql || options.schema_only {
+        return Ok(());
+    }
+    let has_rows = |column: &&str| {
+        let of = |table: &String| column.strip_prefix(table.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        selection.only.as_ref().is_none_or(|only| only.iter().any(of))
+            && !selection.ignored.iter().chain(&selection.without_rows).any(of)
+    };
+    let columns: Vec<_> = setting::list(server, setting::GENERATED).into_iter().filter(has_rows).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let what = "MariaDB's client dumps generated columns in a way that MySQL can't restore";
+    Err(Error::new(Kind::Refused, what)
+        .why(some(&columns))
+        .why("nothing was changed")
+        .hint("take MySQL's own mysqldump: point --client-dir at its folder, or put it on PATH"))
 }
 
 /// Flags that only some clients know; an unknown one ends every client with code 7.
@@ -497,6 +519,26 @@ mod tests {
         let planned =
             plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
         assert!(words(&planned.invocations[0]).contains("--lock-tables"));
+    }
+
+    #[test]
+    fn generated_columns_of_mysql_are_not_for_mariadbs_client() {
+        let mut mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        mysql.settings.insert(
+            setting::GENERATED.to_owned(),
+            ["orders.total", "users.full name"].join(crate::engine::mysql::content::JOIN),
+        );
+        let plan_with = |flavour, options: &DumpOptions| {
+            let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
+            plan(&connection(), &mysql, &client, options, &Limits::default()).map(drop)
+        };
+        let all = DumpOptions::default();
+        let error = plan_with(Flavour::Mariadb, &all).expect_err("refused");
+        assert_eq!((error.kind, error.why[0].as_str()), (Kind::Refused, "orders.total, users.full name"));
+        plan_with(Flavour::Mysql, &all).expect("MySQL's own can");
+        let without = DumpOptions { exclude_tables: strings(&["orders", "users"]), ..DumpOptions::default() };
+        plan_with(Flavour::Mariadb, &without).expect("nothing generated is left");
+        plan_with(Flavour::Mariadb, &DumpOptions { schema_only: true, ..all }).expect("no values");
     }
 
     #[test]

@@ -124,6 +124,10 @@ async fn read(
         Purpose::Dump => {
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(setting::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
+            if server.flavour == Flavour::Mysql {
+                let generated = generated(conn, database).await?;
+                server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
+            }
             if !objects.versioned.is_empty() {
                 let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                              AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
@@ -305,6 +309,13 @@ async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) 
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     })
+}
+
+/// Generated columns that a dump shows; what stands behind a functional index is hidden.
+async fn generated(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
+    let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMNS \
+                 WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> '' ORDER BY TABLE_NAME, ORDINAL_POSITION";
+    conn.exec(query, (database,)).await
 }
 
 /// Tables and sequences without SELECT, views whose definitions may not be read, and views that stand on either.

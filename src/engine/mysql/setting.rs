@@ -19,6 +19,8 @@ pub(super) const SEQUENCES: &str = "sequences";
 pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
+/// Generated columns of a MySQL, as `table.column`, joined.
+pub(super) const GENERATED: &str = "columns.generated";
 /// Names of tables and sequences without SELECT, joined.
 pub(super) const UNREADABLE: &str = "tables.unreadable";
 /// Names of views whose definitions the user may not read, joined.

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -51,14 +51,6 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "still not: {what}");
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A text of `fixtures/client-help/NAME.version.txt`, as a script that prints it and does `otherwise` without
-/// `--version`.
-pub fn recorded_client(folder: &Path, program: &str, recording: &str, otherwise: &str) -> PathBuf {
-    let version = super::fixture(&format!("client-help/{recording}.version.txt"));
-    let script = format!("#!/bin/sh\ncase \"$1\" in --version) exec cat '{}';; esac\n{otherwise}\n", version.display());
-    fake_client(folder, program, &script)
 }
 
 /// The vendor's clients, each waiting at a gate: `--version` answers at once, work begins when the test says so.

@@ -10,6 +10,7 @@ mod flavour;
 mod generated;
 mod pooler;
 mod process;
+mod recorded;
 mod server;
 mod template;
 mod tls;
@@ -20,12 +21,13 @@ pub use {
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
-        peak, recorded_client, sessions,
+        peak, sessions,
     },
     flavour::{Family, Flavour},
     generated::assert_section,
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
     tls::HOST,
 };

@@ -211,7 +211,7 @@ impl Server {
         if self.flavour.is_postgres() {
             shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]).env("PGDATABASE", database);
         } else {
-            shell.args(["--skip-column-names", "--batch"]).arg(format!("--database={database}"));
+            shell.args(["--skip-column-names", "--batch", "--comments"]).arg(format!("--database={database}"));
         }
         shell
     }

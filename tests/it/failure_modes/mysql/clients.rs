@@ -4,9 +4,9 @@ use std::{fs, path::Path, process::Command};
 
 use super::{both, dump, ended, restore, vendor_load, written};
 use crate::{
-    clients::{recorded_client, whole_mysql_dump},
+    clients::whole_mysql_dump,
     roundtrip::with_clients_of,
-    support::{Database, Flavour, Output, Server, dbhaul, fake_client, mariadb, mysql},
+    support::{Database, Flavour, Output, Server, dbhaul, fake_client, mariadb, mysql, recorded_client},
 };
 
 fn small(server: &Server) -> Database<'_> {

@@ -4,9 +4,12 @@ use std::{fs::File, os::fd::OwnedFd};
 
 use super::{both, dump, vendor_dump};
 use crate::{
-    clients::{recorded_client, whole_mysql_dump},
+    clients::whole_mysql_dump,
     roundtrip::{dumped, with_clients_of},
-    support::{Database, Flavour, Lock, Output, Server, dbhaul, eventually, mariadb, mysql, postgres15, sessions},
+    support::{
+        Database, Flavour, Lock, Output, Server, dbhaul, eventually, mariadb, mysql, postgres15, recorded_client,
+        sessions,
+    },
 };
 
 /// More than all the buffers between a server and a reader hold.

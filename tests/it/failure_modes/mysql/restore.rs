@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::{User, archive, both, ended, restore, vendor_load, written};
 use crate::{
-    clients::recorded_client,
     roundtrip::{restored, with_clients_of},
-    support::{Database, dbhaul, fixture, mariadb, mysql},
+    support::{Database, dbhaul, fixture, mariadb, mysql, recorded_client},
 };
 
 /// How often something was adapted.
