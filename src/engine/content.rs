@@ -79,6 +79,28 @@ pub struct Content {
     pub entries: Vec<Entry>,
 }
 
+impl Content {
+    /// Nothing yet, in this form.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            tables: Vec::new(),
+            objects: 0,
+            source_version: None,
+            source_flavour: None,
+            client_version: None,
+            extensions: Vec::new(),
+            schemas: Vec::new(),
+            collations: Vec::new(),
+            features: Vec::new(),
+            longest_statement: 0,
+            facts: BTreeMap::new(),
+            entries: Vec::new(),
+        }
+    }
+}
+
 /// A table of a dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DumpedTable {

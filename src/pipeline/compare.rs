@@ -115,7 +115,6 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::engine::Format;
@@ -129,21 +128,7 @@ mod tests {
             columns: Some("(id)".into()),
             root: root.map(str::to_owned),
         };
-        Content {
-            format: Format::PgCustom,
-            tables: tables.iter().map(table).collect(),
-            objects: 0,
-            source_version: None,
-            source_flavour: None,
-            client_version: None,
-            extensions: Vec::new(),
-            schemas: Vec::new(),
-            collations: Vec::new(),
-            features: Vec::new(),
-            longest_statement: 0,
-            facts: BTreeMap::new(),
-            entries: Vec::new(),
-        }
+        Content { tables: tables.iter().map(table).collect(), ..Content::new(Format::PgCustom) }
     }
 
     #[test]

@@ -14,11 +14,7 @@ pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
 
 /// Refuses everything that forbids this restore, before anything is touched.
 pub fn check(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<()> {
-    let refused = |mut error: Error| {
-        // An engine may have said so of one cause; here it is true of all.
-        error.why.retain(|line| line != UNCHANGED);
-        error.why(&reached.connection).why(UNCHANGED)
-    };
+    let refused = |error: Error| error.why(&reached.connection).why(UNCHANGED);
     for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
         context.warn(warning);
     }

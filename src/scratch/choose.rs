@@ -58,26 +58,15 @@ fn none_fits(content: &Content, source: Option<Version>, found: &Found) -> Error
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::engine::Format;
 
     fn dump(flavour: Option<Flavour>, version: Option<&str>) -> Content {
         Content {
-            format: if flavour == Some(Flavour::Postgres) { Format::PgCustom } else { Format::MysqlSql },
-            tables: Vec::new(),
-            objects: 0,
             source_version: version.map(str::to_owned),
             source_flavour: flavour,
-            client_version: None,
-            extensions: Vec::new(),
-            schemas: Vec::new(),
-            collations: Vec::new(),
-            features: Vec::new(),
-            longest_statement: 0,
-            facts: BTreeMap::new(),
-            entries: Vec::new(),
+            ..Content::new(if flavour == Some(Flavour::Postgres) { Format::PgCustom } else { Format::MysqlSql })
         }
     }
 

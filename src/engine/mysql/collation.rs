@@ -1,7 +1,6 @@
 //! Collations that the target does not know, and those that may take their place.
 
-use super::dump::some;
-use super::restore::refused;
+use super::setting::some;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
 
@@ -16,7 +15,7 @@ pub(super) fn check(server: &Server, content: &Content, maps: &[CollationMap]) -
         }
         if !knows(server, &map.to) {
             let what = format!("--map-collation {}={}: {target} does not know {}", map.from, map.to, map.to);
-            return Err(refused(what).hint(hint(server, &[&map.from])));
+            return Err(Error::new(Kind::Refused, what).hint(hint(server, &[&map.from])));
         }
     }
     let names = content.collations.iter().map(String::as_str);
@@ -24,7 +23,8 @@ pub(super) fn check(server: &Server, content: &Content, maps: &[CollationMap]) -
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(refused(format!("{target} does not know the collation {}", some(&unknown))).hint(hint(server, &unknown)))
+    Err(Error::new(Kind::Refused, format!("{target} does not know the collation {}", some(&unknown)))
+        .hint(hint(server, &unknown)))
 }
 
 /// Mappings of collations that the dump does not name.

@@ -8,11 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::features;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
+use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, Version};
-
-/// Names in a fact are joined by this: no name of MySQL's can hold it.
-pub(super) const JOIN: &str = "\0";
 
 /// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
 pub(super) mod fact {

@@ -2,6 +2,7 @@
 //! fixtures/client-help holds what each client knows, and the tests hold every command line against it.
 
 use super::select::{self, Selection};
+use super::setting::some;
 use super::{extra, findings, options as common, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version, refuse_missing};
@@ -322,16 +323,6 @@ fn time_limits(server: &Server, client: &Client) -> Vec<String> {
     limits
 }
 
-/// A few names, and how many more.
-pub(super) fn some(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    let mut text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text += ", ...";
-    }
-    text
-}
-
 /// The long options of a command line, for tests against what a client says it knows.
 #[cfg(test)]
 pub(super) fn long_options(invocation: &crate::invocation::Invocation) -> Vec<String> {
@@ -524,10 +515,7 @@ mod tests {
     #[test]
     fn generated_columns_of_mysql_are_not_for_mariadbs_client() {
         let mut mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
-        mysql.settings.insert(
-            setting::GENERATED.to_owned(),
-            ["orders.total", "users.full name"].join(crate::engine::mysql::content::JOIN),
-        );
+        mysql.settings.insert(setting::GENERATED.to_owned(), ["orders.total", "users.full name"].join(setting::JOIN));
         let plan_with = |flavour, options: &DumpOptions| {
             let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
             plan(&connection(), &mysql, &client, options, &Limits::default()).map(drop)

@@ -3,9 +3,9 @@
 //! What makes a dump fail only as long as certain objects are in it is no `Fatal` here: `dump` refuses it, knowing the
 //! options, or leaves out what [`left_out`] names.
 
-use super::dump::some;
 use super::grants::Grants;
 use super::setting;
+use super::setting::some;
 use crate::engine::{Finding, Flavour, Server, Severity, Version};
 
 /// Everything worth saying before a dump.

@@ -35,6 +35,7 @@ mod select;
 mod session;
 mod setting;
 mod splitter;
+mod suitability;
 #[cfg(test)]
 mod testing;
 
@@ -125,7 +126,7 @@ impl Engine for Mysql {
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
-        restore::check(server, content, options)
+        suitability::check(server, content, options)
     }
 
     fn plan_restore(

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::content::JOIN;
 use super::grants::Grants;
 use super::products::{PRODUCTS, WITNESSES};
 use super::session::{self, quote, tolerant};
+use super::setting::JOIN;
 use super::{findings, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, Table, Target, Version, recognise};

@@ -1,7 +1,9 @@
 //! Names under [`Server::settings`], and how to read them. Server variables go by their own names.
 
-use super::content::JOIN;
 use crate::engine::Server;
+
+/// Between names of one list. No name can hold it.
+pub(super) const JOIN: &str = "\0";
 
 /// Names of the views, joined.
 pub(super) const VIEWS: &str = "views";
@@ -69,4 +71,14 @@ pub(super) fn on(server: &Server, name: &str) -> bool {
 /// Whether the user has this right on the database.
 pub(super) fn granted(server: &Server, right: &str) -> bool {
     on(server, &format!("{GRANT}{right}"))
+}
+
+/// A few names, and how many more.
+pub(super) fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += ", ...";
+    }
+    text
 }

@@ -116,7 +116,6 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
     let mut content = Content {
-        format,
         tables,
         objects: entries.len() as u64,
         source_version: header.source.clone(),
@@ -124,11 +123,9 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         client_version: header.client.clone(),
         extensions: tags("EXTENSION"),
         schemas: tags("SCHEMA"),
-        collations: Vec::new(),
-        features: Vec::new(),
-        longest_statement: 0,
         facts,
         entries,
+        ..Content::new(format)
     };
     asked.tell(&mut content);
     content

@@ -6,7 +6,7 @@
 //! in the table is for the server to judge, in a transaction.
 
 use super::lexer::{Token, tokens};
-use super::suitability::lines;
+use super::target::lines;
 use crate::engine::Server;
 
 /// How the name of a feature begins that is a setting.

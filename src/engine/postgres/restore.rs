@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::filter::Adapter;
 use super::selection::{self, select};
-use super::suitability::lines;
+use super::target::lines;
 use super::{clients, libpq};
 use crate::connection::{Connection, Limits};
 use crate::engine::{

@@ -33,41 +33,17 @@ pub fn server(major: u32) -> Server {
 /// An empty archive of this format version.
 pub fn content(archive: &str) -> Content {
     Content {
-        format: Format::PgCustom,
-        tables: Vec::new(),
-        objects: 0,
         source_version: Some("15.18 (Debian)".into()),
         source_flavour: Some(Flavour::Postgres),
         client_version: Some("15.18 (Debian)".into()),
-        extensions: Vec::new(),
-        schemas: Vec::new(),
-        collations: Vec::new(),
-        features: Vec::new(),
-        longest_statement: 0,
         facts: BTreeMap::from([("archive.version".into(), archive.into())]),
-        entries: Vec::new(),
+        ..Content::new(Format::PgCustom)
     }
 }
 
 /// A restore with every default.
 pub fn restore_options() -> RestoreOptions {
-    RestoreOptions {
-        jobs: 1,
-        clean: None,
-        create: false,
-        into_non_empty: false,
-        schema_only: false,
-        data_only: false,
-        tables: Vec::new(),
-        schemas: Vec::new(),
-        exclude_table_data: Vec::new(),
-        keep_owner: false,
-        keep_privileges: false,
-        keep_definers: false,
-        no_comments: false,
-        map_collations: Vec::new(),
-        exclude_extensions: Vec::new(),
-    }
+    RestoreOptions::default()
 }
 
 /// A client's recorded text.

@@ -111,3 +111,8 @@ async fn lacks(session: &Session, server: &Server) -> Result<Vec<String>> {
     }
     Ok(lacks)
 }
+
+/// A setting that is a list.
+pub fn lines<'s>(server: &'s Server, setting: &str) -> Vec<&'s str> {
+    server.settings.get(setting).map(|text| text.lines().collect()).unwrap_or_default()
+}

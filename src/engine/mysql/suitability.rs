@@ -1,0 +1,378 @@
+//! Whether a dump and a target go together: everything that forbids a restore, found before anything is touched.
+//!
+//! A dump of MySQL's holds statements that commit by themselves: no restore is atomic, so everything that can be known
+//! beforehand is looked at beforehand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::{fact, names};
+use super::features::{self, Verdict};
+use super::setting::some;
+use super::{collation, setting};
+use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, Version, near};
+use crate::error::{Error, Kind, Result};
+
+/// Everything that forbids this restore; warnings come back.
+pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    usage(content, options)?;
+    room(server, options)?;
+    takes(server, content, options)?;
+    let mut warnings: Vec<_> =
+        (options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten().into_iter().collect();
+    warnings.extend(crossing(server, content, options)?);
+    warnings.extend(collation::unused(content, &options.map_collations));
+    let source = content.source_version.as_deref().and_then(Version::parse);
+    if let (Some(flavour), Some(source)) = (content.source_flavour, source) {
+        if flavour != server.flavour {
+            warnings.push(format!(
+                "the dump comes from {flavour} {source}, the target is {} {}",
+                server.flavour, server.version
+            ));
+        } else if (source.major, source.minor) > (server.version.major, server.version.minor) {
+            warnings.push(format!(
+                "the dump comes from {flavour} {source}, which is newer than the target's {}",
+                server.version
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// What `--clean objects` leaves: the dump drops no more than it brings. Triggers go with their tables.
+fn left(server: &Server, content: &Content) -> Option<String> {
+    let lists = [fact::VIEWS, fact::ROUTINES, fact::EVENTS, fact::SEQUENCES];
+    let mut brought: BTreeSet<&str> = lists.iter().flat_map(|list| names(content, list)).collect();
+    brought.extend(content.tables.iter().map(|table| table.name.as_str()));
+    let named = server.target.objects.iter().filter_map(|object| object.split_once(' '));
+    let stays = named.filter(|(kind, name)| *kind != "trigger" && !brought.contains(name));
+    let stays: Vec<_> = stays.map(|(_, name)| name).collect();
+    let text =
+        || format!("the dump does not bring, and so the target keeps: {} (--clean schema drops all)", some(&stays));
+    (!stays.is_empty()).then(text)
+}
+
+/// Options that make no sense with this dump.
+fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
+    let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
+    if options.jobs > 1 {
+        return wrong("--jobs: a MySQL dump is restored by one session", "leave --jobs out");
+    }
+    if !options.exclude_extensions.is_empty() {
+        return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
+    }
+    if options.schema_only && options.data_only {
+        return wrong("--schema-only and --data-only exclude each other", "give one of them");
+    }
+    if let Some(schema) = options.schemas.first() {
+        return wrong(
+            &format!("--schema {schema}: MySQL has no schemas inside of a database"),
+            "name tables with --table, and the target database in the URI",
+        );
+    }
+    let views = names(content, fact::VIEWS);
+    let tables = || content.entries.iter().map(|e| e.tag.as_str());
+    for (flag, names) in [("--table", &options.tables), ("--exclude-table-data", &options.exclude_table_data)] {
+        for wanted in names {
+            if !tables().any(|name| name == bare(wanted)) {
+                let known = tables().filter(|name| flag == "--table" || !views.contains(name)).map(str::to_owned);
+                let close = near(bare(wanted), known).join(", ");
+                let hint = if close.is_empty() {
+                    "names are literal: dbhaul inspect lists them".into()
+                } else {
+                    format!("near: {close}")
+                };
+                return wrong(&format!("{flag} {wanted}: the dump has no such table"), &hint);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `database.table` and `table` mean the same: a dump holds one database.
+pub(super) fn bare(table: &str) -> &str {
+    table.rsplit_once('.').map_or(table, |(_, name)| name)
+}
+
+/// Whether the target is there, empty, and lets itself be written to.
+fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
+    let target = &server.target;
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    if server.read_only || server.replica {
+        let what = if server.replica { "a replica" } else { "read-only" };
+        return refuse(format!("the target is {what}"), "name the primary in the URI");
+    }
+    if !target.exists && !options.create {
+        return refuse(format!("the database {:?} does not exist", server.database), "--create makes it");
+    }
+    if options.data_only && !options.into_non_empty {
+        return refuse(
+            "--data-only fills tables that are there already".into(),
+            "--into-non-empty says that this is meant",
+        );
+    }
+    if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty {
+        return refuse(
+            format!("the target is not empty: {}", contents(server)),
+            "--clean schema drops them first; --into-non-empty restores beside them",
+        );
+    }
+    if !target.lacks.is_empty() {
+        let error = target.lacks.iter().fold(refused("the user may not restore there"), Error::why);
+        return Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user", server.database)));
+    }
+    Ok(())
+}
+
+/// `12 tables in database "shop" (users, orders, ...)`
+fn contents(server: &Server) -> String {
+    let target = &server.target;
+    let tables: Vec<_> = target.objects.iter().filter_map(|o| o.strip_prefix("table ")).collect();
+    let all: Vec<_> = target.objects.iter().map(String::as_str).collect();
+    let count = target.object_count;
+    let only_tables = tables.len() == all.len();
+    let (noun, list) = if only_tables { ("table", tables) } else { ("object", all) };
+    let plural = if count == 1 { "" } else { "s" };
+    let mut shown = some(&list);
+    if count > list.len() as u64 && !shown.ends_with("...") {
+        shown += ", ...";
+    }
+    format!("{count} {noun}{plural} in database {:?} ({shown})", server.database)
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Error::new(Kind::Refused, what)
+}
+
+/// Whether the target can take what the dump holds.
+fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let databases = names(content, fact::DATABASES);
+    if databases.len() > 1 {
+        return refuse(
+            format!("the dump holds {} databases ({}), and a restore goes into one", databases.len(), some(&databases)),
+            "make a dump of each, or load it by hand with the mysql client",
+        );
+    }
+    collation::check(server, content, &options.map_collations)?;
+    let packet = setting::number(server, setting::PACKET);
+    if packet > 0 && content.longest_statement >= packet && !options.schema_only {
+        return refuse(
+            format!("the longest statement has {} bytes, and the server takes {packet}", content.longest_statement),
+            "raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)",
+        );
+    }
+    structure(server, content, options)
+}
+
+/// What the target refuses. What it would only lose comes back as warnings.
+fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    if options.data_only {
+        return Ok(Vec::new());
+    }
+    let mut judged: BTreeMap<(Verdict, &str), Vec<String>> = BTreeMap::new();
+    for feature in content.features.iter().filter(|feature| comes_in(feature, options)) {
+        let verdict = features::verdict(feature, server, content.source_flavour);
+        judged.entry((verdict, &feature.name)).or_default().push(feature.place());
+    }
+    let target = format!("{} {}", server.flavour, server.version);
+    let told = |of: Verdict| -> Vec<String> {
+        let places = |places: &[String]| some(&places.iter().map(String::as_str).collect::<Vec<_>>());
+        let those = judged.iter().filter(|((verdict, _), _)| *verdict == of);
+        those.map(|((_, name), all)| format!("{name}: {}", places(all))).collect()
+    };
+    let never = told(Verdict::Refused);
+    if !never.is_empty() {
+        let error = never.iter().fold(refused(format!("{target} does not take all that the dump holds")), Error::why);
+        return Err(error.hint(
+            "restore into the flavour and version that the dump comes from, change that at the source and dump again, \
+             or restore the other tables with --table",
+        ));
+    }
+    let without = |line: String| format!("{target} does not know it, and goes on without: {line}");
+    Ok(told(Verdict::Lost).into_iter().map(without).collect())
+}
+
+/// Whether a feature's object is restored.
+fn comes_in(feature: &Feature, options: &RestoreOptions) -> bool {
+    let tables = &options.tables;
+    let object = feature.object.as_str();
+    let named = |table: &String| object == bare(table) || belongs(object, bare(table));
+    tables.is_empty() || ["table", "view", "sequence"].contains(&feature.kind.as_str()) && tables.iter().any(named)
+}
+
+/// What the target demands of tables, routines and triggers.
+fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| bare(t)).collect();
+    let mut generated = names(content, fact::GENERATED);
+    generated
+        .retain(|column| has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| belongs(column, w))));
+    if content.source_flavour == Some(Flavour::Mariadb)
+        && server.flavour == Flavour::Mysql
+        && !generated.is_empty()
+        && !options.schema_only
+    {
+        return refuse(
+            format!("MariaDB's dump has values for generated columns, which MySQL refuses: {}", some(&generated)),
+            "restore into MariaDB, or only the structure with --schema-only",
+        );
+    }
+    if options.data_only {
+        return Ok(());
+    }
+    let mut keyless = names(content, fact::NO_PRIMARY_KEY);
+    keyless.retain(|table| wanted.is_empty() || wanted.contains(table));
+    if let Some(demand) = setting::PRIMARY_KEY.iter().find(|name| setting::on(server, name) && !keyless.is_empty()) {
+        return refuse(
+            format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
+            &format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
+        );
+    }
+    let mut logged = names(content, fact::TRIGGERS);
+    logged.extend(names(content, fact::FUNCTIONS));
+    let trusted = !setting::on(server, "log_bin") || setting::on(server, "log_bin_trust_function_creators");
+    if !trusted && !setting::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
+        return refuse(
+            format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
+            "SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER",
+        );
+    }
+    rights(server, content, &wanted)
+}
+
+fn belongs(column: &str, table: &str) -> bool {
+    column.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// A table whose rows were not counted may have some.
+fn has_rows(content: &Content, column: &str) -> bool {
+    content.tables.iter().any(|t| t.rows != Some(0) && belongs(column, &t.name))
+}
+
+/// Rights that only some dumps need.
+fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<()> {
+    let needs = [
+        (fact::VIEWS, "create view", "views"),
+        (fact::TRIGGERS, "trigger", "triggers"),
+        (fact::ROUTINES, "create routine", "routines"),
+        (fact::EVENTS, "event", "events"),
+    ];
+    let lacking: Vec<_> = needs
+        .iter()
+        .filter(|(list, ..)| wanted.is_empty() && !names(content, list).is_empty())
+        .filter(|(_, right, _)| server.settings.contains_key("grants") && !setting::granted(server, right))
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let details: Vec<_> = lacking
+        .iter()
+        .map(|(list, right, what)| format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
+        .collect();
+    let error = details.iter().fold(refused("the user may not create all that the dump holds"), Error::why);
+    Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user, or restore some tables with --table", server.database)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Inspector;
+    use crate::engine::mysql::content::Reader;
+    use crate::engine::mysql::testing::{server, strings};
+
+    fn content(dump: &str) -> Content {
+        let mut reader = Box::new(Reader::new());
+        reader.see(dump.as_bytes());
+        reader.finish().expect("complete")
+    }
+
+    fn options() -> RestoreOptions {
+        RestoreOptions::default()
+    }
+
+    const MARIADB: &str = include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql");
+
+    #[test]
+    fn refusals_name_what_was_found() {
+        let dump = content(MARIADB);
+        let maria = server(Flavour::Mariadb, Version::new(10, 11, 19));
+        let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        assert_eq!(check(&maria, &dump, &options()).expect("fits"), Vec::<String>::new());
+        let mut all = String::new();
+        let refused = |server: &Server| {
+            let error = check(server, &dump, &options()).expect_err("refused");
+            assert_eq!(error.kind, Kind::Refused);
+            format!("{error}\nhint: {}\n", error.hints.join("\nhint: "))
+        };
+        all += &refused(&mysql);
+        let setting =
+            |s: &mut Server, name: &str, value: &str| drop(s.settings.insert(name.to_owned(), value.to_owned()));
+        let changes: [&dyn Fn(&mut Server); 10] = [
+            &|s| s.target.exists = false,
+            &|s| (s.target.objects, s.target.object_count) = (strings(&["table users", "table orders"]), 12),
+            &|s| (s.target.objects, s.target.object_count) = (strings(&["view v"]), 1),
+            &|s| s.replica = true,
+            &|s| s.target.collations = strings(&["utf8mb4_general_ci"]),
+            &|s| setting(s, "max_allowed_packet", "256"),
+            &|s| setting(s, "sql_require_primary_key", "1"),
+            &|s| setting(s, "log_bin", "1"),
+            &|s| setting(s, "grants", "read"),
+            &|s| s.target.lacks = strings(&["CREATE is missing"]),
+        ];
+        for change in changes {
+            let mut server = maria.clone();
+            change(&mut server);
+            all += &refused(&server);
+        }
+        insta::assert_snapshot!(all, @r#"
+        MariaDB's dump has values for generated columns, which MySQL refuses: users.gen
+        hint: restore into MariaDB, or only the structure with --schema-only
+        the database "shop" does not exist
+        hint: --create makes it
+        the target is not empty: 12 tables in database "shop" (users, orders, ...)
+        hint: --clean schema drops them first; --into-non-empty restores beside them
+        the target is not empty: 1 object in database "shop" (view v)
+        hint: --clean schema drops them first; --into-non-empty restores beside them
+        the target is a replica
+        hint: name the primary in the URI
+        MariaDB 10.11.19 does not know the collation latin1_german1_ci
+        hint: restore into the flavour and version that the dump comes from, or a newer one
+        the longest statement has 394 bytes, and the server takes 256
+        hint: raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)
+        the target demands primary keys, and the dump has tables without one: we`ird; na(me
+        hint: SET GLOBAL sql_require_primary_key = OFF on the target, or give them a key at the source
+        the target's binary log refuses functions and triggers of this user: trg, fn
+        hint: SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER
+        the user may not create all that the dump holds
+          views need CREATE VIEW: v, v2
+          triggers need TRIGGER: trg
+          routines need CREATE ROUTINE: fn, proc
+          events need EVENT: ev
+        hint: GRANT ALL ON `shop`.* TO the user, or restore some tables with --table
+        the user may not restore there
+          CREATE is missing
+        hint: GRANT ALL ON `shop`.* TO the user
+        "#);
+        let mut full = maria;
+        changes[2](&mut full);
+        assert!(check(&full, &dump, &RestoreOptions { clean: Some(Clean::Schema), ..options() }).is_ok());
+        assert!(check(&full, &dump, &RestoreOptions { into_non_empty: true, ..options() }).is_ok());
+        assert!(check(&mysql, &dump, &RestoreOptions { schema_only: true, ..options() }).is_ok());
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_usage_errors() {
+        let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
+        for wrong in [
+            RestoreOptions { jobs: 2, ..options() },
+            RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
+            RestoreOptions { schemas: strings(&["shop"]), ..options() },
+            RestoreOptions { exclude_table_data: strings(&["Users"]), ..options() },
+            RestoreOptions { data_only: true, schema_only: true, into_non_empty: true, ..options() },
+            RestoreOptions { tables: strings(&["nothing"]), ..options() },
+        ] {
+            assert_eq!(check(&server, &dump, &wrong).expect_err("usage").kind, Kind::Usage);
+        }
+        assert!(check(&server, &dump, &RestoreOptions { tables: strings(&["shop.users", "v"]), ..options() }).is_ok());
+    }
+}
