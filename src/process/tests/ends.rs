@@ -102,10 +102,9 @@ fn silence_ends_a_child_and_signs_of_life_keep_it() {
         assert!(matches!(failure.cause, Cause::Idle(_)), "{failure}");
 
         // Longer than the limit in all, but never silent for so long: on stdout, on stderr, by a touch.
-        for script in [
-            "for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done",
-            "for i in 1 2 3 4 5 6; do echo x >&2; sleep 0.3; done",
-        ] {
+        for script in
+            ["for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done", "for i in 1 2 3 4 5 6; do echo x >&2; sleep 0.3; done"]
+        {
             let exited = spawn(&sh(script), &options).expect("started").wait().await.expect("a good end");
             assert!(exited.duration() > Duration::from_millis(1500));
         }
