@@ -198,16 +198,18 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         report.fact("adapted", format!("{what}: {}", units::count(*count)));
     }
     let content = &restored.content;
-    let tables = content.tables.len() as u64;
-    let rows: Option<u64> = content.tables.iter().map(|table| table.rows).sum();
-    let rows = rows.filter(|_| !args.schema_only && !args.options().selects());
+    let tables = restored.tables.len() as u64;
+    let rows: Option<u64> = restored.tables.iter().map(|table| table.rows).sum();
+    let rows = rows.filter(|_| !args.schema_only);
     let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
+    let of_all =
+        if restored.fed < restored.bytes { format!(" of {}", units::size(restored.bytes)) } else { String::new() };
     report.fact(
         "done",
         format!(
-            "{}{shown} ({}) restored into \"{}\" in {:.1} s",
+            "{}{shown} ({}{of_all}) restored into \"{}\" in {:.1} s",
             units::plural(tables, "table"),
-            units::size(restored.bytes),
+            units::size(restored.fed),
             restored.server.database,
             restored.duration_s
         ),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::{Client, Format};
+use super::{Client, DumpedTable, Format};
 use crate::connection::Connection;
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
@@ -41,6 +41,8 @@ pub struct RestorePlan {
     pub filter: Option<Box<dyn Filter>>,
     /// The stretches of the dump's bytes that are needed, in order; all of them without it. Only for a stream.
     pub parts: Option<Vec<Range<u64>>>,
+    /// The tables that come, with the rows that come with them.
+    pub tables: Vec<DumpedTable>,
     /// True when a failure rolls everything back, preparation apart.
     pub atomic: bool,
     /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.

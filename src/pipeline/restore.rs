@@ -15,7 +15,7 @@ use super::reach::{Reached, reach};
 use super::target::{self, Approve, UNCHANGED};
 use super::watch::{Gauge, shown};
 use crate::connection::Connection;
-use crate::engine::{Content, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
+use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
@@ -47,6 +47,8 @@ pub enum Outcome {
 pub struct Restored {
     /// What the archive held.
     pub content: Content,
+    /// What came of it, with the rows that came.
+    pub tables: Vec<DumpedTable>,
     /// Bytes of the dump.
     pub bytes: u64,
     /// Bytes of it that were fed to the loader.
@@ -84,7 +86,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
     }
     let prepared = target::prepare(context, &reached, &request.options, request.approve).await?;
-    let notes = plan.notes.clone();
+    let (notes, tables) = (plan.notes.clone(), plan.tables.clone());
     for note in &notes {
         context.note(note);
     }
@@ -110,7 +112,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         tunnel.close().await;
     }
     let duration_s = started.elapsed().as_secs_f64();
-    Ok(Outcome::Done(Box::new(Restored { content, bytes, fed, adaptations, notes, duration_s, server })))
+    Ok(Outcome::Done(Box::new(Restored { content, tables, bytes, fed, adaptations, notes, duration_s, server })))
 }
 
 /// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing

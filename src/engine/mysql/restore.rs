@@ -10,7 +10,7 @@ use super::suitability::bare;
 use super::{clients, options as common};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    Client, Content, DumpedTable, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Stdin;
@@ -66,14 +66,23 @@ pub(super) fn plan(
         collations: options.map_collations.clone(),
     };
     let parts = needed(content, &adapt.tables);
+    let tables = coming(content, &adapt);
     Ok(RestorePlan {
         decoder: None,
         loader,
         filter: Some(Box::new(Rewriter::new(adapt))),
         parts,
+        tables,
         atomic: false,
         notes: notes(server, content, options),
     })
+}
+
+/// The tables that come; some without their rows.
+fn coming(content: &Content, adapt: &Adapt) -> Vec<DumpedTable> {
+    let chosen = content.tables.iter().filter(|t| adapt.tables.is_empty() || adapt.tables.contains(&t.name));
+    let rows = |t: &DumpedTable| if adapt.without_rows.contains(&t.name) { Some(0) } else { t.rows };
+    chosen.map(|t| DumpedTable { rows: rows(t), ..t.clone() }).collect()
 }
 
 fn bare_names(tables: &[String]) -> BTreeSet<String> {

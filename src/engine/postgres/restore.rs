@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::filter::Adapter;
-use super::selection::{self, select};
+use super::selection::{self, select, tables};
 use super::target::lines;
 use super::{clients, libpq};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Clean, Client, Content, Entry, Filter, Format, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
-    Version,
+    Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, RestoreInput, RestoreOptions, RestorePlan, Role,
+    Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
@@ -58,7 +58,9 @@ impl Job<'_> {
     fn script(&self) -> Result<RestorePlan> {
         let psql = self.client(Role::Shell)?;
         let mut notes = Vec::new();
-        let parts = self.chosen(&mut notes)?.map(|chosen| sections(&self.content.entries, &chosen));
+        let chosen = self.chosen(&mut notes)?;
+        let parts = chosen.as_ref().map(|chosen| sections(&self.content.entries, chosen));
+        let tables = tables(self.content, chosen.as_ref());
         if !self.options.keep_owner || !self.options.keep_privileges {
             notes.push("a plain dump is run as it is: owners and privileges that it holds are kept".into());
         }
@@ -72,7 +74,7 @@ impl Job<'_> {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
         let loader = self.psql(psql, &["--single-transaction"])?;
-        Ok(RestorePlan { decoder: None, loader, filter, parts, atomic, notes })
+        Ok(RestorePlan { decoder: None, loader, filter, parts, tables, atomic, notes })
     }
 
     /// The numbers of the entries that were asked for by name; none when that is all of them.
@@ -92,7 +94,7 @@ impl Job<'_> {
         if client.version.major >= 17 && self.server.version.major < 17 {
             return self.through_psql(client, selection, notes);
         }
-        let (jobs, parts) = (self.options.jobs, selection.parts.clone());
+        let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
         let mut loader =
             libpq::connect(Invocation::new(&client.path), self.connection, client.version, Limits::default().connect)?;
         loader = loader.arg("--exit-on-error");
@@ -101,7 +103,7 @@ impl Job<'_> {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
         }
         let loader = self.with_input(selection.add_to(loader))?;
-        Ok(RestorePlan { decoder: None, loader, filter: None, parts, atomic: jobs <= 1, notes })
+        Ok(RestorePlan { decoder: None, loader, filter: None, parts, tables, atomic: jobs <= 1, notes })
     }
 
     /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
@@ -114,13 +116,13 @@ impl Job<'_> {
         if self.options.jobs > 1 {
             notes.push("--jobs has no effect on this way: one session".into());
         }
-        let parts = selection.parts.clone();
+        let (parts, tables) = (selection.parts.clone(), selection.tables.clone());
         let decoder = self
             .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
         let filter = self.filter(psql, &mut notes);
         // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
         let loader = self.psql(psql, &[])?;
-        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, atomic: true, notes })
+        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, tables, atomic: true, notes })
     }
 
     fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
@@ -187,7 +189,8 @@ impl Job<'_> {
         let chosen = self.chosen(notes)?;
         let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
         let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
-        Ok(Selection { flags, list: self.list(chosen.as_ref(), clean, notes), parts })
+        let tables = tables(self.content, chosen.as_ref());
+        Ok(Selection { flags, list: self.list(chosen.as_ref(), clean, notes), parts, tables })
     }
 
     /// The list of entries to restore, if it is not all of them.
@@ -266,6 +269,8 @@ struct Selection {
     list: Option<PrivateFile>,
     /// The stretches of the dump that it takes.
     parts: Option<Vec<Range<u64>>>,
+    /// The tables that come.
+    tables: Vec<DumpedTable>,
 }
 
 impl Selection {

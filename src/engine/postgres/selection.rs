@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{Entry, RestoreOptions, near};
+use crate::engine::{Content, DumpedTable, Entry, RestoreOptions, near};
 use crate::error::{Error, Kind, Result};
 
 /// What has rows or stands where rows do.
@@ -44,6 +44,17 @@ pub struct Selection {
     pub chosen: BTreeSet<i64>,
     /// What was left out although it belongs to something chosen, and what is needed and not brought, in sentences.
     pub notes: Vec<String>,
+}
+
+/// The tables among the chosen entries, or all of them: those whose rows are not chosen come empty.
+pub fn tables(content: &Content, chosen: Option<&BTreeSet<i64>>) -> Vec<DumpedTable> {
+    let Some(chosen) = chosen else { return content.tables.clone() };
+    let entries = content.entries.iter().filter(|e| chosen.contains(&e.id));
+    let come: BTreeSet<_> = entries.map(|e| (e.kind.as_str(), e.schema.as_deref(), e.tag.as_str())).collect();
+    let comes = |kind, table: &DumpedTable| come.contains(&(kind, table.schema.as_deref(), table.name.as_str()));
+    let tables = content.tables.iter().filter(|table| comes("TABLE", table) || comes("TABLE DATA", table));
+    let with_rows = |table: &DumpedTable| if comes("TABLE DATA", table) { table.rows } else { Some(0) };
+    tables.map(|table| DumpedTable { rows: with_rows(table), ..table.clone() }).collect()
 }
 
 /// Chooses. A name that matches nothing is `Kind::Usage`.
