@@ -1,4 +1,5 @@
-//! Nobody outlives us, not even a kill -9 of ours. The test's binary runs itself again as the one that is killed.
+//! Nobody outlives us, not even a kill -9 of ours. A test that is about the end of a process starts itself again, and
+//! what it finds in [`ROLE`] tells that other process what to do.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command as StdCommand;
@@ -6,17 +7,27 @@ use std::process::Command as StdCommand;
 use super::*;
 use crate::process::{linux, portable};
 
-/// The one that is killed. Its mode says by which means its children are tied to it.
-#[test]
-#[ignore = "run by the tests below, in a process of its own"]
-fn the_one_that_is_killed() {
-    let mode = std::env::var("TEST_MODE").expect("a mode");
-    let file = std::env::var("TEST_FILE").expect("a file");
+/// Set where a test runs in a process of its own: the file that takes the ids of its children.
+const ROLE: &str = "DBHAUL_TEST_CHILDREN";
+
+fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// This test, to be run once more, in a process of its own.
+fn again(test: &str, file: &Path) -> StdCommand {
+    let mut command = StdCommand::new(std::env::current_exe().expect("a path"));
+    command.args(["--exact", &format!("process::tests::death::{test}"), "--nocapture"]).env(ROLE, file);
+    command
+}
+
+/// The one that is killed. The mode says by which means its children are tied to it.
+fn the_one_that_is_killed(mode: &str, file: &str) {
     let script = format!("sleep 1000 & echo $$ >> {file}; echo $! >> {file}; wait");
     run(async {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &script]);
-        match mode.as_str() {
+        match mode {
             "whole" => {
                 let _running = spawn(&sh(&script), &options()).expect("started");
                 std::future::pending::<()>().await;
@@ -29,7 +40,7 @@ fn the_one_that_is_killed() {
             _ => {
                 portable::prepare(&mut command, Vec::new(), Signal::KILL);
                 let folder =
-                    tempfile::Builder::new().prefix("private").tempdir_in(Path::new(&file).parent().expect("a folder"));
+                    tempfile::Builder::new().prefix("private").tempdir_in(Path::new(file).parent().expect("a folder"));
                 let folder = folder.expect("a folder");
                 let child = command.spawn().expect("started");
                 let group = Pid::from_raw(child.id().expect("an id").cast_signed()).expect("a pid");
@@ -40,15 +51,9 @@ fn the_one_that_is_killed() {
     });
 }
 
-/// Runs the one above, kills it, and tells the child's and the grandchild's ids.
-fn kill_one(mode: &str, file: &Path) -> Vec<i32> {
-    let mut parent = StdCommand::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "process::tests::death::the_one_that_is_killed", "--ignored", "--nocapture"])
-        .env("TEST_MODE", mode)
-        .env("TEST_FILE", file)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("started");
+/// Runs a test as the one above, kills it, and tells the child's and the grandchild's ids.
+fn kill_one(test: &str, mode: &str, file: &Path) -> Vec<i32> {
+    let mut parent = again(test, file).stdout(Stdio::null()).spawn().expect("started");
     let pids = pids(file, 2);
     assert!(pids.iter().all(|pid| alive(*pid)), "{mode}");
     // The watcher starts after the child: without it, killing now would prove nothing.
@@ -71,15 +76,23 @@ fn watcher_of(group: i32) -> Option<i32> {
 
 #[test]
 fn after_kill_9_neither_child_nor_grandchild_nor_watcher_is_left() {
+    if let Some(file) = role() {
+        return the_one_that_is_killed("whole", &file);
+    }
     let folder = tempfile::tempdir().expect("a folder");
-    let pids = kill_one("whole", &folder.path().join("pids"));
+    let test = "after_kill_9_neither_child_nor_grandchild_nor_watcher_is_left";
+    let pids = kill_one(test, "whole", &folder.path().join("pids"));
     eventually("all gone", || !pids.iter().any(|pid| alive(*pid)) && watcher_of(pids[0]).is_none());
 }
 
 #[test]
 fn the_parent_death_signal_alone_ends_the_child() {
+    if let Some(file) = role() {
+        return the_one_that_is_killed("parent-death", &file);
+    }
     let folder = tempfile::tempdir().expect("a folder");
-    let pids = kill_one("parent-death", &folder.path().join("pids"));
+    let test = "the_parent_death_signal_alone_ends_the_child";
+    let pids = kill_one(test, "parent-death", &folder.path().join("pids"));
     eventually("the child is gone", || !alive(pids[0]));
     // What it does not reach is why there is a watcher as well.
     let _ = rustix::process::kill_process(Pid::from_raw(pids[1]).expect("a pid"), Signal::KILL);
@@ -87,36 +100,37 @@ fn the_parent_death_signal_alone_ends_the_child() {
 
 #[test]
 fn the_watcher_alone_ends_the_group_and_removes_the_private_folder() {
+    if let Some(file) = role() {
+        return the_one_that_is_killed("watcher", &file);
+    }
     let folder = tempfile::tempdir().expect("a folder");
-    let pids = kill_one("watcher", &folder.path().join("pids"));
+    let test = "the_watcher_alone_ends_the_group_and_removes_the_private_folder";
+    let pids = kill_one(test, "watcher", &folder.path().join("pids"));
     let private = || folder.path().read_dir().expect("readable").count() > 1;
     eventually("all gone", || !pids.iter().any(|pid| alive(*pid)) && !private());
 }
 
 /// Process 1 in miniature: orphans become its children, as they do in a container.
-#[test]
-#[ignore = "run by the test below, in a process of its own"]
-fn the_one_that_gets_the_orphans() {
+fn the_one_that_gets_the_orphans(file: &str) {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
-    let file = std::env::var("TEST_FILE").expect("a file");
     run(async {
         let script = format!("for i in 1 2 3; do sleep 1000 & echo $! >> {file}; done");
         spawn(&sh(&script), &options()).expect("started").wait().await.expect("a good end");
     });
-    for pid in pids(Path::new(&file), 3) {
+    for pid in pids(Path::new(file), 3) {
         assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} is dead and was not reaped");
     }
 }
 
 #[test]
 fn orphans_of_the_group_are_reaped() {
+    if let Some(file) = role() {
+        return the_one_that_gets_the_orphans(&file);
+    }
     let folder = tempfile::tempdir().expect("a folder");
-    let output = StdCommand::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "process::tests::death::the_one_that_gets_the_orphans", "--ignored"])
-        .env("TEST_FILE", folder.path().join("pids"))
-        .output()
-        .expect("started");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = again("orphans_of_the_group_are_reaped", &folder.path().join("pids")).output().expect("started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]
