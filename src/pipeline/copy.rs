@@ -97,9 +97,9 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let way = Context { tunnel: request.target_tunnel, ..context.clone() };
     let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
-    let planned = look(context, &source, &request.dump).await?;
+    let mut planned = look(context, &source, &request.dump).await?;
     target::check(context, &target, &planned, &request.restore)?;
-    let (plan, target_client) =
+    let (mut plan, target_client) =
         target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
     if request.dry_run {
         let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
@@ -111,13 +111,21 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
         context.note(note);
     }
     let gauge = Gauge::about(&target.server.database);
-    let streaming = stream(context, &source, &target, plan, planned, &gauge);
-    let (copied, adaptations) = match Box::pin(shown(context, &gauge, streaming)).await {
-        Ok(done) => done,
-        Err(error) => {
+    let mut again = atomic;
+    let (copied, adaptations) = loop {
+        let streaming = stream(context, &source, &target, plan, planned, &gauge);
+        let error = match Box::pin(shown(context, &gauge, streaming)).await {
+            Ok(done) => break done,
+            Err(error) => error,
+        };
+        if !(error.transient && std::mem::take(&mut again)) {
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
             return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
         }
+        // Nothing came of it. Where no schema was changed, the server told of it in another order, and the entries got
+        // other numbers.
+        planned = look(context, &source, &request.dump).await?;
+        plan = target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?.0;
     };
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
@@ -243,7 +251,10 @@ async fn stream(
         gauge: gauge.clone(),
         held: None,
     });
-    let broken = |e: std::io::Error| Error::new(Kind::DumpFailed, e.to_string());
+    let broken = |e: std::io::Error| Error {
+        transient: e.kind() == std::io::ErrorKind::InvalidData,
+        ..Error::new(Kind::DumpFailed, e.to_string())
+    };
     let feed = Feed { dump, waiting: Arc::clone(&waiting), broken };
     let dumping = async move {
         let exits = source.run(context, &source.plan, outputs).await?;

@@ -47,7 +47,8 @@ impl Proven {
             && let Some(outline) = inspector.outline()
             && self.planned.take().is_some_and(|planned| planned != outline.entries)
         {
-            return Err(io::Error::other("the schema was changed between the look at it and the copy: copy again"));
+            let changed = "the schema was changed between the look at it and the copy: copy again";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, changed));
         }
         Ok(())
     }

@@ -377,10 +377,9 @@ fn half_a_dump_of_mysql_is_6_although_its_client_reports_success() {
 fn a_schema_that_changes_between_the_look_and_the_copy_is_6_and_the_target_unchanged() {
     let (source, target) = (filled(postgres15()), postgres15().database("target"));
     let clients = Scripted::new(postgres15(), postgres15(), "");
-    // Before the second run of the client.
+    // Before each run of the client: the copy begins again once, and finds it changed once more.
     let script = fs::read_to_string(clients.file("pg_dump")).expect("the script");
-    let psql =
-        "psql --no-psqlrc --quiet -d \"$(printf '%s\\n' \"$@\" | sed -n 's/^--dbname=//p')\" -c 'CREATE TABLE late ()'";
+    let psql = "psql --no-psqlrc --quiet -d \"$(printf '%s\\n' \"$@\" | sed -n 's/^--dbname=//p')\" -c 'CREATE TABLE late_'$$' ()'";
     let script = script.replace("\"$real\" \"$@\" |", &format!("./{psql}\n\"$real\" \"$@\" |"));
     fake_client(clients.path(), "pg_dump", &script.replace("half=", "cat dump; half="));
     clients.run(&source, &target).refused(6, &["the schema was changed between", ROLLED_BACK]);
