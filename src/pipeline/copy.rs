@@ -97,7 +97,7 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let way = Context { tunnel: request.target_tunnel, ..context.clone() };
     let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
-    let mut planned = look(context, &source, &request.dump).await?;
+    let mut planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
     target::check(context, &target, &planned, &request.restore)?;
     let (mut plan, target_client) =
         target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
@@ -110,22 +110,24 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     for note in &notes {
         context.note(note);
     }
-    let gauge = Gauge::about(&target.server.database);
+    let failed = |error, all_fed| target::say_what_is_left(error, atomic, all_fed, &prepared);
     let mut again = atomic;
-    let (copied, adaptations) = loop {
+    let (copied, adaptations, bytes) = loop {
+        let gauge = Gauge::about(&target.server.database);
         let streaming = stream(context, &source, &target, plan, planned, &gauge);
         let error = match Box::pin(shown(context, &gauge, streaming)).await {
-            Ok(done) => break done,
+            Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
             Err(error) => error,
         };
         if !(error.transient && std::mem::take(&mut again)) {
-            let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
-            return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
+            return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
         }
-        // Nothing came of it. Where no schema was changed, the server told of it in another order, and the entries got
-        // other numbers.
-        planned = look(context, &source, &request.dump).await?;
-        plan = target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?.0;
+        // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
+        planned = look(context, &source, &request.dump).await.map_err(|error| failed(error, false))?;
+        plan = target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream)
+            .await
+            .map_err(|error| failed(error, false))?
+            .0;
     };
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
@@ -133,7 +135,7 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     }
     Ok(Outcome::Done(Box::new(Copied {
         content: copied,
-        bytes: gauge.read().bytes,
+        bytes,
         adaptations,
         notes,
         missing,
@@ -206,7 +208,7 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
             lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         }
     };
-    shown(context, &Gauge::about("schema"), looking).await.map_err(|error| error.why(UNCHANGED))
+    shown(context, &Gauge::about("schema"), looking).await
 }
 
 fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {

@@ -373,17 +373,37 @@ fn half_a_dump_of_mysql_is_6_although_its_client_reports_success() {
     clients.run(&source, &target).refused(6, &["source: the dump is not complete, although", MAY_BE_CHANGED]);
 }
 
+/// Clients whose dumper says this to the source before each run, the first look excepted.
+fn meddling(statement: &str) -> Scripted {
+    let clients = Scripted::new(postgres15(), postgres15(), "");
+    let script = fs::read_to_string(clients.file("pg_dump")).expect("the script");
+    let psql = format!(
+        "./psql --no-psqlrc --quiet -d \"$(printf '%s\\n' \"$@\" | sed -n 's/^--dbname=//p')\" -c \"{statement}\"\n"
+    );
+    let script = script.replace("\"$real\" \"$@\" |", &format!("{psql}\"$real\" \"$@\" |"));
+    fake_client(clients.path(), "pg_dump", &script.replace("half=", "cat dump; half="));
+    clients
+}
+
 #[test]
 fn a_schema_that_changes_between_the_look_and_the_copy_is_6_and_the_target_unchanged() {
     let (source, target) = (filled(postgres15()), postgres15().database("target"));
-    let clients = Scripted::new(postgres15(), postgres15(), "");
-    // Before each run of the client: the copy begins again once, and finds it changed once more.
-    let script = fs::read_to_string(clients.file("pg_dump")).expect("the script");
-    let psql = "psql --no-psqlrc --quiet -d \"$(printf '%s\\n' \"$@\" | sed -n 's/^--dbname=//p')\" -c 'CREATE TABLE late_'$$' ()'";
-    let script = script.replace("\"$real\" \"$@\" |", &format!("./{psql}\n\"$real\" \"$@\" |"));
-    fake_client(clients.path(), "pg_dump", &script.replace("half=", "cat dump; half="));
+    // The copy begins again once, and finds it changed once more.
+    let clients = meddling("CREATE TABLE late_$$ ()");
     clients.run(&source, &target).refused(6, &["the schema was changed between", ROLLED_BACK]);
     assert_eq!(checksum(&target).len(), 0);
+}
+
+#[test]
+fn a_schema_that_changes_once_makes_the_copy_begin_again() {
+    let (source, target) = (filled(postgres15()), postgres15().database("target"));
+    let clients = meddling("CREATE TABLE IF NOT EXISTS late ()");
+    let output = dbhaul().client_dirs([clients.path()]).args(["copy", "--json", &source.uri(), &target.uri()]).run();
+    let result: Value = serde_json::from_str(output.expect_code(0).text().trim()).expect("one JSON object");
+    assert!(checksum(&target).contains_key("public.late"));
+    assert_eq!(checksum(&target), checksum(&source));
+    // What was read in vain is not counted.
+    assert_eq!(result["bytes"], fs::metadata(clients.file("dump")).expect("the last dump").len());
 }
 
 fn stopped_target(flavour: Flavour, left: &str) {
