@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::dump::SelectArgs;
 use super::reach::ReachArgs;
-use super::restore::IntoArgs;
+use super::restore::{IntoArgs, adapted};
 use crate::engine::{Client, DumpOptions, RestoreOptions, Server};
 use crate::error::Result;
 use crate::pipeline::copy::{Copied, Outcome, Request, copy};
@@ -103,14 +103,10 @@ fn pipe(dump: &[String], load: &[String]) -> String {
 }
 
 fn show(report: &Report, copied: &Copied) {
-    for (what, count) in &copied.adaptations {
-        report.fact("adapted", format!("{what}: {}", units::count(*count)));
-    }
+    let adaptations = adapted(report, &copied.adaptations);
     let tables = copied.content.tables.len() as u64;
     let rows: Option<u64> = copied.content.tables.iter().map(|table| table.rows).sum();
     let missing = if copied.missing.is_empty() { "complete" } else { "INCOMPLETE, as allowed" };
-    let adaptations: Vec<_> =
-        copied.adaptations.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect();
     let fields = json!({
         "bytes": copied.bytes,
         "engine": copied.content.format.dialect().name(),

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reach::ReachArgs;
 use crate::engine::{Clean, CollationMap, RestoreOptions, Server};
@@ -194,9 +194,7 @@ fn ask(server: &Server) -> Result<()> {
 }
 
 fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
-    for (what, count) in &restored.adaptations {
-        report.fact("adapted", format!("{what}: {}", units::count(*count)));
-    }
+    let adaptations = adapted(report, &restored.adaptations);
     let content = &restored.content;
     let tables = restored.tables.len() as u64;
     let rows: Option<u64> = restored.tables.iter().map(|table| table.rows).sum();
@@ -214,8 +212,6 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
             restored.duration_s
         ),
     );
-    let adaptations: Vec<_> =
-        restored.adaptations.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect();
     let fields = json!({
         "archive": args.archive,
         "bytes": restored.bytes,
@@ -231,4 +227,12 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "warnings": report.warnings(),
     });
     report.result("", fields);
+}
+
+/// Tells what was changed on the way in, and how often; the same for the JSON result.
+pub fn adapted(report: &Report, adaptations: &[(String, u64)]) -> Vec<Value> {
+    for (what, count) in adaptations {
+        report.fact("adapted", format!("{what}: {}", units::count(*count)));
+    }
+    adaptations.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect()
 }

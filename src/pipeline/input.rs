@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::manifest::disagreement;
+use super::target::UNCHANGED;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
 use crate::archive::{self, ArchiveError, Manifest, Reader};
+use crate::connection::Connection;
 use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
@@ -75,6 +77,20 @@ impl Input {
     /// The form of the dump.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Refuses a server of another family.
+    pub fn check_family(&self, target: &Connection) -> Result<()> {
+        let (ours, theirs) = (self.format.dialect(), target.dialect);
+        if ours == theirs {
+            return Ok(());
+        }
+        let what = format!("a {} dump can't be restored into a {} server", ours.name(), theirs.name());
+        Err(Error::new(Kind::Refused, what)
+            .why(format!("{}: {}", self.name, self.describe()))
+            .why(target)
+            .why(UNCHANGED)
+            .hint("name the URI of a server of the same family"))
     }
 
     /// As it was named.

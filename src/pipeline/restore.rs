@@ -12,7 +12,7 @@ use super::Context;
 use super::input::{Checked, Input};
 use super::load::{Feed, load};
 use super::reach::{Reached, reach};
-use super::target::{self, Approve, UNCHANGED};
+use super::target::{self, Approve};
 use super::watch::{Gauge, shown};
 use crate::connection::Connection;
 use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
@@ -67,17 +67,7 @@ pub struct Restored {
 pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
     let mut input = Input::open(context, request.archive).await?;
-    let wanted = input.format().dialect();
-    if wanted != request.connection.dialect {
-        return Err(Error::new(
-            Kind::Refused,
-            format!("a {} dump can't be restored into a {} server", wanted.name(), request.connection.dialect.name()),
-        )
-        .why(format!("{}: {}", input.name(), input.describe()))
-        .why(&request.connection)
-        .why(UNCHANGED)
-        .hint("name the URI of a server of the same family"));
-    }
+    input.check_family(&request.connection)?;
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
     target::check(context, &reached, &content, &request.options)?;

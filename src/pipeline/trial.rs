@@ -111,11 +111,7 @@ async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> 
 }
 
 async fn on_server(context: &Context, input: &mut Input, checked: &Checked, named: &Connection) -> Result<Tried> {
-    let wanted = input.format().dialect();
-    if wanted != named.dialect {
-        let what = format!("a {} dump can't be restored into a {} server", wanted.name(), named.dialect.name());
-        return Err(Error::new(Kind::Refused, what).why(named).why("nothing was changed"));
-    }
+    input.check_family(named)?;
     let reached = reach(context, named, Purpose::Restore).await?;
     let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;
     if let Some(tunnel) = reached.tunnel {

@@ -3,6 +3,7 @@
 
 use super::select::{self, Selection};
 use super::setting::some;
+use super::suitability::belongs;
 use super::{extra, findings, options as common, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version, refuse_missing};
@@ -114,7 +115,7 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
         return Ok(());
     }
     let has_rows = |column: &&str| {
-        let of = |table: &String| column.strip_prefix(table.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let of = |table: &String| belongs(column, table);
         selection.only.as_ref().is_none_or(|only| only.iter().any(of))
             && !selection.ignored.iter().chain(&selection.without_rows).any(of)
     };

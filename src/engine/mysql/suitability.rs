@@ -240,7 +240,8 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     rights(server, content, &wanted)
 }
 
-fn belongs(column: &str, table: &str) -> bool {
+/// Whether `users.full name` is a column of this table.
+pub(super) fn belongs(column: &str, table: &str) -> bool {
     column.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 

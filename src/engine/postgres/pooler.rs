@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Fills the server's `pooler`, the setting [`POOLING`], and a finding.
 pub async fn look(connection: &Connection, session: &Session, server: &mut Server, limits: &Limits) -> Result<()> {
-    let database = session.column("SELECT current_database()").await?.join("");
+    let database = server.database.clone();
     let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
     let by_transaction = by_transaction(connection, session, &database, &limits).await?;
     server.pooler = name(connection, server, &database, &limits).await;
