@@ -1,0 +1,315 @@
+//! One run of dbhaul, with its databases, folders and clients: set up, stopped at a moment, judged by what it leaves.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{Read as _, Write as _},
+    os::fd::OwnedFd,
+    path::Path,
+    sync::{Mutex, OnceLock},
+};
+
+use tempfile::TempDir;
+
+use super::{Case, Moment, Work};
+use crate::support::{
+    Database, Dbhaul, Family, Flavour, Output, Running, Server, alive, checksum, dbhaul, descendants, eventually,
+    fake_client, names, sessions, shared,
+};
+
+/// Everything that a run touches.
+pub struct Stage<'s> {
+    pub case: Case,
+    pub moment: Moment,
+    /// What is dumped, copied, or was dumped into the archive.
+    pub source: Database<'s>,
+    /// What is restored into; for a dump and a verify it stays empty.
+    pub target: Database<'s>,
+    /// The working folder, where a dump's archive goes.
+    pub folder: TempDir,
+    /// TMPDIR.
+    pub temp: TempDir,
+    clients: TempDir,
+    /// The port that dbhaul is told instead of the server's: a proxy's, a tunnel's.
+    pub through: Option<u16>,
+}
+
+/// A run that stands still.
+pub struct Held<'s> {
+    pub stage: Stage<'s>,
+    pub running: Running,
+    /// Every process that dbhaul had then.
+    children: Vec<u32>,
+    /// The other end of a verify's input, and what is still to come of it.
+    input: Option<(OwnedFd, Vec<u8>)>,
+}
+
+impl Stage<'static> {
+    /// On the server that the tests share.
+    pub fn at(case: Case, moment: Moment) -> Self {
+        Self::on(shared(case.flavour), case, moment)
+    }
+}
+
+impl<'s> Stage<'s> {
+    /// On a server of the test's own.
+    pub fn on(server: &'s Server, case: Case, moment: Moment) -> Self {
+        let folder = || tempfile::tempdir().expect("a folder");
+        let [source, target] = ["source", "target"].map(|name| server.database(name));
+        fill(&source);
+        let clients = folder();
+        if case.work != Work::Verify {
+            holding(server, case, clients.path(), moment.bytes(size(case)));
+        }
+        Self { case, moment, source, target, folder: folder(), temp: folder(), clients, through: None }
+    }
+
+    /// The URI of one of its databases, as dbhaul is told it.
+    pub fn uri(&self, database: &Database<'_>) -> String {
+        let port = database.server().port();
+        let through = self.through.unwrap_or(port);
+        database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{through}/"))
+    }
+
+    /// The command, for faults that want other options.
+    pub fn command(&self) -> Dbhaul {
+        let command =
+            dbhaul().cwd(self.folder.path()).client_dirs([self.clients.path()]).env("TMPDIR", self.temp.path());
+        let command = command.env("S", self.uri(&self.source)).env("T", self.uri(&self.target));
+        match self.case.work {
+            Work::Dump => command.args(["dump", "env:S"]),
+            Work::Copy => command.args(["copy", "env:S", "env:T"]),
+            Work::Restore => {
+                // Not in the working folder, where nothing but what a dump leaves shall stand.
+                let archive = self.clients.path().join("archive.tar.gz");
+                fs::write(&archive, archive_of(self.case.flavour)).expect("write");
+                command.arg("restore").arg(archive).arg("env:T")
+            }
+            Work::Verify => command.args(["verify", "-"]),
+        }
+    }
+
+    /// Starts the command, and waits until it stands still.
+    pub fn hold(self) -> Held<'s> {
+        let command = self.command();
+        self.hold_as(command)
+    }
+
+    /// The same with a command of the test's.
+    pub fn hold_as(self, command: Dbhaul) -> Held<'s> {
+        if self.case.work == Work::Verify {
+            return self.hold_input(command);
+        }
+        let mut running = command.spawn();
+        running.wait_until("the moment", |_| self.clients.path().join("arrived").exists());
+        let children = descendants(running.pid());
+        Held { stage: self, running, children, input: None }
+    }
+
+    fn hold_input(self, command: Dbhaul) -> Held<'s> {
+        let archive = archive_of(self.case.flavour);
+        // That it has read one shows that it has begun.
+        let sent = usize::try_from(self.moment.bytes(archive.len() as u64).max(1)).expect("a small archive");
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let running = command.input_file(fs::File::from(OwnedFd::from(reader))).spawn();
+        writer.write_all(&archive[..sent]).expect("dbhaul reads");
+        // What is sent has been taken out of the pipe when nothing is left in it.
+        let writer = OwnedFd::from(writer);
+        eventually("dbhaul has read it", || rustix::io::ioctl_fionread(&writer).is_ok_and(|left| left == 0));
+        Held { stage: self, running, children: Vec::new(), input: Some((writer, archive[sent..].to_vec())) }
+    }
+}
+
+impl Held<'_> {
+    /// One of its clients, by the name of its program.
+    pub fn client(&self) -> u32 {
+        let postgres = self.stage.case.flavour.is_postgres();
+        let program = match self.stage.case.work {
+            Work::Dump => self.stage.case.flavour.family().dump(),
+            _ if postgres => "pg_restore",
+            _ => "mysql",
+        };
+        crate::support::child_of(self.running.pid(), program).unwrap_or_else(|| panic!("no {program} runs"))
+    }
+
+    /// Lets it go on.
+    pub fn release(&mut self) {
+        fs::write(self.stage.clients.path().join("open"), "").expect("write");
+        if let Some((writer, rest)) = self.input.take() {
+            // It may have ended: then nobody reads.
+            let _ = fs::File::from(writer).write_all(&rest);
+        }
+    }
+
+    /// Waits for the end; a panic unless everything is as the exit code and the message say. What is to be said of it
+    /// in a cell.
+    pub fn outcome(self) -> String {
+        let Self { stage, running, children, input } = self;
+        let output = running.wait();
+        drop(input);
+        eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
+        for database in [&stage.source, &stage.target] {
+            eventually("every session is gone", || sessions(database, false) == 0);
+        }
+        assert_eq!(names(stage.temp.path()), [""; 0], "temporary files; {}", output.stderr);
+        said_once(&output);
+        let left = match stage.case.work {
+            Work::Dump => stage.archive_left(&output),
+            Work::Restore | Work::Copy => stage.target_left(&output),
+            Work::Verify => if output.code == Some(0) { "whole" } else { "nothing" }.to_owned(),
+        };
+        match (output.code, output.signal) {
+            (Some(code), _) => format!("{code}, {left}"),
+            (None, signal) => format!("killed by {}, {left}", signal.expect("a signal")),
+        }
+    }
+}
+
+impl Stage<'_> {
+    fn archive_left(&self, output: &Output) -> String {
+        let left = names(self.folder.path());
+        if output.code == Some(0) {
+            assert_eq!(left, [output.text().trim()], "the archive and nothing beside it");
+            dbhaul().cwd(self.folder.path()).args(["verify", &left[0]]).run().expect_code(0);
+            return "whole".into();
+        }
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "the name of an archive that is none");
+        match left.as_slice() {
+            [] => "nothing".into(),
+            [name] if name.ends_with(".partial") => "a partial file".into(),
+            _ => panic!("{left:?} stand there; {}", output.stderr),
+        }
+    }
+
+    fn target_left(&self, output: &Output) -> String {
+        assert_eq!(names(self.folder.path()), [""; 0]);
+        let Ok(found) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| checksum(&self.target))) else {
+            panic!("the target can't be read; {}", output.stderr)
+        };
+        if output.code == Some(0) {
+            assert_eq!(found, checksum(&self.source), "reported as done");
+            return "whole".into();
+        }
+        let says = |words: &str| output.stderr.contains(words);
+        let (claim, untouched) = if output.code.is_none() {
+            // Nobody was left to say anything.
+            (if found.is_empty() { "unchanged" } else { "part" }, found.is_empty())
+        } else if says("unless its COMMIT had just been sent") {
+            assert!(found.is_empty() || found == checksum(&self.source), "{found:?} are neither all nor nothing");
+            return "all or nothing".into();
+        } else if says("rolled back") {
+            ("rolled back", true)
+        } else if says("nothing was changed") {
+            ("unchanged", true)
+        } else if says("may have been changed") {
+            ("part", false)
+        } else {
+            panic!("what is left is not said:\n{}", output.stderr)
+        };
+        assert!(!untouched || found.is_empty(), "said to be {claim}, and holds {found:?}\n{}", output.stderr);
+        claim.into()
+    }
+}
+
+/// A failure says in one line what happened, a success has no such line.
+fn said_once(output: &Output) {
+    let errors = output.stderr.lines().filter(|line| line.starts_with("error:")).count();
+    let wanted = usize::from(output.code.is_some_and(|code| code != 0));
+    assert_eq!(errors, wanted, "lines that say what failed, exit code {:?}:\n{}", output.code, output.stderr);
+}
+
+/// More than the pipes between hold, so that half of it has arrived at the middle.
+fn fill(database: &Database<'_>) {
+    database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
+    database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
+    if database.server().flavour().is_postgres() {
+        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 3000) n");
+    } else {
+        let rows: Vec<_> = (0..150).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
+        database.sql(&format!("INSERT INTO much VALUES {}", rows.join(",")));
+    }
+}
+
+/// An archive of it, made once.
+fn archive_of(flavour: Flavour) -> Vec<u8> {
+    static MADE: Mutex<Vec<(Flavour, Vec<u8>)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, archive)) = made.iter().find(|(of, _)| *of == flavour) {
+        return archive.clone();
+    }
+    let (server, folder) = (shared(flavour), tempfile::tempdir().expect("a folder"));
+    let source = server.database("archived");
+    fill(&source);
+    let file = folder.path().join("archive.tar.gz");
+    let dump = dbhaul().args(["dump", &source.uri(), "-o"]).arg(&file).client_dirs([server.client_dir()]);
+    dump.run().expect_code(0);
+    let archive = fs::read(file).expect("the archive");
+    made.push((flavour, archive.clone()));
+    archive
+}
+
+/// How many bytes go through the held client of a whole run. Measured once: every database is the same but for its name.
+fn size(case: Case) -> u64 {
+    static SIZES: OnceLock<Mutex<HashMap<Case, u64>>> = OnceLock::new();
+    let sizes = SIZES.get_or_init(Mutex::default);
+    let mut sizes = sizes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    *sizes.entry(case).or_insert_with(|| {
+        let server = shared(case.flavour);
+        let (folder, clients) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let [source, target] = ["source", "target"].map(|name| server.database(name));
+        fill(&source);
+        let through = format!("tee >(wc -c > '{}/size')", clients.path().display());
+        wrap(server, case, clients.path(), &through);
+        let temp = tempfile::tempdir().expect("a folder");
+        let place = clients.path().join("size");
+        let stage = Stage { case, moment: Moment::Sent, source, target, folder, temp, clients, through: None };
+        stage.command().run().expect_code(0);
+        let mut size = String::new();
+        eventually("the size", || {
+            size.clear();
+            fs::File::open(&place).is_ok_and(|mut file| file.read_to_string(&mut size).is_ok_and(|read| read > 0))
+        });
+        size.trim().parse().expect("a number")
+    })
+}
+
+/// Clients of which the one that moves the bytes passes on so many of them, and then waits for the file `open`.
+fn holding(server: &Server, case: Case, folder: &Path, bytes: u64) {
+    let place = folder.display();
+    let hold = format!(
+        "{{ head -c {bytes}; touch '{place}/arrived'; until [ -e '{place}/open' ]; do sleep 0.02; \
+         read -r _ _ state _ < /proc/$$/stat && [ \"$state\" != Z ] || exit; done; cat; }} 2> /dev/null"
+    );
+    wrap(server, case, folder, &hold);
+}
+
+/// Links to the real clients. What goes through the one that moves the bytes goes through a filter: out of the dumper,
+/// into the loader.
+fn wrap(server: &Server, case: Case, folder: &Path, filter: &str) {
+    let family = server.flavour().family();
+    let dumper = family.dump();
+    // A dumper may end long before its last byte has passed: its wrapper stays for that, and ends as it did.
+    let out = format!(
+        "\"$real\" \"$@\" | {filter}\nended=${{PIPESTATUS[0]}}\n[ $ended -gt 128 ] && kill -$((ended - 128)) $$\n\
+         exit $ended"
+    );
+    // A loader waits for the end of its input: it takes its wrapper's place.
+    let into = format!("exec 3<&0\nexec \"$real\" \"$@\" < <({filter} <&3) 3<&-");
+    for program in [dumper, "pg_restore", "psql", "mysql", "mariadb"] {
+        let real = server.client_dir().join(program);
+        if !real.exists() {
+            continue;
+        }
+        let run = match (case.work, program) {
+            (Work::Dump, _) if program == dumper => &out,
+            (Work::Restore | Work::Copy, "pg_restore") => &into,
+            (Work::Restore | Work::Copy, "mysql" | "mariadb") if family != Family::Postgres => &into,
+            _ => "exec \"$real\" \"$@\"",
+        };
+        let script = format!(
+            "#!/bin/bash\nreal='{real}'\ncase \"$*\" in *--version*|*--help*|*--list*) exec \"$real\" \"$@\";; esac\n{run}\n",
+            real = real.display()
+        );
+        fake_client(folder, program, &script);
+    }
+}
