@@ -169,5 +169,6 @@ async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Erro
         error = error.why(lost);
     }
     error.transient = diagnosis.passing;
+    error.refused_by_server = diagnosis.refused;
     error.hints(diagnosis.hints)
 }

@@ -99,9 +99,9 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
-            // The target was touched, or might have been: from here on, it is the restore that failed.
-            let error =
-                Error { kind: if error.kind == Kind::Archive { Kind::RestoreFailed } else { error.kind }, ..error };
+            // Of several sessions, others may have been let in before; an archive that breaks now was whole a moment ago.
+            let later = error.kind == Kind::Connect && request.options.jobs > 1 || error.kind == Kind::Archive;
+            let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
             return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
         }
