@@ -11,6 +11,7 @@ mod crossing;
 mod damaged;
 mod failure_modes;
 mod failures;
+mod faults;
 mod few_rights;
 mod foreign;
 mod huge;
