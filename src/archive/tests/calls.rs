@@ -51,10 +51,10 @@ fn write(sink: Limited, compression: Compression, dump: &[u8]) -> Result<Vec<u8>
 }
 
 /// What becomes of an archive, with one limit after the other, until one is no limit: the limit that is none.
-fn limits(compression: Compression, can_patch: bool, limited: impl Fn(usize, Memory) -> Limited) -> usize {
+fn limits(compression: Compression, can_patch: bool, step: usize, limited: impl Fn(usize, Memory) -> Limited) -> usize {
     let dump = sql(700);
     let whole = archive(compression, can_patch, &dump[..]);
-    for limit in 0.. {
+    for limit in (0..).step_by(step) {
         let sink = limited(limit, Memory { can_patch, ..Memory::default() });
         let error = sink.error;
         match write(sink, compression, &dump) {
@@ -74,8 +74,12 @@ fn a_sink_that_fails_at_its_nth_call_with_every_error() {
     for compression in CONTAINERS {
         for can_patch in [true, false] {
             for error in ERRORS {
-                let calls =
-                    limits(compression, can_patch, |calls, memory| Limited { memory, calls, room: usize::MAX, error });
+                let calls = limits(compression, can_patch, 1, |calls, memory| Limited {
+                    memory,
+                    calls,
+                    room: usize::MAX,
+                    error,
+                });
                 assert!(calls > 5, "only {calls} calls");
             }
         }
@@ -87,9 +91,11 @@ fn a_sink_with_room_for_every_length() {
     for compression in CONTAINERS {
         for can_patch in [true, false] {
             let error = io::ErrorKind::StorageFull;
+            // Every length of one, for time; the others' pieces are larger, and cut in all places, too.
+            let step = if matches!(compression, Compression::Gzip(_)) { 1 } else { 11 };
             let room =
-                limits(compression, can_patch, |room, memory| Limited { memory, calls: usize::MAX, room, error });
-            assert_eq!(room, archive(compression, can_patch, &sql(700)[..]).len());
+                limits(compression, can_patch, step, |room, memory| Limited { memory, calls: usize::MAX, room, error });
+            assert_eq!(room, archive(compression, can_patch, &sql(700)[..]).len().next_multiple_of(step));
         }
     }
 }
@@ -136,7 +142,7 @@ impl Seek for Medium {
     }
 }
 
-/// Everything in it, as a stream and by its index.
+/// Everything in it, as a stream.
 fn read(medium: Medium) -> Result<Vec<u8>> {
     let mut reader = Reader::from_stream(medium, "-")?;
     let mut all = Vec::new();
@@ -146,7 +152,7 @@ fn read(medium: Medium) -> Result<Vec<u8>> {
     Ok(all)
 }
 
-/// The same by programs that know nothing of dbhaul.
+/// Archives of every container and layout, and a dump without one.
 fn archives() -> Vec<(String, Vec<u8>)> {
     let mut archives = Vec::new();
     for compression in CONTAINERS {

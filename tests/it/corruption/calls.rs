@@ -39,7 +39,7 @@ const NO_LINKS: &[&str] = &["renameat2:error=EINVAL:when=1", "linkat:error=EPERM
 const DUMP: [Row; 12] = [
     row(
         "openat",
-        "the folder is opened, the `.partial` file made",
+        "the folder is looked through for leftovers, and opened; the `.partial` file is made",
         &[],
         &["EIO", "ENOSPC", "EDQUOT", "EMFILE", "EACCES"],
     ),
@@ -182,7 +182,8 @@ fn read(command: &str, target: &Database<'_>, row: &Row) -> String {
         let ending = match (code, tables) {
             (0, 0) if command == "verify" => "0",
             (0, 1..) if command == "restore" => "0, whole",
-            (8, 0) if made && stderr.contains("os error") => "8, the target untouched",
+            (8, 0) if made && stderr.contains("os error") && command == "verify" => "8",
+            (8, 0) if made && stderr.contains("os error") => "8, unchanged",
             (7, 0) if made && stderr.contains("once, and not again") => "7, rolled back",
             _ => panic!("{}", shown()),
         };
