@@ -76,6 +76,11 @@ impl<'s> Stage<'s> {
         Self { case, moment, source, target, folder: folder(), temp: folder(), place, clients, through: None }
     }
 
+    /// The file that a restore reads.
+    pub fn archive(&self) -> PathBuf {
+        self.place.path().join("archive.tar.gz")
+    }
+
     /// The URI of one of its databases, as dbhaul is told it.
     pub fn uri(&self, database: &Database<'_>) -> String {
         let port = database.server().port();
@@ -95,7 +100,7 @@ impl<'s> Stage<'s> {
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
             Work::Restore => {
                 // Not in the working folder, where nothing but what a dump leaves shall stand.
-                let archive = self.place.path().join("archive.tar.gz");
+                let archive = self.archive();
                 fs::write(&archive, archive_of(self.case.flavour)).expect("write");
                 command.arg("restore").arg(archive).arg("env:T")
             }
@@ -155,7 +160,7 @@ fn hold_of(case: Case, moment: Moment) -> (&'static str, String) {
     (if end { "out" } else { "in" }, how)
 }
 
-impl Held<'_> {
+impl<'s> Held<'s> {
     /// One of its clients, by the name of its program.
     pub fn client(&self) -> u32 {
         let postgres = self.stage.case.flavour.is_postgres();
@@ -179,6 +184,23 @@ impl Held<'_> {
     /// Waits for the end; a panic unless everything is as the exit code and the message say. What is to be said of it
     /// in a cell.
     pub fn outcome(self) -> String {
+        let (stage, output) = self.end();
+        let left = match stage.case.work {
+            Work::Dump => stage.archive_left(&output),
+            Work::Restore | Work::Copy => stage.target_left(&output),
+            Work::Verify if output.code == Some(0) => "whole".to_owned(),
+            Work::Verify if names(stage.temp.path()).is_empty() => "nothing".to_owned(),
+            Work::Verify => "a temporary copy".to_owned(),
+        };
+        match (output.code, output.signal) {
+            (Some(code), _) => format!("{code}, {left}"),
+            (None, signal) => format!("killed by {}, {left}", signal.expect("a signal")),
+        }
+    }
+
+    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
+    /// error. The archive and the target are left to be judged.
+    pub fn end(self) -> (Stage<'s>, Output) {
         let Self { stage, running, children, input } = self;
         let output = running.wait();
         drop(input);
@@ -200,16 +222,7 @@ impl Held<'_> {
         }
         assert_eq!(names(stage.temp.path()).len(), copies, "temporary files; {}", output.stderr);
         said_once(&output);
-        let left = match stage.case.work {
-            Work::Dump => stage.archive_left(&output),
-            Work::Restore | Work::Copy => stage.target_left(&output),
-            Work::Verify if output.code == Some(0) => "whole".to_owned(),
-            Work::Verify => if copies > 0 { "a temporary copy" } else { "nothing" }.to_owned(),
-        };
-        match (output.code, output.signal) {
-            (Some(code), _) => format!("{code}, {left}"),
-            (None, signal) => format!("killed by {}, {left}", signal.expect("a signal")),
-        }
+        (stage, output)
     }
 }
 
