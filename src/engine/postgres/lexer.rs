@@ -335,7 +335,9 @@ mod tests {
         ] {
             assert!(outside_after(closed), "{closed}");
         }
-        for open in ["'it''s", "E'it\\'", "$a$ $b$", "\"it", "/* /* */", "E'\\\\\\'", "$$ $a$", "/*/", "$1$ '", "E'a' 'b\\''"] {
+        for open in
+            ["'it''s", "E'it\\'", "$a$ $b$", "\"it", "/* /* */", "E'\\\\\\'", "$$ $a$", "/*/", "$1$ '", "E'a' 'b\\''"]
+        {
             assert!(!outside_after(open), "{open}");
         }
     }
