@@ -41,6 +41,7 @@ impl Checker {
             server_dir: None,
             tunnel: None,
             force_version: false,
+            remove_leftovers: false,
             temp_dir: self.folder.path().to_owned(),
         };
         let verified = self.runtime.block_on(verify(&context, path.to_str().expect("UTF-8"), None));
