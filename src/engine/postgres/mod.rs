@@ -11,6 +11,7 @@ use crate::engine::{
 use crate::error::Result;
 
 mod clients;
+mod commands;
 mod content;
 mod custom;
 mod diagnose;
