@@ -380,10 +380,7 @@ fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
             Ok(0) => return Ok(()),
             Ok(read) => to.write_all(&buffer[..read]).map_err(Uncopied::Written)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<ArchiveError>()) => {
-                return Err(Uncopied::Read(ArchiveError::from_read(error)));
-            }
-            Err(error) => return Err(Uncopied::Read(ArchiveError::Read(error))),
+            Err(error) => return Err(Uncopied::Read(error.downcast().unwrap_or_else(ArchiveError::Read))),
         }
     }
 }
