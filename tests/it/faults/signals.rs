@@ -8,7 +8,7 @@ use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
 use crate::support::{Database, Flavour, Server, child_of, eventually};
 
 #[test]
-fn every_signal_at_every_moment() {
+fn every_signal_to_dbhaul_at_every_moment() {
     Grid(&[
         Fault { name: "dbhaul is sent INT", run: &dbhaul_is_sent(Signal::INT) },
         Fault { name: "dbhaul is sent TERM", run: &dbhaul_is_sent(Signal::TERM) },
@@ -16,15 +16,29 @@ fn every_signal_at_every_moment() {
         Fault { name: "dbhaul is sent HUP", run: &dbhaul_is_sent(Signal::HUP) },
         Fault { name: "dbhaul is sent QUIT", run: &dbhaul_is_sent(Signal::QUIT) },
         Fault { name: "dbhaul is sent KILL", run: &dbhaul_is_sent(Signal::KILL) },
+    ])
+    .assert("signals");
+}
+
+#[test]
+fn every_signal_to_a_client_at_every_moment() {
+    Grid(&[
         Fault { name: "the client is sent TERM", run: &client_is_sent(Signal::TERM) },
         Fault { name: "the client is sent KILL", run: &client_is_sent(Signal::KILL) },
         Fault { name: "the client is sent STOP", run: &client_is_sent(Signal::STOP) },
         Fault { name: "a copy's dumper is sent KILL", run: &dumper_is_killed },
+    ])
+    .assert("clients");
+}
+
+#[test]
+fn every_end_of_a_session_at_every_moment() {
+    Grid(&[
         Fault { name: "the server ends the session", run: &session_is_ended },
         Fault { name: "a copy's source ends the session", run: &session_of_the_source_is_ended },
         Fault { name: "the server's backend is sent KILL", run: &backend_is_killed },
     ])
-    .assert("signals");
+    .assert("sessions");
 }
 
 fn dbhaul_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {

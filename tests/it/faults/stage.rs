@@ -73,6 +73,7 @@ impl<'s> Stage<'s> {
         let (end, told) = hold_of(case, moment);
         fs::write(place.path().join(end), told).expect("write");
         let clients = holding(server);
+        target.set_clean(matches!(case.work, Work::Dump | Work::Verify));
         Self { case, moment, source, target, folder: folder(), temp: folder(), place, clients, through: None }
     }
 
@@ -247,6 +248,7 @@ impl Stage<'_> {
         let Ok(found) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| checksum(&self.target))) else {
             panic!("the target can't be read; {}", output.stderr)
         };
+        self.target.set_clean(found.is_empty());
         if output.code == Some(0) {
             assert_eq!(found, checksum(&self.source), "reported as done");
             return "whole".into();
