@@ -113,12 +113,13 @@ fn session_of_the_source_is_ended(case: Case, moment: Moment) -> Option<String> 
 }
 
 /// A run whose held client has a session: a dumper's is over when the last byte is written, `pg_restore` opens its own
-/// when it has read the table of contents.
+/// when it has read the table of contents, and MySQL's may have said all that it has to say when everything is sent.
 fn with_a_session<'s>(stage: impl FnOnce(Case, Moment) -> Stage<'s>, case: Case, moment: Moment) -> Option<Held<'s>> {
-    let begun = !(case.flavour.is_postgres() && moment == Moment::Start);
+    let postgres = case.flavour.is_postgres();
     let there = match case.work {
         Work::Dump => matches!(moment, Moment::Start | Moment::Middle),
-        Work::Restore | Work::Copy => begun,
+        Work::Restore | Work::Copy if postgres => moment != Moment::Start,
+        Work::Restore | Work::Copy => moment != Moment::Sent,
         Work::Verify => false,
     };
     there.then(|| stage(case, moment).hold())
