@@ -27,7 +27,7 @@ use crate::engine::{
     Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
 };
 use crate::error::{Error, Kind, Result};
-use crate::process::Failure;
+use crate::process::{Cause, Failure};
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -313,11 +313,15 @@ async fn both<T>(
     let loaded = tokio::select! {
         biased;
         dumped = dumping => {
-            let loaded = loading.await;
             if let Err(failure) = dumped {
+                if matches!(failure.cause, Cause::Stopped(_) | Cause::Total(_)) {
+                    // It was told the same, and ends in order.
+                    let _ = loading.await;
+                }
+                // Otherwise it is ended here: it may wait for a lock, and would never see that the dump broke off.
                 return Err(source_failed(source, failure).await);
             }
-            loaded
+            loading.await
         }
         loaded = &mut loading => loaded,
     };

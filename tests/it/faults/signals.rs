@@ -71,7 +71,7 @@ fn client_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
         let stage = Stage::at(case, moment);
         let mut command = stage.command();
         if signal == Signal::STOP {
-            command = command.args(["--idle-timeout", "2", "--grace-period", "1"]);
+            command = command.args(["--idle-timeout", "4", "--grace-period", "1"]);
         }
         let held = stage.hold_as(command);
         send(held.client(), signal);
