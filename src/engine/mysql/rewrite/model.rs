@@ -13,6 +13,8 @@ enum Kind {
     Word,
     /// A string or quoted identifier.
     Quoted,
+    /// One that the script ends in.
+    Broken,
     Symbol,
     /// What ends a statement.
     Delimiter,
@@ -41,7 +43,7 @@ impl Token<'_> {
 
     /// What it says: a word, or what stands between the quotes.
     fn says(&self) -> &[u8] {
-        if self.kind == Kind::Quoted && self.text.len() > 1 { &self.text[1..self.text.len() - 1] } else { self.text }
+        if self.kind == Kind::Quoted { &self.text[1..self.text.len() - 1] } else { self.text }
     }
 
     fn has_meaning(&self) -> bool {
@@ -109,7 +111,7 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
         while end < rest.len() && rest[end] != rest[0] {
             end += if rest[end] == b'\\' && backslash && rest[0] != b'`' { 2 } else { 1 };
         }
-        (Kind::Quoted, (end + 1).min(rest.len()))
+        if end < rest.len() { (Kind::Quoted, end + 1) } else { (Kind::Broken, rest.len()) }
     } else if rest[0].is_ascii_whitespace() {
         (Kind::Space, 1)
     } else if word > 0 {
