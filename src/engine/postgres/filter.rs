@@ -12,12 +12,25 @@ use crate::engine::Filter;
 /// A line longer than this is none of the header's.
 const LONGEST_LINE: usize = 64 << 10;
 
+/// What becomes of `\restrict`, between which and `\unrestrict` psql obeys no command of the script's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Restriction {
+    /// The script's own stands, if it has one.
+    #[default]
+    AsItIs,
+    /// This psql does not know it: the lines go.
+    Unknown,
+    /// Ours takes its place, from before the first line to behind the last; with a token that the script can't know.
+    Ours(String),
+}
+
 /// The filter of one script.
 #[expect(clippy::struct_excessive_bools, reason = "each is one line that goes or stays")]
 #[derive(Debug, Default)]
 pub struct Adapter {
     drop_timeout: bool,
-    drop_restrict: bool,
+    restriction: Restriction,
+    begun: bool,
     drop_public: bool,
     header_is_over: bool,
     /// Where the header's next line stands: in a statement, or within a name.
@@ -32,9 +45,14 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// A filter that drops `SET transaction_timeout`, `\restrict`, or both.
-    pub fn new(drop_timeout: bool, drop_restrict: bool) -> Self {
-        Self { drop_timeout, drop_restrict, ..Self::default() }
+    /// A filter that drops `SET transaction_timeout`, if asked, and does with `\restrict` as told.
+    pub fn new(drop_timeout: bool, restriction: Restriction) -> Self {
+        Self { drop_timeout, restriction, ..Self::default() }
+    }
+
+    /// Whether it changes anything.
+    pub fn is_needed(&self) -> bool {
+        self.drop_timeout || self.drop_public || self.restriction != Restriction::AsItIs
     }
 
     /// Drops `CREATE SCHEMA public` too, which `pg_dump --schema=public` writes and every database has already.
@@ -80,9 +98,10 @@ impl Adapter {
             self.unrestrict = None;
             return true;
         }
-        let Some(token) = line.strip_prefix(b"\\restrict ").filter(|_| self.drop_restrict) else { return false };
+        let stays = self.restriction == Restriction::AsItIs;
+        let Some(token) = line.strip_prefix(b"\\restrict ").filter(|_| !stays) else { return false };
         self.unrestrict = Some([b"\n\\unrestrict ", token].concat());
-        self.restricts += 1;
+        self.restricts += u64::from(self.restriction == Restriction::Unknown);
         true
     }
 
@@ -120,6 +139,9 @@ fn belongs_to_header(line: &[u8]) -> bool {
 
 impl Filter for Adapter {
     fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if let (Restriction::Ours(token), false) = (&self.restriction, std::mem::replace(&mut self.begun, true)) {
+            out.extend_from_slice(format!("\\restrict {token}\n").as_bytes());
+        }
         if self.header_is_over && self.unrestrict.is_none() {
             out.append(&mut self.held);
             out.extend_from_slice(bytes);
@@ -181,9 +203,11 @@ mod tests {
         let without_timeout = SCRIPT.replacen("SET transaction_timeout = 0;\n", "", 1);
         let without_restrict = SCRIPT.replacen("\\restrict abc\n", "", 1).replace("\n\n\\unrestrict abc\n", "\n\n");
         for size in 1..=SCRIPT.len() {
-            assert_eq!(adapted(Adapter::new(false, false), SCRIPT, size), (SCRIPT.to_owned(), vec![]));
-            assert_eq!(adapted(Adapter::new(true, false), SCRIPT, size).0, without_timeout);
-            let (text, counts) = adapted(Adapter::new(false, true), SCRIPT, size);
+            assert_eq!(adapted(Adapter::new(false, Restriction::AsItIs), SCRIPT, size), (SCRIPT.to_owned(), vec![]));
+            assert_eq!(adapted(Adapter::new(true, Restriction::AsItIs), SCRIPT, size).0, without_timeout);
+            let ours = adapted(Adapter::new(false, Restriction::Ours("xyz".into())), SCRIPT, size);
+            assert_eq!(ours, (format!("\\restrict xyz\n{without_restrict}"), vec![]), "{size}");
+            let (text, counts) = adapted(Adapter::new(false, Restriction::Unknown), SCRIPT, size);
             assert_eq!(text, without_restrict, "{size}");
             assert_eq!(counts, [("\\restrict left out".to_owned(), 1)]);
         }
@@ -194,7 +218,7 @@ mod tests {
         let script = "--\n\n\\restrict abc\n\nSET lock_timeout = 0;\n\n--\n-- done\n--\n\n\\unrestrict abc\n\n";
         for script in [script, &script[..script.len() - 2]] {
             for size in 1..=script.len() {
-                let (text, _) = adapted(Adapter::new(false, true), script, size);
+                let (text, _) = adapted(Adapter::new(false, Restriction::Unknown), script, size);
                 assert!(!text.contains("restrict") && text.contains("-- done\n--\n\n"), "{text}");
             }
         }
@@ -208,7 +232,7 @@ mod tests {
             "SELECT pg_catalog.set_config('a', E'\\'\n\\restrict abc\n', false);\n",
             "CREATE SCHEMA /* /* \n*/\nCREATE SCHEMA public;\n*/ x;\n",
         ] {
-            let all = Adapter::new(true, true).without_public();
+            let all = Adapter::new(true, Restriction::Unknown).without_public();
             assert_eq!(adapted(all, script, 7), (script.to_owned(), vec![]));
         }
     }
@@ -249,7 +273,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_goes_but_lines_of_the_header((before, after) in script(), size in 1..80_usize) {
-            let all = Adapter::new(true, true).without_public();
+            let all = Adapter::new(true, Restriction::Unknown).without_public();
             prop_assert_eq!(adapted(all, &before, size).0, after, "{}", before);
         }
     }
