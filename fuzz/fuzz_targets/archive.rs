@@ -19,24 +19,18 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Names, kinds and bytes of the members, up to the first error.
-fn read(bytes: &[u8], step: usize) -> Vec<(String, Vec<u8>)> {
-    let mut members = Vec::new();
-    let Ok(mut reader) = Reader::from_stream(Small { bytes: Cursor::new(bytes.to_vec()), step }, "fuzz") else {
-        return members;
-    };
-    let mut left = ENOUGH;
-    while let Ok(Some(member)) = reader.next_member() {
+/// Names, kinds and bytes of the members; none where there is an error, or too much. How much comes before an error
+/// depends on the reads, that there is one does not.
+fn read(bytes: &[u8], step: usize) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut reader = Reader::from_stream(Small { bytes: Cursor::new(bytes.to_vec()), step }, "fuzz").ok()?;
+    let (mut members, mut left) = (Vec::new(), ENOUGH);
+    while let Some(member) = reader.next_member().ok()? {
         let (name, mut content) = (format!("{} {:?}", member.path(), member.kind()), Vec::new());
-        let result = member.take(left).read_to_end(&mut content);
-        left -= content.len() as u64;
-        // How much comes before an error depends on the reads.
-        if result.is_err() || left == 0 {
-            break;
-        }
+        member.take(left).read_to_end(&mut content).ok()?;
+        left = left.checked_sub(content.len() as u64).filter(|&left| left > 0)?;
         members.push((name, content));
     }
-    members
+    Some(members)
 }
 
 /// A stream that gives a few bytes at a time.
