@@ -324,6 +324,7 @@ async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &s
 fn no_spool(context: &Context, error: &io::Error) -> Error {
     Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
         .why(error)
+        .why(UNCHANGED)
         .hint("TMPDIR names another folder")
 }
 
