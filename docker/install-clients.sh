@@ -15,11 +15,11 @@ path-exclude=/usr/lib/*/libperl.so*
 path-include=/usr/share/doc/*/copyright
 END
 
-install() { apt-get install -q -y --no-install-recommends "$@"; }
+add() { apt-get install -q -y --no-install-recommends "$@"; }
 
 apt-get update -q
 # shellcheck disable=SC2086 # a list of packages
-install $CLIENTS
+add $CLIENTS
 
 if [ -n "$MORE_SOURCE" ]; then
     find "$here/keys" -name '*.asc' -exec cp {} /usr/share/keyrings/ \;
@@ -29,7 +29,7 @@ if [ -n "$MORE_SOURCE" ]; then
     printf 'Package: *\nPin: release n=%s\nPin-Priority: 90\n' "$suite" > /etc/apt/preferences.d/more
     apt-get update -q
     # shellcheck disable=SC2086 # a list of packages
-    install -t "$suite" $MORE_CLIENTS
+    add -t "$suite" $MORE_CLIENTS
 fi
 
 if [ -n "$MYSQL_CLIENT" ]; then
