@@ -50,6 +50,7 @@ pub use rustix::process::Signal;
 pub use stderr::{LineObserver, StderrTail};
 pub use stop::Stop;
 
+pub use platform::hide_memory;
 use rustix::process::Pid;
 use tokio::process::Command;
 
