@@ -4,7 +4,8 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 here=$(dirname "$0")
 
-# Debian's pg_dump without a version is a Perl script that nobody needs here: dbhaul takes the programs themselves.
+# Debian's pg_dump without a version is a Perl script that nobody needs here: dbhaul takes the programs themselves. Of
+# MariaDB's two dozen programs it takes two.
 cat > /etc/dpkg/dpkg.cfg.d/dbhaul <<'END'
 path-exclude=/usr/share/doc/*
 path-exclude=/usr/share/man/*
@@ -13,6 +14,8 @@ path-exclude=/usr/share/perl/*
 path-exclude=/usr/lib/*/perl/*
 path-exclude=/usr/lib/*/libperl.so*
 path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/bin/mariadb-*
+path-include=/usr/bin/mariadb-dump
 END
 
 add() { apt-get install -q -y --no-install-recommends "$@"; }

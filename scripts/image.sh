@@ -213,6 +213,12 @@ try() {
     root=$(buildah mount "$container")
     mapfile -t entrypoint < <(inspect '.config.Entrypoint[]')
     show_image
+    local clients program
+    clients=$(buildah_run -- dbhaul doctor 2>&1)
+    printf '%s\n' "$clients"
+    for program in 17/bin/pg_dump 18/bin/pg_dump bin/mariadb-dump bin/mysqldump; do
+        grep -q "/$program .*, dumps" <<<"$clients" || fail "no $program in the image"
+    done
     start_server
 
     say "The README's line, as the image's user, with the URI in the environment"
