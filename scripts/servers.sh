@@ -19,6 +19,7 @@ machine_packages=(
     openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
     debootstrap util-linux
     strace
+    systemd python3-jsonschema python3-yaml
 )
 
 # Suite | folders of bin/, each VENDOR-VERSION | packages

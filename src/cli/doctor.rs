@@ -25,7 +25,7 @@ pub struct DoctorArgs {
 /// Runs it.
 pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let lookup = |name: &str| std::env::var(name).ok();
-    let named = args.uri.is_some() || settings::URI_VARIABLES.iter().any(|name| lookup(name).is_some());
+    let named = args.uri.is_some() || settings::named_by_variable(&lookup);
     let connection = if named { Some(ReachArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
     let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);

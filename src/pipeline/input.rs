@@ -388,6 +388,7 @@ fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
 fn no_spool(context: &Context, error: &io::Error) -> Error {
     Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
         .why(error)
+        .why(UNCHANGED)
         .hint("TMPDIR names another folder")
 }
 

@@ -96,9 +96,9 @@ impl From<StoreError> for Error {
             StoreError::Exists(_) => Error::new(Kind::Refused, message)
                 .why("nothing was published")
                 .hint("name another file; nothing is overwritten"),
-            StoreError::Folder { .. } => {
-                Error::new(Kind::Store, message).hint("name a folder that exists and can be written with --output DIR/")
-            }
+            StoreError::Folder { .. } => Error::new(Kind::Store, message).hint(
+                "--output DIR/ names a folder that exists and can be written; --output - streams the archive out",
+            ),
             StoreError::Write { error, .. } => {
                 Error::new(Kind::Store, message).why("nothing was published").hint(what_helps(&error))
             }

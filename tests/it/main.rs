@@ -5,6 +5,7 @@
 mod bad_input;
 mod by_hand;
 mod clients;
+mod container;
 mod copy;
 mod corruption;
 mod crossing;
@@ -17,6 +18,7 @@ mod foreign;
 mod huge;
 mod json;
 mod look_alikes;
+mod manifests;
 mod matrix;
 mod meanwhile;
 mod objects;

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod container;
 mod database;
 mod failing;
 mod flavour;
@@ -18,6 +19,7 @@ mod tls;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
+    container::{Container, RunningContainer, container},
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
