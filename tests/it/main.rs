@@ -12,6 +12,7 @@ mod failure_modes;
 mod failures;
 mod few_rights;
 mod foreign;
+mod hostile;
 mod huge;
 mod json;
 mod look_alikes;
