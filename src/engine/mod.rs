@@ -207,4 +207,6 @@ pub struct Diagnosis {
     pub connection: bool,
     /// True when the same again may well succeed: a table's definition changed while it was read.
     pub passing: bool,
+    /// True when the server refused a statement, and so ended the transaction that it was in.
+    pub refused: bool,
 }

@@ -155,7 +155,7 @@ impl Visitor for Seen {
         match what {
             Between::Comment => self.comment(bytes),
             Between::Delimiter => self.something(),
-            Between::Blank | Between::Sandbox => {}
+            Between::Blank | Between::More | Between::Sandbox => {}
         }
         self.offset += bytes.len() as u64;
     }
