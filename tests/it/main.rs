@@ -15,6 +15,7 @@ mod failures;
 mod faults;
 mod few_rights;
 mod foreign;
+mod hostile;
 mod huge;
 mod json;
 mod look_alikes;
