@@ -42,6 +42,7 @@ impl Checker {
             tunnel: None,
             force_version: false,
             temp_dir: self.folder.path().to_owned(),
+            remove_leftovers: false,
         };
         let verified = self.runtime.block_on(verify(&context, path.to_str().expect("UTF-8"), None));
         match verified {
