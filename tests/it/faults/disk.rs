@@ -7,8 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
-use crate::support::{Filesystem, Image, Output, dbhaul, names};
+use crate::support::{Filesystem, Image, Output, dbhaul, eventually, names};
 
 /// A dump into the folder `out` of a folder of its own, standing still.
 fn into_folder(case: Case, moment: Moment, output: &str) -> Option<(tempfile::TempDir, Held<'static>)> {
@@ -117,11 +119,18 @@ fn stdout_is_closed(case: Case, moment: Moment) -> Option<String> {
     (case.work == Work::Dump).then(|| {
         let stage = Stage::at(case, moment);
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        let still = writer.try_clone().expect("a descriptor");
         let command = stage.command().args(["-o", "-"]).output_file(fs::File::from(OwnedFd::from(writer)));
         let held = stage.hold_as(command);
         // One byte shows that the archive has begun; nobody reads on.
         reader.read_exact(&mut [0]).expect("a byte");
         drop(reader);
+        // A process that another test starts may have it for a moment longer.
+        eventually("nobody reads", || {
+            let mut asked = [PollFd::new(&still, PollFlags::OUT)];
+            poll(&mut asked, Some(&Timespec::default())).is_ok() && asked[0].revents().contains(PollFlags::ERR)
+        });
+        drop(still);
         let output = ended(held).refused(9, &["Broken pipe", "nothing was published", "hint:"]);
         format!("{}, nothing", output.code.expect("a code"))
     })
