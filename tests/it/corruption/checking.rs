@@ -41,6 +41,7 @@ impl Checker {
             server_dir: None,
             tunnel: None,
             force_version: false,
+            remove_leftovers: false,
             temp_dir: self.folder.path().to_owned(),
             remove_leftovers: false,
         };
