@@ -20,7 +20,7 @@ use crate::support::{
 };
 
 /// About half of what goes through a client of a [`fill`]ed database.
-const HALF: u64 = 1_500_000;
+const HALF: u64 = 2_000_000;
 
 /// Everything that a run touches.
 pub struct Stage<'s> {
@@ -43,8 +43,9 @@ pub struct Stage<'s> {
 
 /// A run that stands still.
 pub struct Held<'s> {
-    pub stage: Stage<'s>,
+    /// Before the stage: when a test panics, it must be gone before its databases are dropped.
     pub running: Running,
+    pub stage: Stage<'s>,
     /// Every process that dbhaul had then.
     children: Vec<u32>,
     /// The other end of a verify's input, and what is still to come of it.
@@ -73,6 +74,7 @@ impl<'s> Stage<'s> {
         let (end, told) = hold_of(case, moment);
         fs::write(place.path().join(end), told).expect("write");
         let clients = holding(server);
+        target.set_clean(matches!(case.work, Work::Dump | Work::Verify));
         Self { case, moment, source, target, folder: folder(), temp: folder(), place, clients, through: None }
     }
 
@@ -247,6 +249,7 @@ impl Stage<'_> {
         let Ok(found) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| checksum(&self.target))) else {
             panic!("the target can't be read; {}", output.stderr)
         };
+        self.target.set_clean(found.is_empty());
         if output.code == Some(0) {
             assert_eq!(found, checksum(&self.source), "reported as done");
             return "whole".into();
@@ -279,14 +282,14 @@ fn said_once(output: &Output) {
     assert_eq!(errors, wanted, "lines that say what failed, exit code {:?}:\n{}", output.code, output.stderr);
 }
 
-/// More than the pipes between hold, so that half of it has arrived at the middle.
+/// More than the pipes between hold: at the middle the dumper still has rows to read.
 pub(super) fn fill(database: &Database<'_>) {
     database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
     database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     if database.server().flavour().is_postgres() {
-        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 3000) n");
+        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 4800) n");
     } else {
-        let rows: Vec<_> = (0..150).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
+        let rows: Vec<_> = (0..300).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
         database.sql(&format!("INSERT INTO much VALUES {}", rows.join(",")));
     }
 }
