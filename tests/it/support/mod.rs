@@ -9,6 +9,7 @@ mod database;
 mod failing;
 mod flavour;
 mod generated;
+mod image;
 mod pooler;
 mod process;
 mod recorded;
@@ -27,6 +28,7 @@ pub use {
     },
     flavour::{Family, Flavour},
     generated::assert_section,
+    image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     recorded::recorded_client,
