@@ -100,7 +100,7 @@ impl<R: Read> TarReader<R> {
                     for (key, value) in pax(&self.extension(claimed)?)? {
                         match key.as_str() {
                             "path" => name = Some(value),
-                            "size" => size = String::from_utf8_lossy(&value).parse().ok(),
+                            "size" => size = Some(number(&value)?),
                             _ => {}
                         }
                     }
@@ -211,6 +211,12 @@ fn checksum_fits(block: &[u8]) -> bool {
     let Ok(told) = Header::from_byte_slice(block).cksum() else { return false };
     let sum = |range: std::ops::Range<usize>| block[range].iter().map(|byte| u32::from(*byte)).sum::<u32>();
     told == sum(0..148) + 8 * u32::from(b' ') + sum(156..BLOCK)
+}
+
+/// A size in a PAX header. One that is none must not be passed over: the other header's would be taken instead.
+fn number(value: &[u8]) -> Result<u64> {
+    let text = String::from_utf8_lossy(value);
+    text.parse().map_err(|_| ArchiveError::corrupt(format!("a member claims a size of {:.40?}", text)))
 }
 
 fn until_nul(bytes: &[u8]) -> Vec<u8> {

@@ -36,6 +36,12 @@ impl Complete {
     pub fn content(&self) -> &Content {
         &self.0
     }
+
+    /// The same, where the proof is needed no more.
+    #[must_use]
+    pub fn into_content(self) -> Content {
+        self.0
+    }
 }
 
 /// Why a dump is not complete.

@@ -224,7 +224,7 @@ fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<C
         }
     }
     let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
-    let mut content = complete.content().clone();
+    let mut content = complete.into_content();
     content.tables.iter_mut().for_each(|table| table.rows = None);
     Ok(content)
 }
@@ -280,7 +280,7 @@ async fn stream(
     };
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
-    Ok((complete.content().clone(), adaptations))
+    Ok((complete.into_content(), adaptations))
 }
 
 /// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks
