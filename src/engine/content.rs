@@ -1,6 +1,7 @@
 //! What a dump's bytes tell: what is in it, and whether it is whole.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use super::{Flavour, Format};
@@ -107,6 +108,14 @@ impl Content {
     }
 }
 
+/// Tells two lists of entries apart without holding both.
+#[must_use]
+pub fn fingerprint(entries: &[Entry]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    entries.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A table of a dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DumpedTable {
@@ -145,7 +154,7 @@ impl Feature {
 }
 
 /// One entry of a PostgreSQL archive's table of contents, or the section of an SQL dump that stands for one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its number, which `pg_restore -L` goes by; in SQL its place among the sections.
     pub id: i64,

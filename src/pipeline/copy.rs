@@ -25,6 +25,7 @@ use super::{Context, explain};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    fingerprint,
 };
 use crate::error::{Error, Kind, Result};
 use crate::process::Failure;
@@ -114,7 +115,9 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let mut again = atomic;
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
-        let streaming = stream(context, &source, &target, plan, planned, &gauge);
+        let outline = fingerprint(&planned.entries);
+        drop(planned);
+        let streaming = stream(context, &source, &target, plan, outline, &gauge);
         let error = match Box::pin(shown(context, &gauge, streaming)).await {
             Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
             Err(error) => error,
@@ -235,7 +238,7 @@ async fn stream(
     source: &Source,
     target: &Reached,
     plan: RestorePlan,
-    planned: Content,
+    planned: u64,
     gauge: &Gauge,
 ) -> Result<(Content, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
@@ -246,7 +249,7 @@ async fn stream(
         relay,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
-        planned: Some(planned.entries),
+        planned: Some(planned),
         proof,
         waiting: Arc::clone(&waiting),
         meter: Meter::new(gauge.clone(), &source.reached.server.tables),

@@ -17,6 +17,7 @@ mod json;
 mod look_alikes;
 mod matrix;
 mod meanwhile;
+mod memory;
 mod objects;
 mod restore_options;
 mod roundtrip;
