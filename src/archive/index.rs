@@ -158,7 +158,7 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, len: u64) -> Result<Vec<u8>> {
 /// Gathers the index while the archive is written.
 #[derive(Debug)]
 pub(super) struct Gather {
-    members: Vec<IndexedMember>,
+    pub members: Vec<IndexedMember>,
     /// What the members will take of the index, about.
     length: u64,
     spans: Vec<Stretch>,

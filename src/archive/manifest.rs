@@ -181,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn many_short_values_are_refused_and_names_full_of_commas_are_none() {
+        assert_eq!(values(br#"{"a,\",{[":[1,"\\",2]}"#), 4);
+        let dense = "0,".repeat(100_000);
+        let json = format!(r#"{{"format_version":1,"tool":"","engine":"","members":[],"options":{{"a":[{dense}0]}}}}"#);
+        assert!(matches!(Manifest::parse(json.as_bytes()), Err(ArchiveError::Corrupt { .. })));
+    }
+
+    #[test]
     fn round_trip() {
         let table = Table { schema: Some("public".into()), name: "ü".into(), rows: Some(3), ..Table::default() };
         let manifest = Manifest {

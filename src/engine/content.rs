@@ -6,6 +6,16 @@ use std::ops::Range;
 
 use super::{Flavour, Format};
 
+/// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by.
+pub const MOST_ENTRIES: usize = 1_000_000;
+
+/// Why a dump of so many entries is refused.
+#[must_use]
+pub fn too_many(offset: u64) -> Incomplete {
+    let what = "it has more than 1,000,000 entries, which is the most that is read: dump its schemas one by one";
+    Incomplete { what: what.into(), offset }
+}
+
 /// Reads a dump's bytes as they pass by, in bounded memory: what is in it, and whether it is whole.
 pub trait Inspector: Send {
     /// Takes the next bytes.

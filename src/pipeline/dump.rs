@@ -82,6 +82,10 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     warn_of_leftovers(context, &request.destination);
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);
+    if request.options.patterns().iter().all(|(_, patterns)| patterns.is_empty()) {
+        // Row counts and checksums come on top: what is too large already only gets larger.
+        manifest::check_size(manifest.to_json().len(), Kind::Refused)?;
+    }
     let options = Options {
         root: name.clone(),
         compression: request.compression,
@@ -168,6 +172,7 @@ impl Job<'_> {
         let raw_bytes = members.iter().map(|m| m.size).sum();
         let manifest = self.manifest;
         let json = manifest.to_json();
+        manifest::check_size(json.len(), Kind::DumpFailed)?;
         let (path, bytes, content) = on_thread(move || -> Result<_> {
             let mut writer = writer;
             writer.bytes(MANIFEST, &json).map_err(dump_error)?;

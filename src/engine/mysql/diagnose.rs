@@ -206,6 +206,11 @@ mod tests {
             ("mysqldump: app has insufficent privileges to SHOW CREATE FUNCTION `fn`!", "SHOW_ROUTINE", false),
             ("mysqldump: Couldn't execute 'FLUSH TABLES': Access denied (1227)", "definers", false),
             (
+                "mariadb-dump: Got error: 1030: \"Got error 24 \"Too many open files\" from storage engine Aria\" when using LOCK TABLES",
+                "open_files_limit",
+                false,
+            ),
+            (
                 "ERROR 3105 (HY000) at line 57: The value specified for generated column 'g' is not allowed.",
                 "MariaDB",
                 false,

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::content::{Asked, Tables, describe, table_of};
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
-use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, MOST_ENTRIES, too_many};
 use crate::error::Result;
 
 const DATA: u8 = 1;
@@ -149,6 +149,9 @@ impl Custom {
             self.toc_size = 1 + header.sizes.int as u64;
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
+            }
+            if usize::try_from(header.entries).is_ok_and(|all| all > MOST_ENTRIES) {
+                return Err(Stop::Bad(too_many(0).what));
             }
             self.header = Some(header);
         }

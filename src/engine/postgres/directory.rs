@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::content::{Asked, Tables, describe, table_of};
 use super::rows::Rows;
 use super::toc::{self, Stop, TocEntry};
-use crate::engine::{Content, Format, Incomplete};
+use crate::engine::{Content, Format, Incomplete, MOST_ENTRIES, too_many};
 use crate::error::Result;
 
 /// The endings that `pg_dump` gives its files; the first is that of uncompressed ones.
@@ -29,12 +29,17 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     let (mut toc, mut asked) = (Vec::new(), Asked::default());
     let read = toc::read_all(file, |mut entry| {
         asked.take(&mut entry);
-        toc.push(entry);
+        if toc.len() <= MOST_ENTRIES {
+            toc.push(entry);
+        }
     });
     let header = read.map_err(unread)?.map_err(|stop| match stop {
         Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: length },
         Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
     })?;
+    if toc.len() > MOST_ENTRIES {
+        return Err(too_many(length));
+    }
     let (mut tables, mut longest) = (Tables::default(), 0);
     for entry in &toc {
         let table = table_of(&mut tables, &entry.entry);

@@ -11,7 +11,9 @@ use memchr::memchr;
 use super::content::{Asked, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
+use crate::engine::{
+    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
+};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
@@ -80,7 +82,7 @@ struct Seen {
 
 impl Inspector for Plain {
     fn see(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && self.sections.count() <= MOST_ENTRIES {
             let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
             bytes = rest;
@@ -96,6 +98,9 @@ impl Inspector for Plain {
         let incomplete = |what: String, offset| Err(Incomplete { what, offset });
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
+        }
+        if self.sections.count() > MOST_ENTRIES {
+            return Err(too_many(self.offset));
         }
         if let Some((table, rows)) = self.position() {
             let what = format!("it ends inside the rows of table {}, after {rows}", table.name);

@@ -236,6 +236,7 @@ fn little_endian(bytes: &[u8]) -> u64 {
 /// one of the outer result.
 pub fn read_all(file: impl Read, mut see: impl FnMut(TocEntry)) -> io::Result<Result<Header, Stop>> {
     let mut units = Units { file, unread: Vec::new(), at: 0 };
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
     let header = match units.next(|cursor| cursor.header())? {
         Ok(header) => header,
         stopped => return Ok(stopped),

@@ -101,14 +101,19 @@ const INPUTS: &[(&str, Make)] = &[
         put(file, &[&empty, &gzip(|out| out.write_all(EMPTY).expect("write"))]);
     }),
     ("a zstd frame with a window of 2 GiB", |file| put(file, &[&build::zstd_frame(31, EMPTY)])),
-    ("a table of contents that claims 2^31 entries", |file| put(file, &[&build::custom_header(i32::MAX as u32)])),
+    ("a table of contents that claims 2^31 entries", |file| {
+        put(file, &[&build::custom_header(i32::MAX.cast_unsigned())])
+    }),
     ("a table of contents with a name of 2 GiB", |file| {
         let start = [build::int(1), build::int(0), build::text("0"), build::text("0")].concat();
-        put(file, &[&build::custom_header(1), &start, &build::int(i32::MAX as u32)]);
+        put(file, &[&build::custom_header(1), &start, &build::int(i32::MAX.cast_unsigned())]);
     }),
     ("a block of rows that claims 2 GiB", |file| {
         let entry = build::custom_entry(1, "TABLE DATA", "t", "", "COPY public.t (v) FROM stdin;\n", &[]);
-        put(file, &[&build::custom_header(1), &entry, &[1], &build::int(1), &build::int(i32::MAX as u32), b"1\n"]);
+        put(
+            file,
+            &[&build::custom_header(1), &entry, &[1], &build::int(1), &build::int(i32::MAX.cast_unsigned()), b"1\n"],
+        );
     }),
     ("a manifest of 1 GiB", |file| ours(file, |ours| ours.manifest_size = GIB)),
     ("a manifest of 30 MiB with 2,600,000 tables", |file| {
@@ -119,37 +124,46 @@ const INPUTS: &[(&str, Make)] = &[
         Ours::with(manifest(&format!("\"options\":{{\"a\":[{}0]}}", "0,".repeat(5_000_000)))).write(file);
     }),
     ("a manifest nested 100,000 deep", |file| {
-        Ours::with(manifest(&format!("\"options\":{{\"a\":{}", "[".repeat(100_000)))).write(file);
+        let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+        Ours::with(manifest(&format!("\"options\":{{\"a\":{open}{close}}}"))).write(file);
     }),
     ("an index that claims 2^60 bytes", |file| ours(file, |ours| ours.index_len = Some(1 << 60))),
     ("an index that claims a tar of 2^60 bytes", |file| ours(file, |ours| ours.tar_len = Some(1 << 60))),
     ("an index whose dump has 2^60 bytes", |file| ours(file, |ours| ours.dump_size = 1 << 60)),
-    ("an index of 1,000,000 spans", |file| {
-        let spans: String = (0..1_000_000).map(|n| format!(",[{n},{n},0]")).collect();
-        ours(file, |ours| ours.spans = format!(",\"spans\":[{}]", &spans[1..]));
+    ("an index of 500,000 spans", |file| {
+        let spans: String = (0..500_000).map(|n| format!(",[{n},{n},0]")).collect();
+        ours(file, |ours| ours.spans = spans[1..].to_owned());
     }),
-    ("an index of 12 MiB in 140,000 members", |file| {
-        let one = ",{\"path\":\"\",\"at\":0,\"offset\":0,\"size\":0,\"crc32\":0}".repeat(240_000);
-        ours(file, |ours| ours.spans = format!(",\"spans\":[[0,0,0]],\"more\":[{}]", &one[1..]));
+    ("an index of 12 MiB with 200,000 members", |file| {
+        let more = ",{\"path\":\"r/n\",\"at\":0,\"offset\":0,\"size\":0,\"crc32\":0}".repeat(200_000);
+        ours(file, |ours| ours.more = more);
     }),
 ];
 
 const COMMANDS: [&[&str]; 4] = [&["verify"], &["inspect"], &["restore"], &["restore", "--table", "t"]];
 
 /// The outcome of every command, and what verify says.
-fn row(what: &str, path: &Path) -> Vec<String> {
+fn row(what: &str, path: &Path) -> (Vec<String>, Vec<String>) {
+    let mut troubles = Vec::new();
     let target = postgres15().database("memory");
     let mut cells = vec![what.to_owned()];
     let mut says = String::new();
     for words in COMMANDS {
+        // One that is whole is restored elsewhere: what the vendor's client takes for a row of a gigabyte is its own.
+        if words[0] == "restore" && says.is_empty() {
+            cells.push("-".to_owned());
+            continue;
+        }
         let mut command = dbhaul().arg(words[0]).arg(path).args(&words[1..]);
         if words[0] == "restore" {
             command = command.arg(target.uri()).client_dirs([postgres15().client_dir()]);
         }
-        let output = within(&format!("{what}: {words:?}"), command);
+        let output = within(&mut troubles, &format!("{what}: {words:?}"), command);
         if output.code != Some(0) {
-            assert_eq!(checksum(&target).len(), 0, "{what}: {words:?} touched the target:\n{}", output.stderr);
-            assert_eq!(output.stderr.matches("error:").count(), 1, "{what}: {words:?}:\n{}", output.stderr);
+            let errors = output.stderr.lines().filter(|line| line.starts_with("error:")).count();
+            if errors != 1 || words[0] == "restore" && !checksum(&target).is_empty() {
+                troubles.push(format!("{what}: {words:?}: {errors} errors, or a touched target:\n{}", output.stderr));
+            }
         }
         if words == ["verify"] {
             says = why(&output);
@@ -157,7 +171,7 @@ fn row(what: &str, path: &Path) -> Vec<String> {
         cells.push(code(&output));
     }
     cells.push(says);
-    cells
+    (cells, troubles)
 }
 
 #[test]
@@ -166,20 +180,23 @@ fn hostile_archives_take_no_memory_and_are_refused_before_the_target_is_touched(
     let one = |(number, (what, make)): (usize, &(&str, Make))| {
         let path = folder.path().join(number.to_string());
         make(&mut File::create(&path).expect("a file"));
-        let cells = row(what, &path);
+        let row = row(what, &path);
         std::fs::remove_file(path).expect("remove");
-        cells
+        row
     };
     let rows = thread::scope(|scope| {
         let half = INPUTS.len() / 2;
         let inputs = || INPUTS.iter().enumerate();
         let first = scope.spawn(move || inputs().take(half).map(one).collect::<Vec<_>>());
         let rest: Vec<_> = inputs().skip(half).map(one).collect();
-        [first.join().expect("no panic"), rest].concat()
+        first.join().expect("no panic").into_iter().chain(rest).collect::<Vec<_>>()
     });
     let mut table = Table::new(&["archive", "verify", "inspect", "restore", "restore --table", "what verify says"]);
-    for cells in &rows {
-        table.row(cells);
+    let mut troubles = Vec::new();
+    for (cells, more) in rows {
+        table.row(&cells);
+        troubles.extend(more);
     }
+    assert!(troubles.is_empty(), "{}\n{}", troubles.join("\n"), table.0);
     assert_section("docs/reliability.md", "memory", &table.0);
 }

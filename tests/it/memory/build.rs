@@ -45,7 +45,7 @@ pub fn pax(key: &str, value: &str) -> Vec<u8> {
 
 /// gzip of what is written.
 pub fn gzip(write: impl FnOnce(&mut dyn std::io::Write)) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(1));
     write(&mut encoder);
     encoder.finish().expect("gzip")
 }
@@ -76,8 +76,9 @@ pub struct Ours {
     pub manifest: Vec<u8>,
     /// The dump's size in the index.
     pub dump_size: u64,
-    /// More of the index's JSON, after the members: `,"spans":[[0,0,0]]`.
+    /// The index's spans, and more members than there are: `[0,0,0]` and `,{...}`.
     pub spans: String,
+    pub more: String,
     /// What the pointer says of the index's length, if not the truth.
     pub index_len: Option<u64>,
     pub tar_len: Option<u64>,
@@ -89,11 +90,11 @@ pub const EMPTY: &[u8] = b"--\n-- PostgreSQL database dump\n--\n\n-- PostgreSQL 
 impl Ours {
     pub fn with(manifest: Vec<u8>) -> Self {
         let (manifest_size, dump_size) = (manifest.len() as u64, EMPTY.len() as u64);
-        let spans = ",\"spans\":[[0,0,0]]".to_owned();
-        Self { manifest_size, manifest, dump_size, spans, index_len: None, tar_len: None }
+        let (spans, more) = ("[0,0,0]".to_owned(), String::new());
+        Self { manifest_size, manifest, dump_size, spans, more, index_len: None, tar_len: None }
     }
 
-    /// The archive; `hole` bytes that are only claimed stand where the manifest's would.
+    /// The archive: where a manifest is claimed that is not there, it has a hole of that size.
     pub fn write(&self, file: &mut std::fs::File) {
         use std::io::Seek;
         let mut tar = member("r/dump.sql", EntryType::Regular, EMPTY);
@@ -109,10 +110,12 @@ impl Ours {
         let crc = crc32fast::hash(&self.manifest);
         let index = format!(
             "{{\"format_version\":1,\"members\":[{{\"path\":\"r/dump.sql\",\"at\":0,\"offset\":0,\"size\":{},\"crc32\":{}}},\
-             {{\"path\":\"r/manifest.json\",\"at\":{second},\"offset\":{second},\"size\":{},\"crc32\":{crc}}}]{}}}",
+             {{\"path\":\"r/manifest.json\",\"at\":{second},\"offset\":{second},\"size\":{},\"crc32\":{crc}}}{}],\
+             \"spans\":[{}]}}",
             self.dump_size,
             crc32fast::hash(EMPTY),
             self.manifest_size,
+            self.more,
             self.spans,
         );
         let mut trailer = b"dbhaul\x1a\x01".to_vec();
@@ -150,7 +153,8 @@ pub fn custom_header(entries: u32) -> Vec<u8> {
 
 /// An entry of the table of contents.
 pub fn custom_entry(id: u32, kind: &str, tag: &str, definition: &str, copy: &str, needs: &[u32]) -> Vec<u8> {
-    let mut bytes = [int(id), int(u32::from(!copy.is_empty())), text("0"), text("0"), text(tag), text(kind), int(2)].concat();
+    let mut bytes =
+        [int(id), int(u32::from(!copy.is_empty())), text("0"), text("0"), text(tag), text(kind), int(2)].concat();
     for word in [definition, "", copy, "public", "", "", "app", "f"] {
         bytes.extend(text(word));
     }
