@@ -18,6 +18,7 @@ machine_packages=(
     postgresql-15 postgresql-client-15 mariadb-server mariadb-client pgbouncer
     openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
     debootstrap util-linux
+    strace
 )
 
 # Suite | folders of bin/, each VENDOR-VERSION | packages

@@ -16,5 +16,5 @@ if ! cargo deny --version >/dev/null 2>&1; then
 fi
 run cargo deny check bans licenses sources
 run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-# Most tests wait for servers, not for a core.
-run env RUST_TEST_THREADS=4 cargo test --locked
+# Most tests wait for servers, not for a core. Some send HUP, which nohup would have ignored.
+run env --default-signal=HUP RUST_TEST_THREADS=4 cargo test --locked

@@ -176,6 +176,9 @@ pub trait Engine: Sync {
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
 }
 
+/// The way out where a dump holds more than SQL for its database.
+pub const TRUST: &str = "read it, and say --trust if all of it is meant to run";
+
 /// As many missing things are named by a refusal.
 const NAMED: usize = 20;
 
@@ -206,4 +209,6 @@ pub struct Diagnosis {
     pub connection: bool,
     /// True when the same again may well succeed: a table's definition changed while it was read.
     pub passing: bool,
+    /// True when the server refused a statement, and so ended the transaction that it was in.
+    pub refused: bool,
 }

@@ -7,6 +7,7 @@
 
 use std::io::{self, Read};
 
+use super::commands::reaches_files;
 use crate::engine::Entry;
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
@@ -67,6 +68,8 @@ pub struct TocEntry {
     pub file: Option<String>,
     /// Its SQL; empty once that was looked at ([`Asked::take`](super::content::Asked::take)).
     pub definition: String,
+    /// Some of its SQL reads or writes files of the server's machine, or runs programs there.
+    pub reaches_files: bool,
 }
 
 /// Bytes, and how far they have been read.
@@ -146,8 +149,10 @@ impl<'a> Cursor<'a> {
         let kind = self.text(sizes)?.unwrap_or_default();
         let _section = self.int(sizes)?;
         let definition = self.text(sizes)?.unwrap_or_default();
-        let _drop = self.skip_text(sizes)?;
+        let drop = self.text(sizes)?.unwrap_or_default();
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
+        let reaches_files =
+            [definition.as_str(), drop.as_str(), copy.as_deref().unwrap_or_default()].into_iter().any(reaches_files);
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
         let _tablespace = self.skip_text(sizes)?;
         if header.version >= (1, 14) {
@@ -170,7 +175,7 @@ impl<'a> Cursor<'a> {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
         let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
-        Ok(TocEntry { entry, has_data, copy, offset, file, definition })
+        Ok(TocEntry { entry, has_data, copy, offset, file, definition, reaches_files })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

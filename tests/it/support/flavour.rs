@@ -10,7 +10,7 @@ use std::{
 use super::{template, tls};
 
 /// What a server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flavour {
     /// Older than the oldest that dbhaul supports.
     Postgres12,

@@ -1,0 +1,78 @@
+//! Faults against moments and commands: run, and written down.
+
+use std::{
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::{CASES, Case, MOMENTS, Moment};
+use crate::support::assert_section;
+
+/// Something that goes wrong.
+pub struct Fault<'f> {
+    /// As the table says it: `dbhaul is sent TERM`.
+    pub name: &'f str,
+    /// Makes it happen, and tells what came of it ([`super::Held::outcome`]); None where it can't happen.
+    pub run: &'f (dyn Fn(Case, Moment) -> Option<String> + Sync),
+}
+
+/// Faults that make one section.
+pub struct Grid<'f>(pub &'f [Fault<'f>]);
+
+impl Grid<'_> {
+    /// Runs every fault at every moment of every case, some at a time, and compares the section with the page. A cell
+    /// that panics is named, after all others have been run.
+    pub fn assert(&self, section: &str) {
+        let cells: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|fault| MOMENTS.map(|moment| CASES.map(|case| (fault, moment, case))).concat())
+            .collect();
+        let outcomes = run(&cells);
+        let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+        assert!(
+            failed.is_empty(),
+            "{} cells failed:\n{}",
+            failed.len(),
+            failed.iter().map(|s| format!("{s}\n")).collect::<String>()
+        );
+        let mut text = String::from("| fault | moment |");
+        text.extend(CASES.map(|case| format!(" {case} |")));
+        text += &format!("\n|---|---|{}\n", "---|".repeat(CASES.len()));
+        for (row, outcomes) in outcomes.chunks(CASES.len()).enumerate() {
+            let (fault, moment, _) = cells[row * CASES.len()];
+            let _ = write!(text, "| {} | {moment} |", fault.name);
+            text.extend(outcomes.iter().flatten().map(|outcome| format!(" {outcome} |")));
+            text.push('\n');
+        }
+        assert_section("docs/reliability.md", section, &text);
+    }
+}
+
+fn run(cells: &[(&Fault<'_>, Moment, Case)]) -> Vec<Result<String, String>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(vec![Err("not run".to_owned()); cells.len()]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(fault, moment, case)) = cells.get(at) else { break };
+                    let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
+                    let outcome = ran.map(|outcome| outcome.unwrap_or_else(|| "-".into())).map_err(|panic| {
+                        let why = panic.downcast_ref::<String>().cloned();
+                        let why = why.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+                        format!("{}, {moment}, {case}: {}", fault.name, why.unwrap_or_default())
+                    });
+                    done.lock().expect("no panic with the lock")[at] = outcome;
+                }
+            });
+        }
+    });
+    done.into_inner().expect("no panic with the lock")
+}
