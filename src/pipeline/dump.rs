@@ -18,7 +18,7 @@ use super::meter::Meter;
 use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, dump_error, explain, leftovers, manifest};
-use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
+use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
@@ -92,6 +92,10 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     }
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);
+    if request.options.patterns().iter().all(|(_, patterns)| patterns.is_empty()) {
+        // Row counts and checksums come on top: what is too large already only gets larger.
+        manifest::check_size(manifest.to_json().len(), Kind::Refused)?;
+    }
     let options = Options {
         root: name.clone(),
         compression: request.compression,
@@ -184,19 +188,17 @@ impl Job<'_> {
             return Err(stopped(signal));
         }
         manifest::complete(&mut self.manifest, proved.content(), &members);
-        let content = proved.content().clone();
         let raw_bytes = members.iter().map(|m| m.size).sum();
         let manifest = self.manifest;
-        let (path, bytes) = on_thread({
-            let manifest = manifest.clone();
-            move || -> Result<_> {
-                let mut writer = writer;
-                writer.bytes("manifest.json", &manifest.to_json()).map_err(dump_error)?;
-                let sealed = writer.seal().map_err(dump_error)?;
-                let bytes = sealed.bytes();
-                let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
-                Ok((path, bytes))
-            }
+        let json = manifest.to_json();
+        manifest::check_size(json.len(), Kind::DumpFailed)?;
+        let (path, bytes, content) = on_thread(move || -> Result<_> {
+            let mut writer = writer;
+            writer.bytes(MANIFEST, &json).map_err(dump_error)?;
+            let sealed = writer.seal().map_err(dump_error)?;
+            let bytes = sealed.bytes();
+            let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
+            Ok((path, bytes, proved.into_content()))
         })
         .await??;
         Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest, content })

@@ -307,7 +307,7 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         Shape::Ours => {
             let verified = archive::verify(path, &mut |_, part| see(&mut inspector, part)).map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
-            manifest = Some(verified.manifest().clone());
+            manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { .. } => {
@@ -324,7 +324,7 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         }
     };
     let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
-    let content = complete.content().clone();
+    let content = complete.into_content();
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));
     }

@@ -22,6 +22,7 @@ mod look_alikes;
 mod manifests;
 mod matrix;
 mod meanwhile;
+mod memory;
 mod objects;
 mod restore_options;
 mod roundtrip;

@@ -12,7 +12,9 @@ use super::commands::{Kind, Nesting, judge, shown};
 use super::content::{Asked, COMMAND, FILES, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
+use crate::engine::{
+    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
+};
 use crate::error::Result;
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
@@ -94,7 +96,7 @@ impl Inspector for Plain {
         if self.zero.is_none() {
             self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
         }
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && self.sections.count() <= MOST_ENTRIES {
             let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
             bytes = rest;
@@ -110,6 +112,9 @@ impl Inspector for Plain {
         let incomplete = |what: String, offset| Err(Incomplete { what, offset });
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
+        }
+        if self.sections.count() > MOST_ENTRIES {
+            return Err(too_many(self.offset));
         }
         if let Some(at) = self.zero {
             return incomplete("it holds a zero byte, which no SQL of PostgreSQL's does".into(), at);
