@@ -43,7 +43,6 @@ impl Checker {
             force_version: false,
             remove_leftovers: false,
             temp_dir: self.folder.path().to_owned(),
-            remove_leftovers: false,
         };
         let verified = self.runtime.block_on(verify(&context, path.to_str().expect("UTF-8"), None));
         match verified {
