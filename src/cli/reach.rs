@@ -9,7 +9,7 @@ use clap::Args;
 use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
-use crate::process::{ChildEnv, Deadline, Stop};
+use crate::process::{ChildEnv, Deadline, Stop, reap_orphans};
 use crate::report::Report;
 use crate::settings::{self, Named};
 use crate::tunnel::TunnelSpec;
@@ -100,7 +100,9 @@ impl ReachArgs {
 
 /// The process around us, with these limits.
 fn context(report: &Report, limits: Limits) -> Result<Context> {
-    let stop = Stop::listen().map_err(|e| Error::new(Kind::Unexpected, "signals can't be handled").why(e))?;
+    let no_signals = |e| Error::new(Kind::Unexpected, "signals can't be handled").why(e);
+    let stop = Stop::listen().map_err(no_signals)?;
+    reap_orphans().map_err(no_signals)?;
     Ok(Context {
         observer: report.observer(),
         stop,

@@ -23,7 +23,9 @@ mod server;
 
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
-pub use content::{Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector};
+pub use content::{
+    Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, fingerprint, too_many,
+};
 pub use near::near;
 pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
@@ -173,6 +175,9 @@ pub trait Engine: Sync {
     /// called on success, never decides whether something failed.
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
 }
+
+/// The way out where a dump holds more than SQL for its database.
+pub const TRUST: &str = "read it, and say --trust if all of it is meant to run";
 
 /// As many missing things are named by a refusal.
 const NAMED: usize = 20;

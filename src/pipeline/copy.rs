@@ -25,6 +25,7 @@ use super::{Context, explain, leftovers};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    fingerprint,
 };
 use crate::error::{Error, Kind, Result};
 use crate::process::{Cause, Failure};
@@ -111,7 +112,9 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let mut again = atomic;
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
-        let streaming = stream(context, &source, &target, plan, planned, &gauge);
+        let outline = fingerprint(&planned.entries);
+        drop(planned);
+        let streaming = stream(context, &source, &target, plan, outline, &gauge);
         let error = match Box::pin(shown(context, &gauge, streaming)).await {
             Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
             Err(error) => error,
@@ -242,7 +245,7 @@ fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<C
         }
     }
     let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
-    let mut content = complete.content().clone();
+    let mut content = complete.into_content();
     content.tables.iter_mut().for_each(|table| table.rows = None);
     Ok(content)
 }
@@ -253,7 +256,7 @@ async fn stream(
     source: &Source,
     target: &Reached,
     plan: RestorePlan,
-    planned: Content,
+    planned: u64,
     gauge: &Gauge,
 ) -> Result<(Content, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
@@ -264,7 +267,7 @@ async fn stream(
         relay,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
-        planned: Some(planned.entries),
+        planned: Some(planned),
         proof,
         waiting: Arc::clone(&waiting),
         meter: Meter::new(gauge.clone(), &source.reached.server.tables),
@@ -298,7 +301,7 @@ async fn stream(
     };
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
-    Ok((complete.content().clone(), adaptations))
+    Ok((complete.into_content(), adaptations))
 }
 
 /// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks

@@ -36,7 +36,8 @@ pub async fn plan(
     source: RestoreInput<'_>,
 ) -> Result<(RestorePlan, Option<Client>)> {
     let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source);
+    let plan = plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })?;
     let mut loader = None;
     for program in invocations(&plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);

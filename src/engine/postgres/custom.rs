@@ -3,17 +3,19 @@
 //! After the table of contents come blocks: a byte for the kind, the entry's number, and then chunks that each start
 //! with their length, up to a length of zero. A block of large objects holds such runs of chunks, each after its
 //! object's number, up to a number of zero (`pg_backup_custom.c`). An archive is whole when every entry that has data
-//! had its block, and the file ends where a block ends. `pg_restore --list` looks at none of this.
+//! had its block, and the file ends where a block ends; data that zlib compressed are read for its checksum.
+//! `pg_restore --list` looks at none of this.
 //!
 //! At its end `pg_dump` goes back in a file and writes the table of contents again, now with the blocks' places. Newer
 //! ones set `O_APPEND` on their stdout: then `pg_dump > FILE` leaves that copy behind the last block.
 
 use std::collections::HashMap;
 
-use super::content::{Tables, describe, table_of};
+use super::content::{Asked, Tables, describe, table_of};
+use super::inflate::Inflate;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
-use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, MOST_ENTRIES, too_many};
 use crate::error::Result;
 
 const DATA: u8 = 1;
@@ -30,6 +32,7 @@ pub struct Custom {
     unread: Vec<u8>,
     header: Option<Header>,
     toc: Vec<TocEntry>,
+    asked: Asked,
     tables: Tables,
     /// Entries that have data, by number; removed when their block has ended.
     awaited: HashMap<i64, usize>,
@@ -51,6 +54,8 @@ struct Walk {
     entry: usize,
     table: Option<usize>,
     rows: Option<Rows>,
+    /// Of this block, or of this large object, where zlib compressed it.
+    inflate: Option<Inflate>,
     in_objects: bool,
     /// Where the block starts.
     start: u64,
@@ -96,7 +101,7 @@ impl Inspector for Custom {
 
     fn outline(&self) -> Option<Content> {
         let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
-        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone());
+        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.asked.clone(), self.tables.clone());
         // Some blocks may have been seen already: where they stand is no part of the outline.
         content.entries.iter_mut().for_each(|entry| entry.span = None);
         Some(content)
@@ -112,7 +117,7 @@ impl Inspector for Custom {
         let Some(header) = self.header else {
             return Err(Incomplete { what: "there is no header".into(), offset: 0 });
         };
-        let mut content = describe(Format::PgCustom, &header, self.toc, self.tables);
+        let mut content = describe(Format::PgCustom, &header, self.toc, self.asked, self.tables);
         content.longest_statement = self.longest;
         content.facts.insert("large_objects".into(), self.large_objects.to_string());
         Ok(content)
@@ -149,12 +154,16 @@ impl Custom {
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
             }
+            if usize::try_from(header.entries).is_ok_and(|all| all > MOST_ENTRIES) {
+                return Err(Stop::Bad(too_many(0).what));
+            }
             self.header = Some(header);
         }
         let Some(header) = self.header.clone() else { return Err(Stop::More) };
         while !self.in_blocks() {
             let mut cursor = Cursor::new(&bytes[*read..]);
-            let entry = cursor.entry(&header)?;
+            let mut entry = cursor.entry(&header)?;
+            self.asked.take(&mut entry);
             *read += cursor.at();
             self.toc_size += cursor.at() as u64;
             table_of(&mut self.tables, &entry.entry);
@@ -180,8 +189,8 @@ impl Custom {
             } else if let Step::Chunk(left) = self.walk.step {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let (chunk, rest) = bytes.split_at(here);
-                if let Some(rows) = &mut self.walk.rows {
-                    rows.see(chunk);
+                if let Err(what) = self.walk.data(chunk) {
+                    return self.fail(format!("{}: {what}", name(&self.toc[self.walk.entry])));
                 }
                 self.offset += here as u64;
                 let left = left - here as u64;
@@ -242,10 +251,12 @@ impl Custom {
             (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
             (Step::Object, Ok(_)) => {
                 self.large_objects += 1;
+                self.walk.inflate = self.zlib().then(Inflate::new);
                 self.walk.step = Step::Length;
                 Ok(())
             }
             (Step::Length, Ok(0)) => {
+                self.end_of_data()?;
                 self.walk.step = Step::Object;
                 Ok(())
             }
@@ -265,12 +276,14 @@ impl Custom {
         if described.offset.is_some_and(|o| o != start) {
             return Err(format!("the data of {} are not where the table of contents says", name(described)));
         }
-        let plain = self.header.as_ref().is_some_and(|h| h.compression == "none");
+        let zlib = self.zlib();
+        let readable = zlib || self.header.as_ref().is_some_and(|h| h.compression == "none");
         self.walk.entry = entry;
         self.walk.start = start;
         self.walk.table = table_of(&mut self.tables, &described.entry);
         self.walk.rows = None;
-        if let (true, Some(statement), Some(table)) = (plain, &described.copy, self.walk.table) {
+        self.walk.inflate = (zlib && !self.walk.in_objects).then(Inflate::new);
+        if let (true, Some(statement), Some(table)) = (readable, &described.copy, self.walk.table) {
             self.tables.copied(table, statement);
             self.walk.rows = Some(Rows::default());
         }
@@ -278,7 +291,20 @@ impl Custom {
         Ok(())
     }
 
+    /// Whether the data are zlib's.
+    fn zlib(&self) -> bool {
+        self.header.as_ref().is_some_and(|h| h.compression == "gzip")
+    }
+
+    /// The chunks of a block, or of a large object, end here.
+    fn end_of_data(&mut self) -> Result<(), String> {
+        let inflate = self.walk.inflate.take();
+        let ended = inflate.map_or(Ok(()), |inflate| inflate.finish());
+        ended.map_err(|what| format!("{}: {what}", name(&self.toc[self.walk.entry])))
+    }
+
     fn end_block(&mut self) -> Result<(), String> {
+        self.end_of_data()?;
         let entry = &mut self.toc[self.walk.entry];
         // The number that ends the block is not counted yet.
         let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
@@ -316,6 +342,22 @@ impl Custom {
             let (count, first) = (self.awaited.len(), name(&self.toc[*first]));
             self.fail(format!("the data of {count} of its entries are missing, the first of them {first}"));
         }
+    }
+}
+
+impl Walk {
+    /// Part of a chunk.
+    fn data(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut see = |bytes: &[u8]| {
+            if let Some(rows) = &mut self.rows {
+                rows.see(bytes);
+            }
+        };
+        if let Some(inflate) = &mut self.inflate {
+            return inflate.see(bytes, see);
+        }
+        see(bytes);
+        Ok(())
     }
 }
 

@@ -295,7 +295,7 @@ pub(super) fn fill(database: &Database<'_>) {
 }
 
 /// An archive of it, made once.
-fn archive_of(flavour: Flavour) -> Vec<u8> {
+pub(super) fn archive_of(flavour: Flavour) -> Vec<u8> {
     static MADE: Mutex<Vec<(Flavour, Vec<u8>)>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, archive)) = made.iter().find(|(of, _)| *of == flavour) {

@@ -4,10 +4,12 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod container;
 mod database;
 mod failing;
 mod flavour;
 mod generated;
+mod image;
 mod pooler;
 mod process;
 mod recorded;
@@ -18,6 +20,7 @@ mod tls;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
+    container::{Container, RunningContainer, container},
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
@@ -25,6 +28,7 @@ pub use {
     },
     flavour::{Family, Flavour},
     generated::assert_section,
+    image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     recorded::recorded_client,
