@@ -280,25 +280,6 @@ fn a_session_that_the_server_ends_is_7_and_postgres_rolls_back() {
     assert_eq!(rows, ["0", "0"]);
 }
 
-/// The first session makes the tables, the others fill them; of those only one is let in.
-#[test]
-fn a_login_that_fails_in_a_restore_with_several_jobs_is_7_and_a_part_may_be_there() {
-    let server = postgres15();
-    let folder = tempfile::tempdir().expect("a folder");
-    let archive = dump(&source(server), &folder);
-    let target = server.database("target");
-    let (name, database) = (format!("one_{}", target.name()), server.quote(target.name()));
-    server.sql(&format!(
-        "CREATE ROLE {name} LOGIN PASSWORD 'alone' CONNECTION LIMIT 1; ALTER DATABASE {database} OWNER TO {name}"
-    ));
-    let restore = dbhaul().arg("restore").arg(&archive).arg(server.uri_as(&name, "alone", target.name()));
-    let output = restore.args(["--jobs", "2"]).client_dirs([server.client_dir()]).run();
-    output.refused(7, &["too many connections", "the target may have been changed"]);
-    assert_eq!(rows(&target).len(), 2, "the tables are there");
-    drop(target);
-    server.sql(&format!("DROP ROLE {name}"));
-}
-
 fn server_goes_away(flavour: Flavour, left: &str) {
     let server = Server::start(flavour);
     let folder = tempfile::tempdir().expect("a folder");
