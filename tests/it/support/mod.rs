@@ -10,10 +10,12 @@ mod flavour;
 mod generated;
 mod pooler;
 mod process;
+mod proxy;
 mod recorded;
 mod server;
 mod template;
 mod tls;
+mod wire;
 
 #[allow(unused_imports, reason = "as above")]
 pub use {
@@ -27,9 +29,11 @@ pub use {
     generated::assert_section,
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
     tls::HOST,
+    wire::Wire,
 };
 
 use std::path::{Path, PathBuf};
