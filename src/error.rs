@@ -68,6 +68,8 @@ pub struct Error {
     pub hints: Vec<String>,
     /// True when trying again may help by itself: a closed port, a server that is starting.
     pub transient: bool,
+    /// True when the server itself refused a statement with this: it has ended the transaction that it was in.
+    pub refused_by_server: bool,
 }
 
 /// The result of everything that can fail in front of a person.
@@ -76,7 +78,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of a kind.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), hints: Vec::new(), transient: false }
+        let (why, hints) = (Vec::new(), Vec::new());
+        Self { kind, what: what.into(), why, hints, transient: false, refused_by_server: false }
     }
 
     /// Adds why, one line or several.

@@ -67,9 +67,9 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// True while a session of ours (application name or user) is at work on the server, not waiting for a lock or
-    /// for us: tells a long index build from a hung restore.
-    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool>;
+    /// What our sessions (by application name or user) are doing in this database: tells a long index build from a
+    /// restore that hangs.
+    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing>;
 
     /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
     fn prepare<'a>(
@@ -193,6 +193,15 @@ pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
     Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
 }
 
+/// What the server does for us while no byte moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doing {
+    /// A session of ours is at work, and waits neither for a lock nor for us.
+    pub busy: bool,
+    /// Who holds the lock that a session of ours waits for, as far as we may know: one line each.
+    pub holders: Vec<String>,
+}
+
 /// What a client's stderr means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnosis {
@@ -204,4 +213,6 @@ pub struct Diagnosis {
     pub connection: bool,
     /// True when the same again may well succeed: a table's definition changed while it was read.
     pub passing: bool,
+    /// True when the server refused a statement, and so ended the transaction that it was in.
+    pub refused: bool,
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -40,6 +41,7 @@ enum Shape {
 
 #[expect(dead_code, reason = "held for its end, which removes it")]
 enum Spool {
+    Nameless(File),
     File(NamedTempFile),
     Folder(TempDir),
 }
@@ -62,9 +64,9 @@ impl Input {
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
         let path = if argument == "-" {
-            let spool = spool(context, io::stdin(), "standard input").await?;
-            let path = spool.path().to_owned();
-            spools.push(Spool::File(spool));
+            let (path, spool) = nameless(context)?;
+            fill(context, io::stdin(), &path, "standard input").await?;
+            spools.push(spool);
             path
         } else {
             PathBuf::from(argument)
@@ -190,8 +192,10 @@ impl Input {
         if !several_jobs || self.format != Format::PgCustom {
             return Ok(None);
         }
-        let spool = spool(context, self.dump(None)?, "the dump, which several jobs read at once,").await?;
+        // pg_restore opens it by its name.
+        let spool = NamedTempFile::new_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
         let path = spool.path().to_owned();
+        fill(context, self.dump(None)?, &path, "the dump, which several jobs read at once,").await?;
         self.spools.push(Spool::File(spool));
         Ok(Some(path))
     }
@@ -310,15 +314,27 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
     }
 }
 
-/// Copies a stream into a private temporary file.
-async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &str) -> Result<NamedTempFile> {
+/// A private temporary file that nobody but us reads, and its path. Where the system lets an open file be reached without
+/// a name it has none, so that not even KILL leaves it behind.
+fn nameless(context: &Context) -> Result<(PathBuf, Spool)> {
     let failed = |e: io::Error| no_spool(context, &e);
+    let file = tempfile::tempfile_in(&context.temp_dir).map_err(failed)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    if path.exists() {
+        return Ok((path, Spool::Nameless(file)));
+    }
     let file = NamedTempFile::new_in(&context.temp_dir).map_err(failed)?;
-    context.note(format!("{what} is copied to {} first", file.path().display()));
-    // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
-    let mut handle = file.reopen().map_err(failed)?;
+    Ok((file.path().to_owned(), Spool::File(file)))
+}
+
+/// Copies a stream into a temporary file.
+async fn fill(context: &Context, mut from: impl Read + Send + 'static, path: &Path, what: &str) -> Result<()> {
+    let failed = |e: io::Error| no_spool(context, &e);
+    context.note(format!("{what} is copied into {} first", context.temp_dir.display()));
+    // The thread has a handle of its own: a stop lets go of the file, whatever the thread is waiting for.
+    let mut handle = File::options().write(true).open(path).map_err(failed)?;
     until_stopped(context, on_thread(move || io::copy(&mut from, &mut handle))).await?.map_err(failed)?;
-    Ok(file)
+    Ok(())
 }
 
 fn no_spool(context: &Context, error: &io::Error) -> Error {

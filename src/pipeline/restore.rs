@@ -93,6 +93,9 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
+            // Of several sessions, others may have been let in before.
+            let later = error.kind == Kind::Connect && request.options.jobs > 1;
+            let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
             return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
         }

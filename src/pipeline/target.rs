@@ -73,14 +73,15 @@ pub async fn prepare(
     Ok(done)
 }
 
-/// The last lines of a failed restore: whether the target was changed.
+/// The last lines of a failed restore: whether the target was changed. Once a loader has got everything, only the
+/// server's own word tells that it did not commit: a loader that was killed, or that lost its session, may have sent its
+/// COMMIT just before.
 pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
         return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
-    let killed = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut);
-    if atomic && all_fed && killed {
+    if atomic && all_fed && !error.refused_by_server {
         error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
     } else if atomic {
         error.why("the restore itself changed nothing: its transaction was rolled back")

@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::support::{
-    Database, Dbhaul, Disk, Flavour, Gate, Lock, Proxy, Running, Server, Treatment, checksum, child_of, dbhaul, eventually, fake_client,
-    fixture, kill, mariadb, mysql, names, postgres15, recorded_client, sessions,
+    Database, Dbhaul, Disk, Flavour, Gate, Lock, Proxy, Running, Server, Treatment, checksum, child_of, dbhaul,
+    eventually, fake_client, fixture, kill, mariadb, mysql, names, postgres15, recorded_client, sessions,
 };
 
 fn dump(database: &Database<'_>, folder: &Path) -> Dbhaul {

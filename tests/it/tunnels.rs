@@ -14,7 +14,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
-    Database, Dbhaul, Flavour, HOST, Proxy, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql, postgres15,
+    Database, Dbhaul, Flavour, HOST, Proxy, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
+    postgres15,
 };
 
 fn small(server: &Server) -> Database<'_> {

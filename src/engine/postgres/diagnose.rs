@@ -159,6 +159,8 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
         why: lines[from..].iter().map(|l| shortened(l)).collect(),
         hints,
         connection: door,
+        // FATAL is a session that ended; what it was doing may have been its COMMIT.
+        refused: lines.iter().any(|line| line.contains("ERROR:  ")),
         ..Diagnosis::default()
     }
 }
@@ -296,7 +298,20 @@ mod tests {
             "NOTICE:  relation \"public.a\" does not exist, skipping",
             "ERROR:  relation \"public.users\" does not exist",
         ] {
-            assert_eq!(of(line), Diagnosis { why: vec![line.into()], ..Diagnosis::default() });
+            let found = Diagnosis { refused: false, ..of(line) };
+            assert_eq!(found, Diagnosis { why: vec![line.into()], ..Diagnosis::default() });
+        }
+    }
+
+    #[test]
+    fn a_statement_was_refused_when_the_server_says_so_and_not_when_the_session_ended() {
+        assert!(of("pg_restore: error: could not execute query: ERROR:  x").refused);
+        for line in [
+            "pg_restore: error: could not execute query: FATAL:  terminating connection due to administrator command",
+            "pg_restore: error: could not execute query: server closed the connection unexpectedly",
+            "pg_restore: terminated by user",
+        ] {
+            assert!(!of(line).refused, "{line}");
         }
     }
 

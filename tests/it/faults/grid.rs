@@ -64,15 +64,19 @@ fn run(cells: &[(&Fault<'_>, Moment, Case)]) -> Vec<Result<String, String>> {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&(fault, moment, case)) = cells.get(at) else { break };
                     let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
-                    let outcome = ran.map(|outcome| outcome.unwrap_or_else(|| "-".into())).map_err(|panic| {
-                        let why = panic.downcast_ref::<String>().cloned();
-                        let why = why.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-                        format!("{}, {moment}, {case}: {}", fault.name, why.unwrap_or_default())
-                    });
+                    let outcome = ran
+                        .map(|outcome| outcome.unwrap_or_else(|| "-".into()))
+                        .map_err(|panic| format!("{}, {moment}, {case}: {}", fault.name, words(&*panic)));
                     done.lock().expect("no panic with the lock")[at] = outcome;
                 }
             });
         }
     });
     done.into_inner().expect("no panic with the lock")
+}
+
+/// What a panic said.
+pub fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default()
 }

@@ -4,6 +4,9 @@
 //! the other on stages of every kind, and compares what came out with a section of the page.
 
 mod grid;
+mod lent;
+mod network;
+mod server;
 mod signals;
 mod stage;
 
@@ -61,18 +64,6 @@ enum Moment {
 }
 
 const MOMENTS: [Moment; 4] = [Moment::Start, Moment::Middle, Moment::LastByte, Moment::Sent];
-
-impl Moment {
-    /// How many of so many bytes have gone by.
-    fn bytes(self, of: u64) -> u64 {
-        match self {
-            Self::Start => 0,
-            Self::Middle => of / 2,
-            Self::LastByte => of - 1,
-            Self::Sent => of,
-        }
-    }
-}
 
 impl Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

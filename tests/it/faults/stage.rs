@@ -1,37 +1,47 @@
 //! One run of dbhaul, with its databases, folders and clients: set up, stopped at a moment, judged by what it leaves.
 
 use std::{
-    collections::HashMap,
     fs,
-    io::{Read as _, Write as _},
+    io::Write as _,
+    net::SocketAddr,
     os::fd::OwnedFd,
-    path::Path,
-    sync::{Mutex, OnceLock},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use tempfile::TempDir;
 
-use super::{Case, Moment, Work};
+use super::{
+    Case, Moment, Work,
+    lent::{Lent, lend, lend_filled},
+};
 use crate::support::{
     Database, Dbhaul, Family, Flavour, Output, Running, Server, alive, checksum, dbhaul, descendants, eventually,
     fake_client, names, sessions, shared,
 };
+
+/// About half of what goes through a client of a [`fill`]ed database.
+const HALF: u64 = 1_500_000;
 
 /// Everything that a run touches.
 pub struct Stage<'s> {
     pub case: Case,
     pub moment: Moment,
     /// What is dumped, copied, or was dumped into the archive.
-    pub source: Database<'s>,
+    pub source: Lent<'s>,
     /// What is restored into; for a dump and a verify it stays empty.
-    pub target: Database<'s>,
+    pub target: Lent<'s>,
     /// The working folder, where a dump's archive goes.
     pub folder: TempDir,
     /// TMPDIR.
     pub temp: TempDir,
-    clients: TempDir,
-    /// The port that dbhaul is told instead of the server's: a proxy's, a tunnel's.
-    pub through: Option<u16>,
+    /// What the clients are told, and where they leave signs.
+    place: TempDir,
+    clients: PathBuf,
+    /// The address that dbhaul is told instead of the server's: a proxy's, a tunnel's.
+    pub through: Option<SocketAddr>,
+    /// The archive that is restored, if not the usual one.
+    pub archive: Option<Vec<u8>>,
 }
 
 /// A run that stands still.
@@ -44,45 +54,80 @@ pub struct Held<'s> {
     input: Option<(OwnedFd, Vec<u8>)>,
 }
 
+/// A run that has ended.
+pub struct Ended<'s> {
+    pub stage: Stage<'s>,
+    pub output: Output,
+    children: Vec<u32>,
+}
+
 impl Stage<'static> {
     /// On the server that the tests share.
     pub fn at(case: Case, moment: Moment) -> Self {
-        Self::on(shared(case.flavour), case, moment)
+        Self::on_static(shared(case.flavour), case, moment)
+    }
+
+    /// On another server that lives as long as the process.
+    pub fn on_static(server: &'static Server, case: Case, moment: Moment) -> Self {
+        Self::with(server, lend_filled(server), lend(server), case, moment)
     }
 }
 
 impl<'s> Stage<'s> {
     /// On a server of the test's own.
     pub fn on(server: &'s Server, case: Case, moment: Moment) -> Self {
-        let folder = || tempfile::tempdir().expect("a folder");
         let [source, target] = ["source", "target"].map(|name| server.database(name));
         fill(&source);
-        let clients = folder();
-        if case.work != Work::Verify {
-            holding(server, case, clients.path(), moment.bytes(size(case)));
+        Self::with(server, Lent::own(source), Lent::own(target), case, moment)
+    }
+
+    fn with(server: &'s Server, source: Lent<'s>, target: Lent<'s>, case: Case, moment: Moment) -> Self {
+        let folder = || tempfile::tempdir().expect("a folder");
+        let place = folder();
+        let told = match moment {
+            Moment::Start => "first 0".to_owned(),
+            Moment::Middle => format!("first {HALF}"),
+            Moment::LastByte => "last 1".to_owned(),
+            Moment::Sent => "last 0".to_owned(),
+        };
+        fs::write(place.path().join("hold"), told).expect("write");
+        let clients = holding(server, case);
+        Self {
+            case,
+            moment,
+            source,
+            target,
+            folder: folder(),
+            temp: folder(),
+            place,
+            clients,
+            through: None,
+            archive: None,
         }
-        Self { case, moment, source, target, folder: folder(), temp: folder(), clients, through: None }
     }
 
     /// The URI of one of its databases, as dbhaul is told it.
     pub fn uri(&self, database: &Database<'_>) -> String {
-        let port = database.server().port();
-        let through = self.through.unwrap_or(port);
-        database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{through}/"))
+        let here = format!("127.0.0.1:{}", database.server().port());
+        let through = self.through.map_or(here.clone(), |address| address.to_string());
+        database.uri().replace(&format!("{here}/"), &format!("{through}/"))
     }
 
     /// The command, for faults that want other options.
     pub fn command(&self) -> Dbhaul {
-        let command =
-            dbhaul().cwd(self.folder.path()).client_dirs([self.clients.path()]).env("TMPDIR", self.temp.path());
+        let path = std::env::var_os("PATH").expect("PATH");
+        let path = [self.place.path().to_owned()].into_iter().chain(std::env::split_paths(&path));
+        let command = dbhaul().cwd(self.folder.path()).client_dirs([&self.clients]).env("TMPDIR", self.temp.path());
+        let command = command.env("PATH", std::env::join_paths(path).expect("folders without a colon"));
         let command = command.env("S", self.uri(&self.source)).env("T", self.uri(&self.target));
         match self.case.work {
             Work::Dump => command.args(["dump", "env:S"]),
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
             Work::Restore => {
                 // Not in the working folder, where nothing but what a dump leaves shall stand.
-                let archive = self.clients.path().join("archive.tar.gz");
-                fs::write(&archive, archive_of(self.case.flavour)).expect("write");
+                let archive = self.place.path().join("archive.tar.gz");
+                fs::write(&archive, self.archive.clone().unwrap_or_else(|| archive_of(self.case.flavour)))
+                    .expect("write");
                 command.arg("restore").arg(archive).arg("env:T")
             }
             Work::Verify => command.args(["verify", "-"]),
@@ -101,7 +146,7 @@ impl<'s> Stage<'s> {
             return self.hold_input(command);
         }
         let mut running = command.spawn();
-        running.wait_until("the moment", |_| self.clients.path().join("arrived").exists());
+        running.wait_until("the moment", |_| self.place.path().join("arrived").exists());
         let children = descendants(running.pid());
         Held { stage: self, running, children, input: None }
     }
@@ -109,7 +154,12 @@ impl<'s> Stage<'s> {
     fn hold_input(self, command: Dbhaul) -> Held<'s> {
         let archive = archive_of(self.case.flavour);
         // That it has read one shows that it has begun.
-        let sent = usize::try_from(self.moment.bytes(archive.len() as u64).max(1)).expect("a small archive");
+        let sent = match self.moment {
+            Moment::Start => 1,
+            Moment::Middle => archive.len() / 2,
+            Moment::LastByte => archive.len() - 1,
+            Moment::Sent => archive.len(),
+        };
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         let running = command.input_file(fs::File::from(OwnedFd::from(reader))).spawn();
         writer.write_all(&archive[..sent]).expect("dbhaul reads");
@@ -120,7 +170,7 @@ impl<'s> Stage<'s> {
     }
 }
 
-impl Held<'_> {
+impl<'s> Held<'s> {
     /// One of its clients, by the name of its program.
     pub fn client(&self) -> u32 {
         let postgres = self.stage.case.flavour.is_postgres();
@@ -132,9 +182,30 @@ impl Held<'_> {
         crate::support::child_of(self.running.pid(), program).unwrap_or_else(|| panic!("no {program} runs"))
     }
 
+    /// Waits until every client stands still, too: before a full or an empty pipe, or at its end.
+    pub fn stand_still(&self) {
+        let Stage { case, moment, ref source, .. } = self.stage;
+        // Before the last byte, each has begun and none has ended.
+        let wanted = match (moment, case.work) {
+            (_, Work::Verify) | (Moment::LastByte | Moment::Sent, _) => 0,
+            (_, Work::Copy) => 2,
+            _ => 1,
+        };
+        let folder = source.server().client_dir();
+        let is_client = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|&byte| byte == 0).take(3).any(|word| word.starts_with(folder.as_os_str().as_encoded_bytes()))
+        };
+        let waits = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|at| at.contains("pipe"));
+        eventually("every client stands still", || {
+            let clients: Vec<_> = descendants(self.running.pid()).into_iter().filter(is_client).collect();
+            clients.len() >= wanted && clients.iter().all(waits)
+        });
+    }
+
     /// Lets it go on.
     pub fn release(&mut self) {
-        fs::write(self.stage.clients.path().join("open"), "").expect("write");
+        fs::write(self.stage.place.path().join("open"), "").expect("write");
         if let Some((writer, rest)) = self.input.take() {
             // It may have ended: then nobody reads.
             let _ = fs::File::from(writer).write_all(&rest);
@@ -144,12 +215,36 @@ impl Held<'_> {
     /// Waits for the end; a panic unless everything is as the exit code and the message say. What is to be said of it
     /// in a cell.
     pub fn outcome(self) -> String {
+        self.ended().outcome()
+    }
+
+    /// Waits for the end alone, where something has to be put right before anybody looks at what is left.
+    pub fn ended(self) -> Ended<'s> {
         let Self { stage, running, children, input } = self;
         let output = running.wait();
         drop(input);
+        Ended { stage, output, children }
+    }
+}
+
+impl Ended<'_> {
+    /// See [`Held::outcome`].
+    pub fn outcome(self) -> String {
+        let Self { stage, output, children } = self;
         eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
-        for database in [&stage.source, &stage.target] {
+        let (source, target) = (&stage.source, &stage.target);
+        let used: &[&Database<'_>] = match stage.case.work {
+            Work::Dump => &[source],
+            Work::Restore => &[target],
+            Work::Copy => &[source, target],
+            Work::Verify => &[],
+        };
+        for database in used {
             eventually("every session is gone", || sessions(database, false) == 0);
+        }
+        if output.signal.is_some() {
+            // The watcher of a dead run needs a moment.
+            eventually("temporary files are gone", || names(stage.temp.path()).is_empty());
         }
         assert_eq!(names(stage.temp.path()), [""; 0], "temporary files; {}", output.stderr);
         said_once(&output);
@@ -219,7 +314,7 @@ fn said_once(output: &Output) {
 }
 
 /// More than the pipes between hold, so that half of it has arrived at the middle.
-fn fill(database: &Database<'_>) {
+pub(super) fn fill(database: &Database<'_>) {
     database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
     database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     if database.server().flavour().is_postgres() {
@@ -233,7 +328,7 @@ fn fill(database: &Database<'_>) {
 /// An archive of it, made once.
 fn archive_of(flavour: Flavour) -> Vec<u8> {
     static MADE: Mutex<Vec<(Flavour, Vec<u8>)>> = Mutex::new(Vec::new());
-    let mut made = MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, archive)) = made.iter().find(|(of, _)| *of == flavour) {
         return archive.clone();
     }
@@ -248,53 +343,34 @@ fn archive_of(flavour: Flavour) -> Vec<u8> {
     archive
 }
 
-/// How many bytes go through the held client of a whole run. Measured once: every database is the same but for its name.
-fn size(case: Case) -> u64 {
-    static SIZES: OnceLock<Mutex<HashMap<Case, u64>>> = OnceLock::new();
-    let sizes = SIZES.get_or_init(Mutex::default);
-    let mut sizes = sizes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    *sizes.entry(case).or_insert_with(|| {
-        let server = shared(case.flavour);
-        let (folder, clients) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        let [source, target] = ["source", "target"].map(|name| server.database(name));
-        fill(&source);
-        let through = format!("tee >(wc -c > '{}/size')", clients.path().display());
-        wrap(server, case, clients.path(), &through);
-        let temp = tempfile::tempdir().expect("a folder");
-        let place = clients.path().join("size");
-        let stage = Stage { case, moment: Moment::Sent, source, target, folder, temp, clients, through: None };
-        stage.command().run().expect_code(0);
-        let mut size = String::new();
-        eventually("the size", || {
-            size.clear();
-            fs::File::open(&place).is_ok_and(|mut file| file.read_to_string(&mut size).is_ok_and(|read| read > 0))
-        });
-        size.trim().parse().expect("a number")
-    })
+/// Clients of which the one that moves the bytes stands still at the stage's moment. Written once: what differs stands
+/// in the stage's own folder.
+fn holding(server: &Server, case: Case) -> PathBuf {
+    static WRITTEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("{}-{:?}", server.flavour().name(), case.work);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name);
+    if !written.contains(&folder) {
+        fs::create_dir_all(&folder).expect("a folder");
+        wrap(server, case, &folder);
+        written.push(folder.clone());
+    }
+    folder
 }
 
-/// Clients of which the one that moves the bytes passes on so many of them, and then waits for the file `open`.
-fn holding(server: &Server, case: Case, folder: &Path, bytes: u64) {
-    let place = folder.display();
-    let hold = format!(
-        "{{ head -c {bytes}; touch '{place}/arrived'; until [ -e '{place}/open' ]; do sleep 0.02; \
-         read -r _ _ state _ < /proc/$$/stat && [ \"$state\" != Z ] || exit; done; cat; }} 2> /dev/null"
-    );
-    wrap(server, case, folder, &hold);
-}
-
-/// Links to the real clients. What goes through the one that moves the bytes goes through a filter: out of the dumper,
-/// into the loader.
-fn wrap(server: &Server, case: Case, folder: &Path, filter: &str) {
+/// What goes through the client that moves the bytes goes through a filter: out of the dumper, into the loader. The
+/// others are the real ones.
+fn wrap(server: &Server, case: Case, folder: &Path) {
     let family = server.flavour().family();
     let dumper = family.dump();
+    let filter = format!("perl '{}/tests/it/faults/filter.pl'", env!("CARGO_MANIFEST_DIR"));
     // A dumper may end long before its last byte has passed: its wrapper stays for that, and ends as it did.
     let out = format!(
         "\"$real\" \"$@\" | {filter}\nended=${{PIPESTATUS[0]}}\n[ $ended -gt 128 ] && kill -$((ended - 128)) $$\n\
          exit $ended"
     );
     // A loader waits for the end of its input: it takes its wrapper's place.
-    let into = format!("exec 3<&0\nexec \"$real\" \"$@\" < <({filter} <&3) 3<&-");
+    let into = format!("exec 3<&0\nexec \"$real\" \"$@\" < <(exec {filter} <&3) 3<&-");
     for program in [dumper, "pg_restore", "psql", "mysql", "mariadb"] {
         let real = server.client_dir().join(program);
         if !real.exists() {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod crowd;
 mod database;
 mod failing;
 mod flavour;
@@ -20,6 +21,7 @@ mod wire;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
+    crowd::Crowd,
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,

@@ -152,7 +152,9 @@ impl Line {
         self.changed.notify_all();
         if treatment == Treatment::Reset {
             // This is what Linux sends a RST for, whoever reads or writes meanwhile.
-            open.iter().flatten().for_each(|end| drop(connect_unspec(end)));
+            for end in open.iter().flatten() {
+                let _ = connect_unspec(end);
+            }
         }
     }
 }

@@ -36,13 +36,17 @@ impl Wire {
         stdout.expect("a pipe").read_exact(&mut [0]).expect("these tests make a network namespace, as root");
         let id = namespace.id();
         // Of the network for tests between devices (RFC 2544), four addresses for each.
-        let address = |last: u32| Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + (id % 0x8000) * 4 + last);
+        let address =
+            |last: u32| Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + (id % 0x8000) * 4 + last);
         let wire = Self { namespace, name: format!("dbhaul{id}"), near: address(1), far: address(2) };
         let (name, near, far) = (&wire.name, wire.near, wire.far);
-        ip(&mut Command::new("ip"), &format!(
-            "link add {name} address {NEAR} type veth peer name far address {FAR} netns {id}\n\
+        ip(
+            &mut Command::new("ip"),
+            &format!(
+                "link add {name} address {NEAR} type veth peer name far address {FAR} netns {id}\n\
              address add {near}/30 dev {name}\nlink set {name} up\n"
-        ));
+            ),
+        );
         ip(&mut wire.inside("ip"), &format!("address add {far}/30 dev far\nlink set far up\n"));
         wire.say(NEAR, FAR);
         wire
@@ -52,7 +56,8 @@ impl Wire {
     pub fn listen(&self) -> TcpListener {
         let (namespace, far) = (File::open(self.file()).expect("the namespace"), self.far);
         let bind = move || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("enter the namespace");
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("enter the namespace");
             TcpListener::bind((far, 0)).expect("a port")
         };
         // A thread of its own: a namespace is a thread's, and a socket stays where it was made.
@@ -71,7 +76,7 @@ impl Wire {
 
     /// Tells each end what hardware the other one has: frames for nobody are dropped where they arrive.
     fn say(&self, near: &str, far: &str) {
-        let known = |address, hardware, device| {
+        let known = |address: Ipv4Addr, hardware: &str, device: &str| {
             format!("neighbour replace {address} lladdr {hardware} dev {device} nud permanent\n")
         };
         ip(&mut Command::new("ip"), &known(self.far, far, &self.name));
