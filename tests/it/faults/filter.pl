@@ -1,15 +1,23 @@
 # Passes bytes on, stands still at one of them, and goes on when it may. The folder that says where, and that takes the
-# signs, is the first of PATH: clients get that from dbhaul, and nothing of the test's own.
+# signs, is the first of PATH: clients get that from dbhaul, and nothing of the test's own. The argument is the file that
+# says where.
 use strict;
 use warnings;
 my ($place) = split /:/, $ENV{PATH};
-open my $told, '<', "$place/hold" or die "$place: $!";
+open my $told, '<', "$place/$ARGV[0]" or die "$place: $!";
 # Either stop after so many bytes, or keep back as many of the last.
 my ($how, $count) = split / /, <$told>;
 my $parent = getppid;
 $SIG{PIPE} = 'DEFAULT';
 
-sub pass { my $bytes = shift; while (length $bytes) { my $n = syswrite STDOUT, $bytes; exit 1 unless $n; substr $bytes, 0, $n, '' } }
+sub pass {
+    my $bytes = shift;
+    while (length $bytes) {
+        my $written = syswrite STDOUT, $bytes;
+        exit 1 unless $written;
+        substr $bytes, 0, $written, '';
+    }
+}
 
 my $kept = '';
 my $left = $count;

@@ -11,7 +11,7 @@ mod signals;
 mod stage;
 
 use grid::{Fault, Grid};
-use stage::Stage;
+use stage::{Held, Stage};
 
 use std::fmt::{self, Display};
 

@@ -1,6 +1,6 @@
 //! The way to the server: cut, silent, half open, slow; and the process of a tunnel.
 
-use super::{Case, Fault, Grid, Moment, Stage, Work, stage::Held};
+use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
 use crate::support::{Proxy, Treatment, Wire, shared};
 
 /// What is not waited for longer, where something falls silent.

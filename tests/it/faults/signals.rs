@@ -1,8 +1,31 @@
 //! Signals to dbhaul, to its clients and to the server's side of a session.
 
-use rustix::process::Signal;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{Case, Fault, Grid, Moment, Stage};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
+use crate::support::{Database, Flavour, Server, child_of, eventually};
+
+#[test]
+fn every_signal_at_every_moment() {
+    Grid(&[
+        Fault { name: "dbhaul is sent INT", run: &dbhaul_is_sent(Signal::INT) },
+        Fault { name: "dbhaul is sent TERM", run: &dbhaul_is_sent(Signal::TERM) },
+        Fault { name: "dbhaul is sent TERM twice", run: &|case, moment| Some(term_twice(case, moment)) },
+        Fault { name: "dbhaul is sent HUP", run: &dbhaul_is_sent(Signal::HUP) },
+        Fault { name: "dbhaul is sent QUIT", run: &dbhaul_is_sent(Signal::QUIT) },
+        Fault { name: "dbhaul is sent KILL", run: &dbhaul_is_sent(Signal::KILL) },
+        Fault { name: "the client is sent TERM", run: &client_is_sent(Signal::TERM) },
+        Fault { name: "the client is sent KILL", run: &client_is_sent(Signal::KILL) },
+        Fault { name: "the client is sent STOP", run: &client_is_sent(Signal::STOP) },
+        Fault { name: "a copy's dumper is sent KILL", run: &dumper_is_killed },
+        Fault { name: "the server ends the session", run: &session_is_ended },
+        Fault { name: "a copy's source ends the session", run: &session_of_the_source_is_ended },
+        Fault { name: "the server's backend is sent KILL", run: &backend_is_killed },
+    ])
+    .assert("signals");
+}
 
 fn dbhaul_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
     move |case, moment| {
@@ -12,11 +35,117 @@ fn dbhaul_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
     }
 }
 
-#[test]
-fn every_signal_at_every_moment() {
-    Grid(&[
-        Fault { name: "dbhaul is sent INT", run: &dbhaul_is_sent(Signal::INT) },
-        Fault { name: "dbhaul is sent TERM", run: &dbhaul_is_sent(Signal::TERM) },
-    ])
-    .assert("signals");
+fn term_twice(case: Case, moment: Moment) -> String {
+    let mut held = Stage::at(case, moment).hold();
+    // Two signals at one moment are one signal.
+    eventually("it ends", || {
+        let runs = held.running.is_running();
+        if runs {
+            held.running.signal(Signal::TERM);
+        }
+        !runs
+    });
+    held.outcome()
+}
+
+/// A client that is stopped is given up when it has been silent for long enough.
+fn client_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
+    move |case, moment| {
+        if case.work == Work::Verify {
+            return None;
+        }
+        let stage = Stage::at(case, moment);
+        let mut command = stage.command();
+        if signal == Signal::STOP {
+            command = command.args(["--idle-timeout", "2", "--grace-period", "1"]);
+        }
+        let held = stage.hold_as(command);
+        send(held.client(), signal);
+        Some(held.outcome())
+    }
+}
+
+fn send(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.cast_signed()).expect("a pid"), signal).expect("signal");
+}
+
+/// It has ended when all bytes have been handed on.
+fn dumper_is_killed(case: Case, moment: Moment) -> Option<String> {
+    if case.work != Work::Copy || moment == Moment::Sent {
+        return None;
+    }
+    let held = Stage::at(case, moment).hold();
+    let dumper = child_of(held.running.pid(), case.flavour.family().dump()).expect("a dumper");
+    send(dumper, Signal::KILL);
+    Some(held.outcome())
+}
+
+fn session_is_ended(case: Case, moment: Moment) -> Option<String> {
+    let mut held = with_a_session(Stage::at, case, moment)?;
+    end_sessions(if case.work == Work::Dump { &held.stage.source } else { &held.stage.target });
+    // The client sees it when it goes on.
+    held.release();
+    Some(held.outcome())
+}
+
+fn session_of_the_source_is_ended(case: Case, moment: Moment) -> Option<String> {
+    if case.work != Work::Copy || !matches!(moment, Moment::Start | Moment::Middle) {
+        return None;
+    }
+    let mut held = Stage::at(case, moment).hold();
+    end_sessions(&held.stage.source);
+    held.release();
+    Some(held.outcome())
+}
+
+/// A run whose held client has a session: a dumper's is over when the last byte is written, `pg_restore` opens its own
+/// when it has read the table of contents.
+fn with_a_session<'s>(stage: impl FnOnce(Case, Moment) -> Stage<'s>, case: Case, moment: Moment) -> Option<Held<'s>> {
+    let begun = !(case.flavour.is_postgres() && moment == Moment::Start);
+    let there = match case.work {
+        Work::Dump => matches!(moment, Moment::Start | Moment::Middle),
+        Work::Restore | Work::Copy => begun,
+        Work::Verify => false,
+    };
+    there.then(|| stage(case, moment).hold())
+}
+
+/// Ends every session in a database; at least one.
+fn end_sessions(database: &Database<'_>) {
+    let ended = || {
+        let (server, name) = (database.server(), database.name());
+        if server.flavour().is_postgres() {
+            let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            return !server.sql(&sql).is_empty();
+        }
+        let ids = server.sql(&format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'"));
+        // One may have gone meanwhile.
+        ids.lines().filter(|id| database.try_sql(&format!("KILL CONNECTION {id}")).is_ok()).count() > 0
+    };
+    eventually("a session to end", ended);
+}
+
+/// One backend's death makes PostgreSQL end all others, so this has a server of its own, and one run at a time.
+fn backend_is_killed(case: Case, moment: Moment) -> Option<String> {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    static ALONE: Mutex<()> = Mutex::new(());
+    if !case.flavour.is_postgres() {
+        return None;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = SERVER.get_or_init(|| Server::start(Flavour::Postgres15));
+    let mut held = with_a_session(|case, moment| Stage::on(server, case, moment), case, moment)?;
+    let database = if case.work == Work::Dump { &held.stage.source } else { &held.stage.target };
+    let recovered = || server.log().matches("is ready to accept connections").count();
+    let before = recovered();
+    let sql = format!("SELECT pid FROM pg_stat_activity WHERE datname = '{}'", database.name());
+    let mut backend = String::new();
+    eventually("a backend", || {
+        backend = server.sql(&sql);
+        !backend.is_empty()
+    });
+    send(backend.lines().next().and_then(|pid| pid.parse().ok()).expect("a pid"), Signal::KILL);
+    eventually("the server has recovered", || recovered() > before);
+    held.release();
+    Some(held.outcome())
 }

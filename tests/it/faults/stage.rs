@@ -7,6 +7,8 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -84,14 +86,9 @@ impl<'s> Stage<'s> {
     fn with(server: &'s Server, source: Lent<'s>, target: Lent<'s>, case: Case, moment: Moment) -> Self {
         let folder = || tempfile::tempdir().expect("a folder");
         let place = folder();
-        let told = match moment {
-            Moment::Start => "first 0".to_owned(),
-            Moment::Middle => format!("first {HALF}"),
-            Moment::LastByte => "last 1".to_owned(),
-            Moment::Sent => "last 0".to_owned(),
-        };
-        fs::write(place.path().join("hold"), told).expect("write");
-        let clients = holding(server, case);
+        let (end, told) = hold_of(case, moment);
+        fs::write(place.path().join(end), told).expect("write");
+        let clients = holding(server);
         Self {
             case,
             moment,
@@ -170,6 +167,22 @@ impl<'s> Stage<'s> {
     }
 }
 
+/// Which end of the street stands still, and where (`filter.pl`).
+fn hold_of(case: Case, moment: Moment) -> (&'static str, String) {
+    let out = case.work == Work::Dump;
+    let (end, how) = match moment {
+        Moment::Start => (out, "first 0".to_owned()),
+        Moment::Middle => (out, format!("first {HALF}")),
+        // A copy hands on its last byte when the dumper has ended well: here it has written all, and has not ended.
+        Moment::LastByte if case.work == Work::Copy => (true, "last 0".to_owned()),
+        Moment::LastByte => (out, "last 1".to_owned()),
+        // pg_restore commits when it has read the last byte, without waiting for the end.
+        Moment::Sent if !out && case.flavour.is_postgres() => (false, "last 1".to_owned()),
+        Moment::Sent => (out, "last 0".to_owned()),
+    };
+    (if end { "out" } else { "in" }, how)
+}
+
 impl<'s> Held<'s> {
     /// One of its clients, by the name of its program.
     pub fn client(&self) -> u32 {
@@ -197,10 +210,18 @@ impl<'s> Held<'s> {
             line.split(|&byte| byte == 0).take(3).any(|word| word.starts_with(folder.as_os_str().as_encoded_bytes()))
         };
         let waits = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|at| at.contains("pipe"));
-        eventually("every client stands still", || {
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
             let clients: Vec<_> = descendants(self.running.pid()).into_iter().filter(is_client).collect();
-            clients.len() >= wanted && clients.iter().all(waits)
-        });
+            if clients.len() >= wanted && clients.iter().all(waits) {
+                return;
+            }
+            seen.clear();
+            seen.extend(clients.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/wchan"))));
+            assert!(Instant::now() < deadline, "a client does not stand still: {seen:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Lets it go on.
@@ -242,16 +263,18 @@ impl Ended<'_> {
         for database in used {
             eventually("every session is gone", || sessions(database, false) == 0);
         }
+        // Standard input is read into a file, which stays after KILL; the watcher of a dead run needs a moment.
+        let copies = usize::from(output.signal == Some(9) && stage.case.work == Work::Verify);
         if output.signal.is_some() {
-            // The watcher of a dead run needs a moment.
-            eventually("temporary files are gone", || names(stage.temp.path()).is_empty());
+            eventually("temporary files are gone", || names(stage.temp.path()).len() == copies);
         }
-        assert_eq!(names(stage.temp.path()), [""; 0], "temporary files; {}", output.stderr);
+        assert_eq!(names(stage.temp.path()).len(), copies, "temporary files; {}", output.stderr);
         said_once(&output);
         let left = match stage.case.work {
             Work::Dump => stage.archive_left(&output),
             Work::Restore | Work::Copy => stage.target_left(&output),
-            Work::Verify => if output.code == Some(0) { "whole" } else { "nothing" }.to_owned(),
+            Work::Verify if output.code == Some(0) => "whole".to_owned(),
+            Work::Verify => if copies > 0 { "a temporary copy" } else { "nothing" }.to_owned(),
         };
         match (output.code, output.signal) {
             (Some(code), _) => format!("{code}, {left}"),
@@ -345,14 +368,13 @@ fn archive_of(flavour: Flavour) -> Vec<u8> {
 
 /// Clients of which the one that moves the bytes stands still at the stage's moment. Written once: what differs stands
 /// in the stage's own folder.
-fn holding(server: &Server, case: Case) -> PathBuf {
+fn holding(server: &Server) -> PathBuf {
     static WRITTEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = format!("{}-{:?}", server.flavour().name(), case.work);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(server.flavour().name());
     if !written.contains(&folder) {
         fs::create_dir_all(&folder).expect("a folder");
-        wrap(server, case, &folder);
+        wrap(server, &folder);
         written.push(folder.clone());
     }
     folder
@@ -360,30 +382,28 @@ fn holding(server: &Server, case: Case) -> PathBuf {
 
 /// What goes through the client that moves the bytes goes through a filter: out of the dumper, into the loader. The
 /// others are the real ones.
-fn wrap(server: &Server, case: Case, folder: &Path) {
+fn wrap(server: &Server, folder: &Path) {
     let family = server.flavour().family();
     let dumper = family.dump();
     let filter = format!("perl '{}/tests/it/faults/filter.pl'", env!("CARGO_MANIFEST_DIR"));
     // A dumper may end long before its last byte has passed: its wrapper stays for that, and ends as it did.
     let out = format!(
-        "\"$real\" \"$@\" | {filter}\nended=${{PIPESTATUS[0]}}\n[ $ended -gt 128 ] && kill -$((ended - 128)) $$\n\
-         exit $ended"
+        "case \"$*\" in *--no-data*) exec \"$real\" \"$@\";; esac\n\"$real\" \"$@\" | {filter} out\n\
+         ended=${{PIPESTATUS[0]}}\n[ $ended -gt 128 ] && kill -$((ended - 128)) $$\nexit $ended"
     );
     // A loader waits for the end of its input: it takes its wrapper's place.
-    let into = format!("exec 3<&0\nexec \"$real\" \"$@\" < <(exec {filter} <&3) 3<&-");
+    let into = format!("exec 3<&0\nexec \"$real\" \"$@\" < <(exec {filter} in <&3) 3<&-");
     for program in [dumper, "pg_restore", "psql", "mysql", "mariadb"] {
         let real = server.client_dir().join(program);
         if !real.exists() {
             continue;
         }
-        let run = match (case.work, program) {
-            (Work::Dump, _) if program == dumper => &out,
-            (Work::Restore | Work::Copy, "pg_restore") => &into,
-            (Work::Restore | Work::Copy, "mysql" | "mariadb") if family != Family::Postgres => &into,
-            _ => "exec \"$real\" \"$@\"",
-        };
+        let loads = if family == Family::Postgres { program == "pg_restore" } else { program.starts_with("m") };
+        let (end, run) = if program == dumper { ("out", &out) } else { ("in", &into) };
+        let run = if program == dumper || loads { run } else { "exec \"$real\" \"$@\"" };
         let script = format!(
-            "#!/bin/bash\nreal='{real}'\ncase \"$*\" in *--version*|*--help*|*--list*) exec \"$real\" \"$@\";; esac\n{run}\n",
+            "#!/bin/bash\nreal='{real}'\n[ -e \"${{PATH%%:*}}/{end}\" ] || exec \"$real\" \"$@\"\n\
+             case \"$*\" in *--version*|*--help*|*--list*) exec \"$real\" \"$@\";; esac\n{run}\n",
             real = real.display()
         );
         fake_client(folder, program, &script);
