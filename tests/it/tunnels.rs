@@ -3,18 +3,16 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    path::Path,
+    process::{Child, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::support::{
-    Database, Dbhaul, Flavour, HOST, Proxy, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
+    Database, Dbhaul, Flavour, HOST, Proxy, Server, Sshd, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
     postgres15,
 };
 
@@ -177,109 +175,6 @@ fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     }
     assert_eq!(theirs.sql("SELECT * FROM kept"), "7");
     assert_eq!(theirs.sql("SHOW TABLES"), "kept");
-}
-
-/// A real sshd with keys, a configuration and a port of its own.
-struct Sshd {
-    child: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Sshd {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        for name in ["host", "user"] {
-            let status = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(name)])
-                .status()
-                .expect("run ssh-keygen");
-            assert!(status.success());
-        }
-        // Privilege separation wants a folder that only root may write; the package's start script makes it.
-        let _ = fs::create_dir_all("/run/sshd");
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
-        fs::write(
-            path("config"),
-            format!(
-                "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
-                 PidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n",
-                path("host"),
-                path("user.pub"),
-            ),
-        )
-        .expect("write the configuration");
-        let child = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", &path("config")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(path("log")).expect("a log"))
-            .process_group(0)
-            .spawn()
-            .expect("run sshd: apt install openssh-server");
-        let sshd = Self { child, folder, port };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "sshd does not listen: {}", sshd.log());
-            thread::sleep(Duration::from_millis(20));
-        }
-        sshd
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn place(&self) -> String {
-        format!("root@127.0.0.1:{}", self.port)
-    }
-
-    /// An `ssh` of PATH that uses the test's key and host key. ssh takes `~` from the user database, not from HOME, so
-    /// `~/.ssh/config` can't be used to say so.
-    fn client(&self) -> PathBuf {
-        let folder = self.folder.path().join("bin");
-        let _ = fs::create_dir(&folder);
-        let known = self.folder.path().join("known_hosts");
-        let key = fs::read_to_string(self.folder.path().join("host.pub")).expect("the host's key");
-        fs::write(&known, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
-        fake_client(
-            &folder,
-            "ssh",
-            &format!(
-                "#!/bin/sh\nexec /usr/bin/ssh -F /dev/null -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} \"$@\"\n",
-                known.display(),
-                self.folder.path().join("user").display(),
-            ),
-        );
-        folder
-    }
-
-    /// Kills the sshd and every process that it started for a connection.
-    fn kill(&self) {
-        for pid in descendants(self.child.id()) {
-            let _ = kill_process(Pid::from_raw(pid.cast_signed()).expect("an id"), Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A process and its children, all the way down.
-fn descendants(pid: u32) -> Vec<u32> {
-    let mut all = vec![pid];
-    let mut at = 0;
-    while let Some(&parent) = all.get(at) {
-        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        at += 1;
-    }
-    all
 }
 
 fn with_path(command: Dbhaul, folder: &Path) -> Dbhaul {

@@ -58,15 +58,18 @@ fn run(cells: &[(&Fault<'_>, Moment, Case)]) -> Vec<Result<String, String>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(vec![Err("not run".to_owned()); cells.len()]);
     thread::scope(|scope| {
-        for _ in 0..4 {
+        // Most of the time, most of them wait.
+        for _ in 0..8 {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&(fault, moment, case)) = cells.get(at) else { break };
+                    let started = std::time::Instant::now();
                     let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
                     let outcome = ran
                         .map(|outcome| outcome.unwrap_or_else(|| "-".into()))
                         .map_err(|panic| format!("{}, {moment}, {case}: {}", fault.name, words(&*panic)));
+                    eprintln!("CELL {} {moment} {case} {:?} {:?}", fault.name, outcome, started.elapsed()); // DEBUG
                     done.lock().expect("no panic with the lock")[at] = outcome;
                 }
             });

@@ -51,7 +51,7 @@ const CASES: [Case; 8] = {
 };
 
 /// How much has moved when the fault happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Moment {
     /// Nothing: the client runs and waits.
     Start,

@@ -44,6 +44,8 @@ pub struct Stage<'s> {
     pub through: Option<SocketAddr>,
     /// The archive that is restored, if not the usual one.
     pub archive: Option<Vec<u8>>,
+    /// A folder of programs that come before this machine's.
+    pub programs: Option<PathBuf>,
 }
 
 /// A run that stands still.
@@ -100,6 +102,7 @@ impl<'s> Stage<'s> {
             clients,
             through: None,
             archive: None,
+            programs: None,
         }
     }
 
@@ -113,10 +116,13 @@ impl<'s> Stage<'s> {
     /// The command, for faults that want other options.
     pub fn command(&self) -> Dbhaul {
         let path = std::env::var_os("PATH").expect("PATH");
-        let path = [self.place.path().to_owned()].into_iter().chain(std::env::split_paths(&path));
+        let path =
+            [self.place.path().to_owned()].into_iter().chain(self.programs.clone()).chain(std::env::split_paths(&path));
         let command = dbhaul().cwd(self.folder.path()).client_dirs([&self.clients]).env("TMPDIR", self.temp.path());
         let command = command.env("PATH", std::env::join_paths(path).expect("folders without a colon"));
-        let command = command.env("S", self.uri(&self.source)).env("T", self.uri(&self.target));
+        // Of a copy, it is the way to the target that a test does something to.
+        let source = if self.case.work == Work::Copy { self.source.uri() } else { self.uri(&self.source) };
+        let command = command.env("S", source).env("T", self.uri(&self.target));
         match self.case.work {
             Work::Dump => command.args(["dump", "env:S"]),
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
@@ -142,10 +148,16 @@ impl<'s> Stage<'s> {
         if self.case.work == Work::Verify {
             return self.hold_input(command);
         }
-        let mut running = command.spawn();
-        running.wait_until("the moment", |_| self.place.path().join("arrived").exists());
-        let children = descendants(running.pid());
-        Held { stage: self, running, children, input: None }
+        let mut held = self.start_as(command);
+        let arrived = held.stage.place.path().join("arrived");
+        held.running.wait_until("the moment", |_| arrived.exists());
+        held.children = descendants(held.running.pid());
+        held
+    }
+
+    /// Starts the command, and waits for nothing.
+    pub fn start_as(self, command: Dbhaul) -> Held<'s> {
+        Held { running: command.spawn(), stage: self, children: Vec::new(), input: None }
     }
 
     fn hold_input(self, command: Dbhaul) -> Held<'s> {
@@ -198,10 +210,10 @@ impl<'s> Held<'s> {
     /// Waits until every client stands still, too: before a full or an empty pipe, or at its end.
     pub fn stand_still(&self) {
         let Stage { case, moment, ref source, .. } = self.stage;
-        // Before the last byte, each has begun and none has ended.
+        // Before the last byte, each has begun and none has ended, but for a dumper whose rest is in the pipes of a copy.
         let wanted = match (moment, case.work) {
             (_, Work::Verify) | (Moment::LastByte | Moment::Sent, _) => 0,
-            (_, Work::Copy) => 2,
+            (Moment::Start, Work::Copy) => 2,
             _ => 1,
         };
         let folder = source.server().client_dir();
@@ -341,9 +353,9 @@ pub(super) fn fill(database: &Database<'_>) {
     database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
     database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     if database.server().flavour().is_postgres() {
-        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 3000) n");
+        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 4000) n");
     } else {
-        let rows: Vec<_> = (0..150).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
+        let rows: Vec<_> = (0..180).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
         database.sql(&format!("INSERT INTO much VALUES {}", rows.join(",")));
     }
 }

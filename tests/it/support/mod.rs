@@ -14,6 +14,7 @@ mod process;
 mod proxy;
 mod recorded;
 mod server;
+mod sshd;
 mod template;
 mod tls;
 mod wire;
@@ -34,6 +35,7 @@ pub use {
     proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
+    sshd::Sshd,
     tls::HOST,
     wire::Wire,
 };

@@ -143,6 +143,11 @@ impl Server {
         if self.flavour.is_postgres() { self.folder.clone() } else { self.folder.join("socket") }
     }
 
+    /// Where it keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// What the server has logged.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.join("log")).expect("read the log")).into_owned()
@@ -249,28 +254,23 @@ impl Server {
 
     /// Waits until a server that was halted is gone.
     pub fn gone(&self) {
-        eventually("the server is gone", || self.try_pid().is_none());
+        eventually("the server is gone", || self.folder.join("down").exists());
     }
 
     /// Starts a server that was halted on its port again, and waits until it lets us in.
     pub fn resume(&self) {
         self.gone();
-        fs::remove_file(self.folder.join("stopped")).expect("remove");
+        fs::remove_file(self.folder.join("down")).expect("remove");
         eventually("the server is back", || self.try_sql(self.any_database(), "SELECT 1").is_ok());
     }
 
-    /// The server's process.
-    pub fn pid(&self) -> u32 {
-        self.try_pid().expect("it runs")
-    }
-
-    fn try_pid(&self) -> Option<u32> {
+    /// The server's process: beside it, the watcher has one that waits for the end of its input.
+    fn pid(&self) -> u32 {
         let watcher = self.watcher.id();
         let children = fs::read_to_string(format!("/proc/{watcher}/task/{watcher}/children")).unwrap_or_default();
         let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        // Beside it, the watcher has the program that waits for its input's end, and one to pass the time.
         let mut servers = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-        servers.find(|pid| alive(*pid) && !["cat\n", "sleep\n"].contains(&name(pid).as_str()))
+        servers.find(|pid| alive(*pid) && name(pid) != "cat\n").expect("it runs")
     }
 
     /// Stops the server and waits until it is gone, its folder too. [`Drop`] does the same.

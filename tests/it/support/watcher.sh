@@ -3,7 +3,8 @@
 # Standard input is a pipe whose other end the test process holds: its end of file is a dropped server or a test
 # process that is gone, however it went (a panic, an abort, kill -9). Then SIGNAL ends the server, and its folder goes.
 # The server in turn asked the kernel to be killed with this script.
-# A server that a test stops leaves a file `stopped` in its folder first: when that is gone, the server starts again.
+# A test that stops the server makes a file `stopped` in its folder first. That becomes `down` when the server has ended;
+# when it is gone, the server starts again.
 folder=$1 signal=$2
 shift 2
 exec 3<&0
@@ -33,7 +34,8 @@ while :; do
         code=1
         break
     fi
-    while [ -e "$folder/stopped" ] && kill -0 "$pipe" 2>/dev/null; do sleep 0.02; done
+    mv "$folder/stopped" "$folder/down"
+    while [ -e "$folder/down" ] && kill -0 "$pipe" 2>/dev/null; do sleep 0.02; done
     kill -0 "$pipe" 2>/dev/null || break
 done
 rm -rf -- "$folder"

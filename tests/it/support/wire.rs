@@ -39,15 +39,13 @@ impl Wire {
         let address =
             |last: u32| Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + (id % 0x8000) * 4 + last);
         let wire = Self { namespace, name: format!("dbhaul{id}"), near: address(1), far: address(2) };
-        let (name, near, far) = (&wire.name, wire.near, wire.far);
-        ip(
-            &mut Command::new("ip"),
-            &format!(
-                "link add {name} address {NEAR} type veth peer name far address {FAR} netns {id}\n\
-             address add {near}/30 dev {name}\nlink set {name} up\n"
-            ),
-        );
-        ip(&mut wire.inside("ip"), &format!("address add {far}/30 dev far\nlink set far up\n"));
+        let (name, near, far, net) = (&wire.name, wire.near, wire.far, address(0));
+        // No more than so much can be under way, and arrive when nothing more does.
+        let route = |device: &str| format!("route replace {net}/30 dev {device} window 65535\n");
+        let cable = format!("link add {name} address {NEAR} type veth peer name far address {FAR} netns {id}\n");
+        let here = format!("address add {near}/30 dev {name}\nlink set {name} up\n{}", route(name));
+        ip(&mut Command::new("ip"), &(cable + &here));
+        ip(&mut wire.inside("ip"), &format!("address add {far}/30 dev far\nlink set far up\n{}", route("far")));
         wire.say(NEAR, FAR);
         wire
     }
