@@ -64,12 +64,11 @@ fn run(cells: &[(&Fault<'_>, Moment, Case)]) -> Vec<Result<String, String>> {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&(fault, moment, case)) = cells.get(at) else { break };
-                    let started = std::time::Instant::now();
+
                     let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
                     let outcome = ran
                         .map(|outcome| outcome.unwrap_or_else(|| "-".into()))
                         .map_err(|panic| format!("{}, {moment}, {case}: {}", fault.name, words(&*panic)));
-                    eprintln!("CELL {} {moment} {case} {:?} {:?}", fault.name, outcome, started.elapsed()); // DEBUG
                     done.lock().expect("no panic with the lock")[at] = outcome;
                 }
             });

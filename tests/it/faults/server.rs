@@ -64,15 +64,15 @@ const CALAMITIES: &[Calamity] = &[
         restore: nothing,
     },
     Calamity {
-        name: "the server ends statements and silent sessions after 0.5 s (1 s)",
+        name: "the server ends statements and silent sessions after 5 s",
         prepare: |server| {
             server.sql(if server.flavour().is_postgres() {
-                "ALTER ROLE dbhaul SET statement_timeout = '500ms'; \
-                 ALTER ROLE dbhaul SET idle_in_transaction_session_timeout = '500ms'; \
-                 ALTER ROLE dbhaul SET lock_timeout = '500ms'"
+                "ALTER ROLE dbhaul SET statement_timeout = '5s'; \
+                 ALTER ROLE dbhaul SET idle_in_transaction_session_timeout = '5s'; \
+                 ALTER ROLE dbhaul SET lock_timeout = '5s'"
             } else {
-                "SET GLOBAL max_execution_time = 500; SET GLOBAL wait_timeout = 1; SET GLOBAL net_read_timeout = 1; \
-                 SET GLOBAL net_write_timeout = 1"
+                "SET GLOBAL max_execution_time = 5000; SET GLOBAL wait_timeout = 5; SET GLOBAL net_read_timeout = 5; \
+                 SET GLOBAL net_write_timeout = 5"
             });
         },
         restore: |server| {
@@ -85,7 +85,7 @@ const CALAMITIES: &[Calamity] = &[
         },
         strike: |_| {
             // No proof: what is to be survived is a silence of so long.
-            thread::sleep(std::time::Duration::from_millis(1500));
+            thread::sleep(std::time::Duration::from_millis(6000));
             Box::new(())
         },
         mend: nothing,
