@@ -155,7 +155,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
     let holders = reached.lock_holders.take().into_iter().map(|holder| format!("it waited for a lock of {holder}"));
     if !matches!(failure.cause, Cause::Exit(_)) {
-        return holders.fold(failure.into_error(kind), |error, holder| error.why(holder));
+        return holders.fold(failure.into_error(kind), Error::why);
     }
     reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
