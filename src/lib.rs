@@ -17,6 +17,7 @@ pub mod error;
 pub mod event;
 pub mod exit_code;
 pub mod invocation;
+pub mod leftovers;
 pub mod pipeline;
 pub mod process;
 pub mod report;

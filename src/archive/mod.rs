@@ -22,6 +22,7 @@
 //! [`verify`] checks every byte of an archive of ours, [`inspect`] reads only its index and manifest, [`dump_stream`]
 //! feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes anybody's archive, and goes by content alone.
 
+mod beginning;
 mod codec;
 mod compression;
 mod crc;
@@ -42,6 +43,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use beginning::{BEGINNING, is_ours};
 pub use compression::{Compression, Level, UnknownCompression};
 pub use error::{ArchiveError, Result};
 pub use index::{Index, IndexedMember, Span};

@@ -80,12 +80,10 @@ impl<R: Read> TarReader<R> {
             if block.iter().all(|byte| *byte == 0) {
                 self.ended = true;
                 self.path = None;
-                // The second empty block; some writers leave it out at the very end of a file.
-                let mut second = [0; BLOCK];
-                return match self.fill(&mut second) {
-                    Ok(()) | Err(ArchiveError::Truncated { .. }) => Ok(None),
-                    Err(error) => Err(error),
-                };
+                // The second empty block; some writers leave it out at the very end of a file. A file that can't be
+                // read so far, because a container around it is cut, is another matter.
+                self.fill_up_to(&mut [0; BLOCK])?;
+                return Ok(None);
             }
             if !checksum_fits(&block) {
                 let what = format!("no tar header at byte {} of the tar", self.offset - BLOCK as u64);
@@ -155,19 +153,25 @@ impl<R: Read> TarReader<R> {
         if skipped == left { Ok(()) } else { Err(self.cut()) }
     }
 
-    fn fill(&mut self, mut block: &mut [u8]) -> Result<()> {
-        while !block.is_empty() {
-            match self.input.read(block) {
-                Ok(0) => return Err(self.cut()),
+    fn fill(&mut self, block: &mut [u8]) -> Result<()> {
+        if self.fill_up_to(block)? == block.len() { Ok(()) } else { Err(self.cut()) }
+    }
+
+    /// Reads until the block is full or the file ends; how much that was.
+    fn fill_up_to(&mut self, block: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < block.len() {
+            match self.input.read(&mut block[filled..]) {
+                Ok(0) => break,
                 Ok(read) => {
                     self.offset += read as u64;
-                    block = &mut block[read..];
+                    filled += read;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(ArchiveError::from_read(error)),
             }
         }
-        Ok(())
+        Ok(filled)
     }
 
     fn cut(&self) -> ArchiveError {

@@ -9,7 +9,7 @@ use super::reach::ReachArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
 use crate::error::Result;
-use crate::pipeline::doctor::{Installed, examine, free_disk, installed};
+use crate::pipeline::doctor::{Installed, examine, free_disk, installed, tidy};
 use crate::report::{Report, units};
 use crate::settings;
 
@@ -33,6 +33,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     for installed in &clients {
         show_clients(report, installed);
     }
+    tidy(&context);
     let free = free_disk(Path::new("."))?;
     report.fact("disk", format!("{} free in this folder", units::size(free)));
     let Some(connection) = connection else {
@@ -43,6 +44,9 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let found = clients.first().map(|installed| &installed.found).cloned().unwrap_or_default();
     let examined = examine(&context, &connection, &found).await?;
     show_server(report, &examined.server, free);
+    for name in &examined.databases {
+        report.warning(format!("database {name} is of a verify that runs, or was killed: if none runs, drop it"));
+    }
     let commands = examined.commands?;
     report.fact("dump", "would run:");
     report.result(
@@ -52,6 +56,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
             "rejected": rejected_json(&clients),
             "free_disk": free,
             "server": server_json(&examined.server),
+            "trial_databases": examined.databases,
             "commands": commands,
             "warnings": report.warnings(),
         }),

@@ -13,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
 use crate::exit_code;
+use crate::process;
 use crate::report::{Report, Verbosity};
 use crate::secret::Redactor;
 
@@ -63,6 +64,7 @@ enum Command {
 
 /// Runs the command line, and says everything that there is to say.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    process::hide_memory();
     let args: Vec<OsString> = reach::spell_out_tunnel(args);
     // A command line that can't be understood still gets the answer that it asks for.
     let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json")
@@ -193,7 +195,9 @@ mod tests {
                 let Some(long) = arg.get_long() else { continue };
                 let expected = format!("DBHAUL_{}", long.to_uppercase().replace('-', "_"));
                 // `--dry-run`, `--yes` and what is destructive are for the command line, where somebody sees them.
-                if !["dry-run", "yes", "clean", "create", "into-non-empty"].contains(&long) || arg.get_env().is_some() {
+                if !["dry-run", "yes", "clean", "create", "into-non-empty", "trust"].contains(&long)
+                    || arg.get_env().is_some()
+                {
                     let env = arg.get_env().map(|e| e.to_string_lossy().into_owned());
                     assert_eq!(env.as_deref(), Some(expected.as_str()), "{} --{long}", command.get_name());
                 }

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
-use crate::process::{ChildEnv, Deadline, Stop};
+use crate::process::{ChildEnv, Deadline, Stop, reap_orphans};
 use crate::report::Report;
 use crate::settings::{self, Named};
 use crate::tunnel::TunnelSpec;
@@ -48,6 +48,9 @@ pub struct ReachArgs {
     /// Tries with a server older than PostgreSQL 13, MySQL 5.7 or MariaDB 10.3, the oldest supported
     #[arg(long, env = "DBHAUL_FORCE_VERSION")]
     force_version: bool,
+    /// Deletes what runs that were killed left in the output's folder and in TMPDIR, instead of naming it
+    #[arg(long, env = "DBHAUL_REMOVE_LEFTOVERS", help_heading = None::<&str>)]
+    remove_leftovers: bool,
 }
 
 impl ReachArgs {
@@ -78,6 +81,7 @@ impl ReachArgs {
             deadline: self.timeout.map(|s| Deadline::after(Duration::from_secs(s))),
             client_dir: self.client_dir.clone(),
             force_version: self.force_version,
+            remove_leftovers: self.remove_leftovers,
             tunnel: self.tunnel.clone().or(self.ssh.clone()).or(self.tunnel_command.clone()),
             ..context
         })
@@ -96,7 +100,9 @@ impl ReachArgs {
 
 /// The process around us, with these limits.
 fn context(report: &Report, limits: Limits) -> Result<Context> {
-    let stop = Stop::listen().map_err(|e| Error::new(Kind::Unexpected, "signals can't be handled").why(e))?;
+    let no_signals = |e| Error::new(Kind::Unexpected, "signals can't be handled").why(e);
+    let stop = Stop::listen().map_err(no_signals)?;
+    reap_orphans().map_err(no_signals)?;
     Ok(Context {
         observer: report.observer(),
         stop,
@@ -110,6 +116,7 @@ fn context(report: &Report, limits: Limits) -> Result<Context> {
         tunnel: None,
         force_version: false,
         temp_dir: std::env::temp_dir(),
+        remove_leftovers: false,
     })
 }
 

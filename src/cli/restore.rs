@@ -89,6 +89,13 @@ pub struct IntoArgs {
     /// PostgreSQL: leaves this extension out; what needs it will fail
     #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
     exclude_extension: Vec<String>,
+    /// Takes a script for what you wrote yourself: runs what it holds beside SQL for its database
+    ///
+    /// A dump is refused when it holds commands for psql or mysql (\\!, \\copy, \\connect, system, source), or statements
+    /// about files and programs of the server's machine (COPY ... PROGRAM, LOAD DATA). With this they run, as far as the
+    /// client lets them. Only for dumps that nobody else could have changed.
+    #[arg(long)]
+    trust: bool,
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
@@ -157,6 +164,7 @@ impl IntoArgs {
             no_comments: self.no_comments,
             map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
+            trust: self.trust,
             ..RestoreOptions::default()
         }
     }

@@ -174,6 +174,9 @@ pub trait Engine: Sync {
     fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
 }
 
+/// The way out where a dump holds more than SQL for its database.
+pub const TRUST: &str = "read it, and say --trust if all of it is meant to run";
+
 /// As many missing things are named by a refusal.
 const NAMED: usize = 20;
 

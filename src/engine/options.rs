@@ -108,6 +108,8 @@ pub struct RestoreOptions {
     pub map_collations: Vec<CollationMap>,
     /// PostgreSQL: leave these extensions out, literal names.
     pub exclude_extensions: Vec<String>,
+    /// Run what the dump holds beside SQL for its database: psql's commands, the files of the server's machine.
+    pub trust: bool,
 }
 
 impl RestoreOptions {
@@ -146,6 +148,7 @@ impl Default for RestoreOptions {
             no_comments: false,
             map_collations: Vec::new(),
             exclude_extensions: Vec::new(),
+            trust: false,
         }
     }
 }

@@ -21,7 +21,7 @@ use super::reach::{Reached, reach};
 use super::source::{Relay, Source};
 use super::target::{self, Approve, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, explain};
+use super::{Context, explain, leftovers};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
@@ -93,6 +93,9 @@ pub struct Copied {
 pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
     same_family(&request.source, &request.target)?;
+    if !request.dry_run {
+        leftovers::tend(context, &[&context.temp_dir]);
+    }
     let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
     let way = Context { tunnel: request.target_tunnel, ..context.clone() };
     let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;

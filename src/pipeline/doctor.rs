@@ -1,9 +1,10 @@
-//! A look at the whole set-up: clients, server, disk, and what a dump would do. It changes nothing.
+//! A look at the whole set-up: clients, server, disk, and what a dump would do. It changes nothing, but for leftovers that it is told to
+//! remove.
 
 use std::path::Path;
 
 use super::reach::{Reached, reach};
-use super::{Context, clients};
+use super::{Context, clients, leftovers, trial};
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Purpose, Role, Server, Severity};
 use crate::error::{Error, Kind, Result};
@@ -24,6 +25,8 @@ pub struct Examined {
     pub server: Server,
     /// The commands that a dump would run, redacted; or why it would run none.
     pub commands: Result<Vec<String>>,
+    /// Databases of `verify --restore-into`, of one that runs or was killed.
+    pub databases: Vec<String>,
 }
 
 /// Every client on this machine, of these engines.
@@ -43,17 +46,24 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
     let warnings = plan.iter().flat_map(|plan| &plan.warnings);
     let told = warnings.map(|what| Finding { severity: Severity::Warning, what: what.clone(), hint: None });
     reached.server.findings.extend(told.collect::<Vec<_>>());
+    // Who may not list them has none.
+    let databases = reached.engine.databases(&reached.connection, trial::PREFIX, &context.limits).await;
     let commands = plan.map(|plan| plan.invocations.iter().map(ToString::to_string).collect());
     if let Some(tunnel) = reached.tunnel {
         tunnel.close().await;
     }
-    Ok(Examined { server: reached.server, commands })
+    Ok(Examined { server: reached.server, commands, databases: databases.unwrap_or_default() })
 }
 
 fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {
     let Reached { engine, connection, server, .. } = reached;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
     engine.plan_dump(connection, server, client, &DumpOptions::default(), limits)
+}
+
+/// Looks for what killed runs left in this folder and in TMPDIR.
+pub fn tidy(context: &Context) {
+    leftovers::tend(context, &[Path::new("."), &context.temp_dir]);
 }
 
 /// Bytes that may still be written in a folder.

@@ -17,14 +17,13 @@ use jiff::Timestamp;
 use super::meter::Meter;
 use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, dump_error, explain, manifest};
+use super::{Context, dump_error, explain, leftovers, manifest};
 use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
 use crate::process::Exited;
-use crate::report::units;
-use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, leftovers};
+use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, parent};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -79,7 +78,10 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     if request.dry_run {
         return Ok(Outcome::Planned(source.plan.invocations.iter().map(ToString::to_string).collect()));
     }
-    warn_of_leftovers(context, &request.destination);
+    if let Destination::Folder(_) | Destination::File(_) | Destination::Stdout = request.destination {
+        let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
+        leftovers::tend(context, &folders.collect::<Vec<_>>());
+    }
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);
     let options = Options {
@@ -95,14 +97,6 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(dumped)))
-}
-
-/// A killed run can't clean up: the next one names what it left.
-fn warn_of_leftovers(context: &Context, destination: &Destination) {
-    for leftover in destination.folder().into_iter().flat_map(leftovers) {
-        let (path, size) = (leftover.path.display(), units::size(leftover.size));
-        context.warn(format!("{path} ({size}) was left by a run that was killed; nobody writes it: delete it"));
-    }
 }
 
 /// `20231207000608_my_app`: UTC, and nothing that a file system or a shell would mind.
@@ -139,7 +133,7 @@ impl Job<'_> {
         }
         let stage = || Staged::create(destination, &self.options.root, self.options.compression.extension());
         let Some(staged) = stage()? else { return self.run(Stream::stdout()?).await };
-        let error = match self.clone().run(staged).await {
+        let error = match self.clone().run_staged(staged, destination).await {
             Err(error) if error.transient && error.kind == Kind::DumpFailed => error,
             ended => return ended,
         };
@@ -147,7 +141,24 @@ impl Job<'_> {
         let mut again = self.clone();
         again.manifest.warnings.push(format!("the dump was begun again, once: {}", error.why.join("; ")));
         self.context.warn(again.manifest.warnings.last().map_or("", String::as_str));
-        again.run(staged).await
+        again.run_staged(staged, destination).await
+    }
+
+    /// The same, with what is to be said of the file: where it stands when its folder was moved, and what is left of
+    /// it when it can't be removed.
+    async fn run_staged(self, staged: Staged, destination: &Destination) -> Result<Dumped> {
+        let (partial, context) = (staged.partial(), self.context);
+        let dumped = self.run(staged).await.map_err(|error| match partial.symlink_metadata() {
+            Ok(_) => error.why(format!("{} could not be removed: delete it", partial.display())),
+            Err(_) => error,
+        })?;
+        if let (Some(named), Some(now)) = (destination.folder(), dumped.path.as_deref().map(parent))
+            && named != now
+        {
+            let (named, now) = (named.display(), now.display());
+            context.warn(format!("{named} was moved or replaced while the dump was written: the archive is in {now}"));
+        }
+        Ok(dumped)
     }
 
     /// Runs the children into the archive, proves, and publishes.

@@ -1,9 +1,9 @@
 //! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -16,6 +16,7 @@ use crate::archive::{self, ArchiveError, Manifest, Reader};
 use crate::connection::Connection;
 use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
+use crate::leftovers::{self, SPOOL};
 use crate::report::units;
 
 /// An archive that was opened and recognised.
@@ -24,6 +25,8 @@ pub struct Input {
     path: PathBuf,
     shape: Shape,
     format: Format,
+    /// Which file was opened first.
+    first: Option<Identity>,
     /// What must outlive the reading and go away afterwards.
     spools: Vec<Spool>,
 }
@@ -41,10 +44,15 @@ enum Shape {
 
 #[expect(dead_code, reason = "held for its end, which removes it")]
 enum Spool {
-    Nameless(File),
+    /// Its own lock is on it.
     File(NamedTempFile),
-    Folder(TempDir),
+    /// With its lock.
+    Folder(TempDir, File),
 }
+
+/// Which file it is, and which state of it: device, number, size, seconds and nanoseconds of the last change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64, u64, i64, i64);
 
 /// What a whole archive turned out to be.
 pub struct Checked {
@@ -64,14 +72,15 @@ impl Input {
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
         let path = if argument == "-" {
-            let (path, spool) = nameless(context)?;
-            fill(context, io::stdin(), &path, "standard input").await?;
-            spools.push(spool);
+            let spool = spool(context, io::stdin(), "standard input").await?;
+            let path = spool.path().to_owned();
+            spools.push(Spool::File(spool));
             path
         } else {
             PathBuf::from(argument)
         };
-        let mut input = Self { name: argument.to_owned(), path, shape: Shape::Ours, format: Format::PgCustom, spools };
+        let (name, first) = (argument.to_owned(), Identity::of(&path));
+        let mut input = Self { name, path, shape: Shape::Ours, format: Format::PgCustom, first, spools };
         input.recognise(context).await?;
         Ok(input)
     }
@@ -136,7 +145,9 @@ impl Input {
 
     /// `pg_restore` reads the directory format from a folder only.
     async fn extract(&mut self, context: &Context) -> Result<()> {
-        let folder = tempfile::tempdir_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
+        let folder = tempfile::Builder::new().prefix(SPOOL).tempdir_in(&context.temp_dir);
+        let folder = folder.map_err(|e| no_spool(context, &e))?;
+        let lock = leftovers::hold_folder(folder.path()).map_err(|e| no_spool(context, &e))?;
         context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
         let (from, to) = (self.path.clone(), folder.path().to_owned());
         let files = on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to))).await?;
@@ -144,7 +155,8 @@ impl Input {
         let toc = files.iter().find(|file| file.ends_with("toc.dat"));
         let inside = toc.and_then(|toc| toc.parent()).unwrap_or(Path::new(""));
         self.path = folder.path().join(inside);
-        self.spools.push(Spool::Folder(folder));
+        self.first = None;
+        self.spools.push(Spool::Folder(folder, lock));
         (self.shape, self.format) = (Shape::Folder, Format::PgDirectory);
         Ok(())
     }
@@ -180,7 +192,22 @@ impl Input {
                 dump_stream(&self.path, shape).map(|dump| Box::new(archive::stretches(dump, parts)) as _)
             }
         };
-        stream.map_err(|error| archive_error(&self.name, &error))
+        let stream = stream.map_err(|error| archive_error(&self.name, &error))?;
+        self.same_file()?;
+        Ok(stream)
+    }
+
+    /// Refuses a file that took the place of the one that was checked, or that was written to since then: nobody has
+    /// seen whether it fits.
+    pub fn same_file(&self) -> Result<()> {
+        if self.first.is_none() || self.first == Identity::of(&self.path) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Archive,
+            format!("{} is not the file that was checked: it was changed meanwhile", self.name),
+        )
+        .hint("start again when nobody writes there"))
     }
 
     /// The path that a restore program opens itself: the folder of a directory-format dump, or, for several jobs, a
@@ -192,12 +219,18 @@ impl Input {
         if !several_jobs || self.format != Format::PgCustom {
             return Ok(None);
         }
-        // pg_restore opens it by its name.
-        let spool = NamedTempFile::new_in(&context.temp_dir).map_err(|e| no_spool(context, &e))?;
+        let spool = spool(context, self.dump(None)?, "the dump, which several jobs read at once,").await?;
         let path = spool.path().to_owned();
-        fill(context, self.dump(None)?, &path, "the dump, which several jobs read at once,").await?;
         self.spools.push(Spool::File(spool));
         Ok(Some(path))
+    }
+}
+
+impl Identity {
+    /// Of a regular file: others have no state that stays.
+    fn of(path: &Path) -> Option<Self> {
+        let meta = path.metadata().ok().filter(Metadata::is_file)?;
+        Some(Self(meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
     }
 }
 
@@ -314,27 +347,20 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
     }
 }
 
-/// A private temporary file that nobody but us reads, and its path. Where the system lets an open file be reached without
-/// a name it has none, so that not even KILL leaves it behind.
-fn nameless(context: &Context) -> Result<(PathBuf, Spool)> {
+/// Copies a stream into a private temporary file.
+async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &str) -> Result<NamedTempFile> {
     let failed = |e: io::Error| no_spool(context, &e);
-    let file = tempfile::tempfile_in(&context.temp_dir).map_err(failed)?;
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    if path.exists() {
-        return Ok((path, Spool::Nameless(file)));
-    }
-    let file = NamedTempFile::new_in(&context.temp_dir).map_err(failed)?;
-    Ok((file.path().to_owned(), Spool::File(file)))
-}
-
-/// Copies a stream into a temporary file.
-async fn fill(context: &Context, mut from: impl Read + Send + 'static, path: &Path, what: &str) -> Result<()> {
-    let failed = |e: io::Error| no_spool(context, &e);
-    context.note(format!("{what} is copied into {} first", context.temp_dir.display()));
-    // The thread has a handle of its own: a stop lets go of the file, whatever the thread is waiting for.
-    let mut handle = File::options().write(true).open(path).map_err(failed)?;
+    let file = loop {
+        let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir).map_err(failed)?;
+        if leftovers::hold_path(file.as_file(), file.path()) {
+            break file;
+        }
+    };
+    context.note(format!("{what} is copied to {} first", file.path().display()));
+    // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
+    let mut handle = file.reopen().map_err(failed)?;
     until_stopped(context, on_thread(move || io::copy(&mut from, &mut handle))).await?.map_err(failed)?;
-    Ok(())
+    Ok(file)
 }
 
 fn no_spool(context: &Context, error: &io::Error) -> Error {

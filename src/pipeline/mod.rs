@@ -15,6 +15,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
 use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
 use crate::secret::Redactor;
+use crate::store::what_helps;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
@@ -24,6 +25,7 @@ pub mod doctor;
 pub mod dump;
 mod input;
 pub mod inspect;
+mod leftovers;
 mod load;
 mod manifest;
 mod meter;
@@ -63,6 +65,8 @@ pub struct Context {
     pub force_version: bool,
     /// Where spools may stand.
     pub temp_dir: PathBuf,
+    /// Remove what runs that were killed left behind, instead of naming it.
+    pub remove_leftovers: bool,
 }
 
 impl Context {
@@ -136,9 +140,8 @@ fn dump_error(error: ArchiveError) -> Error {
     let why = chain(&error);
     match error {
         ArchiveError::Sink(e) => {
-            let full = matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-            let error = Error::new(Kind::Store, "the archive could not be written; nothing was published").why(e);
-            if full { error.hint("--output names a folder with more room, or - to send the archive on") } else { error }
+            let hint = what_helps(&e);
+            Error::new(Kind::Store, "the archive could not be written; nothing was published").why(e).hint(hint)
         }
         ArchiveError::Source(_) => Error::new(Kind::DumpFailed, "the dump could not be read").why(why),
         _ => Error::new(Kind::Unexpected, "the archive could not be made").why(why),

@@ -8,12 +8,13 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Context;
 use super::input::{Checked, Input};
 use super::load::{Feed, load};
 use super::reach::{Reached, reach};
-use super::target::{self, Approve};
+use super::target::{self, Approve, UNCHANGED};
 use super::watch::{Gauge, shown};
+use super::{Context, chain, leftovers};
+use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
 use crate::error::{Error, Kind, Result};
@@ -66,6 +67,9 @@ pub struct Restored {
 /// Restores an archive into a database.
 pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
+    if !request.dry_run {
+        leftovers::tend(context, &[&context.temp_dir]);
+    }
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(&request.connection)?;
     let reached = reach(context, &request.connection, Purpose::Restore).await?;
@@ -75,6 +79,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     if request.dry_run {
         return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
     }
+    // Before anything is dropped for it.
+    input.same_file().map_err(|error| error.why(UNCHANGED))?;
     let prepared = target::prepare(context, &reached, &request.options, request.approve).await?;
     let (notes, tables) = (plan.notes.clone(), plan.tables.clone());
     for note in &notes {
@@ -93,8 +99,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
-            // Of several sessions, others may have been let in before.
-            let later = error.kind == Kind::Connect && request.options.jobs > 1;
+            // Of several sessions, others may have been let in before; an archive that breaks now was whole a moment ago.
+            let later = error.kind == Kind::Connect && request.options.jobs > 1 || error.kind == Kind::Archive;
             let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
             return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
@@ -151,7 +157,10 @@ async fn transfer(
     let feed = Feed {
         dump: Box::new(Counted { dump, gauge: gauge.clone(), total: bytes }),
         waiting: Arc::default(),
-        broken: |e| Error::new(Kind::Archive, "the archive could not be read to its end").why(e),
+        broken: |e| {
+            let why = chain(&ArchiveError::from_read(e));
+            Error::new(Kind::RestoreFailed, "the archive could be read to its end once, and not again").why(why)
+        },
     };
     let loading = async {
         tokio::select! {

@@ -24,7 +24,7 @@ use crate::secret::Secret;
 use crate::store::Destination;
 
 /// What the names of our databases begin with.
-const PREFIX: &str = "dbhaul_verify_";
+pub(super) const PREFIX: &str = "dbhaul_verify_";
 
 /// A scratch server has this long until it lets us in: it may have much to set up on a slow disk.
 const UNTIL_READY: Duration = Duration::from_secs(120);
@@ -78,10 +78,6 @@ fn refuse_rows_alone(checked: &Checked) -> Result<()> {
 }
 
 async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> Result<Tried> {
-    for folder in scratch::abandoned(&context.temp_dir) {
-        let folder = folder.display();
-        context.warn(format!("{folder} was left by a verify that was killed; nobody uses it: delete it"));
-    }
     let engine = engine::of(input.format().dialect());
     let found = clients::find(context, engine, &[Role::Server]).await?;
     let program = scratch::choose(&checked.content, &found)?;

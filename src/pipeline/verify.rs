@@ -1,8 +1,8 @@
 //! Verifying: an archive, ours or not, read to its last byte; and, if that is wanted, restored for a trial.
 
-use super::Context;
 use super::input::Input;
 pub use super::trial::{Place, Tried};
+use super::{Context, leftovers};
 use crate::engine::Content;
 use crate::error::Result;
 
@@ -23,6 +23,7 @@ pub struct Verified {
 
 /// Reads an archive to its end: `Kind::Archive` when it is not whole. Only a whole one goes on trial.
 pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> Result<Verified> {
+    leftovers::tend(context, &[&context.temp_dir]);
     let mut input = Input::open(context, archive).await?;
     let checked = input.check(context).await?;
     let tried = match trial {

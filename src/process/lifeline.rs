@@ -12,6 +12,8 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
+use super::orphans;
+
 /// `$1` is the group, `$2` a folder that goes with it or nothing, `$3` the number of the signal that ends it: a server
 /// that can end in order gets some seconds, for its own children are in groups of their own. This spelling of kill is the
 /// one that dash, bash and busybox share: the first knows no `--` after `-KILL`, the last none after `-s KILL`.
@@ -49,6 +51,9 @@ impl Lifeline {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
+        if let Some(pid) = watcher.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            orphans::ours(pid);
+        }
         Ok(Self { line, _watcher: watcher })
     }
 

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, getpid, getppid, getrlimit, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit, setsid,
+};
 use tokio::process::Command;
 
 /// Children die with us even where no watcher could be started.
@@ -25,7 +28,7 @@ pub fn prepare(command: &mut Command, inherited: Vec<OwnedFd>, death: Signal) {
             // We were killed before the line above: nobody is left to tell.
             return Err(Errno::SRCH.into());
         }
-        setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+        forbid_core_dumps()?;
         for file in &inherited {
             fcntl_setfd(file, FdFlags::empty())?;
         }
@@ -36,6 +39,22 @@ pub fn prepare(command: &mut Command, inherited: Vec<OwnedFd>, death: Signal) {
     unsafe {
         command.pre_exec(between_fork_and_exec);
     }
+}
+
+/// Keeps what we hold in memory and in our environment from core dumps and from other programs of the same user: nobody
+/// but root can trace us, or open our `/proc/PID/environ`, `mem` and `fd`. An exec undoes it, so children have the limit
+/// alone.
+pub fn hide_memory() {
+    // Refused by no system that is known; and a run that can't hide is no worse than one of another program.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = forbid_core_dumps();
+}
+
+/// A limit of one byte, where it may still be set: none forbids files, but not the pipe to a crash reporter that many
+/// systems have in `core_pattern`. One forbids both (`fs/coredump.c`).
+fn forbid_core_dumps() -> rustix::io::Result<()> {
+    let most = getrlimit(Resource::Core).maximum.unwrap_or(1).min(1);
+    setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) })
 }
 
 /// A file in memory that children inherit: no disk ever sees it, it needs no removal, it can be opened more than once,

@@ -13,6 +13,7 @@ mod capture;
 mod environment;
 mod failure;
 mod lifeline;
+mod orphans;
 mod pipes;
 mod private;
 mod running;
@@ -42,12 +43,14 @@ use std::time::{Duration, Instant};
 pub use capture::{Captured, capture};
 pub use environment::{ChildEnv, FIXED, PASSED_ON};
 pub use failure::{Cause, Failure};
+pub use orphans::reap_orphans;
 pub use pipes::{Activity, Input, Output};
 pub use running::{Exited, Running};
 pub use rustix::process::Signal;
 pub use stderr::{LineObserver, StderrTail};
 pub use stop::Stop;
 
+pub use platform::hide_memory;
 use rustix::process::Pid;
 use tokio::process::Command;
 
@@ -177,6 +180,7 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
     // Our copies of the child's ends must go, or else no pipe would ever end.
     drop(command);
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
+    orphans::ours(group);
     tracing::debug!("{} started as process group {}", invocation.program_name(), group.as_raw_nonzero());
     let mut running = Running {
         program: invocation.program_name(),

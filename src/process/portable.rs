@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use tokio::process::Command;
 
 /// Without the watcher (`lifeline.rs`) children would outlive us.
@@ -13,6 +13,11 @@ pub const CHILDREN_DIE_WITH_US: bool = false;
 /// read from the terminal either.
 pub fn prepare(command: &mut Command, _inherited: Vec<OwnedFd>, _death: Signal) {
     command.process_group(0);
+}
+
+/// Keeps secrets from core dumps, ours and our children's, which inherit the limit.
+pub fn hide_memory() {
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// There are no files in memory here: private files go into a private folder.

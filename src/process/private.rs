@@ -1,6 +1,6 @@
 //! Option files and passfiles that one child may read, and only while it lives.
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, fchown};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::platform;
 use crate::invocation::{Account, PrivateFile};
+use crate::leftovers;
 
 /// The private files of one child: in memory where the system can, else in a folder of mode 0700 that goes when this
 /// value goes.
@@ -18,7 +19,8 @@ pub(super) struct PrivateFiles {
     temp: PathBuf,
     /// Whose they are, if not ours.
     owner: Option<Account>,
-    folder: Option<TempDir>,
+    /// The folder, and its lock, which goes last.
+    folder: Option<(TempDir, File)>,
     inherited: Vec<OwnedFd>,
     placed: usize,
 }
@@ -45,15 +47,17 @@ impl PrivateFiles {
     }
 
     fn write(&mut self, name: &str, content: &[u8]) -> io::Result<String> {
-        let folder = if let Some(folder) = &self.folder {
+        let (folder, _) = if let Some(folder) = &self.folder {
             folder
         } else {
             let private = Permissions::from_mode(0o700);
-            let folder = tempfile::Builder::new().prefix("dbhaul-").permissions(private).tempdir_in(&self.temp)?;
+            let folder =
+                tempfile::Builder::new().prefix(leftovers::PRIVATE).permissions(private).tempdir_in(&self.temp)?;
+            let lock = leftovers::hold_folder(folder.path())?;
             if let Some(Account { user, group }) = self.owner {
                 chown(folder.path(), Some(user), Some(group))?;
             }
-            self.folder.insert(folder)
+            self.folder.insert((folder, lock))
         };
         self.placed += 1;
         let path = folder.path().join(format!("{}-{name}", self.placed));
@@ -73,7 +77,7 @@ impl PrivateFiles {
 
     /// The folder, if there is one: it must go even if we are killed.
     pub(super) fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(TempDir::path)
+        self.folder.as_ref().map(|(folder, _)| folder.path())
     }
 }
 

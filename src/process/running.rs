@@ -2,15 +2,15 @@
 //!
 //! [`Running::wait`] watches five things at once: the child's own end, a stop, a silence, the command's deadline and a
 //! second signal. Whatever ends it, the order is the same: the signal to the whole group, a grace period during which
-//! other threads still drain the pipes, KILL; then whoever is left of the group is killed and reaped, the pipes are
-//! declared ended, and stderr is read to its end.
+//! other threads still drain the pipes, KILL; then whoever is left of the group is killed, the pipes are declared
+//! ended, and stderr is read to its end.
 
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 use tokio::time::{sleep, sleep_until, timeout};
 
@@ -196,23 +196,10 @@ impl Running {
     async fn clean_up(&mut self) -> StderrTail {
         self.signal(Signal::KILL);
         self.ending = None;
-        self.reap_orphans().await;
         if let Some(lifeline) = self.lifeline.take() {
             lifeline.release();
         }
         self.stderr.finish().await
-    }
-
-    /// Reaps grandchildren that became our children because we are process 1 of a container. Only the group's: its
-    /// leader has been reaped, so nobody else (tokio, above all) waits for any of them.
-    async fn reap_orphans(&self) {
-        for _ in 0..50 {
-            match waitpgid(self.group, WaitOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                Ok(None) => sleep(Duration::from_millis(2)).await,
-                Err(_) => return,
-            }
-        }
     }
 }
 

@@ -39,6 +39,8 @@ impl Stop {
         if !platform::ignores_hangup() {
             heard.push((SignalKind::hangup(), Signal::HUP));
         }
+        // A file that reaches the limit of its size is an error of the write, not our end. The handler stays.
+        let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         for (kind, number) in heard {
             let mut stream = signal(kind)?;
             let stop = stop.clone();

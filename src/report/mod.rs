@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::printable::{printable, printable_json};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::exit_code;
 use crate::secret::Redactor;
 
 mod log;
+mod printable;
 mod progress;
 pub mod units;
 
@@ -66,7 +68,7 @@ impl Report {
 
     /// The usage error of a command line, in clap's words.
     pub fn usage(text: &str) {
-        eprint!("{text}");
+        eprint!("{}", printable(text));
     }
 
     /// Learns secrets that must never be shown.
@@ -139,7 +141,10 @@ impl Report {
         if self.0.json {
             self.print_object(&self.object("ok", fields));
         } else if !text.is_empty() && !self.state().stdout_taken {
-            println!("{}", self.state().redactor.redact(text.trim_end_matches('\n')));
+            let text = self.state().redactor.redact(text.trim_end_matches('\n'));
+            // A script gets the path as it is.
+            let shown = if std::io::stdout().is_terminal() { printable(&text) } else { text.as_str().into() };
+            println!("{shown}");
         }
         let _ = std::io::stdout().flush();
     }
@@ -162,14 +167,15 @@ impl Report {
             self.print_object(&self.object("error", fields));
         }
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-        let mut text = format!("{red}error:{plain} {}", error.what);
+        let redactor = self.state().redactor.clone();
+        let safe = |text: &str| printable(&redactor.redact(text)).into_owned();
+        let mut text = format!("{red}error:{plain} {}", safe(&error.what));
         for line in &error.why {
-            let _ = write!(text, "\n  {line}");
+            let _ = write!(text, "\n  {}", safe(line));
         }
         for hint in &error.hints {
-            let _ = write!(text, "\n{bold}hint:{plain} {hint}");
+            let _ = write!(text, "\n{bold}hint:{plain} {}", safe(hint));
         }
-        let text = self.state().redactor.redact(&text);
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
@@ -180,7 +186,7 @@ impl Report {
             object.extend(fields);
         }
         redact_json(&mut object, &self.state().redactor);
-        object.to_string()
+        printable_json(&object.to_string()).into_owned()
     }
 
     /// One line of the two columns.
@@ -188,7 +194,7 @@ impl Report {
         let state = self.state();
         let value = state.redactor.redact(value);
         state.progress.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{label:<14} {value}");
+            let _ = writeln!(std::io::stderr(), "{label:<14} {}", printable(&value));
         });
     }
 

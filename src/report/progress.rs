@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::printable::printable;
 use super::units::{duration, size};
 use crate::event::Progress;
 
@@ -115,7 +116,8 @@ fn whole(number: f64) -> u64 {
 
 /// A table's name, cut to the column.
 fn label(what: &str) -> String {
-    if what.chars().count() <= 14 { what.to_owned() } else { what.chars().take(13).chain(['…']).collect() }
+    let what = printable(what);
+    if what.chars().count() <= 14 { what.into_owned() } else { what.chars().take(13).chain(['…']).collect() }
 }
 
 #[cfg(test)]

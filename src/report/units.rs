@@ -26,6 +26,19 @@ pub fn duration(duration: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// `40 seconds`, `3 hours`: one number is enough.
+#[must_use]
+pub fn rough(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds / 60, "minute"),
+        7200..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86400, "day"),
+    };
+    plural(number, unit)
+}
+
 /// `6,102,330`.
 #[must_use]
 pub fn count(number: u64) -> String {
@@ -58,6 +71,9 @@ mod tests {
         assert_eq!(size(999_999), "1.00 MB");
         assert_eq!(duration(Duration::from_secs(3723)), "1:02:03");
         assert_eq!(duration(Duration::from_millis(3900)), "0:03");
+        let rough = |seconds| rough(Duration::from_secs(seconds));
+        assert_eq!([rough(1), rough(119), rough(120)], ["1 second", "119 seconds", "2 minutes"]);
+        assert_eq!([rough(7199), rough(7200), rough(172_800)], ["119 minutes", "2 hours", "2 days"]);
         assert_eq!(count(6_102_330), "6,102,330");
         assert_eq!((plural(1, "table"), plural(0, "table")), ("1 table".into(), "0 tables".into()));
     }

@@ -1,22 +1,19 @@
 //! The private folder of a throw-away server, and who it belongs to.
 //!
-//! A file in it is locked while we live: that tells a folder in use from one that a killed run left behind.
+//! It is locked while we live: that tells it from one that a killed run left behind (`leftovers`).
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Account;
+use crate::leftovers;
 use crate::report::units;
-
-const PREFIX: &str = "dbhaul-scratch-";
-const LOCK: &str = "lock";
 
 /// The longest path of a folder that leaves room for a socket's name: the system takes 107 bytes, macOS 103.
 const LONGEST: usize = 80;
@@ -40,13 +37,15 @@ impl Folder {
                 .hint("TMPDIR names another folder")
         };
         let private = Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent).map_err(failed)?;
+        let folder = tempfile::Builder::new()
+            .prefix(leftovers::SCRATCH)
+            .permissions(private)
+            .tempdir_in(parent)
+            .map_err(failed)?;
         if folder.path().as_os_str().len() > LONGEST {
             return Err(failed(io::Error::other("its path is too long for a socket")));
         }
-        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join(LOCK));
-        let lock = lock.map_err(failed)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed(e.into()))?;
+        let lock = leftovers::hold_folder(folder.path()).map_err(failed)?;
         if let Some(Account { user, group }) = account {
             chown(folder.path(), Some(user), Some(group)).map_err(failed)?;
         }
@@ -68,17 +67,6 @@ impl Folder {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-}
-
-/// The folders that killed runs left behind in `parent`.
-#[must_use]
-pub fn abandoned(parent: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    let nobody_holds = |folder: &PathBuf| {
-        File::open(folder.join(LOCK)).is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
-    };
-    ours.map(|entry| entry.path()).filter(nobody_holds).collect()
 }
 
 /// Refuses before the first byte what would fail after hours.
@@ -128,13 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_use_is_not_abandoned_and_goes_with_its_owner() {
+    fn a_folder_in_use_is_no_leftover_and_goes_with_its_owner() {
         let parent = tempfile::tempdir().expect("a folder");
         let used = Folder::create(parent.path(), 0, "nobody").expect("made");
-        let left = parent.path().join(format!("{PREFIX}left"));
-        std::fs::create_dir(&left).expect("made");
-        std::fs::write(left.join(LOCK), "").expect("written");
-        assert_eq!(abandoned(parent.path()), [left]);
+        assert_eq!(leftovers::find(parent.path()), []);
         let path = used.path().to_owned();
         used.remove();
         assert!(!path.exists());

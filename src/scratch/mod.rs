@@ -11,7 +11,7 @@ mod choose;
 mod folder;
 
 pub use choose::choose;
-pub use folder::{Folder, abandoned};
+pub use folder::Folder;
 
 use rustix::process::Signal;
 

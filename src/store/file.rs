@@ -1,66 +1,88 @@
 //! An archive as a file: written under a `.partial` name that only its owner may read, locked while its writer lives,
 //! flushed to the disk, and renamed without overwriting.
 //!
-//! The lock tells a live `.partial` from one that a killed run left behind: the kernel lets go of it with the process.
+//! The lock tells a live `.partial` from one that a killed run left behind (`leftovers`). The folder stays open from
+//! the first byte to the last: one that is moved meanwhile takes the archive along, and keeps nothing else.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
+use rustix::io::Errno;
 
-use super::{Destination, Proof, Store, StoreError, parent};
+use super::{Destination, Proof, Store, StoreError};
 use crate::archive::Sink;
-
-const PARTIAL: &str = "partial";
+use crate::leftovers::{self, PARTIAL};
 
 /// A file that is being written, and that goes away unless it is published.
 pub struct Staged {
     file: File,
-    partial: PathBuf,
+    folder: Folder,
+    /// Its name for now; None when it has its own.
+    partial: Option<OsString>,
     target: Target,
 }
 
 /// The final name.
 enum Target {
-    /// `STEM.EXTENSION` in a folder; `STEM_2.EXTENSION` when that is taken.
-    Free { folder: PathBuf, stem: String, extension: String },
+    /// `STEM.EXTENSION`; `STEM_2.EXTENSION` when that is taken.
+    Free { stem: String, extension: String },
     /// Exactly this one.
-    Fixed(PathBuf),
+    Fixed(OsString),
+}
+
+/// The folder that it stands in.
+struct Folder {
+    /// As it was named; empty for the working folder.
+    named: PathBuf,
+    handle: File,
 }
 
 impl Staged {
     /// Opens a staging file beside the final one. `stem` and `extension` name the archive in a folder. None for
     /// a destination that has no name.
     pub fn create(destination: &Destination, stem: &str, extension: &str) -> Result<Option<Self>, StoreError> {
-        let target = match destination {
+        let (folder, target) = match destination {
             Destination::Stdout | Destination::Nowhere => return Ok(None),
             Destination::File(path) if path.symlink_metadata().is_ok() => {
                 return Err(StoreError::Exists(path.clone()));
             }
-            Destination::File(path) => Target::Fixed(path.clone()),
+            Destination::File(path) => {
+                (path.parent().unwrap_or(path), Target::Fixed(path.file_name().unwrap_or_default().to_owned()))
+            }
             Destination::Folder(folder) => {
-                Target::Free { folder: folder.clone(), stem: stem.to_owned(), extension: extension.to_owned() }
+                (folder.as_path(), Target::Free { stem: stem.to_owned(), extension: extension.to_owned() })
             }
         };
-        let (partial, file) = open_partial(&target)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| StoreError::Write { path: partial.clone(), error: error.into() })?;
-        Ok(Some(Self { file, partial, target }))
+        let folder = Folder::open(folder)?;
+        let (partial, file) = folder.create_partial(&target)?;
+        Ok(Some(Self { file, folder, partial: Some(partial), target }))
     }
 
-    fn rename(&self) -> Result<PathBuf, StoreError> {
+    /// Where it stands until it is published.
+    #[must_use]
+    pub fn partial(&self) -> PathBuf {
+        self.folder.named.join(self.partial.as_deref().unwrap_or_default())
+    }
+
+    /// Gives it the first of its names that is free.
+    fn rename(&mut self) -> Result<OsString, StoreError> {
+        let partial = self.partial.take().unwrap_or_default();
         for number in 1_u32.. {
-            let path = self.target.name(number);
-            match rename_new(&self.partial, &path) {
-                Ok(()) => return Ok(path),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match &self.target {
-                    Target::Fixed(path) => return Err(StoreError::Exists(path.clone())),
-                    Target::Free { .. } => {}
-                },
-                Err(error) => return Err(StoreError::Write { path, error }),
-            }
+            let name = self.target.name(number);
+            let path = self.folder.named.join(&name);
+            let error = match rename_new(&self.folder.handle, &partial, &name) {
+                Ok(()) => return Ok(name),
+                Err(Errno::EXIST) if matches!(self.target, Target::Free { .. }) => continue,
+                Err(Errno::EXIST) => StoreError::Exists(path),
+                Err(error) => StoreError::Rename { path, error: error.into() },
+            };
+            self.partial = Some(partial);
+            return Err(error);
         }
         unreachable!("a folder can't hold four billion names")
     }
@@ -69,21 +91,26 @@ impl Staged {
 impl Store for Staged {
     /// Flushes the file to the disk and gives it its final name. Nothing is ever overwritten.
     fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
-        let staged = proof.sealed.into_sink();
-        let failed = |error| StoreError::Write { path: staged.partial.clone(), error };
-        staged.file.sync_all().map_err(failed)?;
-        let path = staged.rename()?;
-        let folder = parent(&path);
-        let flushed = File::open(folder).and_then(|f| f.sync_all());
-        flushed.map_err(|error| StoreError::Folder { folder: folder.to_owned(), error })?;
-        Ok(Some(path))
+        let mut staged = proof.sealed.into_sink();
+        staged.file.sync_all().map_err(|error| StoreError::Write { path: staged.partial(), error })?;
+        let name = staged.rename()?;
+        let path = staged.folder.now().join(name);
+        match staged.folder.handle.sync_all() {
+            // Some file systems (SMB, some FUSE ones) flush no folders.
+            Err(error) if !matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::INVAL)) => {
+                Err(StoreError::Unflushed { path, error })
+            }
+            _ => Ok(Some(path)),
+        }
     }
 }
 
-/// Unpublished means unwanted. After publishing, the partial name is gone already.
+/// Unpublished means unwanted.
 impl Drop for Staged {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.partial);
+        if let Some(partial) = &self.partial {
+            let _ = unlinkat(&self.folder.handle, partial, AtFlags::empty());
+        }
     }
 }
 
@@ -102,78 +129,78 @@ impl Sink for Staged {
 }
 
 impl Target {
-    fn name(&self, number: u32) -> PathBuf {
+    fn name(&self, number: u32) -> OsString {
         match self {
-            Self::Fixed(path) => path.clone(),
-            Self::Free { folder, stem, extension } if number < 2 => folder.join(format!("{stem}.{extension}")),
-            Self::Free { folder, stem, extension } => folder.join(format!("{stem}_{number}.{extension}")),
+            Self::Fixed(name) => name.clone(),
+            Self::Free { stem, extension } if number < 2 => format!("{stem}.{extension}").into(),
+            Self::Free { stem, extension } => format!("{stem}_{number}.{extension}").into(),
         }
     }
 }
 
-/// A new file beside the final name; a second writer in the same second takes the next number.
-fn open_partial(target: &Target) -> Result<(PathBuf, File), StoreError> {
-    for number in 1_u32.. {
-        let mut partial = target.name(1).into_os_string();
-        partial.push(if number < 2 { format!(".{PARTIAL}") } else { format!(".{number}.{PARTIAL}") });
-        let partial = PathBuf::from(partial);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial) {
-            Ok(file) => return Ok((partial, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(StoreError::Folder { folder: parent(&partial).to_owned(), error }),
-        }
+impl Folder {
+    fn open(named: &Path) -> Result<Self, StoreError> {
+        let path = if named.as_os_str().is_empty() { Path::new(".") } else { named };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|error| StoreError::Folder { folder: path.to_owned(), error: error.into() })?;
+        Ok(Self { named: named.to_owned(), handle: handle.into() })
     }
-    unreachable!("a folder can't hold four billion names")
+
+    /// A new file beside the final name, locked; a second writer in the same second takes the next number.
+    fn create_partial(&self, target: &Target) -> Result<(OsString, File), StoreError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        for number in 1_u32.. {
+            let mut name = target.name(1);
+            name.push(if number < 2 { PARTIAL.to_owned() } else { format!(".{number}{PARTIAL}") });
+            match openat(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR).map(File::from) {
+                Ok(file) if leftovers::hold(&file, &self.handle, &name) => return Ok((name, file)),
+                Ok(_) | Err(Errno::EXIST) => {}
+                Err(error) => {
+                    let folder = super::parent(&self.named.join(&name)).to_owned();
+                    return Err(StoreError::Folder { folder, error: error.into() });
+                }
+            }
+        }
+        unreachable!("a folder can't hold four billion names")
+    }
+
+    /// The path that leads to it now: another than its name when it was moved, or another folder took its place.
+    fn now(&self) -> PathBuf {
+        let path = if self.named.as_os_str().is_empty() { Path::new(".") } else { &self.named };
+        if self.is_at(path) {
+            return self.named.clone();
+        }
+        let moved = std::fs::read_link(format!("/proc/self/fd/{}", self.handle.as_raw_fd()));
+        moved.ok().filter(|moved| self.is_at(moved)).unwrap_or_else(|| self.named.clone())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(there), Ok(here)) = (path.metadata(), self.handle.metadata()) else { return false };
+        (there.dev(), there.ino()) == (here.dev(), here.ino())
+    }
 }
 
-/// Renames, unless the new name is taken.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+/// Renames inside a folder, unless the new name is taken.
+fn rename_new(folder: &File, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
             // File systems without the flag (NFS, some FUSE ones) get the two steps below.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
-            other => return other.map_err(Into::into),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            other => return other,
         }
     }
-    match std::fs::hard_link(from, to) {
-        Ok(()) => std::fs::remove_file(from),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+    match linkat(folder, from, folder, to, AtFlags::empty()) {
+        Ok(()) => unlinkat(folder, from, AtFlags::empty()),
+        Err(Errno::EXIST) => Err(Errno::EXIST),
         // No hard links either: the name was free a moment ago, or this says that it is not.
         Err(_) => {
-            OpenOptions::new().write(true).create_new(true).open(to)?;
-            std::fs::rename(from, to)
+            drop(openat(folder, to, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::RUSR)?);
+            renameat(folder, from, folder, to).inspect_err(|_| {
+                let _ = unlinkat(folder, to, AtFlags::empty());
+            })
         }
     }
-}
-
-/// A `.partial` file that no living process is writing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
-    /// The file.
-    pub path: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// What killed runs left in a folder; an unreadable folder has none.
-#[must_use]
-pub fn leftovers(folder: &Path) -> Vec<Leftover> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<_> = entries.flatten().filter_map(|entry| leftover(entry.path())).collect();
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    found
-}
-
-fn leftover(path: PathBuf) -> Option<Leftover> {
-    let name = path.file_name()?.to_str()?;
-    let ours = [".tar.gz.", ".tar.zst.", ".tar."].iter().any(|part| name.contains(part));
-    if !ours || path.extension()? != PARTIAL {
-        return None;
-    }
-    let file = File::open(&path).ok()?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-    let size = file.metadata().ok()?.len();
-    Some(Leftover { path, size })
 }

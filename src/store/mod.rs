@@ -16,7 +16,7 @@ mod file;
 mod nowhere;
 mod stream;
 
-pub use file::{Leftover, Staged, leftovers};
+pub use file::Staged;
 pub use nowhere::Nowhere;
 pub use stream::Stream;
 
@@ -68,6 +68,22 @@ pub enum StoreError {
         /// The system's words.
         error: io::Error,
     },
+    /// The file is whole, and its final name can't be had.
+    #[error("{} can't be given its name: {error}", path.display())]
+    Rename {
+        /// The final name.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The file is whole and has its name, and the folder that says so could not be flushed to the disk.
+    #[error("{} is whole and has its name, but its folder could not be flushed to the disk: {error}", path.display())]
+    Unflushed {
+        /// The final name.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
     /// The file is there already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -77,14 +93,45 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Exists(_) => {
-                Error::new(Kind::Refused, message).hint("name another file; nothing is overwritten")
-            }
+            StoreError::Exists(_) => Error::new(Kind::Refused, message)
+                .why("nothing was published")
+                .hint("name another file; nothing is overwritten"),
             StoreError::Folder { .. } => {
                 Error::new(Kind::Store, message).hint("name a folder that exists and can be written with --output DIR/")
             }
-            StoreError::Write { .. } => Error::new(Kind::Store, message),
+            StoreError::Write { error, .. } => {
+                Error::new(Kind::Store, message).why("nothing was published").hint(what_helps(&error))
+            }
+            StoreError::Rename { error, .. } => {
+                let hint = if error.kind() == io::ErrorKind::NotFound {
+                    "somebody deleted the folder, or the .partial file in it, while the dump was written: dump again"
+                } else {
+                    what_helps(&error)
+                };
+                Error::new(Kind::Store, message).why("nothing was published").hint(hint)
+            }
+            StoreError::Unflushed { .. } => Error::new(Kind::Store, message)
+                .why("it may be gone again after a crash of this machine")
+                .hint("check the disk, then `dbhaul verify` the archive, or dump into another folder"),
         }
+    }
+}
+
+/// What to do about an error of the system while an archive is written.
+#[must_use]
+pub fn what_helps(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "--output names a folder with more room, or - to send the archive on",
+        io::ErrorKind::QuotaExceeded => {
+            "--output names a folder with more room, or -; `quota` shows how much is allowed"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "raise the limit (`ulimit -f`, LimitFSIZE=), or --output - to send the archive on"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the kernel's log says why the file system became read-only (`dmesg`)",
+        io::ErrorKind::BrokenPipe => "the program behind the pipe ended before the dump did: see what it says",
+        io::ErrorKind::PermissionDenied => "check who may write in that folder, or name another one with --output DIR/",
+        _ => "check the disk (`dmesg`), or name another folder with --output DIR/",
     }
 }
 
@@ -118,7 +165,8 @@ impl Destination {
 }
 
 /// The folder of a path; `.` for a bare name.
-fn parent(path: &Path) -> &Path {
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -6,6 +6,7 @@ mod bad_input;
 mod by_hand;
 mod clients;
 mod copy;
+mod corruption;
 mod crossing;
 mod damaged;
 mod failure_modes;

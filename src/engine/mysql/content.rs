@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::commands::{self, Kind};
 use super::features;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
@@ -38,6 +39,10 @@ pub(super) mod fact {
     pub(in super::super) const REFERENCES: &str = "references";
     /// Statements that set GTIDs or turn the binary log off.
     pub(in super::super) const GTID: &str = "gtid_lines";
+    /// The first command of the client's, and its line.
+    pub(in super::super) const COMMAND: &str = "client_command";
+    /// The first statement that reaches for files or programs of the server's machine, and its line.
+    pub(in super::super) const FILES: &str = "server_files";
 }
 
 /// The reader of one dump.
@@ -138,14 +143,19 @@ struct Seen {
     /// Names of check constraints, with the table that had each first.
     checks: BTreeMap<String, String>,
     longest: u64,
+    /// Lines that have ended.
+    lines: u64,
+    /// What is more than SQL for the database: its fact, and the first of its kind.
+    beside: BTreeMap<&'static str, String>,
 }
 
 impl Visitor for Seen {
     fn between(&mut self, what: Between, bytes: &[u8]) {
+        self.count_lines(bytes);
         match what {
             Between::Comment => self.comment(bytes),
             Between::Delimiter => self.something(),
-            Between::Blank | Between::Sandbox => {}
+            Between::Blank | Between::More | Between::Sandbox => {}
         }
         self.offset += bytes.len() as u64;
     }
@@ -153,6 +163,12 @@ impl Visitor for Seen {
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
         self.something();
         self.inserting = false;
+        if let Some(kind) = commands::judge(head, syntax) {
+            let fact = if kind == Kind::Command { fact::COMMAND } else { fact::FILES };
+            let line = self.lines + 1;
+            self.beside.entry(fact).or_insert_with(|| format!("line {line}: {}", commands::shown(head)));
+        }
+        self.count_lines(head);
         let subject = head::subject(head, syntax);
         self.place(&subject);
         match (subject.verb, subject.object) {
@@ -167,6 +183,7 @@ impl Visitor for Seen {
     }
 
     fn more(&mut self, bytes: &[u8]) {
+        self.count_lines(bytes);
         self.offset += bytes.len() as u64;
     }
 
@@ -183,6 +200,10 @@ impl Visitor for Seen {
 }
 
 impl Seen {
+    fn count_lines(&mut self, bytes: &[u8]) {
+        self.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+    }
+
     /// Whatever follows the trailer takes its proof away.
     fn something(&mut self) {
         if !matches!(self.trailer, Trailer::Missing(_)) {
@@ -357,6 +378,7 @@ impl Seen {
             }
             names.push_str(&name);
         }
+        facts.extend(self.beside.into_iter().map(|(fact, found)| (fact.to_owned(), found)));
         facts.insert(fact::DEFINERS.to_owned(), self.definers.to_string());
         facts.insert(fact::GTID.to_owned(), self.gtid.to_string());
         Content {

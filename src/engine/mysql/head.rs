@@ -186,6 +186,9 @@ fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl 
             // `CREATE PACKAGE BODY name`
             pieces.next_if(|p| p.is("body"));
             return;
+        } else if piece.is("index") || piece.is_symbol(b'(') {
+            // `CREATE INDEX i ON t ((definer = 'x'))` has columns, not a definer.
+            return;
         }
     }
 }
@@ -239,12 +242,21 @@ fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl It
 pub(super) fn collations<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
     let mut pieces = pieces(head, syntax).peekable();
     let sets = pieces.peek().is_some_and(|first| first.is("set"));
+    // The symbols right before a piece: `@collate` is the user's, `@@collation_connection` the server's.
+    let mut before = [0; 2];
     std::iter::from_fn(move || {
         loop {
             let piece = pieces.next()?;
+            let symbols = before;
+            before = [symbols[1], if let Token::Symbol(symbol) = piece.token { symbol } else { 0 }];
+            let clause = piece.is("collate") && !matches!(symbols[1], b'@' | b'.');
+            let variable = sets && piece.is("collation_connection") && (symbols[1] != b'@' || symbols[0] == b'@');
+            if !(clause || variable) {
+                continue;
+            }
             let equals = pieces.next_if(|p| p.is_symbol(b'=')).is_some();
-            let named = piece.is("collate") || sets && equals && piece.is("collation_connection");
-            let name = pieces.next_if(|p| named && matches!(p.token, Token::Word | Token::Quoted(_)));
+            let name = pieces.next_if(|p| (clause || equals) && matches!(p.token, Token::Word | Token::Quoted(_)));
+            before = [0; 2];
             if name.is_some() {
                 return name;
             }
@@ -339,6 +351,8 @@ mod tests {
             }
         }
         assert_eq!(of("CREATE TABLE definer (definer int)").definer, None);
+        assert_eq!(of("CREATE INDEX i ON t ((definer = 'x'))").definer, None);
+        assert_eq!(of("CREATE UNIQUE INDEX event ON t (a)").object, Object::Other);
     }
 
     #[test]
@@ -347,6 +361,25 @@ mod tests {
             "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER trg BEFORE INSERT ON `us``ers` FOR EACH ROW x */",
         );
         assert_eq!(found.on.as_deref(), Some("us`ers"));
+    }
+
+    #[test]
+    fn collations_are_named_by_clauses_not_by_variables_and_columns() {
+        let named = |text: &str| {
+            let syntax = Syntax::new();
+            collations(text.as_bytes(), &syntax).filter_map(|name| name.unquoted()).collect::<Vec<_>>()
+        };
+        assert_eq!(named("CREATE TABLE t (a int COLLATE 'x') COLLATE=y"), ["x", "y"]);
+        assert_eq!(named("SET collation_connection = x, @@session.collation_connection = `y`"), ["x", "y"]);
+        assert_eq!(named("SET @@collation_connection = x"), ["x"]);
+        for other in [
+            "SET @collation_connection = 'x'",
+            "SET @collate = 'x'",
+            "CREATE PROCEDURE p() IF @collate = 'x' OR t.collate = 'x' THEN SELECT 1",
+            "SELECT collation_connection = 'x'",
+        ] {
+            assert!(named(other).is_empty(), "{other}");
+        }
     }
 
     #[test]

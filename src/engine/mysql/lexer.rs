@@ -69,8 +69,9 @@ impl Syntax {
     /// comes, and there is always an answer.
     pub(super) fn next(&self, input: &[u8], at_end: bool) -> Option<(Token, usize)> {
         let first = *input.first()?;
-        if starts(input, &self.delimiter, at_end)? {
-            return Some((Token::End, self.delimiter.len()));
+        let end = self.delimited(input, at_end)?;
+        if end > 0 {
+            return Some((Token::End, end));
         }
         match first {
             b'\'' | b'"' | b'`' => self.quoted(first, input, at_end),
@@ -86,21 +87,31 @@ impl Syntax {
             },
             b'/' => slash(input, at_end),
             _ if first.is_ascii_whitespace() => Some((Token::Space, run(input, |b| b.is_ascii_whitespace()))),
-            _ if in_word(first) => {
-                let length = self.word(input);
-                (at_end || length < input.len()).then_some((Token::Word, length))
-            }
+            _ if in_word(first) => self.word(input, at_end).map(|length| (Token::Word, length)),
             _ => Some((Token::Symbol(first), 1)),
         }
     }
 
     /// A word ends where a delimiter of letters begins.
-    fn word(&self, input: &[u8]) -> usize {
+    fn word(&self, input: &[u8], at_end: bool) -> Option<usize> {
         let length = run(input, in_word);
-        if !self.delimiter.first().is_some_and(|&b| in_word(b)) {
-            return length;
+        if self.delimiter.first().is_some_and(|&b| in_word(b)) {
+            for at in 1..length {
+                if self.delimited(&input[at..], at_end)? > 0 {
+                    return Some(at);
+                }
+            }
         }
-        memmem::find(&input[..length], &self.delimiter).unwrap_or(length)
+        (at_end || length < input.len()).then_some(length)
+    }
+
+    /// The length of the delimiter that the input starts with, 0 if it does not; none when it is too short to tell.
+    #[inline]
+    pub(super) fn delimited(&self, input: &[u8], at_end: bool) -> Option<usize> {
+        if input.first() != self.delimiter.first() {
+            return Some(0);
+        }
+        starts(input, &self.delimiter, at_end).map(|yes| if yes { self.delimiter.len() } else { 0 })
     }
 
     fn quoted(&self, quote: u8, input: &[u8], at_end: bool) -> Option<(Token, usize)> {

@@ -14,6 +14,7 @@ use crate::error::Result;
 
 mod clients;
 mod collation;
+mod commands;
 mod content;
 mod diagnose;
 mod doing;

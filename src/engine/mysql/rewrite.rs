@@ -150,6 +150,11 @@ impl Visitor for Writer {
     }
 }
 
+/// A statement that sets the SQL mode as well says what a backslash is from here on: it can't be left out.
+fn only_gtid(head: &[u8], syntax: &Syntax) -> bool {
+    sets_gtid(&head::pieces(head, syntax).take(16).collect::<Vec<_>>()) && head::sql_mode(head, syntax).is_none()
+}
+
 /// `ALTER DATABASE CHARACTER SET utf8mb4` names none.
 fn names_a_database(word: &str) -> bool {
     !["character", "charset", "collate", "default"].iter().any(|w| word.eq_ignore_ascii_case(w))
@@ -162,7 +167,7 @@ impl Writer {
             || (subject.object == Object::Database && matches!(subject.verb, Verb::Create | Verb::Drop))
         {
             &mut self.counts.database
-        } else if subject.verb == Verb::Set && sets_gtid(&head::pieces(head, syntax).take(16).collect::<Vec<_>>()) {
+        } else if subject.verb == Verb::Set && only_gtid(head, syntax) {
             &mut self.counts.gtid
         } else if subject.verb == Verb::Replication {
             &mut self.counts.replication
@@ -184,9 +189,11 @@ impl Writer {
         for name in head::collations(head, syntax) {
             let wanted = name.unquoted().and_then(|from| collation::mapped(&self.adapt.collations, &from));
             if let Some(to) = wanted {
-                mapped.extend_from_slice(&head[done..name.at]);
+                // Quotes stay: `COLLATE'x'` needs no space.
+                let quote = usize::from(matches!(name.token, Token::Quoted(_)));
+                mapped.extend_from_slice(&head[done..name.at + quote]);
                 mapped.extend_from_slice(to.as_bytes());
-                done = name.end();
+                done = name.end() - quote;
                 self.counts.collations += 1;
             }
         }
@@ -194,9 +201,15 @@ impl Writer {
         Cow::Owned(mapped)
     }
 
+    /// All but a stretch of the head, and one of the two spaces around it.
     fn without(&mut self, head: &[u8], range: Range<usize>) {
-        self.out.extend_from_slice(&head[..range.start]);
-        self.out.extend_from_slice(head[range.end..].strip_prefix(b" ").unwrap_or(&head[range.end..]));
+        let (before, after) = (&head[..range.start], &head[range.end..]);
+        self.out.extend_from_slice(before);
+        let [spaced, spaces] = [before.last(), after.first()].map(|byte| byte.is_none_or(u8::is_ascii_whitespace));
+        if !spaced && !spaces {
+            self.out.push(b' ');
+        }
+        self.out.extend_from_slice(if spaced { after.strip_prefix(b" ").unwrap_or(after) } else { after });
     }
 
     fn set(&mut self, head: &[u8], syntax: &Syntax) {
@@ -241,6 +254,13 @@ impl Adapt {
         table.as_ref().is_some_and(|name| self.tables.contains(name))
     }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod scripts;
 
 #[cfg(test)]
 mod tests {

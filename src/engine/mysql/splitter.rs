@@ -32,8 +32,10 @@ pub(super) trait Visitor {
 pub(super) enum Between {
     /// White space, or a delimiter that ends nothing.
     Blank,
-    /// A comment, whole.
+    /// A comment, whole; of one that is longer than [`LONGEST_HEAD`] only what opens it.
     Comment,
+    /// More of a comment that is too long to be held together.
+    More,
     /// `DELIMITER ;;`, the client's own command.
     Delimiter,
     /// `/*M!999999\- enable the sandbox mode */`, a whole line.
@@ -60,7 +62,12 @@ pub(super) struct Splitter {
     syntax: Syntax,
     /// The statement that is running through, if one is.
     inside: Option<Runner>,
+    /// The comment between two statements that is running through, if one is.
+    comment: Option<Inside>,
     carry: Vec<u8>,
+    /// A carry shorter than this is not looked at again: what comes in small pieces is not read from its beginning with
+    /// each of them.
+    enough: usize,
     /// The dump's bytes that were consumed.
     offset: u64,
     /// Where the current statement starts.
@@ -71,7 +78,16 @@ pub(super) struct Splitter {
 
 impl Splitter {
     pub(super) fn new() -> Self {
-        Self { syntax: Syntax::new(), inside: None, carry: Vec::new(), offset: 0, start: 0, counts: true }
+        Self {
+            syntax: Syntax::new(),
+            inside: None,
+            comment: None,
+            carry: Vec::new(),
+            enough: 0,
+            offset: 0,
+            start: 0,
+            counts: true,
+        }
     }
 
     /// One that says nothing of rows.
@@ -93,8 +109,13 @@ impl Splitter {
         }
         let mut carry = std::mem::take(&mut self.carry);
         carry.extend_from_slice(bytes);
+        if carry.len() < self.enough {
+            self.carry = carry;
+            return;
+        }
         let consumed = self.process(&carry, false, visitor);
         carry.drain(..consumed);
+        self.enough = if consumed > 0 { 0 } else { (carry.len() * 2).min(LONGEST_HEAD) };
         self.carry = carry;
     }
 
@@ -102,9 +123,10 @@ impl Splitter {
     pub(super) fn finish(&mut self, visitor: &mut impl Visitor) -> Ending {
         let carry = std::mem::take(&mut self.carry);
         self.process(&carry, true, visitor);
-        match &self.inside {
-            None => Ending::Clean,
-            Some(runner) => Ending::Inside { start: self.start, quoted: runner.inside != Inside::Code },
+        match (&self.inside, self.comment) {
+            (Some(runner), _) => Ending::Inside { start: self.start, quoted: runner.inside != Inside::Code },
+            (None, Some(Inside::Block)) => Ending::Inside { start: self.start, quoted: true },
+            (None, _) => Ending::Clean,
         }
     }
 
@@ -113,19 +135,29 @@ impl Splitter {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];
-            let step = match self.inside.take() {
-                Some(runner) => self.run(runner, rest, at_end, visitor),
-                None => match self.between(rest, at_end, visitor) {
-                    Some(0) => self.begin(rest, at_end, visitor),
-                    None if rest.len() > LONGEST_HEAD || at_end => Some(self.surrender(visitor)),
-                    length => length,
-                },
+            let step = match (self.inside.take(), self.comment) {
+                (Some(runner), _) => self.run(runner, rest, at_end, visitor),
+                (None, Some(comment)) => self.comment(comment, rest, at_end, visitor),
+                (None, None) => self.next(rest, at_end, visitor),
             };
             let Some(used) = step else { break };
             at += used;
             self.offset += used as u64;
         }
         at
+    }
+
+    /// What begins here, told by no more than [`LONGEST_HEAD`] bytes, however many are at hand: the pieces in which a
+    /// dump comes must not matter.
+    fn next(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let (window, cut) = (&input[..input.len().min(LONGEST_HEAD)], input.len() > LONGEST_HEAD);
+        let at_end = at_end && !cut;
+        match self.between(window, at_end, visitor) {
+            Some(0) => self.begin(window, cut, at_end, visitor),
+            None if cut => Some(self.enter(window, visitor)),
+            None if at_end => Some(self.surrender(visitor)),
+            length => length,
+        }
     }
 
     /// Consumes what stands between statements; 0 when a statement begins, none when more is needed.
@@ -157,6 +189,25 @@ impl Splitter {
         Some(length)
     }
 
+    /// Something too long to be held together begins here: a comment, or what else never ends.
+    fn enter(&mut self, input: &[u8], visitor: &mut impl Visitor) -> usize {
+        let Some((inside, length)) = opens_comment(input) else { return self.surrender(visitor) };
+        self.start = self.offset;
+        self.comment = Some(inside);
+        visitor.between(Between::Comment, &input[..length]);
+        length
+    }
+
+    /// Lets a long comment run on; none when more is needed.
+    fn comment(&mut self, comment: Inside, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let (used, ended) = comment_end(comment, input, at_end);
+        if ended {
+            self.comment = None;
+        }
+        visitor.between(Between::More, &input[..used]);
+        (used > 0).then_some(used)
+    }
+
     /// Something that never ends: it runs through as a statement without a head.
     fn surrender(&mut self, visitor: &mut impl Visitor) -> usize {
         self.start = self.offset;
@@ -166,8 +217,8 @@ impl Splitter {
     }
 
     /// A statement begins here: shows its head once that can be told.
-    fn begin(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
-        let (length, stop) = self.measure(input, at_end)?;
+    fn begin(&mut self, input: &[u8], cut: bool, at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let (length, stop) = self.measure(input, cut, at_end)?;
         self.start = self.offset;
         let head = &input[..length];
         visitor.head(head, &self.syntax);
@@ -178,13 +229,13 @@ impl Splitter {
         Some(length)
     }
 
-    /// How long the head is, and what stopped it; none when more input is needed.
-    fn measure(&self, input: &[u8], at_end: bool) -> Option<(usize, Stop)> {
+    /// How long the head is, and what stopped it; none when more input is needed, and it is not cut at its longest.
+    fn measure(&self, input: &[u8], cut: bool, at_end: bool) -> Option<(usize, Stop)> {
         let (mut at, mut depth, mut insert) = (0, 0_u32, None);
         loop {
             let next = self.syntax.next(&input[at..], at_end);
             let Some((token, length)) = next.filter(|(token, _)| *token != Token::Broken) else {
-                return (at_end || input.len() > LONGEST_HEAD).then_some((at, Stop::Long));
+                return (at_end || cut).then_some((at, Stop::Long));
             };
             let text = &input[at..at + length];
             match token {
@@ -301,21 +352,14 @@ impl Runner {
                     }
                     StringEnd::Beyond(length) => return (if at_end { input.len() } else { at + length }, false),
                 },
-                Inside::Line => match memchr(b'\n', rest) {
-                    Some(end) => {
-                        self.inside = Inside::Code;
-                        at += end + 1;
+                Inside::Line | Inside::Block => {
+                    let (used, ended) = comment_end(self.inside, rest, at_end);
+                    at += used;
+                    if !ended {
+                        return (at, false);
                     }
-                    None => return (input.len(), false),
-                },
-                Inside::Block => match memmem::find(rest, b"*/") {
-                    Some(end) => {
-                        self.inside = Inside::Code;
-                        at += end + 2;
-                    }
-                    None if rest.ends_with(b"*") && !at_end => return (input.len() - 1, false),
-                    None => return (input.len(), false),
-                },
+                    self.inside = Inside::Code;
+                }
                 Inside::Code => {
                     let plain = syntax.plain(rest);
                     if self.depth == 0 {
@@ -358,6 +402,11 @@ impl Runner {
     #[inline]
     fn special(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
         let Some(&first) = input.first() else { return Step::On(0) };
+        match syntax.delimited(input, at_end) {
+            Some(0) => {}
+            Some(length) => return Step::End(length),
+            None => return Step::More,
+        }
         match first {
             b'\'' | b'"' | b'`' => {
                 self.inside = Inside::Quoted(first);
@@ -376,21 +425,13 @@ impl Runner {
             b'-' if input.get(1).is_some_and(|&b| b != b'-') => return Step::On(1),
             _ => {}
         }
-        self.rare(first, input, syntax, at_end)
+        self.rare(input, syntax, at_end)
     }
 
-    /// The delimiter, or a comment, or neither.
-    fn rare(&mut self, first: u8, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
-        let long_comment = match (first, input) {
-            (b'#', _) => Some((Inside::Line, 1)),
-            (b'-', [_, b'-', after, ..]) if after.is_ascii_whitespace() => Some((Inside::Line, 2)),
-            (b'/', [_, b'*', next, ..]) if !matches!(next, b'!' | b'M') => Some((Inside::Block, 2)),
-            (b'/', [_, b'*', b'M', next, ..]) if *next != b'!' => Some((Inside::Block, 2)),
-            _ => None,
-        };
-        // A comment may be too long to be one token, so it is only entered here; the delimiter goes before.
-        match (syntax.next(input, at_end), long_comment) {
-            (Some((Token::End, length)), _) => Step::End(length),
+    /// A comment, or none.
+    fn rare(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
+        // It may be too long to be one token, so it is only entered here.
+        match (syntax.next(input, at_end), opens_comment(input)) {
             (_, Some((inside, length))) => {
                 self.inside = inside;
                 Step::On(length)
@@ -403,6 +444,27 @@ impl Runner {
             (None, None) => Step::More,
         }
     }
+}
+
+/// What kind of comment the input opens, and with how many bytes; none as well when it is too short to tell.
+fn opens_comment(input: &[u8]) -> Option<(Inside, usize)> {
+    match input {
+        [b'#', ..] => Some((Inside::Line, 1)),
+        [b'-', b'-', after, ..] if after.is_ascii_whitespace() => Some((Inside::Line, 2)),
+        [b'/', b'*', next, ..] if !matches!(next, b'!' | b'M') => Some((Inside::Block, 2)),
+        [b'/', b'*', b'M', next, ..] if *next != b'!' => Some((Inside::Block, 2)),
+        _ => None,
+    }
+}
+
+/// How much of the input belongs to the comment that it stands in, and whether the comment ends there.
+fn comment_end(inside: Inside, input: &[u8], at_end: bool) -> (usize, bool) {
+    let end = match inside {
+        Inside::Block => memmem::find(input, b"*/").map(|at| at + 2),
+        _ => memchr(b'\n', input).map(|at| at + 1),
+    };
+    let half = inside == Inside::Block && input.ends_with(b"*") && !at_end;
+    end.map_or((input.len() - usize::from(half), false), |length| (length, true))
 }
 
 enum Step {

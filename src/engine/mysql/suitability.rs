@@ -9,12 +9,13 @@ use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::setting::some;
 use super::{collation, setting};
-use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, Version, near};
+use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
 /// Everything that forbids this restore; warnings come back.
 pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     usage(content, options)?;
+    harmless(content, options)?;
     room(server, options)?;
     takes(server, content, options)?;
     let mut warnings: Vec<_> =
@@ -86,6 +87,19 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A dump of one database is SQL for that database, and nothing else.
+fn harmless(content: &Content, options: &RestoreOptions) -> Result<()> {
+    let kinds = [
+        (fact::COMMAND, "the dump holds a command of the client's, which no dump program writes"),
+        (fact::FILES, "the dump reads or writes files of the server's machine, or loads a program there"),
+    ];
+    let mut found = kinds.iter().filter_map(|(fact, what)| Some((what, content.facts.get(*fact)?)));
+    match found.next().filter(|_| !options.trust) {
+        Some((what, statement)) => Err(refused(*what).why(statement).hint(TRUST)),
+        None => Ok(()),
+    }
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.

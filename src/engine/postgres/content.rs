@@ -13,6 +13,12 @@ use crate::error::Result;
 /// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
 pub const ROLES: &str = "roles";
 
+/// The fact that names the first psql command of a script, and its line.
+pub const COMMAND: &str = "psql.command";
+
+/// The fact that names the first statement that reaches for the server's files.
+pub const FILES: &str = "server.files";
+
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
     match format {
@@ -105,16 +111,19 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
         asked.note(&one.entry, &one.definition);
     }
     let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
+    let files = toc.iter().find(|t| t.reaches_files);
+    let files = files.map(|t| format!("entry {}: {} {}", t.entry.id, t.entry.kind, t.entry.tag));
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
     let filled: BTreeSet<_> =
         entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
     let tables = tables.into_list(|table| filled.contains(&(table.schema.as_deref(), table.name.as_str())));
     let tags = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.tag.clone()).collect();
-    let facts = BTreeMap::from([
+    let mut facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
         (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
     ]);
+    facts.extend(files.map(|entry| (FILES.to_owned(), entry)));
     let mut content = Content {
         tables,
         objects: entries.len() as u64,

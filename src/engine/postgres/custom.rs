@@ -3,7 +3,8 @@
 //! After the table of contents come blocks: a byte for the kind, the entry's number, and then chunks that each start
 //! with their length, up to a length of zero. A block of large objects holds such runs of chunks, each after its
 //! object's number, up to a number of zero (`pg_backup_custom.c`). An archive is whole when every entry that has data
-//! had its block, and the file ends where a block ends. `pg_restore --list` looks at none of this.
+//! had its block, and the file ends where a block ends; data that zlib compressed are read for its checksum.
+//! `pg_restore --list` looks at none of this.
 //!
 //! At its end `pg_dump` goes back in a file and writes the table of contents again, now with the blocks' places. Newer
 //! ones set `O_APPEND` on their stdout: then `pg_dump > FILE` leaves that copy behind the last block.
@@ -11,6 +12,7 @@
 use std::collections::HashMap;
 
 use super::content::{Tables, describe, table_of};
+use super::inflate::Inflate;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
 use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector};
@@ -51,6 +53,8 @@ struct Walk {
     entry: usize,
     table: Option<usize>,
     rows: Option<Rows>,
+    /// Of this block, or of this large object, where zlib compressed it.
+    inflate: Option<Inflate>,
     in_objects: bool,
     /// Where the block starts.
     start: u64,
@@ -180,8 +184,8 @@ impl Custom {
             } else if let Step::Chunk(left) = self.walk.step {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let (chunk, rest) = bytes.split_at(here);
-                if let Some(rows) = &mut self.walk.rows {
-                    rows.see(chunk);
+                if let Err(what) = self.walk.data(chunk) {
+                    return self.fail(format!("{}: {what}", name(&self.toc[self.walk.entry])));
                 }
                 self.offset += here as u64;
                 let left = left - here as u64;
@@ -242,10 +246,12 @@ impl Custom {
             (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
             (Step::Object, Ok(_)) => {
                 self.large_objects += 1;
+                self.walk.inflate = self.zlib().then(Inflate::new);
                 self.walk.step = Step::Length;
                 Ok(())
             }
             (Step::Length, Ok(0)) => {
+                self.end_of_data()?;
                 self.walk.step = Step::Object;
                 Ok(())
             }
@@ -265,12 +271,14 @@ impl Custom {
         if described.offset.is_some_and(|o| o != start) {
             return Err(format!("the data of {} are not where the table of contents says", name(described)));
         }
-        let plain = self.header.as_ref().is_some_and(|h| h.compression == "none");
+        let zlib = self.zlib();
+        let readable = zlib || self.header.as_ref().is_some_and(|h| h.compression == "none");
         self.walk.entry = entry;
         self.walk.start = start;
         self.walk.table = table_of(&mut self.tables, &described.entry);
         self.walk.rows = None;
-        if let (true, Some(statement), Some(table)) = (plain, &described.copy, self.walk.table) {
+        self.walk.inflate = (zlib && !self.walk.in_objects).then(Inflate::new);
+        if let (true, Some(statement), Some(table)) = (readable, &described.copy, self.walk.table) {
             self.tables.copied(table, statement);
             self.walk.rows = Some(Rows::default());
         }
@@ -278,7 +286,20 @@ impl Custom {
         Ok(())
     }
 
+    /// Whether the data are zlib's.
+    fn zlib(&self) -> bool {
+        self.header.as_ref().is_some_and(|h| h.compression == "gzip")
+    }
+
+    /// The chunks of a block, or of a large object, end here.
+    fn end_of_data(&mut self) -> Result<(), String> {
+        let inflate = self.walk.inflate.take();
+        let ended = inflate.map_or(Ok(()), |inflate| inflate.finish());
+        ended.map_err(|what| format!("{}: {what}", name(&self.toc[self.walk.entry])))
+    }
+
     fn end_block(&mut self) -> Result<(), String> {
+        self.end_of_data()?;
         let entry = &mut self.toc[self.walk.entry];
         // The number that ends the block is not counted yet.
         let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
@@ -315,6 +336,24 @@ impl Custom {
         } else if let Some(first) = self.awaited.values().min() {
             let (count, first) = (self.awaited.len(), name(&self.toc[*first]));
             self.fail(format!("the data of {count} of its entries are missing, the first of them {first}"));
+        }
+    }
+}
+
+impl Walk {
+    /// Part of a chunk.
+    fn data(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut see = |bytes: &[u8]| {
+            if let Some(rows) = &mut self.rows {
+                rows.see(bytes);
+            }
+        };
+        match &mut self.inflate {
+            Some(inflate) => inflate.see(bytes, see),
+            None => {
+                see(bytes);
+                Ok(())
+            }
         }
     }
 }

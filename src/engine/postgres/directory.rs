@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::content::{Tables, describe, table_of};
+use super::lz4;
 use super::rows::Rows;
 use super::toc::{self, Stop, TocEntry};
 use crate::engine::{Content, Format, Incomplete};
@@ -15,8 +16,8 @@ use crate::error::Result;
 /// The endings that `pg_dump` gives its files; the first is that of uncompressed ones.
 const ENDINGS: [&str; 4] = ["", ".gz", ".lz4", ".zst"];
 
-/// What a folder holds: every file that `toc.dat` names must be there, and those that can be read (plain and gzip) must
-/// be readable to their ends.
+/// What a folder holds: every file that `toc.dat` names must be there and have its end. LZ4's are not decoded: their rows
+/// are not counted.
 pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     let incomplete = |what: String| Incomplete { what, offset: 0 };
     let path = folder.join("toc.dat");
@@ -77,13 +78,14 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, String> {
     paths.into_iter().find(|p| p.is_file()).ok_or_else(|| format!("the file {name} is missing"))
 }
 
-/// Hands a file's content on. False if it is compressed in a way that is not read here.
+/// Hands a file's content on. False if it is compressed in a way that is not decoded here.
 fn read_through(path: &Path, mut see: impl FnMut(&[u8])) -> Result<bool, String> {
     let fail = |e: std::io::Error| format!("{} can't be read to its end: {e}", path.display());
     let file = BufReader::new(File::open(path).map_err(fail)?);
     let mut reader: Box<dyn Read> = match path.extension().and_then(|e| e.to_str()) {
         Some("gz") => Box::new(MultiGzDecoder::new(file)),
-        Some("lz4" | "zst") => return Ok(false),
+        Some("zst") => Box::new(zstd::stream::read::Decoder::with_buffer(file).map_err(fail)?),
+        Some("lz4") => return lz4::walk(file).map(|()| false).map_err(fail),
         _ => Box::new(file),
     };
     let mut buffer = vec![0; 64 << 10];

@@ -14,7 +14,7 @@ enum Place {
     Tag(Vec<u8>),
     /// `$tag$ ... $tag$`, and how many bytes of the closing tag were just seen.
     Body(Vec<u8>, usize),
-    /// `--`, up to the line's end.
+    /// `--`, up to the line's end, which a carriage return is, too.
     Remark,
     /// `/* */`, nested so deep.
     Comment(u32),
@@ -23,15 +23,52 @@ enum Place {
 /// The longest tag that is believed; names end at 63 bytes.
 const LONGEST_TAG: usize = 64;
 
-/// Follows a script byte by byte.
+/// What stands before the next byte of a statement, where that decides how it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Nothing,
+    /// A name or keyword; with its letter, if it has only one.
+    Word(Option<u8>),
+    /// A number, or a `$1`.
+    Number,
+    /// A string with escapes: a quote right behind it opens it again.
+    Escaped,
+    /// White space and remarks behind such a string. Once a line has ended among them, the next string continues it.
+    Blank { line: bool },
+    /// The first dash of such a remark.
+    Dash { line: bool },
+}
+
+impl Before {
+    /// Behind one more byte, which opens nothing.
+    fn then(self, byte: u8) -> Self {
+        match self {
+            Self::Word(_) if word(byte) || byte == b'$' => Self::Word(None),
+            Self::Number if word(byte) => Self::Number,
+            _ if byte.is_ascii_digit() => Self::Number,
+            _ if word(byte) => Self::Word(Some(byte)),
+            Self::Escaped if byte == b'-' => Self::Dash { line: false },
+            Self::Blank { line } if byte == b'-' => Self::Dash { line },
+            Self::Escaped if byte.is_ascii_whitespace() => Self::Blank { line: ends_line(byte) },
+            Self::Blank { line } if byte.is_ascii_whitespace() => Self::Blank { line: line || ends_line(byte) },
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Follows a script byte by byte, as psql does (`psqlscan.l`): what psql takes for the inside of a string must be that
+/// here, or a command could hide there.
 #[derive(Clone, Debug, Default)]
 pub struct Lexer {
     place: Place,
-    before: u8,
-    /// The text that just ended had escapes: a quote right behind it opens it again.
-    reopens: bool,
+    /// The byte before, unless it was used up.
+    last: u8,
+    before: Before,
     /// `standard_conforming_strings` is off.
     pub escapes: bool,
+    /// Something stood there that not every psql reads in the same way, and no program writes.
+    pub doubtful: bool,
 }
 
 impl Lexer {
@@ -52,70 +89,109 @@ impl Lexer {
 
     /// Takes the next byte.
     pub fn see(&mut self, byte: u8) {
-        match &mut self.place {
+        let used_up = match &mut self.place {
             Place::Statement => self.statement(byte),
-            Place::Text(true) if self.before == b'\\' => {
+            Place::Text(true) if self.last == b'\\' => {
+                // Where only a setting says that it escapes, a change of it that we can't see would end the string.
+                self.doubtful |= self.escapes && byte == b'\'';
                 // The escaped byte escapes nothing itself.
-                self.before = 0;
-                return;
+                true
             }
             Place::Text(escapes) if byte == b'\'' => {
-                self.reopens = *escapes;
-                self.place = Place::Statement;
-                self.before = byte;
-                return;
+                let before = if *escapes { Before::Escaped } else { Before::Nothing };
+                self.close(before)
             }
-            Place::Name if byte == b'"' => self.place = Place::Statement,
-            Place::Tag(tag) => {
-                tag.push(byte);
-                if byte == b'$' {
-                    self.place = Place::Body(std::mem::take(tag), 0);
-                } else if !(word(byte) && tag.len() < LONGEST_TAG) {
-                    self.place = Place::Statement;
-                    self.statement(byte);
-                }
+            Place::Name if byte == b'"' => self.close(Before::Nothing),
+            Place::Remark if ends_line(byte) => {
+                let before = self.before.then(b'\n');
+                self.close(before)
             }
+            Place::Text(_) | Place::Name | Place::Remark => false,
+            Place::Tag(_) => self.tag(byte),
             Place::Body(tag, seen) => {
                 *seen = if tag[*seen] == byte { *seen + 1 } else { usize::from(byte == b'$') };
-                if *seen == tag.len() {
-                    self.place = Place::Statement;
-                }
+                let whole = *seen == tag.len();
+                if whole { !self.close(Before::Nothing) } else { false }
             }
-            Place::Remark if byte == b'\n' => self.place = Place::Statement,
-            Place::Text(_) | Place::Name | Place::Remark => {}
-            Place::Comment(depth) => match (self.before, byte) {
+            Place::Comment(depth) => match (self.last, byte) {
                 (b'/', b'*') => {
                     *depth += 1;
-                    self.before = 0;
-                    return;
+                    true
                 }
                 (b'*', b'/') => {
                     *depth -= 1;
-                    if *depth == 0 {
-                        self.place = Place::Statement;
-                    }
-                    self.before = 0;
-                    return;
+                    if *depth > 0 { true } else { !self.close(Before::Nothing) }
                 }
-                _ => {}
+                _ => false,
             },
-        }
-        self.reopens = false;
-        self.before = byte;
+        };
+        self.last = if used_up { 0 } else { byte };
     }
 
-    fn statement(&mut self, byte: u8) {
-        self.place = match (self.before, byte) {
-            (b'\'', b'\'') if self.reopens => Place::Text(true),
-            (b'E' | b'e', b'\'') => Place::Text(true),
-            (_, b'\'') => Place::Text(self.escapes),
-            (_, b'"') => Place::Name,
-            (before, b'$') if !word(before) && before != b'$' => Place::Tag(vec![b'$']),
-            (b'-', b'-') => Place::Remark,
-            (b'/', b'*') => Place::Comment(1),
-            _ => return,
-        };
+    /// Back to the statement. False: the byte is not used up.
+    fn close(&mut self, before: Before) -> bool {
+        self.place = Place::Statement;
+        self.before = before;
+        false
     }
+
+    /// A byte of a statement. True when it can't be the half of what follows.
+    fn statement(&mut self, byte: u8) -> bool {
+        let before = self.before;
+        let opened = match (self.last, byte) {
+            (_, b'\'') => {
+                self.doubtful |= before == Before::Number;
+                let goes_on = matches!(before, Before::Escaped | Before::Blank { line: true });
+                let marked = matches!(before, Before::Word(Some(b'E' | b'e')));
+                Place::Text(goes_on || marked || self.escapes)
+            }
+            (_, b'"') => Place::Name,
+            (_, b'$') if !matches!(before, Before::Word(_)) => {
+                self.doubtful |= before == Before::Number;
+                Place::Tag(vec![b'$'])
+            }
+            (b'-', b'-') => {
+                self.place = Place::Remark;
+                let blank = matches!(before, Before::Dash { .. });
+                self.before = if blank { Before::Blank { line: false } } else { Before::Nothing };
+                return false;
+            }
+            (b'/', b'*') => Place::Comment(1),
+            _ => {
+                self.before = before.then(byte);
+                return false;
+            }
+        };
+        self.before = Before::Nothing;
+        self.place = opened;
+        // The star that opens a comment doesn't close it.
+        byte == b'*'
+    }
+
+    /// A byte behind a dollar sign.
+    fn tag(&mut self, byte: u8) -> bool {
+        let Place::Tag(tag) = &mut self.place else { return false };
+        // No digit comes first: `$1` is a parameter.
+        let first_digit = tag.len() == 1 && byte.is_ascii_digit();
+        if byte == b'$' {
+            tag.push(byte);
+            self.place = Place::Body(std::mem::take(tag), 0);
+            return false;
+        }
+        if word(byte) && !first_digit && tag.len() < LONGEST_TAG {
+            tag.push(byte);
+            return false;
+        }
+        self.doubtful |= tag.len() == LONGEST_TAG;
+        // It was no tag: what stands behind the dollar sign is a word.
+        let before = tag[1..].iter().fold(Before::Nothing, |before, byte| before.then(*byte));
+        self.close(before);
+        self.statement(byte)
+    }
+}
+
+fn ends_line(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
 }
 
 /// What a statement is made of: strings are one token, whatever they hold, and comments none.
@@ -215,6 +291,7 @@ mod tests {
                 Word("E"),
                 Text,
                 Word("AND"),
+                Word("1"),
                 Symbol(b')'),
                 Symbol(b'/'),
                 Text,
@@ -246,10 +323,21 @@ mod tests {
             "E'\\\\'",
             "$1",
             "$$a$ $$",
+            "-- it's\r",
+            "/*/ ' */",
+            "SELECT typE'\\'",
+            "SELECT 1$$'$$",
+            "$$a$$$$'$$",
+            "SELECT $1, $2",
+            "E'a'\n'\\''",
+            "E'a' -- b\r\n  -- c\n '\\''",
+            "$E'\\''",
         ] {
             assert!(outside_after(closed), "{closed}");
         }
-        for open in ["'it''s", "E'it\\'", "$a$ $b$", "\"it", "/* /* */", "E'\\\\\\'", "$$ $a$"] {
+        for open in
+            ["'it''s", "E'it\\'", "$a$ $b$", "\"it", "/* /* */", "E'\\\\\\'", "$$ $a$", "/*/", "$1$ '", "E'a' 'b\\''"]
+        {
             assert!(!outside_after(open), "{open}");
         }
     }

@@ -11,6 +11,7 @@ use crate::engine::{
 use crate::error::Result;
 
 mod clients;
+mod commands;
 mod content;
 mod custom;
 mod diagnose;
@@ -22,8 +23,10 @@ mod features;
 mod filter;
 mod findings;
 mod identity;
+mod inflate;
 mod lexer;
 mod libpq;
+mod lz4;
 mod patterns;
 mod plain;
 mod pooler;

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
-use super::content::{Asked, ROLES, Tables};
+use super::commands::{Kind, Nesting, judge, shown};
+use super::content::{Asked, COMMAND, FILES, ROLES, Tables};
 use super::lexer::Lexer;
 use super::sections::Sections;
 use crate::engine::{Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, RowSum};
@@ -27,6 +28,14 @@ pub struct Plain {
     /// The table whose rows pass by.
     copying: Option<Copying>,
     lexer: Lexer,
+    nesting: Nesting,
+    /// Where a zero byte stands: psql would lose what follows it.
+    zero: Option<u64>,
+    /// The line that is being read, from 1.
+    number: u64,
+    /// Statements that ended on it, and whether the last of them announced rows.
+    ended: u64,
+    announced: bool,
     /// The line so far, if it began outside of strings.
     line: Vec<u8>,
     inside: bool,
@@ -49,7 +58,7 @@ struct Copying {
     rows: u64,
     /// Bytes of the row so far, and the first of them.
     length: u64,
-    head: [u8; 2],
+    head: [u8; 3],
     sum: RowSum,
 }
 
@@ -74,12 +83,17 @@ struct Seen {
     roles: BTreeSet<String>,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
-    /// The first psql command that `pg_dump` does not write into a dump of one database.
+    /// The first psql command that `pg_dump` does not write into a dump of one database, and its line.
     command: Option<String>,
+    /// The first statement that reaches for the server's files, and its line.
+    files: Option<String>,
 }
 
 impl Inspector for Plain {
     fn see(&mut self, mut bytes: &[u8]) {
+        if self.zero.is_none() {
+            self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
+        }
         while !bytes.is_empty() {
             let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
@@ -97,11 +111,15 @@ impl Inspector for Plain {
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
         }
+        if let Some(at) = self.zero {
+            return incomplete("it holds a zero byte, which no SQL of PostgreSQL's does".into(), at);
+        }
         if let Some((table, rows)) = self.position() {
             let what = format!("it ends inside the rows of table {}, after {rows}", table.name);
             return incomplete(what, self.offset);
         }
         if !self.line.is_empty() {
+            self.number += 1;
             self.end_of_line(self.offset);
         }
         if !self.lexer.outside() {
@@ -126,8 +144,9 @@ impl Plain {
         while let Some(copying) = &mut self.copying {
             let end = memchr(b'\n', bytes);
             let row = &bytes[..end.unwrap_or(bytes.len())];
-            for (at, byte) in (copying.length..2).zip(row) {
-                copying.head[usize::from(at == 1)] = *byte;
+            let started = usize::try_from(copying.length.min(3)).unwrap_or(3);
+            for (place, byte) in copying.head[started..].iter_mut().zip(row) {
+                *place = *byte;
             }
             copying.length += row.len() as u64;
             let Some(end) = end else {
@@ -136,8 +155,11 @@ impl Plain {
             };
             copying.sum.end(row);
             bytes = &bytes[end + 1..];
-            if copying.length == 2 && copying.head == *b"\\." {
-                copying.sum.without(b"\\.");
+            self.number += 1;
+            let ends = (copying.length == 2 && copying.head.starts_with(b"\\."))
+                || (copying.length == 3 && copying.head == *b"\\.\r");
+            if ends {
+                copying.sum.without(&copying.head[..if copying.length == 2 { 2 } else { 3 }]);
                 self.tables.count(copying.table, copying.rows, copying.sum.sum());
                 self.copying = None;
                 break;
@@ -157,6 +179,12 @@ impl Plain {
             if self.sql.len() < LONGEST_STATEMENT {
                 self.sql.push(byte);
             }
+            let in_statement = self.lexer.in_statement();
+            if in_statement && byte == b';' {
+                self.judge();
+            }
+            self.nesting.see(in_statement.then_some(byte));
+            self.number += u64::from(byte == b'\n');
             // The line of COPY goes on behind a name with a newline in it.
             if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
                 self.end_of_line(self.offset + at as u64 + 1);
@@ -166,7 +194,7 @@ impl Plain {
             } else if !self.inside && self.line.len() < LONGEST_LINE {
                 self.line.push(byte);
             }
-            if self.lexer.in_statement() {
+            if in_statement {
                 self.open[1] = byte != b';' && (self.open[1] || !byte.is_ascii_whitespace());
                 match byte {
                     b';' => {
@@ -184,6 +212,30 @@ impl Plain {
         &[]
     }
 
+    /// A statement is about to end: is it more than SQL?
+    fn judge(&mut self) {
+        self.ended += 1;
+        let first = self.nesting.first();
+        if ![&b"copy"[..], b"select", b"set", b"reset"].contains(&first) {
+            self.announced = false;
+            return;
+        }
+        let sql = String::from_utf8_lossy(&self.sql);
+        let kind = judge(first, &sql, self.sql.len() < LONGEST_STATEMENT);
+        self.announced = kind == Kind::Rows;
+        let place = match kind {
+            Kind::Plain | Kind::Rows => return,
+            Kind::Odd => &mut self.seen.command,
+            Kind::Files => &mut self.seen.files,
+        };
+        place.get_or_insert_with(|| format!("line {}: {}", self.number + 1, shown(&sql)));
+    }
+
+    /// Something that psql would obey, or might, on the line that has just ended.
+    fn suspect(&mut self, what: &str) {
+        self.seen.command.get_or_insert_with(|| format!("line {}: {}", self.number, shown(what)));
+    }
+
     /// A line has ended, and the next one starts at this offset.
     fn end_of_line(&mut self, next: u64) {
         let start = std::mem::replace(&mut self.line_start, next);
@@ -192,11 +244,17 @@ impl Plain {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
+        let (announced, alone) = (std::mem::take(&mut self.announced), std::mem::take(&mut self.ended) == 1);
         if std::mem::take(&mut self.commanded) {
-            let shown = if inside { "a command behind the end of a string" } else { text };
-            self.seen.command.get_or_insert_with(|| shown.to_owned());
+            self.suspect(if inside { "a command behind the end of a string" } else { text });
+        }
+        if self.lexer.doubtful {
+            self.suspect("quotes or dollar signs that not every psql reads in the same way");
         }
         if inside {
+            if announced {
+                self.suspect("COPY behind the end of a string");
+            }
             self.open[0] = self.open[1];
             return;
         }
@@ -206,13 +264,23 @@ impl Plain {
         }
         self.open[0] = self.open[1];
         self.sections.line(text, start, between);
-        if let Some(table) = self.seen.line(text, &mut self.tables) {
-            self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 2], sum: RowSum::default() });
-            self.statement = 0;
-            self.sql.clear();
+        if text.starts_with('\\') && !(between && self.seen.command(text)) {
+            self.suspect(text);
         }
-        if text == "SET standard_conforming_strings = off;" {
-            self.lexer.escapes = true;
+        match (self.seen.line(text, &mut self.tables), announced) {
+            (Some(table), true) if between && alone && self.nesting.is_flat() => {
+                self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 3], sum: RowSum::default() });
+                self.statement = 0;
+                self.sql.clear();
+            }
+            (None, false) => {}
+            // Rows for us and SQL for psql, or the other way round.
+            _ => self.suspect(text),
+        }
+        match text {
+            "SET standard_conforming_strings = off;" => self.lexer.escapes = true,
+            "SET standard_conforming_strings = on;" => self.lexer.escapes = false,
+            _ => {}
         }
         self.line = line;
         self.line.clear();
@@ -231,9 +299,8 @@ impl Plain {
         if !seen.roles.is_empty() {
             facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
         }
-        if let Some(command) = seen.command {
-            facts.insert("psql.command".to_owned(), command);
-        }
+        let found = [(COMMAND, seen.command), (FILES, seen.files)];
+        facts.extend(found.into_iter().filter_map(|(fact, found)| Some((fact.to_owned(), found?))));
         let mut content = Content {
             format: Format::PgPlain,
             tables: self.tables.into_list(|_| seen.inserts),
@@ -259,9 +326,7 @@ impl Seen {
     fn line(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         if let Some(remark) = line.strip_prefix("-- ") {
             self.remark(remark);
-        } else if line.starts_with('\\') {
-            self.command(line);
-        } else if !line.is_empty() && line != "--" {
+        } else if !line.starts_with('\\') && !line.is_empty() && line != "--" {
             self.complete = false;
             return self.statement(line, tables);
         }
@@ -289,18 +354,22 @@ impl Seen {
         }
     }
 
-    fn command(&mut self, line: &str) {
-        if let Some(token) = line.strip_prefix("\\restrict ") {
+    /// Whether a line with a psql command is one of the two that `pg_dump` writes, each once.
+    fn command(&mut self, line: &str) -> bool {
+        let is_token = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let restrict = line.strip_prefix("\\restrict ").filter(is_token).filter(|_| !self.was_restricted);
+        let unrestrict = line.strip_prefix("\\unrestrict ").filter(is_token);
+        if let Some(token) = restrict {
             self.restricted = Some(token.to_owned());
             self.was_restricted = true;
-        } else if let Some(token) = line.strip_prefix("\\unrestrict ") {
-            if self.restricted.as_deref() == Some(token) {
-                self.restricted = None;
-            }
-        } else {
-            self.complete = false;
-            self.command.get_or_insert_with(|| line.to_owned());
+            return true;
         }
+        if unrestrict.is_some() && self.restricted.as_deref() == unrestrict {
+            self.restricted = None;
+            return true;
+        }
+        self.complete = false;
+        false
     }
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
@@ -424,13 +493,80 @@ mod tests {
         assert!(content.facts.is_empty(), "{:?}", content.facts);
     }
 
+    const END: &str = "-- PostgreSQL database dump complete\n";
+
+    /// What is found in a script, whatever the pieces in which it comes.
+    fn found(script: &str) -> Option<String> {
+        let script = format!("{script}\n{END}");
+        let read = |size: usize| {
+            let mut plain = Box::new(Plain::default());
+            script.as_bytes().chunks(size).for_each(|chunk| plain.see(chunk));
+            match plain.finish() {
+                Ok(content) => content.facts.get(COMMAND).cloned(),
+                Err(incomplete) => Some(incomplete.what),
+            }
+        };
+        let (one, all) = (read(1), read(script.len()));
+        assert_eq!(one, all, "{script:?}");
+        all
+    }
+
+    #[test]
+    fn no_trick_makes_a_command_look_like_text() {
+        let open = "COPY t FROM stdin;";
+        for script in [
+            "-- remark\r\\! x",
+            "SELECT typE'\\' \\! x '",
+            "SELECT 1$$'$$ \\! x\n'",
+            "SELECT $1$ \\! x $1$",
+            "SELECT $$a$$$$'$$ \\! x\n'",
+            "SELECT E'a'\n'\\'' \\! x\n'",
+            "/*/ ' */ \\! x\n'",
+            "\\restrict a\n\\unrestrict a \\! x\n\\unrestrict a",
+            "\\restrict a\n\\unrestrict a\n\\restrict b\n\\unrestrict b",
+            "SET standard_conforming_strings = off;\nROLLBACK;\nSELECT '\\' \\! x\n';",
+            "SET standard_conforming_strings = off;\nSET standard_conforming_strings = on;\nSELECT '\\' \\! x\n';",
+            "set standard_conforming_strings = off;\nSELECT '\\'' \\! x\n';",
+            &format!("SELECT\nCOPY a FROM stdin;\n\\! x\n\\."),
+            &format!("SELECT (1;\n{open}\n\\! x\n\\."),
+            &format!("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;\n{open}\n\\! x\n\\."),
+            &format!("SELECT 1; {open}\n'\n\\.\n\\! x\n'"),
+            &format!("{open} COPY u FROM stdin;\na\n\\.\n'\n\\.\n\\! x\n'"),
+            "copy t from stdin;\n'\n\\.\n\\! x\n'",
+            "COPY t TO stdout; SELECT y FROM stdin;\n\\! x\n\\.",
+            &format!("{open}\n\\.\r\n\\! x\n\\."),
+            &format!("{open}\na\0\n\\.\nSELECT '\n\\.\n\\! x\n'"),
+        ] {
+            assert!(found(script).is_some(), "{script:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_in_strings_rows_bodies_and_comments() {
+        for script in [
+            "-- \\! x",
+            "/* \\! x */",
+            "COMMENT ON TABLE t IS '\\! x';",
+            "CREATE FUNCTION f() AS $_$ \\! x\nCOPY t FROM stdin;\n $_$;",
+            "COPY t FROM stdin;\n\\! x\n\\.",
+            "COPY t (a) FROM stdin;\r\n\\\\! x\r\n\\.\r",
+            "SELECT E'\\! x';",
+            "\\restrict aB3\nSELECT 1;\n\\unrestrict aB3",
+            "SET standard_conforming_strings = off;\nSELECT 'C:\\\\', E'\\\\';",
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);\nCOPY t FROM stdin;\n\\.",
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END;\nCOPY t FROM stdin;\n\\.",
+        ] {
+            assert_eq!(found(script), None, "{script:?}");
+        }
+    }
+
     #[test]
     fn a_psql_command_is_noticed_wherever_it_stands() {
         for script in ["\\! rm x\n", "SELECT 1 \\g /tmp/x\n"] {
             let mut plain = Box::new(Plain::default());
             plain.see(format!("{script}-- PostgreSQL database dump complete\n").as_bytes());
             let content = plain.finish().expect("complete");
-            assert_eq!(content.facts["psql.command"], script.trim_end());
+            assert_eq!(content.facts[COMMAND], format!("line 1: {}", script.trim_end()));
         }
     }
 }

@@ -5,9 +5,11 @@
 //! target has already, or the user may not set, is left out by a list of the archive's entries.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
-use super::filter::Adapter;
+use super::filter::{Adapter, Restriction};
 use super::selection::{self, select, tables};
 use super::target::lines;
 use super::{clients, libpq};
@@ -54,9 +56,20 @@ impl Job<'_> {
         clients::choose(role, self.server, archive, &self.clients.clients, &self.clients.rejected)
     }
 
+    /// The psql that fits best among those that obey no command of a script, if there is one.
+    fn shell(&self) -> Result<&Client> {
+        let all = &self.clients.clients;
+        let safe: Vec<Client> = all.iter().filter(|c| knows_restrict(c.version)).cloned().collect();
+        let best = clients::choose(Role::Shell, self.server, None, &safe, &[]).ok();
+        match best.and_then(|best| all.iter().find(|c| *c == best)) {
+            Some(best) => Ok(best),
+            None => self.client(Role::Shell),
+        }
+    }
+
     /// psql reads a plain dump.
     fn script(&self) -> Result<RestorePlan> {
-        let psql = self.client(Role::Shell)?;
+        let psql = self.shell()?;
         let mut notes = Vec::new();
         let chosen = self.chosen(&mut notes)?;
         let parts = chosen.as_ref().map(|chosen| sections(&self.content.entries, chosen));
@@ -108,7 +121,15 @@ impl Job<'_> {
 
     /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
     fn through_psql(&self, client: &Client, selection: Selection, mut notes: Vec<String>) -> Result<RestorePlan> {
-        let psql = self.client(Role::Shell)?;
+        let psql = self.shell()?;
+        if !knows_restrict(psql.version) && !self.options.trust {
+            return Err(Error::new(
+                Kind::Refused,
+                format!("psql {} can't keep an archive from running programs on this machine", psql.version),
+            )
+            .hint("install a psql of August 2025 or later: 13.22, 14.19, 15.14, 16.10, 17.6, 18")
+            .hint("--trust goes on without: only for archives that nobody else could have changed"));
+        }
         notes.push(format!(
             "pg_restore {} is newer than the server: it makes SQL of the archive, and psql runs it",
             client.version
@@ -135,17 +156,19 @@ impl Job<'_> {
         Ok(loader)
     }
 
-    /// Lines that the server or this psql does not know. An old psql loses `\restrict`'s protection with them.
+    /// Shuts psql's commands off, and leaves out lines that the server or this psql does not know.
     fn filter(&self, psql: &Client, notes: &mut Vec<String>) -> Option<Box<dyn Filter>> {
-        let (old_server, old_psql) = (self.server.version.major < 17, !knows_restrict(psql.version));
-        if old_psql && (self.content.facts.contains_key("psql.restricted") || self.content.format != Format::PgPlain) {
-            notes.push(format!("psql {} does not know \\restrict: those lines are left out", psql.version));
-        }
-        let adapter = Adapter::new(old_server, old_psql);
-        if self.brings_public() {
-            return Some(Box::new(adapter.without_public()));
-        }
-        (old_server || old_psql).then(|| -> Box<dyn Filter> { Box::new(adapter) })
+        let restriction = match (knows_restrict(psql.version), self.options.trust) {
+            (true, false) => Restriction::Ours(token()),
+            (true, true) => Restriction::AsItIs,
+            (false, _) => {
+                notes.push(format!("psql {} does not know \\restrict: those lines are left out", psql.version));
+                Restriction::Unknown
+            }
+        };
+        let adapter = Adapter::new(self.server.version.major < 17, restriction);
+        let adapter = if self.brings_public() { adapter.without_public() } else { adapter };
+        adapter.is_needed().then(|| -> Box<dyn Filter> { Box::new(adapter) })
     }
 
     /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
@@ -318,6 +341,12 @@ fn list_file(entries: &[&Entry]) -> PrivateFile {
     let line = |e: &&Entry| format!("{}; {} {}\n", e.id, e.kind, e.tag.replace(['\n', '\r'], " "));
     let text: String = entries.iter().map(line).collect();
     PrivateFile { name: "entries".into(), content: Secret::new(text.clone()), redacted: text }
+}
+
+/// What no archive can know: the keys come from the system's random numbers.
+fn token() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
 }
 
 /// `\restrict` came with a security fix, to every branch at once.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::content::{COMMAND, FILES};
 use super::selection::select;
 use super::target::lines;
 use super::{features, pooler};
-use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, Target, Version};
+use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
 use crate::error::{Error, Kind, Result};
 
 /// Refuses what can't work or would do harm. Warnings come back.
@@ -13,6 +14,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     chosen(content, options)?;
     writable(server)?;
     pooling(server)?;
+    harmless(content, options)?;
     plain(content, options)?;
     if !options.map_collations.is_empty() {
         return Err(Error::new(Kind::Usage, "--map-collation is for MySQL and MariaDB")
@@ -58,18 +60,31 @@ fn pooling(server: &Server) -> Result<()> {
     }
 }
 
+/// A dump of one database is SQL for that database, and nothing else.
+fn harmless(content: &Content, options: &RestoreOptions) -> Result<()> {
+    if options.trust {
+        return Ok(());
+    }
+    if let Some(command) = content.facts.get(COMMAND) {
+        return Err(refused("the dump holds a psql command that a dump of one database never holds")
+            .why(command)
+            .hint("a script of pg_dumpall or pg_dump --create leaves the target database: dump again without")
+            .hint(TRUST));
+    }
+    match content.facts.get(FILES) {
+        Some(statement) => {
+            Err(refused("the dump reads or writes files of the server's machine, or runs programs there")
+                .why(statement)
+                .hint(TRUST))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Plain SQL is a script: it can only be run as a whole.
 fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
     if content.format != Format::PgPlain {
         return Ok(());
-    }
-    if let Some(command) = content.facts.get("psql.command") {
-        return Err(refused("the dump holds a psql command that a dump of one database never holds")
-            .why(command)
-            .hint(
-                "a script of pg_dumpall or pg_dump --create leaves the target database: dump again without; otherwise, \
-             read it, and run it with psql yourself",
-            ));
     }
     if options.clean == Some(Clean::Objects) {
         return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
@@ -377,7 +392,7 @@ mod tests {
         ] {
             refusal(&server, &content, &options);
         }
-        content.facts.insert("psql.command".into(), "\\! rm".into());
+        content.facts.insert(COMMAND.into(), "\\! rm".into());
         assert!(refusal(&server, &content, &samples::restore_options()).contains("psql command"));
     }
 }

@@ -5,6 +5,7 @@
 //! unit whose bytes have not all come is [`Stop::More`] and is tried again later. Nothing is ever allocated by a size
 //! that the archive claims.
 
+use super::commands::reaches_files;
 use super::plain::policy_roles;
 use crate::engine::Entry;
 
@@ -65,6 +66,8 @@ pub struct TocEntry {
     pub file: Option<String>,
     /// Its SQL.
     pub definition: String,
+    /// Some of its SQL reads or writes files of the server's machine, or runs programs there.
+    pub reaches_files: bool,
 }
 
 /// Bytes, and how far they have been read.
@@ -145,8 +148,10 @@ impl<'a> Cursor<'a> {
         let _section = self.int(sizes)?;
         let definition = self.text(sizes)?.unwrap_or_default();
         let roles = if kind == "POLICY" { policy_roles(&definition) } else { Vec::new() };
-        let _drop = self.skip_text(sizes)?;
+        let drop = self.text(sizes)?.unwrap_or_default();
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
+        let reaches_files =
+            [definition.as_str(), drop.as_str(), copy.as_deref().unwrap_or_default()].into_iter().any(reaches_files);
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
         let _tablespace = self.skip_text(sizes)?;
         if header.version >= (1, 14) {
@@ -169,7 +174,7 @@ impl<'a> Cursor<'a> {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
         let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
-        Ok(TocEntry { entry, has_data, copy, roles, offset, file, definition })
+        Ok(TocEntry { entry, has_data, copy, roles, offset, file, definition, reaches_files })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

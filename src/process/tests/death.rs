@@ -114,21 +114,27 @@ fn the_watcher_alone_ends_the_group_and_removes_the_private_folder() {
 fn the_one_that_gets_the_orphans(file: &str) {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
     run(async {
-        let script = format!("for i in 1 2 3; do sleep 1000 & echo $! >> {file}; done");
-        spawn(&sh(&script), &options()).expect("started").wait().await.expect("a good end");
+        orphans::reap_from_now_on().expect("a handler");
+        // One of its group, one that left it; both end while the child itself goes on.
+        let script =
+            format!("(sleep 0.01 & echo $! >> {file}); (setsid sleep 0.01 & echo $! >> {file}); exec sleep 1000");
+        let running = spawn(&sh(&script), &options()).expect("started");
+        let child = running.pid();
+        let left = |pid: &i32| Path::new(&format!("/proc/{pid}")).exists();
+        eventually_in_time("both reaped", || !pids(Path::new(file), 2).iter().any(left)).await;
+        assert!(alive(child), "it goes on");
+        running.kill().await;
     });
-    for pid in pids(Path::new(file), 3) {
-        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} is dead and was not reaped");
-    }
 }
 
 #[test]
-fn orphans_of_the_group_are_reaped() {
+fn orphans_are_reaped_while_the_child_goes_on() {
     if let Some(file) = role() {
         return the_one_that_gets_the_orphans(&file);
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let output = again("orphans_of_the_group_are_reaped", &folder.path().join("pids")).output().expect("started");
+    let mut test = again("orphans_are_reaped_while_the_child_goes_on", &folder.path().join("pids"));
+    let output = test.output().expect("started");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

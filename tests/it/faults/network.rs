@@ -71,7 +71,7 @@ fn is_slow(case: Case, moment: Moment) -> Option<String> {
         stage.source.sql(&format!("DELETE FROM much WHERE id > {some}"));
         if case.work == Work::Restore {
             let dump = dbhaul().client_dirs([server.client_dir()]).args(["dump", &stage.source.uri(), "-o", "-"]);
-            stage.archive = Some(dump.run().expect_code(0).stdout);
+            stage.contents = Some(dump.run().expect_code(0).stdout);
         }
         let proxy = Proxy::to(server.port());
         proxy.treat(Treatment::Slow(64_000));

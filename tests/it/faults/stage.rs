@@ -42,8 +42,8 @@ pub struct Stage<'s> {
     clients: PathBuf,
     /// The address that dbhaul is told instead of the server's: a proxy's, a tunnel's.
     pub through: Option<SocketAddr>,
-    /// The archive that is restored, if not the usual one.
-    pub archive: Option<Vec<u8>>,
+    /// What the archive that is restored holds, if not the usual.
+    pub contents: Option<Vec<u8>>,
     /// A folder of programs that come before this machine's.
     pub programs: Option<PathBuf>,
 }
@@ -101,9 +101,14 @@ impl<'s> Stage<'s> {
             place,
             clients,
             through: None,
-            archive: None,
+            contents: None,
             programs: None,
         }
+    }
+
+    /// The file that a restore reads.
+    pub fn archive(&self) -> PathBuf {
+        self.place.path().join("archive.tar.gz")
     }
 
     /// The URI of one of its databases, as dbhaul is told it.
@@ -128,9 +133,9 @@ impl<'s> Stage<'s> {
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
             Work::Restore => {
                 // Not in the working folder, where nothing but what a dump leaves shall stand.
-                let archive = self.place.path().join("archive.tar.gz");
-                fs::write(&archive, self.archive.clone().unwrap_or_else(|| archive_of(self.case.flavour)))
-                    .expect("write");
+                let archive = self.archive();
+                let bytes = self.contents.clone().unwrap_or_else(|| archive_of(self.case.flavour));
+                fs::write(&archive, bytes).expect("write");
                 command.arg("restore").arg(archive).arg("env:T")
             }
             Work::Verify => command.args(["verify", "-"]),
@@ -251,6 +256,12 @@ impl<'s> Held<'s> {
         self.ended().outcome()
     }
 
+    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
+    /// error. The archive and the target are left to be judged.
+    pub fn end(self) -> (Stage<'s>, Output) {
+        self.ended().clean()
+    }
+
     /// Waits for the end alone, where something has to be put right before anybody looks at what is left.
     pub fn ended(self) -> Ended<'s> {
         let Self { stage, running, children, input } = self;
@@ -260,9 +271,25 @@ impl<'s> Held<'s> {
     }
 }
 
-impl Ended<'_> {
+impl<'s> Ended<'s> {
     /// See [`Held::outcome`].
     pub fn outcome(self) -> String {
+        let (stage, output) = self.clean();
+        let left = match stage.case.work {
+            Work::Dump => stage.archive_left(&output),
+            Work::Restore | Work::Copy => stage.target_left(&output),
+            Work::Verify if output.code == Some(0) => "whole".to_owned(),
+            Work::Verify if names(stage.temp.path()).is_empty() => "nothing".to_owned(),
+            Work::Verify => "a temporary copy".to_owned(),
+        };
+        match (output.code, output.signal) {
+            (Some(code), _) => format!("{code}, {left}"),
+            (None, signal) => format!("killed by {}, {left}", signal.expect("a signal")),
+        }
+    }
+
+    /// See [`Held::end`].
+    fn clean(self) -> (Stage<'s>, Output) {
         let Self { stage, output, children } = self;
         eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
         let (source, target) = (&stage.source, &stage.target);
@@ -282,16 +309,7 @@ impl Ended<'_> {
         }
         assert_eq!(names(stage.temp.path()).len(), copies, "temporary files; {}", output.stderr);
         said_once(&output);
-        let left = match stage.case.work {
-            Work::Dump => stage.archive_left(&output),
-            Work::Restore | Work::Copy => stage.target_left(&output),
-            Work::Verify if output.code == Some(0) => "whole".to_owned(),
-            Work::Verify => if copies > 0 { "a temporary copy" } else { "nothing" }.to_owned(),
-        };
-        match (output.code, output.signal) {
-            (Some(code), _) => format!("{code}, {left}"),
-            (None, signal) => format!("killed by {}, {left}", signal.expect("a signal")),
-        }
+        (stage, output)
     }
 }
 

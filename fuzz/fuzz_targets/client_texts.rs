@@ -1,0 +1,20 @@
+//! What clients print: `--version`, and errors on stderr.
+#![no_main]
+
+use dbhaul::engine::{self, Version};
+use dbhaul::uri;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = Version::parse(text);
+    for uri in ["postgres://app:secret@db.example/shop", "mysql://app:secret@db.example/shop"] {
+        let connection = uri::parse(uri).expect("a URI");
+        let engine = engine::of(connection.dialect);
+        let _ = engine.read_version(text);
+        let diagnosis = engine.diagnose(text, &connection);
+        // Shown word for word: each line is one of the client's.
+        for line in &diagnosis.why {
+            assert!(text.contains(line.as_str()), "{line:?} was not said");
+        }
+    }
+});

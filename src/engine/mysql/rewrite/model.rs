@@ -1,0 +1,266 @@
+//! The rewriter's judge: cuts a script into tokens slowly and plainly, and compares what went in with what came out.
+//!
+//! It shares nothing with `lexer`, `splitter` and `head`, so that a mistake there is not repeated here. The tests and
+//! the fuzzer use it.
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Space,
+    Comment,
+    /// `/*!50013`, and the `*/` that belongs to it.
+    Bracket,
+    Word,
+    /// A string or quoted identifier.
+    Quoted,
+    Symbol,
+    /// What ends a statement.
+    Delimiter,
+    /// A line that is the client's own: `DELIMITER ;;`, the sandbox line.
+    Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Token<'a> {
+    kind: Kind,
+    text: &'a [u8],
+}
+
+impl Token<'_> {
+    fn is(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    fn is_symbol(&self, symbol: &[u8]) -> bool {
+        self.kind == Kind::Symbol && self.text == symbol
+    }
+
+    fn is_name(&self) -> bool {
+        matches!(self.kind, Kind::Word | Kind::Quoted)
+    }
+
+    /// What it says: a word, or what stands between the quotes.
+    fn says(&self) -> &[u8] {
+        if self.kind == Kind::Quoted && self.text.len() > 1 { &self.text[1..self.text.len() - 1] } else { self.text }
+    }
+
+    fn has_meaning(&self) -> bool {
+        !matches!(self.kind, Kind::Space | Kind::Comment | Kind::Bracket)
+    }
+}
+
+/// A statement with its delimiter, or one thing that stands between two statements. White space is left out.
+type Item<'a> = Vec<Token<'a>>;
+
+/// The script's items.
+fn items(script: &[u8]) -> Vec<Item<'_>> {
+    let (mut items, mut item, mut at): (Vec<Item<'_>>, Item<'_>, usize) = (Vec::new(), Item::new(), 0);
+    let (mut delimiter, mut backslash, mut open) = (b";".to_vec(), true, false);
+    while at < script.len() {
+        let token = token(&script[at..], &delimiter, backslash, item.is_empty(), open);
+        at += token.text.len();
+        open = (open || token.kind == Kind::Bracket) && token.text != b"*/" && token.kind != Kind::Delimiter;
+        match token.kind {
+            Kind::Space => {}
+            Kind::Comment | Kind::Command | Kind::Delimiter if item.is_empty() => {
+                if token.text[..token.text.len().min(9)].eq_ignore_ascii_case(b"delimiter") {
+                    let word = token.text[9..].split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+                    delimiter = word.map_or(delimiter, |word| word[..word.len().min(16)].to_vec());
+                }
+                items.push(vec![token]);
+            }
+            Kind::Delimiter => {
+                backslash = backslash_after(&item).unwrap_or(backslash);
+                item.push(token);
+                items.push(std::mem::take(&mut item));
+            }
+            _ => item.push(token),
+        }
+    }
+    items.push(item);
+    items
+}
+
+fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, open: bool) -> Token<'a> {
+    let upto = |from: usize, end: &[u8]| {
+        (from..rest.len()).find(|&at| rest[at..].starts_with(end)).map_or(rest.len(), |at| at + end.len())
+    };
+    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80;
+    let word = (0..rest.len()).find(|&at| !in_word(rest[at]) || rest[at..].starts_with(delimiter));
+    let word = word.unwrap_or(rest.len());
+    let bracket = [&b"/*!"[..], b"/*M!"].into_iter().find(|start| rest.starts_with(start));
+    let (kind, length) = if rest.starts_with(delimiter) {
+        (Kind::Delimiter, delimiter.len())
+    } else if first && is_sandbox(&rest[..upto(0, b"\n")]) {
+        (Kind::Command, upto(0, b"\n"))
+    } else if first && rest[..word].eq_ignore_ascii_case(b"delimiter") {
+        (Kind::Command, upto(0, b"\n"))
+    } else if rest[0] == b'#' || rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) {
+        (Kind::Comment, upto(0, b"\n"))
+    } else if let Some(start) = bracket {
+        let digits = rest[start.len()..].iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+        (Kind::Bracket, start.len() + digits)
+    } else if rest.starts_with(b"/*") {
+        (Kind::Comment, upto(2, b"*/"))
+    } else if open && rest.starts_with(b"*/") {
+        (Kind::Bracket, 2)
+    } else if matches!(rest[0], b'\'' | b'"' | b'`') {
+        let mut end = 1;
+        while end < rest.len() && rest[end] != rest[0] {
+            end += if rest[end] == b'\\' && backslash && rest[0] != b'`' { 2 } else { 1 };
+        }
+        (Kind::Quoted, (end + 1).min(rest.len()))
+    } else if rest[0].is_ascii_whitespace() {
+        (Kind::Space, 1)
+    } else if word > 0 {
+        (Kind::Word, word)
+    } else {
+        (Kind::Symbol, 1)
+    };
+    Token { kind, text: &rest[..length] }
+}
+
+fn is_sandbox(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line == b"/*!999999\\- enable the sandbox mode */" || line == b"/*M!999999\\- enable the sandbox mode */"
+}
+
+/// What a backslash is in a string behind this statement, if the statement says.
+fn backslash_after(item: &[Token<'_>]) -> Option<bool> {
+    let tokens: Vec<_> = item.iter().filter(|token| token.has_meaning()).collect();
+    if !tokens.first()?.is("set") {
+        return None;
+    }
+    let mut at = 1;
+    while at < tokens.len() {
+        let users = tokens[at - 1].is_symbol(b"@") && !(at > 1 && tokens[at - 2].is_symbol(b"@"));
+        at += 1;
+        if users || !tokens[at - 1].is("sql_mode") {
+            continue;
+        }
+        at += usize::from(tokens.get(at)?.is_symbol(b":"));
+        at += 1;
+        if tokens.get(at - 1)?.is_symbol(b"=") {
+            let value = tokens.get(at)?.text.to_ascii_uppercase();
+            let off = b"NO_BACKSLASH_ESCAPES";
+            return Some(!value.windows(off.len()).any(|part| part == off));
+        }
+    }
+    None
+}
+
+/// Whether what came out is what went in, but for definers, mapped collations, and what no server of another database
+/// takes. An error names the first statement that was changed without a right to.
+pub fn check(before: &[u8], after: &[u8], maps: &[(&str, &str)]) -> Result<(), String> {
+    let after = items(after);
+    let mut left = after.iter().filter(|item| !item.is_empty()).peekable();
+    for item in items(before).iter().filter(|item| !item.is_empty()) {
+        if left.next_if(|other| same(item, other, 0, maps, true)).is_some() || may_go(item) {
+            continue;
+        }
+        return Err(format!("changed: {}\ninto: {}", shown(item), left.next().map_or(String::new(), |i| shown(i))));
+    }
+    left.next().map_or(Ok(()), |item| Err(format!("came from nowhere: {}", shown(item))))
+}
+
+fn shown(item: &[Token<'_>]) -> String {
+    item.iter().map(|token| String::from_utf8_lossy(token.text)).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the rewriter may leave a thing out: the sandbox line, and whole statements.
+fn may_go(item: &[Token<'_>]) -> bool {
+    const VERBS: [&str; 12] =
+        ["use", "create", "drop", "alter", "set", "change", "stop", "start", "insert", "replace", "lock", "unlock"];
+    let Some(first) = item.iter().find(|token| token.has_meaning()) else { return false };
+    first.kind == Kind::Command && is_sandbox(first.text) || VERBS.iter().any(|verb| first.is(verb))
+}
+
+/// Whether a statement came out as it went in, from this token on, or with a change that it may have.
+fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &str)], definer: bool) -> bool {
+    let verb = before.iter().find(|token| token.has_meaning());
+    let verb = |words: &[&str]| verb.is_some_and(|verb| words.iter().any(|word| verb.is(word)));
+    let (mut one, mut other) = (from, from);
+    while one < before.len() {
+        let (now, rest) = (before[one], &before[one..]);
+        let last: Vec<_> = before[..one].iter().rev().filter(|token| token.has_meaning()).take(4).collect();
+        if definer && now.is("definer") && verb(&["create", "alter"]) {
+            let shorter = definer_length(rest).map(|length| [&before[..one], &before[one + length..]].concat());
+            if shorter.is_some_and(|shorter| same(&shorter, after, one, maps, false)) {
+                return true;
+            }
+        }
+        match after.get(other) {
+            Some(found) if *found == now => {}
+            Some(found) if is_mapped(&now, found, maps) && names_collation(&last) => {}
+            Some(found) if verb(&["set"]) && now.kind == Kind::Quoted && lost_a_mode(now.text, found.text) => {}
+            _ if verb(&["alter"]) && last.first().is_some_and(|last| last.is("database") || last.is("schema")) => {
+                one += name_length(rest);
+                continue;
+            }
+            _ => return false,
+        }
+        (one, other) = (one + 1, other + 1);
+    }
+    other == after.len()
+}
+
+/// Tokens of `DEFINER = user@host` at the start, if it stands there; comments may stand between them.
+fn definer_length(tokens: &[Token<'_>]) -> Option<usize> {
+    let next = |at: usize| (at..tokens.len()).find(|&at| tokens[at].has_meaning());
+    let follows = |at: usize, wanted: &dyn Fn(&Token<'_>) -> bool| next(at).filter(|&at| wanted(&tokens[at]));
+    let mut end = follows(1, &|token| token.is_symbol(b"="))? + 1;
+    end = follows(end, &|token| token.is_name())? + 1;
+    // A doubled quote within a name.
+    while tokens.get(end).is_some_and(|token| token.kind == Kind::Quoted && adjoin(tokens[end - 1], *token)) {
+        end += 1;
+    }
+    if let Some(opening) = follows(end, &|token| token.is_symbol(b"(")) {
+        return Some(follows(opening + 1, &|token| token.is_symbol(b")"))? + 1);
+    }
+    if let Some(at) = follows(end, &|token| token.is_symbol(b"@")) {
+        end = follows(at + 1, &|token| token.is_name())? + 1;
+        let goes_on = |token: &Token<'_>| token.is_name() || token.is_symbol(b".") || token.is_symbol(b"-");
+        while tokens.get(end).is_some_and(|token| goes_on(token)) && adjoin(tokens[end - 1], tokens[end]) {
+            end += 1;
+        }
+    }
+    Some(end)
+}
+
+/// Whether nothing stands between the two.
+fn adjoin(one: Token<'_>, other: Token<'_>) -> bool {
+    one.text.as_ptr_range().end == other.text.as_ptr()
+}
+
+/// Tokens of `name` or `database.name` at the start.
+fn name_length(tokens: &[Token<'_>]) -> usize {
+    tokens.iter().take_while(|token| token.is_name() || token.is_symbol(b".")).count().max(1)
+}
+
+/// Whether these tokens, the last one first, announce a collation: `COLLATE`, `COLLATE =`, `collation_connection =`.
+fn names_collation(last: &[&Token<'_>]) -> bool {
+    let equals = last.first().is_some_and(|token| token.is_symbol(b"="));
+    let last = if equals { &last[1..] } else { last };
+    let before = |at: usize, symbol: &[u8]| last.get(at).is_some_and(|token| token.is_symbol(symbol));
+    // `@collate` is the user's, `t.collate` a column; `@@collation_connection` is the server's.
+    last.first().is_some_and(|token| {
+        let clause = token.is("collate") && !before(1, b"@") && !before(1, b".");
+        clause || equals && token.is("collation_connection") && !(before(1, b"@") && !before(2, b"@"))
+    })
+}
+
+fn is_mapped(one: &Token<'_>, other: &Token<'_>, maps: &[(&str, &str)]) -> bool {
+    let alike =
+        one.is_name() && one.kind == other.kind && one.text.first() == other.text.first() || one.kind == Kind::Word;
+    let says = |token: &Token<'_>, name: &str| token.says().eq_ignore_ascii_case(name.as_bytes());
+    alike && maps.iter().any(|(from, to)| says(one, from) && says(other, to))
+}
+
+/// Whether a list of modes is the same without `NO_AUTO_CREATE_USER`.
+fn lost_a_mode(before: &[u8], after: &[u8]) -> bool {
+    let inner = |quoted: &[u8]| quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_vec();
+    let (before, after) = (inner(before), inner(after));
+    let kept =
+        before.split(|&b| b == b',').filter(|mode| !mode.trim_ascii().eq_ignore_ascii_case(b"NO_AUTO_CREATE_USER"));
+    kept.collect::<Vec<_>>().join(&b","[..]) == after
+}

@@ -1,0 +1,7 @@
+//! Archives of every layout, cut and altered in a thousand places: `verify` finds it, `restore` refuses it.
+//! docs/reliability.md shows what was found and which bytes say nothing.
+
+mod archives;
+mod checking;
+mod everywhere;
+mod meaning;
