@@ -135,13 +135,13 @@ fn at_once<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
     })
 }
 
-/// A server that may be broken, one for each family.
+/// A server that may be broken, one for each family. What it has committed it does not forget when it is killed.
 fn breakable(flavour: Flavour) -> &'static Server {
     static SERVERS: [OnceLock<Server>; 2] = [const { OnceLock::new() }; 2];
     let (at, more): (_, &[&str]) = if flavour.is_postgres() {
-        (0, &["-c", "authentication_timeout=600", "-c", "superuser_reserved_connections=0"])
+        (0, &["-c", "authentication_timeout=600", "-c", "synchronous_commit=on"])
     } else {
-        (1, &["--connect-timeout=600", "--max-connections=50"])
+        (1, &["--connect-timeout=600", "--max-connections=50", "--innodb-flush-log-at-trx-commit=2"])
     };
     SERVERS[at].get_or_init(|| Server::start_with(flavour, more))
 }
