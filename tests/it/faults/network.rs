@@ -1,5 +1,7 @@
 //! The way to the server: cut, silent, half open, slow; and the process of a tunnel.
 
+use std::path::Path;
+
 use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
 use crate::support::{Proxy, Sshd, Treatment, Wire, dbhaul, descendants, kill, shared};
 
@@ -84,12 +86,12 @@ fn is_slow(case: Case, moment: Moment) -> Option<String> {
 }
 
 /// Of a copy, it is the tunnel to the target.
-fn tunnel_is_killed(sshd: &Sshd, case: Case, moment: Moment) -> Option<String> {
+fn tunnel_is_killed(place: &str, ssh: &Path, case: Case, moment: Moment) -> Option<String> {
     (case.work != Work::Verify).then(|| {
         let mut stage = Stage::at(case, moment);
-        stage.programs = Some(sshd.client());
+        stage.programs = Some(ssh.to_owned());
         let option = if case.work == Work::Copy { "--target-ssh" } else { "--ssh" };
-        let command = stage.command().args([option, &sshd.place()]);
+        let command = stage.command().args([option, place]);
         let held = stage.hold_as(command);
         held.stand_still();
         let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -103,12 +105,13 @@ fn tunnel_is_killed(sshd: &Sshd, case: Case, moment: Moment) -> Option<String> {
 #[test]
 fn every_fault_of_the_network_at_every_moment() {
     let sshd = Sshd::start();
+    let (place, ssh) = (sshd.place(), sshd.client());
     Grid(&[
         Fault { name: "every connection is cut (RST)", run: &is_cut },
         Fault { name: "packets are dropped, for ever", run: &falls_silent },
         Fault { name: "half open: the peer is gone, its machine is back", run: &is_half_open },
         Fault { name: "64 kB/s from the start", run: &is_slow },
-        Fault { name: "the tunnel's ssh is killed", run: &|case, moment| tunnel_is_killed(&sshd, case, moment) },
+        Fault { name: "the tunnel's ssh is killed", run: &|case, moment| tunnel_is_killed(&place, &ssh, case, moment) },
     ])
     .assert("network");
 }
