@@ -88,6 +88,13 @@ pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[S
         return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
+    let error = match error.kind {
+        Kind::TimedOut => error.hint(
+            "where the network fell silent, the server may not know that the client is gone: end its session there, \
+             which holds its locks, before you try again",
+        ),
+        _ => error,
+    };
     if atomic && all_fed && !error.refused_by_server {
         error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
     } else if atomic {

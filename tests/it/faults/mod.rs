@@ -8,6 +8,8 @@ mod disk_limits;
 mod grid;
 mod leftovers;
 mod lent;
+mod network;
+mod server;
 mod signals;
 mod stage;
 
@@ -52,7 +54,7 @@ const CASES: [Case; 8] = {
 };
 
 /// How much has moved when the fault happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Moment {
     /// Nothing: the client runs and waits.
     Start,

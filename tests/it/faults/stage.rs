@@ -3,9 +3,12 @@
 use std::{
     fs,
     io::Write as _,
+    net::SocketAddr,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -37,8 +40,12 @@ pub struct Stage<'s> {
     /// What the clients are told, and where they leave signs.
     place: TempDir,
     clients: PathBuf,
-    /// The port that dbhaul is told instead of the server's: a proxy's, a tunnel's.
-    pub through: Option<u16>,
+    /// The address that dbhaul is told instead of the server's: a proxy's, a tunnel's.
+    pub through: Option<SocketAddr>,
+    /// What the archive that is restored holds, if not the usual.
+    pub contents: Option<Vec<u8>>,
+    /// A folder of programs that come before this machine's.
+    pub programs: Option<PathBuf>,
 }
 
 /// A run that stands still.
@@ -52,10 +59,21 @@ pub struct Held<'s> {
     input: Option<(OwnedFd, Vec<u8>)>,
 }
 
+/// A run that has ended.
+pub struct Ended<'s> {
+    pub stage: Stage<'s>,
+    pub output: Output,
+    children: Vec<u32>,
+}
+
 impl Stage<'static> {
     /// On the server that the tests share.
     pub fn at(case: Case, moment: Moment) -> Self {
-        let server = shared(case.flavour);
+        Self::on_static(shared(case.flavour), case, moment)
+    }
+
+    /// On another server that lives as long as the process.
+    pub fn on_static(server: &'static Server, case: Case, moment: Moment) -> Self {
         Self::with(server, lend_filled(server), lend(server), case, moment)
     }
 }
@@ -75,7 +93,19 @@ impl<'s> Stage<'s> {
         fs::write(place.path().join(end), told).expect("write");
         let clients = holding(server);
         target.set_clean(matches!(case.work, Work::Dump | Work::Verify));
-        Self { case, moment, source, target, folder: folder(), temp: folder(), place, clients, through: None }
+        Self {
+            case,
+            moment,
+            source,
+            target,
+            folder: folder(),
+            temp: folder(),
+            place,
+            clients,
+            through: None,
+            contents: None,
+            programs: None,
+        }
     }
 
     /// The file that a restore reads.
@@ -85,25 +115,29 @@ impl<'s> Stage<'s> {
 
     /// The URI of one of its databases, as dbhaul is told it.
     pub fn uri(&self, database: &Database<'_>) -> String {
-        let port = database.server().port();
-        let through = self.through.unwrap_or(port);
-        database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{through}/"))
+        let here = format!("127.0.0.1:{}", database.server().port());
+        let through = self.through.map_or(here.clone(), |address| address.to_string());
+        database.uri().replace(&format!("{here}/"), &format!("{through}/"))
     }
 
     /// The command, for faults that want other options.
     pub fn command(&self) -> Dbhaul {
         let path = std::env::var_os("PATH").expect("PATH");
-        let path = [self.place.path().to_owned()].into_iter().chain(std::env::split_paths(&path));
+        let path =
+            [self.place.path().to_owned()].into_iter().chain(self.programs.clone()).chain(std::env::split_paths(&path));
         let command = dbhaul().cwd(self.folder.path()).client_dirs([&self.clients]).env("TMPDIR", self.temp.path());
         let command = command.env("PATH", std::env::join_paths(path).expect("folders without a colon"));
-        let command = command.env("S", self.uri(&self.source)).env("T", self.uri(&self.target));
+        // Of a copy, it is the way to the target that a test does something to.
+        let source = if self.case.work == Work::Copy { self.source.uri() } else { self.uri(&self.source) };
+        let command = command.env("S", source).env("T", self.uri(&self.target));
         match self.case.work {
             Work::Dump => command.args(["dump", "env:S"]),
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
             Work::Restore => {
                 // Not in the working folder, where nothing but what a dump leaves shall stand.
                 let archive = self.archive();
-                fs::write(&archive, archive_of(self.case.flavour)).expect("write");
+                let bytes = self.contents.clone().unwrap_or_else(|| archive_of(self.case.flavour));
+                fs::write(&archive, bytes).expect("write");
                 command.arg("restore").arg(archive).arg("env:T")
             }
             Work::Verify => command.args(["verify", "-"]),
@@ -121,10 +155,16 @@ impl<'s> Stage<'s> {
         if self.case.work == Work::Verify {
             return self.hold_input(command);
         }
-        let mut running = command.spawn();
-        running.wait_until("the moment", |_| self.place.path().join("arrived").exists());
-        let children = descendants(running.pid());
-        Held { stage: self, running, children, input: None }
+        let mut held = self.start_as(command);
+        let arrived = held.stage.place.path().join("arrived");
+        held.running.wait_until("the moment", |_| arrived.exists());
+        held.children = descendants(held.running.pid());
+        held
+    }
+
+    /// Starts the command, and waits for nothing.
+    pub fn start_as(self, command: Dbhaul) -> Held<'s> {
+        Held { running: command.spawn(), stage: self, children: Vec::new(), input: None }
     }
 
     fn hold_input(self, command: Dbhaul) -> Held<'s> {
@@ -174,6 +214,35 @@ impl<'s> Held<'s> {
         crate::support::child_of(self.running.pid(), program).unwrap_or_else(|| panic!("no {program} runs"))
     }
 
+    /// Waits until every client stands still, too: before a full or an empty pipe, or at its end.
+    pub fn stand_still(&self) {
+        let Stage { case, moment, ref source, .. } = self.stage;
+        // Before the last byte, each has begun and none has ended, but for a dumper whose rest is in the pipes of a copy.
+        let wanted = match (moment, case.work) {
+            (_, Work::Verify) | (Moment::LastByte | Moment::Sent, _) => 0,
+            (Moment::Start, Work::Copy) => 2,
+            _ => 1,
+        };
+        let folder = source.server().client_dir();
+        let is_client = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|&byte| byte == 0).take(3).any(|word| word.starts_with(folder.as_os_str().as_encoded_bytes()))
+        };
+        let waits = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|at| at.contains("pipe"));
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let clients: Vec<_> = descendants(self.running.pid()).into_iter().filter(is_client).collect();
+            if clients.len() >= wanted && clients.iter().all(waits) {
+                return;
+            }
+            seen.clear();
+            seen.extend(clients.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/wchan"))));
+            assert!(Instant::now() < deadline, "a client does not stand still: {seen:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Lets it go on.
     pub fn release(&mut self) {
         fs::write(self.stage.place.path().join("open"), "").expect("write");
@@ -186,7 +255,28 @@ impl<'s> Held<'s> {
     /// Waits for the end; a panic unless everything is as the exit code and the message say. What is to be said of it
     /// in a cell.
     pub fn outcome(self) -> String {
-        let (stage, output) = self.end();
+        self.ended().outcome()
+    }
+
+    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
+    /// error. The archive and the target are left to be judged.
+    pub fn end(self) -> (Stage<'s>, Output) {
+        self.ended().clean()
+    }
+
+    /// Waits for the end alone, where something has to be put right before anybody looks at what is left.
+    pub fn ended(self) -> Ended<'s> {
+        let Self { stage, running, children, input } = self;
+        let output = running.wait();
+        drop(input);
+        Ended { stage, output, children }
+    }
+}
+
+impl<'s> Ended<'s> {
+    /// See [`Held::outcome`].
+    pub fn outcome(self) -> String {
+        let (stage, output) = self.clean();
         let left = match stage.case.work {
             Work::Dump => stage.archive_left(&output),
             Work::Restore | Work::Copy => stage.target_left(&output),
@@ -200,12 +290,9 @@ impl<'s> Held<'s> {
         }
     }
 
-    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
-    /// error. The archive and the target are left to be judged.
-    pub fn end(self) -> (Stage<'s>, Output) {
-        let Self { stage, running, children, input } = self;
-        let output = running.wait();
-        drop(input);
+    /// See [`Held::end`].
+    fn clean(self) -> (Stage<'s>, Output) {
+        let Self { stage, output, children } = self;
         eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
         let (source, target) = (&stage.source, &stage.target);
         let used: &[&Database<'_>] = match stage.case.work {

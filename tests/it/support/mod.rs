@@ -5,6 +5,7 @@
 
 mod compare;
 mod container;
+mod crowd;
 mod database;
 mod failing;
 mod flavour;
@@ -12,15 +13,19 @@ mod generated;
 mod image;
 mod pooler;
 mod process;
+mod proxy;
 mod recorded;
 mod server;
+mod sshd;
 mod template;
 mod tls;
+mod wire;
 
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
     container::{Container, RunningContainer, container},
+    crowd::Crowd,
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
@@ -31,9 +36,12 @@ pub use {
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
+    sshd::Sshd,
     tls::HOST,
+    wire::Wire,
 };
 
 use std::path::{Path, PathBuf};
