@@ -11,8 +11,7 @@ use rustix::process::Signal;
 
 use crate::{
     dice::Dice,
-    proxy::Proxy,
-    support::{Database, Dbhaul, Output, Server, checksum, dbhaul, eventually, names, sessions},
+    support::{Database, Dbhaul, Output, Proxy, Server, checksum, dbhaul, eventually, names, sessions},
     tally::Tally,
     watch::{Fault, Ran, watch},
 };
@@ -301,7 +300,7 @@ impl<'s> Line<'s> {
 
 fn through(database: &Database<'_>, proxy: &Proxy) -> String {
     let port = database.server().port();
-    database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{}/", proxy.port))
+    database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{}/", proxy.port()))
 }
 
 fn no_sessions(database: &Database<'_>) {
