@@ -69,9 +69,9 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// True while a session of ours (application name or user) is at work on the server, not waiting for a lock or
-    /// for us: tells a long index build from a hung restore.
-    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool>;
+    /// What our sessions (by application name or user) are doing in this database: tells a long index build from a
+    /// restore that hangs.
+    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing>;
 
     /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
     fn prepare<'a>(
@@ -196,6 +196,15 @@ pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
     let mut hints: Vec<_> = missing.iter().filter_map(|finding| finding.hint.clone()).collect();
     hints.dedup();
     Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
+}
+
+/// What the server does for us while no byte moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doing {
+    /// A session of ours is at work, and waits neither for a lock nor for us.
+    pub busy: bool,
+    /// Who holds the lock that a session of ours waits for, as far as we may know: one line each.
+    pub holders: Vec<String>,
 }
 
 /// What a client's stderr means.

@@ -28,7 +28,7 @@ use crate::engine::{
     fingerprint,
 };
 use crate::error::{Error, Kind, Result};
-use crate::process::Failure;
+use crate::process::{Cause, Failure};
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -97,14 +97,8 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
-    let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
-    let way = Context { tunnel: request.target_tunnel, ..context.clone() };
-    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
-    two_databases(context, &source.reached, &target).await?;
-    let mut planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
-    target::check(context, &target, &planned, &request.restore)?;
-    let (mut plan, target_client) =
-        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
+    let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
+    let Ready { source, target, mut planned, mut plan, target_client } = ready;
     if request.dry_run {
         let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
         return Ok(Outcome::Planned { dump, load: target::invocations(&plan).map(ToString::to_string).collect() });
@@ -152,6 +146,27 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
         target: target.server,
         target_client,
     })))
+}
+
+/// Everything that can be known before the first change.
+struct Ready {
+    source: Source,
+    target: Reached,
+    planned: Content,
+    plan: RestorePlan,
+    target_client: Option<Client>,
+}
+
+async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
+    let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
+    let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
+    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
+    two_databases(context, &source.reached, &target).await?;
+    let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
+    target::check(context, &target, &planned, &request.restore)?;
+    let (plan, target_client) =
+        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
+    Ok(Ready { source, target, planned, plan, target_client })
 }
 
 fn same_family(source: &Connection, target: &Connection) -> Result<()> {
@@ -301,11 +316,15 @@ async fn both<T>(
     let loaded = tokio::select! {
         biased;
         dumped = dumping => {
-            let loaded = loading.await;
             if let Err(failure) = dumped {
+                if matches!(failure.cause, Cause::Stopped(_) | Cause::Total(_)) {
+                    // It was told the same, and ends in order.
+                    let _ = loading.await;
+                }
+                // Otherwise it is ended here: it may wait for a lock, and would never see that the dump broke off.
                 return Err(source_failed(source, failure).await);
             }
-            loaded
+            loading.await
         }
         loaded = &mut loading => loaded,
     };

@@ -23,7 +23,8 @@ use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
 use crate::process::Exited;
-use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, parent};
+use crate::report::units;
+use crate::store::{self, Destination, Nowhere, Proof, Staged, Store, Stream, parent};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -81,6 +82,13 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     if let Destination::Folder(_) | Destination::File(_) | Destination::Stdout = request.destination {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
         leftovers::tend(context, &folders.collect::<Vec<_>>());
+    }
+    if let Some(free) = request.destination.folder().and_then(|folder| store::free(folder).ok())
+        && store::may_not_fit(source.reached.server.size, free)
+    {
+        let size = source.reached.server.size.unwrap_or_default();
+        let (free, size) = (units::size(free), units::size(size));
+        context.warn(format!("the archive may not fit: {free} are free, the database takes {size}"));
     }
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);

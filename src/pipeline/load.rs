@@ -164,8 +164,7 @@ async fn keep_alive(context: &Context, reached: &Reached, loader: Running, waiti
             let before = activity.bytes();
             tokio::time::sleep(every).await;
             let silent = activity.bytes() == before;
-            let busy = async || reached.engine.busy(&reached.connection, &context.limits).await.unwrap_or(false);
-            if silent && (waiting.load(Ordering::Relaxed) || busy().await) {
+            if silent && (waiting.load(Ordering::Relaxed) || reached.is_busy(context).await) {
                 activity.touch();
             }
         }

@@ -159,8 +159,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
 async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
+    let holders = reached.lock_holders.take().into_iter().map(|holder| format!("it waited for a lock of {holder}"));
     if !matches!(failure.cause, Cause::Exit(_)) {
-        return failure.into_error(kind);
+        return holders.fold(failure.into_error(kind), Error::why);
     }
     reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
@@ -168,6 +169,7 @@ async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Erro
     let kind = if diagnosis.connection { Kind::Connect } else { kind };
     let mut error = Error::new(kind, failure.to_string());
     error.why = diagnosis.why;
+    error.why.extend(holders);
     if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
         error = error.why(lost);
     }

@@ -1,5 +1,6 @@
 //! From a URI to a probed server: the tunnel, the retries, and the check that it is the database that was meant.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::Context;
@@ -20,6 +21,8 @@ pub struct Reached {
     pub server: Server,
     /// The tunnel.
     pub tunnel: Option<Tunnel>,
+    /// Who held the lock that a session of ours waited for, when the server was last asked.
+    pub lock_holders: RefCell<Vec<String>>,
 }
 
 impl Reached {
@@ -29,6 +32,13 @@ impl Reached {
             Some(tunnel) => tunnel.ended().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Whether the server works for us while no byte moves. A server that doesn't answer does not.
+    pub async fn is_busy(&self, context: &Context) -> bool {
+        let doing = self.engine.doing(&self.connection, &context.limits).await.unwrap_or_default();
+        self.lock_holders.replace(doing.holders);
+        doing.busy
     }
 
     /// Gives a tunnel the moment in which its end is seen: a client that fails for it may well end first.
@@ -61,7 +71,7 @@ pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose)
         }
     }
     context.fact("server", describe(&server));
-    Ok(Reached { engine, connection, server, tunnel })
+    Ok(Reached { engine, connection, server, tunnel, lock_holders: RefCell::default() })
 }
 
 /// Tries, and tries again after failures that may pass: a tunnel that is not through yet, a server that is starting.

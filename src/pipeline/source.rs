@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use super::load::beat;
 use super::reach::{Reached, reach};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
@@ -56,9 +57,26 @@ impl Source {
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
-            exits.push(child.wait().await?);
+            let asking = self.ask_who_is_waited_for(context, child.activity());
+            exits.push(tokio::select! {
+                exited = child.wait() => exited?,
+                () = asking => unreachable!("asking never ends"),
+            });
         }
         Ok(exits)
+    }
+
+    /// While no byte moves, finds out whose lock the client waits for: once it has given up, nobody can tell.
+    async fn ask_who_is_waited_for(&self, context: &Context, activity: Arc<Activity>) {
+        loop {
+            let before = activity.bytes();
+            tokio::time::sleep(beat(context)).await;
+            if activity.bytes() == before {
+                self.reached.is_busy(context).await;
+            } else {
+                self.reached.lock_holders.take();
+            }
+        }
     }
 
     /// A sign of life for the client that runs: it is somebody else that it waits for.

@@ -3,22 +3,13 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
 };
 
-use rustix::net::sockopt::set_socket_linger;
-
 use crate::support::{
-    Database, Dbhaul, Disk, Flavour, Gate, Lock, Running, Server, checksum, child_of, dbhaul, eventually, fake_client,
-    fixture, kill, mariadb, mysql, names, postgres15, recorded_client, sessions,
+    Database, Dbhaul, Disk, Flavour, Gate, Lock, Proxy, Running, Server, Treatment, checksum, child_of, dbhaul,
+    eventually, fake_client, fixture, kill, mariadb, mysql, names, postgres15, recorded_client, sessions,
 };
 
 fn dump(database: &Database<'_>, folder: &Path) -> Dbhaul {
@@ -74,53 +65,15 @@ fn a_mariadb_that_goes_away_in_the_middle_is_6_and_nothing_is_left() {
     server_goes_away(Flavour::Mariadb);
 }
 
-/// Forwards to a port until more than so many bytes have come back on one connection; then every connection is reset.
-fn cutting_forwarder(to: u16, after: u64) -> (u16, Arc<AtomicU64>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    let cuts = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&cuts);
-    thread::spawn(move || {
-        for near in listener.incoming().flatten() {
-            let far = TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut near_reads, mut far_writes) = (near.try_clone().expect("clone"), far.try_clone().expect("clone"));
-            thread::spawn(move || std::io::copy(&mut near_reads, &mut far_writes));
-            let cuts = Arc::clone(&counted);
-            thread::spawn(move || back(far, near, after, &cuts));
-        }
-    });
-    (port, cuts)
-}
-
-fn back(mut far: TcpStream, mut near: TcpStream, after: u64, cuts: &AtomicU64) {
-    let (mut buffer, mut passed) = ([0; 4096], 0);
-    while let Ok(count @ 1..) = far.read(&mut buffer) {
-        passed += count as u64;
-        if passed > after {
-            cuts.fetch_add(1, Ordering::Relaxed);
-            // No time to linger: closing sends RST. The other thread's read ends with the half that is shut down.
-            set_socket_linger(&near, Some(std::time::Duration::ZERO)).expect("set SO_LINGER");
-            let _ = far.shutdown(std::net::Shutdown::Both);
-            let _ = near.shutdown(std::net::Shutdown::Read);
-            return;
-        }
-        if near.write_all(&buffer[..count]).is_err() {
-            return;
-        }
-    }
-    let _ = near.shutdown(std::net::Shutdown::Both);
-}
-
 fn connection_is_reset(server: &Server, fill: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let database = server.database("reset");
     database.sql("CREATE TABLE big (id int, text text)");
     database.sql(fill);
-    let (port, cuts) = cutting_forwarder(server.port(), 1_000_000);
-    let uri = database.uri().replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+    let proxy = Proxy::changing(server.port(), 1_000_000, Treatment::Reset);
+    let uri = database.uri().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
     let dump = dbhaul().args(["dump", &uri]).client_dirs([server.client_dir()]).cwd(folder.path());
     dump.run().refused(6, &["ended with exit code", "hint:"]);
-    assert_eq!(cuts.load(Ordering::Relaxed), 1, "the forwarder cut something else than the dump");
     assert_eq!(names(folder.path()), [""; 0]);
 }
 

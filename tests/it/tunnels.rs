@@ -2,63 +2,19 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    io::{Read, Write},
+    net::TcpListener,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
+    path::Path,
+    process::{Child, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::support::{
-    Database, Dbhaul, Flavour, HOST, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql, postgres15,
+    Database, Dbhaul, Flavour, HOST, Proxy, Server, Sshd, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
+    postgres15,
 };
-
-/// A TCP forwarder of the test's own. It closes the first `refusals` connections right after it took them.
-struct Forwarder {
-    port: u16,
-    accepted: Arc<AtomicUsize>,
-}
-
-impl Forwarder {
-    fn to(port: u16) -> Self {
-        Self::start(TcpListener::bind(("127.0.0.1", 0)).expect("a free port"), port, 0)
-    }
-
-    fn start(listener: TcpListener, to: u16, refusals: usize) -> Self {
-        let port = listener.local_addr().expect("an address").port();
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&accepted);
-        thread::spawn(move || {
-            for near in listener.incoming().flatten() {
-                if count.fetch_add(1, Ordering::SeqCst) < refusals {
-                    continue;
-                }
-                let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-                for (mut from, mut to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))]
-                    .map(|(from, to)| (from.expect("a socket"), to.expect("a socket")))
-                {
-                    thread::spawn(move || {
-                        let _ = io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Write);
-                    });
-                }
-            }
-        });
-        Self { port, accepted }
-    }
-
-    fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
-    }
-}
 
 fn small(server: &Server) -> Database<'_> {
     let database = server.database("tunnels");
@@ -81,17 +37,17 @@ fn an_open_tunnel_carries_a_dump_and_a_restore() {
     let out = tempfile::tempdir().expect("a folder");
     for server in [postgres15(), mysql(), mariadb()] {
         let (source, target) = (small(server), server.database("tunnels"));
-        let forwarder = Forwarder::to(server.port());
+        let proxy = Proxy::to(server.port());
         // Nothing resolves this name: all goes through the tunnel.
         let uri = elsewhere(&source, "db.invalid:1", "");
-        let output = dump(&source, &uri, out.path()).args(["--tunnel", &forwarder.port.to_string()]).run();
+        let output = dump(&source, &uri, out.path()).args(["--tunnel", &proxy.port().to_string()]).run();
         let archive = output.expect_code(0).text().trim().to_owned();
-        assert!(forwarder.accepted() > 1);
+        assert!(proxy.accepted() > 1);
 
         let output = dbhaul()
             .client_dirs([server.client_dir()])
             .args(["restore", &archive, &elsewhere(&target, "db.invalid:1", "")])
-            .args(["--tunnel", &format!("localhost:{}", forwarder.port)])
+            .args(["--tunnel", &format!("localhost:{}", proxy.port())])
             .cwd(out.path())
             .run();
         output.expect_code(0);
@@ -109,9 +65,9 @@ fn a_tunnel_without_a_port_means_10000() {
         dbhaul().client_dirs([postgres15().client_dir()]).args(words).cwd(out.path()).run()
     };
     if let Ok(listener) = TcpListener::bind(("127.0.0.1", 10000)) {
-        let forwarder = Forwarder::start(listener, postgres15().port(), 0);
+        let proxy = Proxy::on(listener, postgres15().port());
         run().expect_code(0);
-        assert!(forwarder.accepted() > 1);
+        assert!(proxy.accepted() > 1);
     } else {
         // Somebody else listens there: whatever that is, it is where we went.
         let output = run();
@@ -125,17 +81,17 @@ fn row_20_a_tunnel_that_accepts_and_closes_is_not_ready_yet() {
     for server in [postgres15(), mysql(), mariadb()] {
         let source = small(server);
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let forwarder = Forwarder::start(listener, server.port(), 2);
+        let proxy = Proxy::refusing(listener, server.port(), 2);
         let uri = elsewhere(&source, "db.invalid:1", "");
-        let port = forwarder.port.to_string();
+        let port = proxy.port().to_string();
         // Waiting for a tunnel costs no retry.
         let output = dump(&source, &uri, out.path()).args(["--tunnel", &port, "--retries", "0"]).run();
         output.expect_code(0);
-        assert!(forwarder.accepted() > 3);
+        assert!(proxy.accepted() > 3);
 
-        let closing = Forwarder::start(TcpListener::bind(("127.0.0.1", 0)).expect("a port"), 1, usize::MAX);
+        let closing = Proxy::refusing(TcpListener::bind(("127.0.0.1", 0)).expect("a port"), 1, usize::MAX);
         let output = dump(&source, &uri, out.path())
-            .args(["--tunnel", &closing.port.to_string(), "--connect-timeout", "1"])
+            .args(["--tunnel", &closing.port().to_string(), "--connect-timeout", "1"])
             .run();
         output.expect_code(4);
         assert!(closing.accepted() > 1, "it was tried only once");
@@ -154,7 +110,7 @@ fn query(database: &Database<'_>, mode: &str, ca: &Path) -> String {
 fn row_18_verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
     let source = small(postgres15());
     let out = tempfile::tempdir().expect("a folder");
-    let port = Forwarder::to(postgres15().port()).port.to_string();
+    let port = Proxy::to(postgres15().port()).port().to_string();
     let try_it = |host: &str, ca: &Path| {
         let uri = elsewhere(&source, &format!("{host}:5432"), &query(&source, "verify-full", ca));
         dump(&source, &uri, out.path()).args(["--tunnel", &port, "-v"]).run()
@@ -183,7 +139,7 @@ fn row_18_verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works(
     let out = tempfile::tempdir().expect("a folder");
     for server in [mysql(), mariadb()] {
         let source = small(server);
-        let port = Forwarder::to(server.port()).port.to_string();
+        let port = Proxy::to(server.port()).port().to_string();
         let try_it = |mode: &str, ca: &Path| {
             let uri = elsewhere(&source, &format!("{HOST}:3306"), &query(&source, mode, ca));
             dump(&source, &uri, out.path()).args(["--tunnel", &port, "--connect-timeout", "3"]).run()
@@ -209,7 +165,7 @@ fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     let theirs = other.database_named(source.name());
     theirs.sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (7)");
     other.sql("CREATE USER ''@'%' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO ''@'%'");
-    let port = Forwarder::to(other.port()).port.to_string();
+    let port = Proxy::to(other.port()).port().to_string();
     let uri = format!("mariadb://stranger:pw@db.invalid:3306/{}", source.name());
     for words in [vec!["restore", &archive, &uri, "--clean", "schema", "--yes"], vec!["dump", &uri]] {
         let output =
@@ -219,109 +175,6 @@ fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     }
     assert_eq!(theirs.sql("SELECT * FROM kept"), "7");
     assert_eq!(theirs.sql("SHOW TABLES"), "kept");
-}
-
-/// A real sshd with keys, a configuration and a port of its own.
-struct Sshd {
-    child: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Sshd {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        for name in ["host", "user"] {
-            let status = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(name)])
-                .status()
-                .expect("run ssh-keygen");
-            assert!(status.success());
-        }
-        // Privilege separation wants a folder that only root may write; the package's start script makes it.
-        let _ = fs::create_dir_all("/run/sshd");
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
-        fs::write(
-            path("config"),
-            format!(
-                "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
-                 PidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n",
-                path("host"),
-                path("user.pub"),
-            ),
-        )
-        .expect("write the configuration");
-        let child = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", &path("config")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(path("log")).expect("a log"))
-            .process_group(0)
-            .spawn()
-            .expect("run sshd: apt install openssh-server");
-        let sshd = Self { child, folder, port };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "sshd does not listen: {}", sshd.log());
-            thread::sleep(Duration::from_millis(20));
-        }
-        sshd
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn place(&self) -> String {
-        format!("root@127.0.0.1:{}", self.port)
-    }
-
-    /// An `ssh` of PATH that uses the test's key and host key. ssh takes `~` from the user database, not from HOME, so
-    /// `~/.ssh/config` can't be used to say so.
-    fn client(&self) -> PathBuf {
-        let folder = self.folder.path().join("bin");
-        let _ = fs::create_dir(&folder);
-        let known = self.folder.path().join("known_hosts");
-        let key = fs::read_to_string(self.folder.path().join("host.pub")).expect("the host's key");
-        fs::write(&known, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
-        fake_client(
-            &folder,
-            "ssh",
-            &format!(
-                "#!/bin/sh\nexec /usr/bin/ssh -F /dev/null -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} \"$@\"\n",
-                known.display(),
-                self.folder.path().join("user").display(),
-            ),
-        );
-        folder
-    }
-
-    /// Kills the sshd and every process that it started for a connection.
-    fn kill(&self) {
-        for pid in descendants(self.child.id()) {
-            let _ = kill_process(Pid::from_raw(pid.cast_signed()).expect("an id"), Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A process and its children, all the way down.
-fn descendants(pid: u32) -> Vec<u32> {
-    let mut all = vec![pid];
-    let mut at = 0;
-    while let Some(&parent) = all.get(at) {
-        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        at += 1;
-    }
-    all
 }
 
 fn with_path(command: Dbhaul, folder: &Path) -> Dbhaul {
@@ -436,12 +289,12 @@ fn an_ssh_that_does_not_get_through_is_named_with_its_words() {
     assert!(stderr.contains("Host key verification failed") && stderr.contains("hint: connect once"), "{stderr}");
 }
 
-/// A tunnel command that begins with this; `PORT` is a forwarder's to PostgreSQL 15.
+/// A tunnel command that begins with this; `PORT` is a proxy's to PostgreSQL 15.
 fn command_says(script: &str, more: &[&str]) -> (crate::support::Output, String) {
     let source = small(postgres15());
     let folder = tempfile::tempdir().expect("a folder");
-    let forwarder = Forwarder::to(postgres15().port());
-    let script = script.replace("PORT", &forwarder.port.to_string());
+    let proxy = Proxy::to(postgres15().port());
+    let script = script.replace("PORT", &proxy.port().to_string());
     let tunnel = fake_client(folder.path(), "open-tunnel", &format!("#!/bin/bash\n{script}\n"));
     let output = dump(&source, &elsewhere(&source, "db.invalid:1", ""), folder.path())
         .arg("--tunnel-command")

@@ -7,8 +7,8 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
-    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
+    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
@@ -17,6 +17,7 @@ mod collation;
 mod commands;
 mod content;
 mod diagnose;
+mod doing;
 mod dump;
 mod extra;
 mod features;
@@ -53,8 +54,8 @@ impl Engine for Mysql {
         Box::pin(probe::probe(connection, purpose, limits))
     }
 
-    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool> {
-        Box::pin(probe::busy(connection, limits))
+    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing> {
+        Box::pin(doing::doing(connection, limits))
     }
 
     fn prepare<'a>(

@@ -376,19 +376,3 @@ async fn collations(conn: &mut Conn) -> mysql_async::Result<Vec<String>> {
     names.dedup();
     Ok(names)
 }
-
-/// Whether a session of our user is at work, and not waiting for a lock or for us.
-pub(super) async fn busy(connection: &Connection, limits: &Limits) -> Result<bool> {
-    let mut conn = session::open(connection, None, limits).await?;
-    let query = "SELECT IFNULL(STATE, '') FROM information_schema.PROCESSLIST \
-                 WHERE COMMAND IN ('Query', 'Execute') AND ID <> CONNECTION_ID() \
-                 AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)";
-    let states = session::within(connection, limits, conn.query::<String, _>(query)).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
-    // `Sending to client` and `Writing to net` wait for us, `Waiting for table metadata lock` for somebody else.
-    let idle = |state: &str| {
-        let state = state.to_ascii_lowercase();
-        ["waiting", "lock", "sending to client", "writing to net", "sleep"].iter().any(|word| state.contains(word))
-    };
-    Ok(states?.iter().any(|state| !idle(state)))
-}

@@ -353,13 +353,11 @@ impl Walk {
                 rows.see(bytes);
             }
         };
-        match &mut self.inflate {
-            Some(inflate) => inflate.see(bytes, see),
-            None => {
-                see(bytes);
-                Ok(())
-            }
+        if let Some(inflate) = &mut self.inflate {
+            return inflate.see(bytes, see);
         }
+        see(bytes);
+        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending, Purpose,
-    Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
+    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
@@ -16,6 +16,7 @@ mod content;
 mod custom;
 mod diagnose;
 mod directory;
+mod doing;
 mod dump;
 mod extra;
 mod features;
@@ -70,8 +71,8 @@ impl Engine for Postgres {
         Box::pin(probe::check_patterns(connection, options, limits))
     }
 
-    fn busy<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, bool> {
-        Box::pin(prepare::busy(connection, limits))
+    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing> {
+        Box::pin(doing::doing(connection, limits))
     }
 
     fn prepare<'a>(

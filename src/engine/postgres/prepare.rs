@@ -1,24 +1,10 @@
-//! What is done to a target before a restore, and the question whether one of our sessions is at work.
+//! What is done to a target before a restore.
 
 use super::content::ROLES;
 use super::session::{self, Session, identifier, literal};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
-
-/// True while a session of ours works on the server, and waits neither for a lock nor for us.
-pub async fn busy(connection: &Connection, limits: &Limits) -> Result<bool> {
-    let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
-    let working = session
-        .column(
-            "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = 'dbhaul' \
-             AND usename = current_user AND datname = current_database() AND state = 'active' \
-             AND wait_event_type IS DISTINCT FROM 'Lock' AND wait_event_type IS DISTINCT FROM 'Client' \
-             AND pid <> pg_catalog.pg_backend_pid()",
-        )
-        .await?;
-    Ok(working.first().is_some_and(|count| count != "0"))
-}
 
 /// Empties or makes the target, as asked. Says what it did.
 pub async fn prepare(

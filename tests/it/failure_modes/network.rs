@@ -1,15 +1,9 @@
 //! What a URI may hold on a real server, and connections that die without a word.
 
-use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    thread,
-};
-
 use super::vendor;
 use crate::{
     roundtrip::with_clients_of,
-    support::{names, postgres15},
+    support::{Proxy, Treatment, names, postgres15},
 };
 
 #[test]
@@ -73,45 +67,15 @@ fn row_16_parameters_that_libpq_would_die_of_are_translated_dropped_or_refused()
     }
 }
 
-/// Forwards to a port until so many bytes have come back on one connection, and then says nothing more on it, as a NAT
-/// does that has forgotten the connection.
-fn forgetful(to: u16, after: u64) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    thread::spawn(move || {
-        for near in listener.incoming().flatten() {
-            let far = TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut near_reads, mut far_writes) = (near.try_clone().expect("clone"), far.try_clone().expect("clone"));
-            thread::spawn(move || std::io::copy(&mut near_reads, &mut far_writes));
-            thread::spawn(move || {
-                let (mut far, mut near, mut buffer, mut passed) = (far, near, [0; 4096], 0);
-                while let Ok(count @ 1..) = far.read(&mut buffer) {
-                    passed += count as u64;
-                    if passed > after {
-                        // Both stay open, and nobody reads.
-                        loop {
-                            thread::park();
-                        }
-                    }
-                    if near.write_all(&buffer[..count]).is_err() {
-                        return;
-                    }
-                }
-                let _ = near.shutdown(std::net::Shutdown::Both);
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn row_52_a_connection_that_the_network_has_forgotten_is_given_up() {
     let server = postgres15();
     let database = server.database("forgotten");
     database.sql("CREATE TABLE big AS SELECT repeat(md5(n::text), 100) AS text FROM generate_series(1, 2000) n");
     let folder = tempfile::tempdir().expect("a folder");
-    let port = forgetful(server.port(), 1_000_000);
-    let uri = database.uri().replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+    // As a NAT does that has forgotten the connection.
+    let proxy = Proxy::changing(server.port(), 1_000_000, Treatment::Stalled);
+    let uri = database.uri().replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
     let dump = with_clients_of(server).args(["dump", &uri, "--idle-timeout", "2"]).cwd(folder.path()).run();
     dump.refused(11, &["moved no byte for 2 s"]);
     assert_eq!(names(folder.path()), [""; 0]);

@@ -3,8 +3,13 @@
 //! A [`Stage`] is one run of dbhaul with everything around it, stopped at a [`Moment`]; a [`Grid`] does one fault after
 //! the other on stages of every kind, and compares what came out with a section of the page.
 
+mod disk;
+mod disk_limits;
 mod grid;
+mod leftovers;
 mod lent;
+mod network;
+mod server;
 mod signals;
 mod stage;
 
@@ -49,7 +54,7 @@ const CASES: [Case; 8] = {
 };
 
 /// How much has moved when the fault happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Moment {
     /// Nothing: the client runs and waits.
     Start,

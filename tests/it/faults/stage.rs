@@ -3,9 +3,12 @@
 use std::{
     fs,
     io::Write as _,
+    net::SocketAddr,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -20,7 +23,7 @@ use crate::support::{
 };
 
 /// About half of what goes through a client of a [`fill`]ed database.
-const HALF: u64 = 1_500_000;
+const HALF: u64 = 2_000_000;
 
 /// Everything that a run touches.
 pub struct Stage<'s> {
@@ -37,24 +40,40 @@ pub struct Stage<'s> {
     /// What the clients are told, and where they leave signs.
     place: TempDir,
     clients: PathBuf,
-    /// The port that dbhaul is told instead of the server's: a proxy's, a tunnel's.
-    pub through: Option<u16>,
+    /// The address that dbhaul is told instead of the server's: a proxy's, a tunnel's.
+    pub through: Option<SocketAddr>,
+    /// What the archive that is restored holds, if not the usual.
+    pub contents: Option<Vec<u8>>,
+    /// A folder of programs that come before this machine's.
+    pub programs: Option<PathBuf>,
 }
 
 /// A run that stands still.
 pub struct Held<'s> {
-    pub stage: Stage<'s>,
+    /// Before the stage: when a test panics, it must be gone before its databases are dropped.
     pub running: Running,
+    pub stage: Stage<'s>,
     /// Every process that dbhaul had then.
     children: Vec<u32>,
     /// The other end of a verify's input, and what is still to come of it.
     input: Option<(OwnedFd, Vec<u8>)>,
 }
 
+/// A run that has ended.
+pub struct Ended<'s> {
+    pub stage: Stage<'s>,
+    pub output: Output,
+    children: Vec<u32>,
+}
+
 impl Stage<'static> {
     /// On the server that the tests share.
     pub fn at(case: Case, moment: Moment) -> Self {
-        let server = shared(case.flavour);
+        Self::on_static(shared(case.flavour), case, moment)
+    }
+
+    /// On another server that lives as long as the process.
+    pub fn on_static(server: &'static Server, case: Case, moment: Moment) -> Self {
         Self::with(server, lend_filled(server), lend(server), case, moment)
     }
 }
@@ -73,7 +92,20 @@ impl<'s> Stage<'s> {
         let (end, told) = hold_of(case, moment);
         fs::write(place.path().join(end), told).expect("write");
         let clients = holding(server);
-        Self { case, moment, source, target, folder: folder(), temp: folder(), place, clients, through: None }
+        target.set_clean(matches!(case.work, Work::Dump | Work::Verify));
+        Self {
+            case,
+            moment,
+            source,
+            target,
+            folder: folder(),
+            temp: folder(),
+            place,
+            clients,
+            through: None,
+            contents: None,
+            programs: None,
+        }
     }
 
     /// The file that a restore reads.
@@ -83,25 +115,29 @@ impl<'s> Stage<'s> {
 
     /// The URI of one of its databases, as dbhaul is told it.
     pub fn uri(&self, database: &Database<'_>) -> String {
-        let port = database.server().port();
-        let through = self.through.unwrap_or(port);
-        database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{through}/"))
+        let here = format!("127.0.0.1:{}", database.server().port());
+        let through = self.through.map_or(here.clone(), |address| address.to_string());
+        database.uri().replace(&format!("{here}/"), &format!("{through}/"))
     }
 
     /// The command, for faults that want other options.
     pub fn command(&self) -> Dbhaul {
         let path = std::env::var_os("PATH").expect("PATH");
-        let path = [self.place.path().to_owned()].into_iter().chain(std::env::split_paths(&path));
+        let path =
+            [self.place.path().to_owned()].into_iter().chain(self.programs.clone()).chain(std::env::split_paths(&path));
         let command = dbhaul().cwd(self.folder.path()).client_dirs([&self.clients]).env("TMPDIR", self.temp.path());
         let command = command.env("PATH", std::env::join_paths(path).expect("folders without a colon"));
-        let command = command.env("S", self.uri(&self.source)).env("T", self.uri(&self.target));
+        // Of a copy, it is the way to the target that a test does something to.
+        let source = if self.case.work == Work::Copy { self.source.uri() } else { self.uri(&self.source) };
+        let command = command.env("S", source).env("T", self.uri(&self.target));
         match self.case.work {
             Work::Dump => command.args(["dump", "env:S"]),
             Work::Copy => command.args(["copy", "env:S", "env:T"]),
             Work::Restore => {
                 // Not in the working folder, where nothing but what a dump leaves shall stand.
                 let archive = self.archive();
-                fs::write(&archive, archive_of(self.case.flavour)).expect("write");
+                let bytes = self.contents.clone().unwrap_or_else(|| archive_of(self.case.flavour));
+                fs::write(&archive, bytes).expect("write");
                 command.arg("restore").arg(archive).arg("env:T")
             }
             Work::Verify => command.args(["verify", "-"]),
@@ -119,10 +155,16 @@ impl<'s> Stage<'s> {
         if self.case.work == Work::Verify {
             return self.hold_input(command);
         }
-        let mut running = command.spawn();
-        running.wait_until("the moment", |_| self.place.path().join("arrived").exists());
-        let children = descendants(running.pid());
-        Held { stage: self, running, children, input: None }
+        let mut held = self.start_as(command);
+        let arrived = held.stage.place.path().join("arrived");
+        held.running.wait_until("the moment", |_| arrived.exists());
+        held.children = descendants(held.running.pid());
+        held
+    }
+
+    /// Starts the command, and waits for nothing.
+    pub fn start_as(self, command: Dbhaul) -> Held<'s> {
+        Held { running: command.spawn(), stage: self, children: Vec::new(), input: None }
     }
 
     fn hold_input(self, command: Dbhaul) -> Held<'s> {
@@ -172,6 +214,35 @@ impl<'s> Held<'s> {
         crate::support::child_of(self.running.pid(), program).unwrap_or_else(|| panic!("no {program} runs"))
     }
 
+    /// Waits until every client stands still, too: before a full or an empty pipe, or at its end.
+    pub fn stand_still(&self) {
+        let Stage { case, moment, ref source, .. } = self.stage;
+        // Before the last byte, each has begun and none has ended, but for a dumper whose rest is in the pipes of a copy.
+        let wanted = match (moment, case.work) {
+            (_, Work::Verify) | (Moment::LastByte | Moment::Sent, _) => 0,
+            (Moment::Start, Work::Copy) => 2,
+            _ => 1,
+        };
+        let folder = source.server().client_dir();
+        let is_client = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|&byte| byte == 0).take(3).any(|word| word.starts_with(folder.as_os_str().as_encoded_bytes()))
+        };
+        let waits = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|at| at.contains("pipe"));
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let clients: Vec<_> = descendants(self.running.pid()).into_iter().filter(is_client).collect();
+            if clients.len() >= wanted && clients.iter().all(waits) {
+                return;
+            }
+            seen.clear();
+            seen.extend(clients.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/wchan"))));
+            assert!(Instant::now() < deadline, "a client does not stand still: {seen:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Lets it go on.
     pub fn release(&mut self) {
         fs::write(self.stage.place.path().join("open"), "").expect("write");
@@ -184,7 +255,28 @@ impl<'s> Held<'s> {
     /// Waits for the end; a panic unless everything is as the exit code and the message say. What is to be said of it
     /// in a cell.
     pub fn outcome(self) -> String {
-        let (stage, output) = self.end();
+        self.ended().outcome()
+    }
+
+    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
+    /// error. The archive and the target are left to be judged.
+    pub fn end(self) -> (Stage<'s>, Output) {
+        self.ended().clean()
+    }
+
+    /// Waits for the end alone, where something has to be put right before anybody looks at what is left.
+    pub fn ended(self) -> Ended<'s> {
+        let Self { stage, running, children, input } = self;
+        let output = running.wait();
+        drop(input);
+        Ended { stage, output, children }
+    }
+}
+
+impl<'s> Ended<'s> {
+    /// See [`Held::outcome`].
+    pub fn outcome(self) -> String {
+        let (stage, output) = self.clean();
         let left = match stage.case.work {
             Work::Dump => stage.archive_left(&output),
             Work::Restore | Work::Copy => stage.target_left(&output),
@@ -198,12 +290,9 @@ impl<'s> Held<'s> {
         }
     }
 
-    /// Waits for the end; a panic when a process, a session or a temporary file is left, or when stderr has not one
-    /// error. The archive and the target are left to be judged.
-    pub fn end(self) -> (Stage<'s>, Output) {
-        let Self { stage, running, children, input } = self;
-        let output = running.wait();
-        drop(input);
+    /// See [`Held::end`].
+    fn clean(self) -> (Stage<'s>, Output) {
+        let Self { stage, output, children } = self;
         eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
         let (source, target) = (&stage.source, &stage.target);
         let used: &[&Database<'_>] = match stage.case.work {
@@ -247,6 +336,7 @@ impl Stage<'_> {
         let Ok(found) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| checksum(&self.target))) else {
             panic!("the target can't be read; {}", output.stderr)
         };
+        self.target.set_clean(found.is_empty());
         if output.code == Some(0) {
             assert_eq!(found, checksum(&self.source), "reported as done");
             return "whole".into();
@@ -279,20 +369,20 @@ fn said_once(output: &Output) {
     assert_eq!(errors, wanted, "lines that say what failed, exit code {:?}:\n{}", output.code, output.stderr);
 }
 
-/// More than the pipes between hold, so that half of it has arrived at the middle.
+/// More than the pipes between hold: at the middle the dumper still has rows to read.
 pub(super) fn fill(database: &Database<'_>) {
     database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
     database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     if database.server().flavour().is_postgres() {
-        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 3000) n");
+        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 4800) n");
     } else {
-        let rows: Vec<_> = (0..150).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
+        let rows: Vec<_> = (0..300).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
         database.sql(&format!("INSERT INTO much VALUES {}", rows.join(",")));
     }
 }
 
 /// An archive of it, made once.
-fn archive_of(flavour: Flavour) -> Vec<u8> {
+pub(super) fn archive_of(flavour: Flavour) -> Vec<u8> {
     static MADE: Mutex<Vec<(Flavour, Vec<u8>)>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, archive)) = made.iter().find(|(of, _)| *of == flavour) {

@@ -4,20 +4,28 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod container;
+mod crowd;
 mod database;
 mod failing;
 mod flavour;
 mod generated;
+mod image;
 mod pooler;
 mod process;
+mod proxy;
 mod recorded;
 mod server;
+mod sshd;
 mod template;
 mod tls;
+mod wire;
 
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
+    container::{Container, RunningContainer, container},
+    crowd::Crowd,
     database::Database,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
@@ -25,11 +33,15 @@ pub use {
     },
     flavour::{Family, Flavour},
     generated::assert_section,
+    image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
+    sshd::Sshd,
     tls::HOST,
+    wire::Wire,
 };
 
 use std::path::{Path, PathBuf};

@@ -19,8 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{
-    Database,
+    Database, alive, eventually,
     flavour::{self, Flavour},
     template, tls,
 };
@@ -64,7 +66,7 @@ impl Server {
         tls::write(folder.path(), flavour.owner());
         if !flavour.is_postgres() {
             let init = format!(
-                "CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;\n"
+                "CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;\n"
             );
             fs::write(folder.path().join("init.sql"), init).expect("write the init file");
         }
@@ -139,6 +141,11 @@ impl Server {
     /// Where the server's Unix socket is: a folder for PostgreSQL, a file for the others.
     pub fn socket(&self) -> PathBuf {
         if self.flavour.is_postgres() { self.folder.clone() } else { self.folder.join("socket") }
+    }
+
+    /// Where it keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// What the server has logged.
@@ -237,6 +244,33 @@ impl Server {
         let mut text = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
         text.truncate(text.trim_end_matches('\n').len());
         Ok(text)
+    }
+
+    /// Sends the server a signal that ends it. Its folder stays: [`Server::resume`] starts it there again.
+    pub fn halt(&self, signal: Signal) {
+        fs::write(self.folder.join("stopped"), "").expect("write");
+        kill_process(Pid::from_raw(self.pid().cast_signed()).expect("an id"), signal).expect("signal the server");
+    }
+
+    /// Waits until a server that was halted is gone.
+    pub fn gone(&self) {
+        eventually("the server is gone", || self.folder.join("down").exists());
+    }
+
+    /// Starts a server that was halted on its port again, and waits until it lets us in.
+    pub fn resume(&self) {
+        self.gone();
+        fs::remove_file(self.folder.join("down")).expect("remove");
+        eventually("the server is back", || self.try_sql(self.any_database(), "SELECT 1").is_ok());
+    }
+
+    /// The server's process: beside it, the watcher has one that waits for the end of its input.
+    fn pid(&self) -> u32 {
+        let watcher = self.watcher.id();
+        let children = fs::read_to_string(format!("/proc/{watcher}/task/{watcher}/children")).unwrap_or_default();
+        let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let mut servers = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        servers.find(|pid| alive(*pid) && name(pid) != "cat\n").expect("it runs")
     }
 
     /// Stops the server and waits until it is gone, its folder too. [`Drop`] does the same.

@@ -119,7 +119,11 @@ fn locked_out(server: &Server, code: i32, words: &[&str]) {
 
 #[test]
 fn row_42_a_locked_table_ends_a_dump_of_mysql_with_the_servers_words() {
-    locked_out(mysql(), 6, &["Lock wait timeout exceeded", "`held`", "hint:", "SHOW PROCESSLIST"]);
+    locked_out(
+        mysql(),
+        6,
+        &["Lock wait timeout exceeded", "`held`", "it waited for a lock of session", "hint:", "SHOW PROCESSLIST"],
+    );
 }
 
 #[test]
@@ -129,7 +133,11 @@ fn row_42_a_locked_table_ends_a_dump_of_mariadb_by_our_own_watchdog() {
 
 #[test]
 fn row_42_a_locked_table_ends_a_dump_of_postgres_with_its_name() {
-    locked_out(postgres15(), 6, &["held", "lock", "hint:"]);
+    locked_out(
+        postgres15(),
+        6,
+        &["held", "it waited for a lock of session", "user \"dbhaul\"", "idle in transaction", "hint:"],
+    );
 }
 
 #[test]
@@ -141,8 +149,17 @@ fn row_42_a_restore_that_waits_for_a_lock_is_ended() {
         let (path, _) = dumped(&source, &folder, &[]);
         let lock = Lock::on(&source, "held");
         let command = with_clients_of(server).arg("restore").arg(&path).arg(source.uri());
-        let output = command.args(["--clean", "objects", "--yes", "--idle-timeout", "2"]).run();
-        output.refused(11, &["moved no byte for 2 s", "the target may have been changed", "hint:", "lock"]);
+        let output = command.args(["--clean", "objects", "--yes", "--idle-timeout", "5"]).run();
+        output.refused(
+            11,
+            &[
+                "moved no byte for 5 s",
+                "it waited for a lock of session",
+                "the target may have been changed",
+                "hint:",
+                "lock",
+            ],
+        );
         drop(lock);
         eventually("nobody waits any more", || stuck(&source) == 0);
     }
