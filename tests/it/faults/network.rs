@@ -78,7 +78,7 @@ fn is_slow(case: Case, moment: Moment) -> Option<String> {
         let proxy = Proxy::to(server.port());
         proxy.treat(Treatment::Slow(64_000));
         stage.through = Some(proxy.at());
-        let command = stage.command().args(["--idle-timeout", "20"]);
+        let command = stage.command().args(["--idle-timeout", "60"]);
         let mut held = stage.hold_as(command);
         held.release();
         held.outcome()
