@@ -28,8 +28,11 @@ pub enum Guard {
     Structure,
 }
 
-/// The sources of dbhaul's own: engine, server, options.
-const SOURCES: [(&str, fn() -> &'static Server, &[&str]); 4] = [
+/// Engine, server, options.
+type Source = (&'static str, fn() -> &'static Server, &'static [&'static str]);
+
+/// The sources of dbhaul's own.
+const SOURCES: [Source; 4] = [
     ("PostgreSQL", postgres15, &["--format", "custom"]),
     ("PostgreSQL", postgres15, &["--format", "plain"]),
     ("MySQL", mysql, &[]),
