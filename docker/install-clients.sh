@@ -4,7 +4,8 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 here=$(dirname "$0")
 
-# Debian's pg_dump without a version is a Perl script that nobody needs here: dbhaul takes the programs themselves.
+# Debian's pg_dump without a version is a Perl script that nobody needs here: dbhaul takes the programs themselves. Of
+# MariaDB's two dozen programs it takes two.
 cat > /etc/dpkg/dpkg.cfg.d/dbhaul <<'END'
 path-exclude=/usr/share/doc/*
 path-exclude=/usr/share/man/*
@@ -13,13 +14,15 @@ path-exclude=/usr/share/perl/*
 path-exclude=/usr/lib/*/perl/*
 path-exclude=/usr/lib/*/libperl.so*
 path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/bin/mariadb-*
+path-include=/usr/bin/mariadb-dump
 END
 
-install() { apt-get install -q -y --no-install-recommends "$@"; }
+add() { apt-get install -q -y --no-install-recommends "$@"; }
 
 apt-get update -q
 # shellcheck disable=SC2086 # a list of packages
-install $CLIENTS
+add $CLIENTS
 
 if [ -n "$MORE_SOURCE" ]; then
     find "$here/keys" -name '*.asc' -exec cp {} /usr/share/keyrings/ \;
@@ -29,7 +32,7 @@ if [ -n "$MORE_SOURCE" ]; then
     printf 'Package: *\nPin: release n=%s\nPin-Priority: 90\n' "$suite" > /etc/apt/preferences.d/more
     apt-get update -q
     # shellcheck disable=SC2086 # a list of packages
-    install -t "$suite" $MORE_CLIENTS
+    add -t "$suite" $MORE_CLIENTS
 fi
 
 if [ -n "$MYSQL_CLIENT" ]; then

@@ -17,8 +17,8 @@ cache=${DBHAUL_TEST_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/dbhaul-test-servers
 machine_packages=(
     postgresql-15 postgresql-client-15 mariadb-server mariadb-client pgbouncer
     openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
-    debootstrap util-linux
-    strace iproute2
+    debootstrap util-linux strace iproute2 e2fsprogs btrfs-progs
+    systemd python3-jsonschema python3-yaml
 )
 
 # Suite | folders of bin/, each VENDOR-VERSION | packages

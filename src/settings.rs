@@ -1,5 +1,6 @@
 //! Which database is meant: the command line's URI, `env:NAME`, `file:PATH`, or the first environment variable that
-//! names one. Clap resolves every other option (command line, then `DBHAUL_` and its name, then the default).
+//! names one. Wherever a variable NAME may hold a URI, `NAME_FILE` may name a file that holds it, as container platforms
+//! mount their secrets; NAME itself wins. Clap resolves every other option (command line, then `DBHAUL_` and its name, then the default).
 //!
 //! The environment comes in as a function, so that nothing here depends on the process.
 
@@ -10,9 +11,8 @@ use crate::uri;
 /// Looks a variable up.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The variables that may hold a URI, in order; `_FILE` names a file that holds it.
-pub const URI_VARIABLES: [&str; 5] =
-    ["DBHAUL_URI", "DBHAUL_URI_FILE", "DATABASE_URL", "SCALINGO_POSTGRESQL_URL", "SCALINGO_MYSQL_URL"];
+/// The variables that may hold a URI, in order.
+pub const URI_VARIABLES: [&str; 4] = ["DBHAUL_URI", "DATABASE_URL", "SCALINGO_POSTGRESQL_URL", "SCALINGO_MYSQL_URL"];
 
 /// A connection, and where its URI came from.
 #[derive(Debug)]
@@ -36,11 +36,22 @@ pub fn connection(argument: Option<&str>, lookup: Lookup<'_>) -> Result<Named> {
     Ok(Named { connection, source })
 }
 
+/// Whether a variable names a database when the command line does not.
+pub fn named_by_variable(lookup: Lookup<'_>) -> bool {
+    URI_VARIABLES.iter().any(|name| set(name, lookup).is_some() || set(&file_of(name), lookup).is_some())
+}
+
+/// The variable that names the file in which this one's value stands.
+#[must_use]
+pub fn file_of(name: &str) -> String {
+    format!("{name}_FILE")
+}
+
 fn from_argument(argument: &str, lookup: Lookup<'_>) -> Result<(String, String)> {
     if let Some(name) = argument.strip_prefix("env:") {
-        let value = lookup(name).filter(|v| !v.trim().is_empty());
-        let value = value.ok_or_else(|| Error::new(Kind::Config, format!("the variable {name} is not set")))?;
-        return Ok((name.to_owned(), value));
+        return from_variable(name, lookup).unwrap_or_else(|| {
+            Err(Error::new(Kind::Config, format!("the variable {name} is not set, nor {}", file_of(name))))
+        });
     }
     if let Some(path) = argument.strip_prefix("file:").filter(|rest| !rest.starts_with("//")) {
         return read_file(path);
@@ -49,16 +60,25 @@ fn from_argument(argument: &str, lookup: Lookup<'_>) -> Result<(String, String)>
 }
 
 fn from_variables(lookup: Lookup<'_>) -> Result<(String, String)> {
-    for name in URI_VARIABLES {
-        let Some(value) = lookup(name).filter(|v| !v.trim().is_empty()) else { continue };
-        if name.ends_with("_FILE") {
-            return read_file(value.trim());
-        }
-        return Ok((name.to_owned(), value));
+    URI_VARIABLES.iter().find_map(|name| from_variable(name, lookup)).unwrap_or_else(|| {
+        Err(Error::new(Kind::Config, "no database was named")
+            .why(format!("no URI on the command line, and none of {} is set", URI_VARIABLES.join(", ")))
+            .why("nor one of them with _FILE, such as DBHAUL_URI_FILE, for a file that holds it")
+            .hint("dbhaul dump postgres://USER:PASSWORD@HOST:PORT/DATABASE, or env:NAME, or file:PATH"))
+    })
+}
+
+/// The variable's value, or that of the file that its `_FILE` names; None when neither is set.
+fn from_variable(name: &str, lookup: Lookup<'_>) -> Option<Result<(String, String)>> {
+    if let Some(value) = set(name, lookup) {
+        return Some(Ok((name.to_owned(), value)));
     }
-    Err(Error::new(Kind::Config, "no database was named")
-        .why(format!("no URI on the command line, and none of {} is set", URI_VARIABLES.join(", ")))
-        .hint("dbhaul dump postgres://USER:PASSWORD@HOST:PORT/DATABASE, or env:NAME, or file:PATH"))
+    set(&file_of(name), lookup).map(|path| read_file(path.trim()))
+}
+
+/// A variable that is set and empty is as good as none.
+fn set(name: &str, lookup: Lookup<'_>) -> Option<String> {
+    lookup(name).filter(|value| !value.trim().is_empty())
 }
 
 fn read_file(path: &str) -> Result<(String, String)> {
@@ -96,9 +116,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "postgres://u:p@h/d\n").expect("written");
         let path = file.path().to_str().expect("UTF-8");
-        for (argument, variables) in
-            [(Some(format!("file:{path}")), vec![]), (None, vec![("DBHAUL_URI_FILE", path), ("DATABASE_URL", "x")])]
-        {
+        for (argument, variables) in [
+            (Some(format!("file:{path}")), vec![]),
+            (Some("env:STAGING".to_owned()), vec![("STAGING_FILE", path), ("STAGING", " ")]),
+            (None, vec![("DBHAUL_URI_FILE", path), ("DATABASE_URL", "x")]),
+            (None, vec![("DATABASE_URL_FILE", path), ("SCALINGO_MYSQL_URL", "x")]),
+        ] {
             let found = named(argument.as_deref(), &variables).expect("a URI");
             assert_eq!((found.connection.database.as_str(), found.source), ("d", format!("file {path}")));
         }

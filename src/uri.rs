@@ -88,6 +88,14 @@ pub fn redact_words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace).map(word).collect()
 }
 
+/// Whether a text begins as a database's URI does.
+#[must_use]
+pub fn is_database(text: &str) -> bool {
+    let scheme = text.trim().split_once("://").map_or("", |(scheme, _)| scheme);
+    let bare = scheme.strip_prefix("jdbc:").unwrap_or(scheme).split('+').next();
+    bare.and_then(dialect).is_some()
+}
+
 fn dialect(scheme: &str) -> Option<Dialect> {
     match scheme.to_ascii_lowercase().as_str() {
         "postgres" | "postgresql" => Some(Dialect::Postgres),

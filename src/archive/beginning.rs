@@ -12,7 +12,7 @@ pub const BEGINNING: u64 = 4 * BLOCK as u64;
 #[must_use]
 pub fn is_ours(first: &[u8]) -> Option<bool> {
     let codec = codec::recognise(first);
-    let framing = codec.head().len() + usize::try_from(codec.stored_prefix()).expect("a few bytes");
+    let framing = codec.head().len() + usize::try_from(codec.stored_prefix()).ok()?;
     let block = first.get(framing..framing + BLOCK)?;
     let mut header = Header::new_old();
     header.as_mut_bytes().copy_from_slice(block);

@@ -1,10 +1,12 @@
 //! Where things stand in an archive: the index after the tar's end, and the pointer to it at a fixed place.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::codec::{self, Codec};
 use super::crc::Crc;
@@ -14,8 +16,10 @@ use super::error::{ArchiveError, Result};
 const VERSION: u64 = 1;
 const MAGIC: [u8; 8] = *b"dbhaul\x1a\x01";
 const TRAILER: usize = 40;
-/// An index of 64 MiB describes more than half a million members.
-const INDEX_MAX: u64 = 64 << 20;
+/// An index of 12 MiB describes 100,000 members: 1.6 TB of a dump in parts.
+const INDEX_MAX: u64 = 12 << 20;
+/// What a member takes of it besides its path, about.
+const MEMBER: u64 = 64;
 /// The number of spans stays between half of this and this, however large the archive.
 const SPANS_MAX: usize = 4096;
 
@@ -59,7 +63,32 @@ pub struct Span(pub u64, pub u64, pub u32);
 struct Json {
     format_version: u64,
     members: Vec<IndexedMember>,
+    #[serde(deserialize_with = "at_most_spans")]
     spans: Vec<Span>,
+}
+
+/// Reads no more spans than are ever written: three numbers take less room in JSON than in memory.
+fn at_most_spans<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<Span>, D::Error> {
+    struct Spans;
+    impl<'de> Visitor<'de> for Spans {
+        type Value = Vec<Span>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {SPANS_MAX} spans")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Span>, A::Error> {
+            let mut spans = Vec::new();
+            while let Some(span) = list.next_element()? {
+                if spans.len() == SPANS_MAX {
+                    return Err(A::Error::invalid_length(SPANS_MAX + 1, &self));
+                }
+                spans.push(span);
+            }
+            Ok(spans)
+        }
+    }
+    json.deserialize_seq(Spans)
 }
 
 impl Index {
@@ -95,9 +124,8 @@ impl Index {
         if framed_len > index_len + 4096 {
             return Err(ArchiveError::corrupt("the pointer to the index leads elsewhere"));
         }
-        let framed = read_at(file, at, framed_len)?;
         let index = codec
-            .unframe(&framed, index_len)
+            .unframe(&read_at(file, at, framed_len)?, index_len)
             .filter(|index| crc32fast::hash(index) == sum(32))
             .ok_or_else(|| ArchiveError::corrupt("the index does not agree with its checksum"))?;
         let json: Json = serde_json::from_slice(&index)
@@ -131,6 +159,8 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, len: u64) -> Result<Vec<u8>> {
 #[derive(Debug)]
 pub(super) struct Gather {
     pub members: Vec<IndexedMember>,
+    /// What the members will take of the index, about.
+    length: u64,
     spans: Vec<Stretch>,
     /// Pieces that a span takes before the next one begins.
     stride: u64,
@@ -146,7 +176,17 @@ struct Stretch {
 
 impl Gather {
     pub fn new() -> Self {
-        Self { members: Vec::new(), spans: Vec::with_capacity(SPANS_MAX), stride: 1 }
+        Self { members: Vec::new(), length: 0, spans: Vec::with_capacity(SPANS_MAX), stride: 1 }
+    }
+
+    /// Takes in a member. One that the index has no room for ends the archive here, not at its end.
+    pub fn member(&mut self, member: IndexedMember) -> Result<()> {
+        self.length += member.path.len() as u64 + MEMBER;
+        if self.length > INDEX_MAX {
+            return Err(ArchiveError::TooLarge { what: "the index", bytes: self.length, limit: INDEX_MAX });
+        }
+        self.members.push(member);
+        Ok(())
     }
 
     /// Takes in the next piece of the file.

@@ -46,15 +46,18 @@ impl<R: Read> Medium<R> {
 
 impl<R: Read> Read for Medium<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.inner.read(buf) {
-            Ok(read) => {
-                self.position.0.fetch_add(read as u64, Ordering::Relaxed);
-                Ok(read)
+        loop {
+            match self.inner.read(buf) {
+                Ok(read) => {
+                    self.position.0.fetch_add(read as u64, Ordering::Relaxed);
+                    break Ok(read);
+                }
+                // Not one decoder goes on where it was interrupted: most take it for the end.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Spans are checked below this: their errors have a name already.
+                Err(error) if is_named(&error) => break Err(error),
+                Err(error) => break Err(ArchiveError::Read(error).into()),
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            // Spans are checked below this: their errors have a name already.
-            Err(error) if is_named(&error) => Err(error),
-            Err(error) => Err(ArchiveError::Read(error).into()),
         }
     }
 }

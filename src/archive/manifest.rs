@@ -11,8 +11,12 @@ use super::writer::Member;
 pub const MANIFEST: &str = "manifest.json";
 /// The version of the manifest that is written here.
 pub const FORMAT_VERSION: u64 = 1;
-/// The largest manifest that is read into memory, in bytes.
-pub const MANIFEST_MAX: u64 = 64 << 20;
+/// The largest manifest that is read into memory, and written, in bytes: that of more than 100,000 tables.
+pub const MANIFEST_MAX: u64 = 32 << 20;
+/// A manifest of ours takes more bytes than this for each of its values.
+const VALUE_MIN: usize = 16;
+/// So many values are no matter, however short they are.
+const VALUES_FREE: usize = 1 << 16;
 
 /// The manifest. Fields that are not known here are ignored when reading, and those that are absent are empty.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -122,6 +126,10 @@ impl Manifest {
         if found > FORMAT_VERSION {
             return Err(ArchiveError::FormatVersion { found, supported: FORMAT_VERSION });
         }
+        if values(json) > VALUES_FREE + json.len() / VALUE_MIN {
+            let what = "the manifest has more and shorter values than one of dbhaul's";
+            return Err(ArchiveError::corrupt(what).at(None, Some(MANIFEST)));
+        }
         serde_json::from_slice(json).map_err(broken)
     }
 
@@ -133,6 +141,21 @@ impl Manifest {
         json.push(b'\n');
         json
     }
+}
+
+/// How many values a JSON text holds, or a few less: an empty one takes two bytes of it, and a hundred of memory.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut inside, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => inside = !inside,
+            b',' | b'{' | b'[' if !inside => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -155,6 +178,14 @@ mod tests {
         fn rest(&self) -> usize {
             self.tables.len() + self.warnings.len() + self.missing.len()
         }
+    }
+
+    #[test]
+    fn many_short_values_are_refused_and_names_full_of_commas_are_none() {
+        assert_eq!(values(br#"{"a,\",{[":[1,"\\",2]}"#), 4);
+        let dense = "0,".repeat(100_000);
+        let json = format!(r#"{{"format_version":1,"tool":"","engine":"","members":[],"options":{{"a":[{dense}0]}}}}"#);
+        assert!(matches!(Manifest::parse(json.as_bytes()), Err(ArchiveError::Corrupt { .. })));
     }
 
     #[test]

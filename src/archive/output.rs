@@ -113,8 +113,7 @@ impl<S: Sink> Output<S> {
         }
         current.index.size = current.content.len;
         current.index.crc32 = current.content.sum;
-        self.gather.members.push(current.index);
-        Ok(())
+        self.gather.member(current.index)
     }
 
     fn rewrite(&mut self, current: &Current, header: &[u8]) -> Result<()> {

@@ -90,7 +90,7 @@ impl<R: Read> TarReader<R> {
                 return Err(ArchiveError::corrupt(what));
             }
             let header = Header::from_byte_slice(&block);
-            let claimed = header.entry_size().map_err(|error| ArchiveError::corrupt(error.to_string()))?;
+            let claimed = claimed(header)?;
             match header.entry_type() {
                 EntryType::GNULongName => name = Some(until_nul(&self.extension(claimed)?)),
                 EntryType::GNULongLink | EntryType::XGlobalHeader => drop(self.extension(claimed)?),
@@ -98,7 +98,7 @@ impl<R: Read> TarReader<R> {
                     for (key, value) in pax(&self.extension(claimed)?)? {
                         match key.as_str() {
                             "path" => name = Some(value),
-                            "size" => size = String::from_utf8_lossy(&value).parse().ok(),
+                            "size" => size = Some(number(&value)?),
                             _ => {}
                         }
                     }
@@ -215,6 +215,22 @@ fn checksum_fits(block: &[u8]) -> bool {
     let Ok(told) = Header::from_byte_slice(block).cksum() else { return false };
     let sum = |range: std::ops::Range<usize>| block[range].iter().map(|byte| u32::from(*byte)).sum::<u32>();
     told == sum(0..148) + 8 * u32::from(b' ') + sum(156..BLOCK)
+}
+
+/// The size in a header: octal, or in binary where its first bit is set, of which 64 bits are read elsewhere and must
+/// be all.
+fn claimed(header: &Header) -> Result<u64> {
+    let field = header.as_old().size;
+    if field[0] & 0x80 != 0 && (field[0] != 0x80 || field[1..4] != [0; 3]) {
+        return Err(ArchiveError::corrupt("a member claims a size below zero, or beyond 2^64"));
+    }
+    header.entry_size().map_err(|error| ArchiveError::corrupt(error.to_string()))
+}
+
+/// A size in a PAX header. One that is none must not be passed over: the other header's would be taken instead.
+fn number(value: &[u8]) -> Result<u64> {
+    let text = String::from_utf8_lossy(value);
+    text.parse().map_err(|_| ArchiveError::corrupt(format!("a member claims a size of {text:.40?}")))
 }
 
 fn until_nul(bytes: &[u8]) -> Vec<u8> {

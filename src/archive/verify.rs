@@ -33,6 +33,12 @@ impl Verified {
         &self.manifest
     }
 
+    /// The manifest alone.
+    #[must_use]
+    pub fn into_manifest(self) -> Manifest {
+        self.manifest
+    }
+
     /// The manifest, word for word.
     #[must_use]
     pub fn manifest_json(&self) -> &[u8] {

@@ -9,9 +9,10 @@ use super::reach::ReachArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
 use crate::error::Result;
-use crate::pipeline::doctor::{Installed, examine, free_disk, installed, tidy};
+use crate::pipeline::doctor::{Installed, examine, installed, tidy};
 use crate::report::{Report, units};
 use crate::settings;
+use crate::store;
 
 /// Looks at clients, server, rights and disk, and says what is missing and how to get it
 #[derive(Args, Debug)]
@@ -25,7 +26,7 @@ pub struct DoctorArgs {
 /// Runs it.
 pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let lookup = |name: &str| std::env::var(name).ok();
-    let named = args.uri.is_some() || settings::URI_VARIABLES.iter().any(|name| lookup(name).is_some());
+    let named = args.uri.is_some() || settings::named_by_variable(&lookup);
     let connection = if named { Some(ReachArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
     let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);
@@ -34,7 +35,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
         show_clients(report, installed);
     }
     tidy(&context);
-    let free = free_disk(Path::new("."))?;
+    let free = store::free(Path::new("."))?;
     report.fact("disk", format!("{} free in this folder", units::size(free)));
     let Some(connection) = connection else {
         report.note("no database was named: only the clients were looked at");
@@ -101,7 +102,7 @@ fn show_server(report: &Report, server: &Server, free: u64) {
             report.fact("", format!("hint: {hint}"));
         }
     }
-    if server.size.is_some_and(|size| size / 2 > free) {
+    if store::may_not_fit(server.size, free) {
         report.warning("the archive may not fit on this disk: --output - sends it elsewhere");
     }
 }

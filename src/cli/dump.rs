@@ -19,7 +19,7 @@ use crate::store::Destination;
 #[derive(Args, Debug)]
 pub struct DumpArgs {
     /// The database: postgres://, mysql:// or mariadb://, or env:NAME, or file:PATH. Without it: DBHAUL_URI,
-    /// DBHAUL_URI_FILE, DATABASE_URL, SCALINGO_POSTGRESQL_URL, SCALINGO_MYSQL_URL
+    /// DATABASE_URL, SCALINGO_POSTGRESQL_URL, SCALINGO_MYSQL_URL, each also with _FILE for a file that holds it
     uri: Option<String>,
     /// The archive's path; a folder (ending in /) gets YYYYMMDDHHMMSS_NAME.tar.gz; - is stdout
     #[arg(long, short, value_name = "PATH|DIR/|-", env = "DBHAUL_OUTPUT", default_value = ".")]

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::pipeline::Context;
 use crate::pipeline::verify::{Place, Tried, verify};
 use crate::report::{Report, units};
+use crate::settings;
 
 /// Reads an archive to its last byte: every checksum, and whether the dump in it is complete
 ///
@@ -33,8 +34,10 @@ pub struct VerifyArgs {
 
 /// Runs it.
 pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
-    let place = match &args.restore_into {
-        Some(uri) => Some(Place::Server(Box::new(ReachArgs::connection(Some(uri), report)?.connection))),
+    let secret_file = std::env::var(settings::file_of("DBHAUL_RESTORE_INTO")).ok().filter(|path| !path.is_empty());
+    let secret_file = secret_file.filter(|_| !args.restore).map(|path| format!("file:{path}"));
+    let place = match args.restore_into.clone().or(secret_file) {
+        Some(uri) => Some(Place::Server(Box::new(ReachArgs::connection(Some(&uri), report)?.connection))),
         None => args.restore.then_some(Place::Scratch),
     };
     let context = Context { server_dir: args.server_dir.clone(), ..args.reach.context(report)? };

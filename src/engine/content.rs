@@ -1,9 +1,20 @@
 //! What a dump's bytes tell: what is in it, and whether it is whole.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use super::{Flavour, Format};
+
+/// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by.
+pub const MOST_ENTRIES: usize = 1_000_000;
+
+/// Why a dump of so many entries is refused.
+#[must_use]
+pub fn too_many(offset: u64) -> Incomplete {
+    let what = "it has more than 1,000,000 entries, which is the most that is read: dump its schemas one by one";
+    Incomplete { what: what.into(), offset }
+}
 
 /// Reads a dump's bytes as they pass by, in bounded memory: what is in it, and whether it is whole.
 pub trait Inspector: Send {
@@ -35,6 +46,12 @@ impl Complete {
     #[must_use]
     pub fn content(&self) -> &Content {
         &self.0
+    }
+
+    /// The same, where the proof is needed no more.
+    #[must_use]
+    pub fn into_content(self) -> Content {
+        self.0
     }
 }
 
@@ -101,6 +118,14 @@ impl Content {
     }
 }
 
+/// Tells two lists of entries apart without holding both.
+#[must_use]
+pub fn fingerprint(entries: &[Entry]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    entries.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A table of a dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DumpedTable {
@@ -139,7 +164,7 @@ impl Feature {
 }
 
 /// One entry of a PostgreSQL archive's table of contents, or the section of an SQL dump that stands for one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its number, which `pg_restore -L` goes by; in SQL its place among the sections.
     pub id: i64,

@@ -23,7 +23,9 @@ mod server;
 
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
-pub use content::{Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector};
+pub use content::{
+    Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, fingerprint, too_many,
+};
 pub use near::near;
 pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};

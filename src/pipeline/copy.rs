@@ -25,9 +25,10 @@ use super::{Context, explain, leftovers};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    fingerprint,
 };
 use crate::error::{Error, Kind, Result};
-use crate::process::Failure;
+use crate::process::{Cause, Failure};
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -96,14 +97,8 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
-    let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
-    let way = Context { tunnel: request.target_tunnel, ..context.clone() };
-    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
-    two_databases(context, &source.reached, &target).await?;
-    let mut planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
-    target::check(context, &target, &planned, &request.restore)?;
-    let (mut plan, target_client) =
-        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
+    let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
+    let Ready { source, target, mut planned, mut plan, target_client } = ready;
     if request.dry_run {
         let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
         return Ok(Outcome::Planned { dump, load: target::invocations(&plan).map(ToString::to_string).collect() });
@@ -117,7 +112,9 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let mut again = atomic;
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
-        let streaming = stream(context, &source, &target, plan, planned, &gauge);
+        let outline = fingerprint(&planned.entries);
+        drop(planned);
+        let streaming = stream(context, &source, &target, plan, outline, &gauge);
         let error = match Box::pin(shown(context, &gauge, streaming)).await {
             Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
             Err(error) => error,
@@ -149,6 +146,27 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
         target: target.server,
         target_client,
     })))
+}
+
+/// Everything that can be known before the first change.
+struct Ready {
+    source: Source,
+    target: Reached,
+    planned: Content,
+    plan: RestorePlan,
+    target_client: Option<Client>,
+}
+
+async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
+    let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
+    let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
+    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
+    two_databases(context, &source.reached, &target).await?;
+    let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
+    target::check(context, &target, &planned, &request.restore)?;
+    let (plan, target_client) =
+        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
+    Ok(Ready { source, target, planned, plan, target_client })
 }
 
 fn same_family(source: &Connection, target: &Connection) -> Result<()> {
@@ -227,7 +245,7 @@ fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<C
         }
     }
     let complete = Complete::prove(inspector).map_err(|incomplete| broken(incomplete.to_string()))?;
-    let mut content = complete.content().clone();
+    let mut content = complete.into_content();
     content.tables.iter_mut().for_each(|table| table.rows = None);
     Ok(content)
 }
@@ -238,7 +256,7 @@ async fn stream(
     source: &Source,
     target: &Reached,
     plan: RestorePlan,
-    planned: Content,
+    planned: u64,
     gauge: &Gauge,
 ) -> Result<(Content, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
@@ -249,7 +267,7 @@ async fn stream(
         relay,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
-        planned: Some(planned.entries),
+        planned: Some(planned),
         proof,
         waiting: Arc::clone(&waiting),
         meter: Meter::new(gauge.clone(), &source.reached.server.tables),
@@ -283,7 +301,7 @@ async fn stream(
     };
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
-    Ok((complete.content().clone(), adaptations))
+    Ok((complete.into_content(), adaptations))
 }
 
 /// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks
@@ -298,11 +316,15 @@ async fn both<T>(
     let loaded = tokio::select! {
         biased;
         dumped = dumping => {
-            let loaded = loading.await;
             if let Err(failure) = dumped {
+                if matches!(failure.cause, Cause::Stopped(_) | Cause::Total(_)) {
+                    // It was told the same, and ends in order.
+                    let _ = loading.await;
+                }
+                // Otherwise it is ended here: it may wait for a lock, and would never see that the dump broke off.
                 return Err(source_failed(source, failure).await);
             }
-            loaded
+            loading.await
         }
         loaded = &mut loading => loaded,
     };

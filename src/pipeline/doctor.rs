@@ -7,7 +7,7 @@ use super::reach::{Reached, reach};
 use super::{Context, clients, leftovers, trial};
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Purpose, Role, Server, Severity};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// Clients of one engine.
 #[derive(Debug)]
@@ -64,11 +64,4 @@ fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPl
 /// Looks for what killed runs left in this folder and in TMPDIR.
 pub fn tidy(context: &Context) {
     leftovers::tend(context, &[Path::new("."), &context.temp_dir]);
-}
-
-/// Bytes that may still be written in a folder.
-pub fn free_disk(folder: &Path) -> Result<u64> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|e| Error::new(Kind::Store, format!("the disk under {} can't be asked", folder.display())).why(e))?;
-    Ok(stat.f_bavail * stat.f_frsize)
 }

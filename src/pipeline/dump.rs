@@ -18,12 +18,13 @@ use super::meter::Meter;
 use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, dump_error, explain, leftovers, manifest};
-use crate::archive::{ArchiveError, Compression, Manifest, Member, Options, Writer};
+use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
 use crate::error::{Error, Kind, Result};
 use crate::process::Exited;
-use crate::store::{Destination, Nowhere, Proof, Staged, Store, Stream, parent};
+use crate::report::units;
+use crate::store::{self, Destination, Nowhere, Proof, Staged, Store, Stream, parent};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -82,8 +83,19 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
         leftovers::tend(context, &folders.collect::<Vec<_>>());
     }
+    if let Some(free) = request.destination.folder().and_then(|folder| store::free(folder).ok())
+        && store::may_not_fit(source.reached.server.size, free)
+    {
+        let size = source.reached.server.size.unwrap_or_default();
+        let (free, size) = (units::size(free), units::size(size));
+        context.warn(format!("the archive may not fit: {free} are free, the database takes {size}"));
+    }
     let name = archive_name(&request, started_at);
     let manifest = manifest::draft(&source, request.name.as_deref(), &request.options, started_at);
+    if request.options.patterns().iter().all(|(_, patterns)| patterns.is_empty()) {
+        // Row counts and checksums come on top: what is too large already only gets larger.
+        manifest::check_size(manifest.to_json().len(), Kind::Refused)?;
+    }
     let options = Options {
         root: name.clone(),
         compression: request.compression,
@@ -176,19 +188,17 @@ impl Job<'_> {
             return Err(stopped(signal));
         }
         manifest::complete(&mut self.manifest, proved.content(), &members);
-        let content = proved.content().clone();
         let raw_bytes = members.iter().map(|m| m.size).sum();
         let manifest = self.manifest;
-        let (path, bytes) = on_thread({
-            let manifest = manifest.clone();
-            move || -> Result<_> {
-                let mut writer = writer;
-                writer.bytes("manifest.json", &manifest.to_json()).map_err(dump_error)?;
-                let sealed = writer.seal().map_err(dump_error)?;
-                let bytes = sealed.bytes();
-                let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
-                Ok((path, bytes))
-            }
+        let json = manifest.to_json();
+        manifest::check_size(json.len(), Kind::DumpFailed)?;
+        let (path, bytes, content) = on_thread(move || -> Result<_> {
+            let mut writer = writer;
+            writer.bytes(MANIFEST, &json).map_err(dump_error)?;
+            let sealed = writer.seal().map_err(dump_error)?;
+            let bytes = sealed.bytes();
+            let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
+            Ok((path, bytes, proved.into_content()))
         })
         .await??;
         Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest, content })

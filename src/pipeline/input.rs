@@ -1,7 +1,7 @@
 //! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Input {
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
         let path = if argument == "-" {
-            let spool = spool(context, io::stdin(), "standard input").await?;
+            let spool = spool(context, io::stdin(), "standard input", "standard input").await?;
             let path = spool.path().to_owned();
             spools.push(Spool::File(spool));
             path
@@ -219,7 +219,7 @@ impl Input {
         if !several_jobs || self.format != Format::PgCustom {
             return Ok(None);
         }
-        let spool = spool(context, self.dump(None)?, "the dump, which several jobs read at once,").await?;
+        let spool = spool(context, self.dump(None)?, &self.name, "the dump, which several jobs read at once,").await?;
         let path = spool.path().to_owned();
         self.spools.push(Spool::File(spool));
         Ok(Some(path))
@@ -307,7 +307,7 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         Shape::Ours => {
             let verified = archive::verify(path, &mut |_, part| see(&mut inspector, part)).map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
-            manifest = Some(verified.manifest().clone());
+            manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { .. } => {
@@ -324,7 +324,7 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
         }
     };
     let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
-    let content = complete.content().clone();
+    let content = complete.into_content();
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));
     }
@@ -347,8 +347,8 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
     }
 }
 
-/// Copies a stream into a private temporary file.
-async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &str) -> Result<NamedTempFile> {
+/// Copies a stream, by its name for errors and for people, into a private temporary file.
+async fn spool(context: &Context, from: impl Read + Send + 'static, name: &str, what: &str) -> Result<NamedTempFile> {
     let failed = |e: io::Error| no_spool(context, &e);
     let file = loop {
         let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir).map_err(failed)?;
@@ -358,14 +358,37 @@ async fn spool(context: &Context, mut from: impl Read + Send + 'static, what: &s
     };
     context.note(format!("{what} is copied to {} first", file.path().display()));
     // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
-    let mut handle = file.reopen().map_err(failed)?;
-    until_stopped(context, on_thread(move || io::copy(&mut from, &mut handle))).await?.map_err(failed)?;
-    Ok(file)
+    let handle = file.reopen().map_err(failed)?;
+    match until_stopped(context, on_thread(move || copy(from, handle))).await? {
+        Ok(()) => Ok(file),
+        Err(Uncopied::Read(error)) => Err(archive_error(name, &error)),
+        Err(Uncopied::Written(error)) => Err(failed(error)),
+    }
+}
+
+/// Which side of a copy failed.
+enum Uncopied {
+    Read(ArchiveError),
+    Written(io::Error),
+}
+
+/// Copies by hand, so that an error of the archive is not taken for one of the disk.
+fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => to.write_all(&buffer[..read]).map_err(Uncopied::Written)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Uncopied::Read(error.downcast().unwrap_or_else(ArchiveError::Read))),
+        }
+    }
 }
 
 fn no_spool(context: &Context, error: &io::Error) -> Error {
     Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
         .why(error)
+        .why(UNCHANGED)
         .hint("TMPDIR names another folder")
 }
 

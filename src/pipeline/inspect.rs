@@ -17,6 +17,10 @@ pub struct Inspected {
     pub manifest: Option<Manifest>,
 }
 
+/// How much of names is listed, in bytes, with what each takes besides: a gzip of a megabyte can hold gigabytes of them.
+const LIST_MAX: u64 = 8 << 20;
+const MEMBER: u64 = 64;
+
 /// Looks into an archive, ours or not. It verifies nothing.
 pub fn inspect(path: &str) -> Result<Inspected> {
     let failed = |error| archive_error(path, &error);
@@ -41,9 +45,14 @@ fn list(path: &Path) -> archive::Result<Inspected> {
     } else {
         content.describe().to_owned()
     };
-    let mut members = Vec::new();
+    let (mut members, mut held) = (Vec::new(), 0);
     while let Some(entry) = reader.next_member()? {
-        members.push((format!("{} ({})", entry.path(), entry.content().describe()), entry.size()));
+        let name = format!("{} ({})", entry.path(), entry.content().describe());
+        held += name.len() as u64 + MEMBER;
+        if held > LIST_MAX {
+            return Err(ArchiveError::TooLarge { what: "the list of its members", bytes: held, limit: LIST_MAX });
+        }
+        members.push((name, entry.size()));
     }
     Ok(Inspected { description, members, manifest: None })
 }

@@ -27,7 +27,7 @@ pub fn tend(context: &Context, folders: &[&Path]) {
             Ok(true) => context.fact("removed", format!("{what}, left by a run that was killed")),
             Ok(false) => {}
             Err(error) => {
-                context.warn(format!("{what} was left by a run that was killed, and can't be removed: {error}"))
+                context.warn(format!("{what} was left by a run that was killed, and can't be removed: {error}"));
             }
         }
     }

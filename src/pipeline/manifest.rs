@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::reach::Reached;
 use super::source::Source;
-use crate::archive::{self, FORMAT_VERSION, Manifest, Member};
+use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, ROW_CHECKSUM, Severity};
+use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
@@ -48,6 +49,18 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
         collation: Some(server.collation.clone()),
         extensions: Vec::new(),
     }
+}
+
+/// Refuses a manifest that no reader would take into memory.
+pub fn check_size(bytes: usize, kind: Kind) -> Result<()> {
+    if bytes as u64 <= MANIFEST_MAX {
+        return Ok(());
+    }
+    let (bytes, most) = (units::size(bytes as u64), units::size(MANIFEST_MAX));
+    Err(Error::new(kind, "the database has more tables than one archive tells of")
+        .why(format!("its manifest would have {bytes}, and {most} are read"))
+        .why("nothing was published")
+        .hint("dump its schemas one by one, or some of its tables: --schema, --table"))
 }
 
 /// `pg_dump`: where it stood on this machine says nothing elsewhere.

@@ -126,6 +126,9 @@ fn archive_error(name: &str, error: &ArchiveError) -> Error {
         ArchiveError::FormatVersion { .. } => {
             Error::new(Kind::Archive, format!("{name} was written by a later dbhaul")).why(why).hint("install that one")
         }
+        ArchiveError::TooLarge { .. } => Error::new(Kind::Archive, format!("{name} is not read"))
+            .why(why)
+            .hint("dbhaul writes no such archive: whoever made it means to exhaust its reader, or it was changed"),
         ArchiveError::NotRecognised { .. } => Error::new(Kind::Archive, format!("{name} is not recognised"))
             .why(why)
             .hint("wanted: a dbhaul archive, a tar.gz with a dump in it, or a dump of pg_dump or mysqldump itself"),

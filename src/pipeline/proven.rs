@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use super::meter::Meter;
 use super::source::Relay;
 use super::watch::Gauge;
-use crate::engine::{Complete, Entry, Inspector};
+use crate::engine::{Complete, Inspector, fingerprint};
 use crate::process::Exited;
 
 /// The stream of a dump that goes into a loader as it comes.
@@ -23,8 +23,8 @@ pub struct Proven {
     pub exits: Receiver<Vec<Exited>>,
     /// None once the proof was given.
     pub inspector: Option<Box<dyn Inspector>>,
-    /// The table of contents that the restore was planned for, until it has been compared.
-    pub planned: Option<Vec<Entry>>,
+    /// The fingerprint of the table of contents that the restore was planned for, until it has been compared.
+    pub planned: Option<u64>,
     /// Takes the proof.
     pub proof: Sender<Complete>,
     /// True while the clients are waited for.
@@ -45,7 +45,7 @@ impl Proven {
         self.meter.passed(bytes.len(), inspector.as_ref());
         if self.planned.is_some()
             && let Some(outline) = inspector.outline()
-            && self.planned.take().is_some_and(|planned| planned != outline.entries)
+            && self.planned.take().is_some_and(|planned| planned != fingerprint(&outline.entries))
         {
             let changed = "the schema was changed between the look at it and the copy: copy again";
             return Err(io::Error::new(io::ErrorKind::InvalidData, changed));

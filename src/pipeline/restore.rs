@@ -70,12 +70,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
-    let mut input = Input::open(context, request.archive).await?;
-    input.check_family(&request.connection)?;
-    let reached = reach(context, &request.connection, Purpose::Restore).await?;
-    let Checked { content, bytes, .. } = input.check(context).await?;
-    target::check(context, &reached, &content, &request.options)?;
-    let plan = plan(context, &reached, &content, &mut input, &request.options).await?;
+    let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
+    let Ready { input, reached, content, bytes, plan } = ready;
     if request.dry_run {
         return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
     }
@@ -112,6 +108,25 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     let duration_s = started.elapsed().as_secs_f64();
     Ok(Outcome::Done(Box::new(Restored { content, tables, bytes, fed, adaptations, notes, duration_s, server })))
+}
+
+/// Everything that can be known before the first change.
+struct Ready {
+    input: Input,
+    reached: Reached,
+    content: Content,
+    bytes: u64,
+    plan: RestorePlan,
+}
+
+async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
+    let mut input = Input::open(context, request.archive).await?;
+    input.check_family(&request.connection)?;
+    let reached = reach(context, &request.connection, Purpose::Restore).await?;
+    let Checked { content, bytes, .. } = input.check(context).await?;
+    target::check(context, &reached, &content, &request.options)?;
+    let plan = plan(context, &reached, &content, &mut input, &request.options).await?;
+    Ok(Ready { input, reached, content, bytes, plan })
 }
 
 /// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing

@@ -9,6 +9,12 @@ use crate::error::{Error, Kind, Result};
 /// The last line of everything that ends before the first change.
 pub const UNCHANGED: &str = "nothing was changed";
 
+/// What ended before the first change for a reason that does not say so by itself.
+pub fn not_begun(error: Error) -> Error {
+    let silent = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut | Kind::Connect);
+    if silent && !error.why.iter().any(|line| line == UNCHANGED) { error.why(UNCHANGED) } else { error }
+}
+
 /// Asked before anything is dropped; an error ends the work.
 pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
 
@@ -30,7 +36,8 @@ pub async fn plan(
     source: RestoreInput<'_>,
 ) -> Result<(RestorePlan, Option<Client>)> {
     let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source)?;
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source);
+    let plan = plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })?;
     let mut loader = None;
     for program in invocations(&plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);

@@ -45,10 +45,12 @@ impl ChildEnv {
     }
 
     /// The environment of tunnels: ssh and the user's own commands want their home, agent, tokens and proxies, so they
-    /// get all of ours but dbhaul's own settings.
+    /// get all of ours but dbhaul's own settings and the URIs of databases.
     pub fn for_tunnels(ours: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let own = |name: &OsStr| name.as_encoded_bytes().starts_with(b"DBHAUL_");
-        Self { vars: ours.into_iter().filter(|(name, _)| !own(name)).collect() }
+        let kept =
+            ours.into_iter().filter(|(name, value)| !own(name) && !crate::uri::is_database(&value.to_string_lossy()));
+        Self { vars: kept.collect() }
     }
 
     /// A variable's value.
@@ -82,6 +84,9 @@ mod tests {
             ("LC_ALL", "de_DE.UTF-8"),
             ("DBHAUL_URI", "postgres://u:p@h/d"),
             ("SSH_AUTH_SOCK", "/run/agent"),
+            ("DATABASE_URL", "postgres://u:p@h/d"),
+            ("SHOP", " MySQL://u:p@h/d"),
+            ("HTTPS_PROXY", "http://proxy.example"),
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .into()
@@ -100,6 +105,9 @@ mod tests {
         let env = ChildEnv::for_tunnels(ours());
         assert_eq!(env.get("HOME"), Some(OsStr::new("/home/me")));
         assert_eq!(env.get("SSH_AUTH_SOCK"), Some(OsStr::new("/run/agent")));
-        assert_eq!(env.get("DBHAUL_URI"), None);
+        assert_eq!(env.get("HTTPS_PROXY"), Some(OsStr::new("http://proxy.example")));
+        for name in ["DBHAUL_URI", "DATABASE_URL", "SHOP"] {
+            assert_eq!(env.get(name), None);
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::invocation::Account;
 use crate::leftovers;
 use crate::report::units;
+use crate::store;
 
 /// The longest path of a folder that leaves room for a socket's name: the system takes 107 bytes, macOS 103.
 const LONGEST: usize = 80;
@@ -71,9 +72,7 @@ impl Folder {
 
 /// Refuses before the first byte what would fail after hours.
 fn room(folder: &Path, needed: u64) -> Result<()> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|e| Error::new(Kind::Store, format!("the disk under {} can't be asked", folder.display())).why(e))?;
-    let free = stat.f_bavail * stat.f_frsize;
+    let free = store::free(folder)?;
     if free >= needed {
         return Ok(());
     }

@@ -73,7 +73,11 @@ fn cannot_start(failure: Failure, what: &str) -> Error {
     }
     let said: Vec<_> = failure.stderr.lines().collect();
     let last = said[said.len().saturating_sub(12)..].join("\n");
-    Error::new(Kind::RestoreFailed, what).why(&failure).why(last).hint(
-        "TMPDIR names another folder, --server-dir other binaries; AppArmor may forbid packaged ones to use either",
-    )
+    Error::new(Kind::RestoreFailed, what)
+        .why(&failure)
+        .why(last)
+        .hint(
+            "TMPDIR names another folder, --server-dir other binaries; AppArmor may forbid packaged ones to use either",
+        )
+        .hint("--restore-into URI uses a server that runs already, where none can be started")
 }

@@ -193,7 +193,10 @@ fn rename_new(folder: &File, from: &OsStr, to: &OsStr) -> rustix::io::Result<()>
         }
     }
     match linkat(folder, from, folder, to, AtFlags::empty()) {
-        Ok(()) => unlinkat(folder, from, AtFlags::empty()),
+        // Of two names the final one goes, too: what is not published is not there.
+        Ok(()) => unlinkat(folder, from, AtFlags::empty()).inspect_err(|_| {
+            let _ = unlinkat(folder, to, AtFlags::empty());
+        }),
         Err(Errno::EXIST) => Err(Errno::EXIST),
         // No hard links either: the name was free a moment ago, or this says that it is not.
         Err(_) => {

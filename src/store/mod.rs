@@ -96,9 +96,9 @@ impl From<StoreError> for Error {
             StoreError::Exists(_) => Error::new(Kind::Refused, message)
                 .why("nothing was published")
                 .hint("name another file; nothing is overwritten"),
-            StoreError::Folder { .. } => {
-                Error::new(Kind::Store, message).hint("name a folder that exists and can be written with --output DIR/")
-            }
+            StoreError::Folder { .. } => Error::new(Kind::Store, message).hint(
+                "--output DIR/ names a folder that exists and can be written; --output - streams the archive out",
+            ),
             StoreError::Write { error, .. } => {
                 Error::new(Kind::Store, message).why("nothing was published").hint(what_helps(&error))
             }
@@ -162,6 +162,20 @@ impl Destination {
             Self::Stdout | Self::Nowhere => None,
         }
     }
+}
+
+/// Bytes that may still be written in a folder.
+pub fn free(folder: &Path) -> crate::error::Result<u64> {
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|e| Error::new(Kind::Store, format!("the disk under {} can't be asked", folder.display())).why(e))?;
+    Ok(stat.f_bavail * stat.f_frsize)
+}
+
+/// Whether an archive of a database may be too large for so many free bytes. Nobody knows how well it compresses, and
+/// how much of the database is indexes: more than a warning can't be made of it.
+#[must_use]
+pub fn may_not_fit(database: Option<u64>, free: u64) -> bool {
+    database.is_some_and(|size| size / 2 > free)
 }
 
 /// The folder of a path; `.` for a bare name.

@@ -257,7 +257,7 @@ fn row_08_a_dump_of_mariadb_with_its_sandbox_line_goes_into_mysql() {
 }
 
 /// A dbhaul with the clients of both versions: 15's are in this machine's versioned folder.
-fn with_both() -> Dbhaul {
+pub fn with_both() -> Dbhaul {
     let path = std::env::var_os("PATH").expect("PATH");
     let folders = std::iter::once(postgres18().client_dir()).chain(std::env::split_paths(&path));
     dbhaul().env("PATH", std::env::join_paths(folders).expect("folders without a colon"))

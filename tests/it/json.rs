@@ -243,6 +243,7 @@ fn the_results_of_doctor_have_their_shape() {
         "server.user string",
         "server.version string",
         "server.version_text string",
+        "trial_databases[] none",
         "warnings[] none",
     ];
     is(&examined, "doctor", "ok", &[&clients[..], &server].concat());

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rustix::process::Signal;
 
 use crate::support::{
-    Database, Dbhaul, Gate, Lock, Output, Running, Server, alive, checksum, dbhaul, descendants, eventually,
+    Database, Dbhaul, Gate, Lock, Output, Running, Server, Silent, alive, checksum, dbhaul, descendants, eventually,
     fake_client, mariadb, mysql, names, postgres15, sessions,
 };
 
@@ -153,6 +153,28 @@ fn a_client_that_ignores_term_is_killed_when_its_grace_period_is_over() {
     running.wait().refused(143, &["stopped by SIGTERM"]);
     eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
     assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// It waits for a server that never says a word.
+#[test]
+fn a_signal_before_the_first_change_says_that_nothing_was_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive.tar.gz");
+    let source = postgres15().database("signals");
+    orders(&source);
+    dump(&source, folder.path()).arg("-o").arg(&archive).run().expect_code(0);
+    let silent = Silent::listen();
+    let uri = format!("postgres://nobody@127.0.0.1:{}/nothing", silent.port);
+    for command in [dbhaul().arg("restore").arg(&archive).arg(&uri), dbhaul().arg("copy").arg(source.uri()).arg(&uri)] {
+        let mut running = command.client_dirs([postgres15().client_dir()]).spawn();
+        running.wait_until("a handler of TERM", |running| {
+            let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+            u64::from_str_radix(caught, 16).is_ok_and(|caught| caught & 1 << (Signal::TERM.as_raw() - 1) != 0)
+        });
+        running.signal(Signal::TERM);
+        running.wait().refused(143, &["stopped by SIGTERM", "nothing was changed"]);
+    }
 }
 
 /// kill -9: nobody can clean up, but the client must not go on, and the next dump says what was left.

@@ -110,7 +110,8 @@ fn query(database: &Database<'_>, mode: &str, ca: &Path) -> String {
 fn row_18_verify_full_goes_by_the_real_name_through_a_tunnel_to_postgresql() {
     let source = small(postgres15());
     let out = tempfile::tempdir().expect("a folder");
-    let port = Proxy::to(postgres15().port()).port().to_string();
+    let proxy = Proxy::to(postgres15().port());
+    let port = proxy.port().to_string();
     let try_it = |host: &str, ca: &Path| {
         let uri = elsewhere(&source, &format!("{host}:5432"), &query(&source, "verify-full", ca));
         dump(&source, &uri, out.path()).args(["--tunnel", &port, "-v"]).run()
@@ -139,7 +140,8 @@ fn row_18_verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works(
     let out = tempfile::tempdir().expect("a folder");
     for server in [mysql(), mariadb()] {
         let source = small(server);
-        let port = Proxy::to(server.port()).port().to_string();
+        let proxy = Proxy::to(server.port());
+        let port = proxy.port().to_string();
         let try_it = |mode: &str, ca: &Path| {
             let uri = elsewhere(&source, &format!("{HOST}:3306"), &query(&source, mode, ca));
             dump(&source, &uri, out.path()).args(["--tunnel", &port, "--connect-timeout", "3"]).run()
@@ -165,7 +167,8 @@ fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     let theirs = other.database_named(source.name());
     theirs.sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (7)");
     other.sql("CREATE USER ''@'%' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO ''@'%'");
-    let port = Proxy::to(other.port()).port().to_string();
+    let proxy = Proxy::to(other.port());
+    let port = proxy.port().to_string();
     let uri = format!("mariadb://stranger:pw@db.invalid:3306/{}", source.name());
     for words in [vec!["restore", &archive, &uri, "--clean", "schema", "--yes"], vec!["dump", &uri]] {
         let output =

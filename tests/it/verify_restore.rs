@@ -347,6 +347,23 @@ fn a_disk_that_is_too_small_is_seen_before_anything_is_started() {
 }
 
 #[test]
+fn a_disk_that_fills_up_under_a_scratch_server_is_7_and_nothing_is_left() {
+    let place = Place::new();
+    let database = postgres15().database("verify");
+    database.sql("CREATE TABLE much AS SELECT n, repeat(md5(n::text), 32) AS text FROM generate_series(1, 3000) n");
+    let archive = place.archive(&database);
+    let disk = Disk::mount("size=1g,mode=1777");
+    let gate = Gate::before(&postgres15().client_dir());
+    let verify = place.on_scratch(&archive, postgres15()).env("TMPDIR", disk.path()).client_dirs([gate.folder()]);
+    let mut running = verify.spawn();
+    running.wait_until("a client before the gate", |_| gate.reached());
+    disk.shrink();
+    gate.open();
+    running.wait().refused(7, &["No space left on device"]);
+    assert_eq!(names(disk.path()), [""; 0]);
+}
+
+#[test]
 fn term_and_kill_leave_neither_a_server_nor_its_folder() {
     for server in [postgres15(), mariadb()] {
         let place = Place::new();

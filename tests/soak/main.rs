@@ -8,8 +8,8 @@
 #![expect(clippy::cast_precision_loss, reason = "sizes for people")]
 
 mod dice;
-mod proxy;
 #[path = "../it/support/mod.rs"]
+#[allow(clippy::enum_glob_use, clippy::format_collect, clippy::similar_names, reason = "the tests', as they are")]
 mod support;
 mod tally;
 mod watch;

@@ -8,10 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{
-    proxy::Proxy,
-    support::{Database, Dbhaul, Output, child_of, descendants, eventually, peak},
-};
+use crate::support::{Database, Dbhaul, Output, Proxy, Treatment, child_of, descendants, eventually, peak};
 
 /// What is done to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +95,12 @@ fn act(fault: Fault, pid: u32, proxy: &Proxy, databases: &[&Database<'_>]) -> bo
             signal(client, number);
         }
         Fault::Sessions => databases.iter().for_each(|database| end_sessions(database)),
-        Fault::Cut => proxy.cut(),
-        Fault::Stall => proxy.stall(),
+        Fault::Cut => {
+            proxy.treat(Treatment::Reset);
+            // New ones are served.
+            proxy.treat(Treatment::Passed);
+        }
+        Fault::Stall => proxy.treat(Treatment::Stalled),
     }
     true
 }

@@ -11,8 +11,7 @@ use rustix::process::Signal;
 
 use crate::{
     dice::Dice,
-    proxy::Proxy,
-    support::{Database, Dbhaul, Output, Server, checksum, dbhaul, eventually, names, sessions},
+    support::{Database, Dbhaul, Output, Proxy, Server, checksum, dbhaul, eventually, names, sessions},
     tally::Tally,
     watch::{Fault, Ran, watch},
 };
@@ -28,6 +27,8 @@ pub struct Worker<'s> {
     temp: PathBuf,
     /// How long an undisturbed run takes, by its command.
     usual: BTreeMap<&'static str, Duration>,
+    /// The last run was, and may have left something.
+    killed: bool,
     tally: &'s Tally,
 }
 
@@ -47,7 +48,7 @@ impl<'s> Worker<'s> {
             fs::create_dir_all(folder).expect("a folder");
         }
         let lines = servers.iter().map(Line::on).collect();
-        Self { dice: Dice::new(seed), lines, out, temp, usual: BTreeMap::new(), tally }
+        Self { dice: Dice::new(seed), lines, out, temp, usual: BTreeMap::new(), killed: false, tally }
     }
 
     pub fn work_until(&mut self, deadline: Instant) {
@@ -63,10 +64,15 @@ impl<'s> Worker<'s> {
                 3 if !line.archives.is_empty() => self.verify(at),
                 _ => self.dump(at),
             }
+            if self.killed {
+                self.remove_leftovers(at);
+            }
         }
-        for at in 0..self.lines.len() {
-            self.tidy(at);
+        for line in &mut self.lines {
+            line.archives.drain(..).for_each(|(archive, _)| remove(&archive));
         }
+        self.remove_leftovers(0);
+        assert_eq!(names(&self.out), [""; 0], "left at the end");
     }
 
     fn fault(&mut self) -> Fault {
@@ -110,15 +116,10 @@ impl<'s> Worker<'s> {
             self.usual.insert(name, usual.mul_f64(0.8) + ran.took.mul_f64(0.2));
         }
         self.tally.count(name, &ran);
-        let killed = output.signal == Some(9);
+        self.killed |= output.signal == Some(9);
         let left = names(&self.temp);
-        if killed {
-            // What has a name of its own goes with the next run that is told to; the rest within a moment.
-            self.tally.left_by_kill(left.len());
-            left.iter().for_each(|name| remove(&self.temp.join(name)));
-        } else {
-            assert_eq!(left, [""; 0], "left in TMPDIR by {name}: {fault:?}\n{}", output.stderr);
-        }
+        assert!(self.killed || left.is_empty(), "{left:?} left in TMPDIR by {name}: {fault:?}\n{}", output.stderr);
+        self.tally.left_by_kill(left.len());
         ran
     }
 
@@ -216,16 +217,14 @@ impl<'s> Worker<'s> {
         archives[which].clone()
     }
 
-    /// The next run removes what killed ones left.
-    fn tidy(&mut self, at: usize) {
-        let line = &mut self.lines[at];
-        for (archive, _) in line.archives.drain(..) {
-            remove(&archive);
-        }
-        let command = dbhaul().cwd(&self.out).env("TMPDIR", &self.temp).client_dirs([line.server.client_dir()]);
-        let output = command.args(["dump", "--remove-leftovers", &line.source.uri()]).run().expect_code(0);
-        remove(&self.out.join(output.text().trim()));
-        assert_eq!(names(&self.out), [""; 0], "left after --remove-leftovers");
+    /// A run that is told to removes what killed ones left.
+    fn remove_leftovers(&mut self, at: usize) {
+        let output =
+            self.command("dump", at, Fault::Nothing).arg("--remove-leftovers").arg(self.lines[at].source.uri());
+        remove(&self.out.join(output.run().expect_code(0).text().trim()));
+        let partial: Vec<_> = names(&self.out).into_iter().filter(|name| name.ends_with(".partial")).collect();
+        assert_eq!((partial, names(&self.temp)), (Vec::new(), Vec::new()), "left after --remove-leftovers");
+        self.killed = false;
     }
 }
 
@@ -301,7 +300,7 @@ impl<'s> Line<'s> {
 
 fn through(database: &Database<'_>, proxy: &Proxy) -> String {
     let port = database.server().port();
-    database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{}/", proxy.port))
+    database.uri().replace(&format!("127.0.0.1:{port}/"), &format!("127.0.0.1:{}/", proxy.port()))
 }
 
 fn no_sessions(database: &Database<'_>) {

@@ -14,6 +14,9 @@ const SKIPPABLE: [u8; 4] = [0x5f, 0x2a, 0x4d, 0x18];
 /// Magic, descriptor, content size, block header.
 const PREFIX: usize = 4 + 1 + 4 + 3;
 
+/// The window of a frame of ours is a block of 256 KiB, and 1 MiB is allowed.
+const WINDOW_LOG: u32 = 20;
+
 pub(in super::super) struct Zstandard;
 
 impl Codec for Zstandard {
@@ -63,7 +66,10 @@ impl Codec for Zstandard {
     }
 
     fn onwards<'a>(&self, file: Box<dyn BufRead + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
-        Ok(Box::new(zstd::stream::read::Decoder::with_buffer(file)?))
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
+        // What we write are frames of a block each: whoever asks for more memory than that is not us.
+        decoder.window_log_max(WINDOW_LOG)?;
+        Ok(Box::new(decoder))
     }
 
     fn index_in_stream(&self) -> bool {

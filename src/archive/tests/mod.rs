@@ -1,5 +1,6 @@
 //! Tests of the archive as a whole; each file's own parts are tested beside them.
 
+mod calls;
 mod damage;
 mod failing;
 mod foreign;

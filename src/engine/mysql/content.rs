@@ -11,7 +11,9 @@ use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
-use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, Version};
+use crate::engine::{
+    Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, Version, too_many,
+};
 
 /// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
 pub(super) mod fact {
@@ -60,6 +62,9 @@ impl Reader {
 
 impl Inspector for Reader {
     fn see(&mut self, bytes: &[u8]) {
+        if self.seen.entries.len() > MOST_ENTRIES {
+            return;
+        }
         self.splitter.push(bytes, &mut self.seen);
     }
 
@@ -70,6 +75,9 @@ impl Inspector for Reader {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        if self.seen.entries.len() > MOST_ENTRIES {
+            return Err(too_many(self.splitter.offset()));
+        }
         let ending = self.splitter.finish(&mut self.seen);
         let end = self.splitter.offset();
         let incomplete = |what: &str, offset| Err(Incomplete { what: what.to_owned(), offset });

@@ -60,7 +60,7 @@ const CAUSES: &[(&[u32], &str)] = &[
         "the server ended a long query: raise max_execution_time (max_statement_time on MariaDB) for this user",
     ),
     (&[1290, 1836, 3989], "the server is read-only: take the primary"),
-    (&[1114, 1021, 3, 1030], "the server's disk is full"),
+    (&[1114, 1021, 3], "the server's disk is full"),
     (&[1449], "an object's definer doesn't exist on the server: create that user, or recreate the object"),
     (
         &[1356],
@@ -91,6 +91,11 @@ const PHRASES: &[(&str, &str)] = &[
         "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
     ),
     (FIELD_COUNT, "a table was changed while it was read: run the dump while nobody changes the structure"),
+    ("Got error 28 ", "the server's disk is full"),
+    (
+        "Got error 24 ",
+        "the server may not open so many files at once: raise open_files_limit, as many as the tables have files",
+    ),
     ("errno: 28", "the disk is full"),
     ("No space left on device", "the disk is full"),
     ("unknown option", "the client is not what its version says: point --client-dir at another"),
@@ -200,6 +205,11 @@ mod tests {
             ),
             ("mysqldump: app has insufficent privileges to SHOW CREATE FUNCTION `fn`!", "SHOW_ROUTINE", false),
             ("mysqldump: Couldn't execute 'FLUSH TABLES': Access denied (1227)", "definers", false),
+            (
+                "mariadb-dump: Got error: 1030: \"Got error 24 \"Too many open files\" from storage engine Aria\" when using LOCK TABLES",
+                "open_files_limit",
+                false,
+            ),
             (
                 "ERROR 3105 (HY000) at line 57: The value specified for generated column 'g' is not allowed.",
                 "MariaDB",

@@ -205,8 +205,8 @@ impl Writer {
     fn without(&mut self, head: &[u8], range: Range<usize>) {
         let (before, after) = (&head[..range.start], &head[range.end..]);
         self.out.extend_from_slice(before);
-        let [spaced, spaces] = [before.last(), after.first()].map(|byte| byte.is_none_or(u8::is_ascii_whitespace));
-        if !spaced && !spaces {
+        let [spaced, followed] = [before.last(), after.first()].map(|byte| byte.is_none_or(u8::is_ascii_whitespace));
+        if !spaced && !followed {
             self.out.push(b' ');
         }
         self.out.extend_from_slice(if spaced { after.strip_prefix(b" ").unwrap_or(after) } else { after });

@@ -145,12 +145,12 @@ fn is(token: &Token<'_>, wanted: &str) -> bool {
 }
 
 fn rows_follow(tokens: &[Token<'_>]) -> bool {
-    let [Token::Word("COPY"), names @ .., Token::Word("FROM"), Token::Word("stdin"), Token::Symbol(b';')] = tokens
+    let [Token::Word("COPY"), table @ .., Token::Word("FROM"), Token::Word("stdin"), Token::Symbol(b';')] = tokens
     else {
         return false;
     };
     let named = |t: &Token<'_>| matches!(t, Token::Word(_) | Token::Name(_) | Token::Symbol(b'.' | b',' | b'(' | b')'));
-    names.iter().all(|token| named(token) && !is(token, "from") && !is(token, "to"))
+    table.iter().all(|token| named(token) && !is(token, "from") && !is(token, "to"))
 }
 
 /// `COPY ... PROGRAM 'x'`, `COPY ... FROM '/x'`.

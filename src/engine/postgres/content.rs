@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::custom::Custom;
 use super::features;
-use super::plain::{Plain, qualified};
+use super::plain::{Plain, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
@@ -104,13 +104,8 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
     matches!(entry.kind.as_str(), "TABLE" | "TABLE DATA").then(|| tables.place(entry.schema.as_deref(), &entry.tag))
 }
 
-/// What an archive's table of contents says, with the tables that were counted.
-pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tables) -> Content {
-    let mut asked = Asked::default();
-    for one in &toc {
-        asked.note(&one.entry, &one.definition);
-    }
-    let roles: BTreeSet<_> = toc.iter().flat_map(|t| t.roles.iter().cloned()).collect();
+/// What an archive's table of contents says and asks, with the tables that were counted.
+pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, asked: Asked, tables: Tables) -> Content {
     let files = toc.iter().find(|t| t.reaches_files);
     let files = files.map(|t| format!("entry {}: {} {}", t.entry.id, t.entry.kind, t.entry.tag));
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
@@ -121,7 +116,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
     let mut facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
-        (ROLES.to_owned(), roles.into_iter().collect::<Vec<_>>().join("\0")),
+        (ROLES.to_owned(), asked.roles.iter().map(String::as_str).collect::<Vec<_>>().join("\0")),
     ]);
     facts.extend(files.map(|entry| (FILES.to_owned(), entry)));
     let mut content = Content {
@@ -141,8 +136,10 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, tables: Tab
 }
 
 /// What the entries of a dump ask of a server, gathered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
+    /// Without whom a policy can't be made.
+    roles: BTreeSet<String>,
     features: BTreeSet<Feature>,
     collations: BTreeSet<String>,
 }
@@ -157,6 +154,15 @@ impl Asked {
             object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
         }));
         self.collations.extend(asks.collations);
+    }
+
+    /// Adds what an entry of a table of contents asks, and takes its SQL away: of all that an entry holds it is the most.
+    pub fn take(&mut self, entry: &mut TocEntry) {
+        let definition = std::mem::take(&mut entry.definition);
+        self.note(&entry.entry, &definition);
+        if entry.entry.kind == "POLICY" {
+            self.roles.extend(policy_roles(&definition));
+        }
     }
 
     /// Puts it into the content.

@@ -11,11 +11,11 @@
 
 use std::collections::HashMap;
 
-use super::content::{Tables, describe, table_of};
+use super::content::{Asked, Tables, describe, table_of};
 use super::inflate::Inflate;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
-use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, MOST_ENTRIES, too_many};
 use crate::error::Result;
 
 const DATA: u8 = 1;
@@ -32,6 +32,7 @@ pub struct Custom {
     unread: Vec<u8>,
     header: Option<Header>,
     toc: Vec<TocEntry>,
+    asked: Asked,
     tables: Tables,
     /// Entries that have data, by number; removed when their block has ended.
     awaited: HashMap<i64, usize>,
@@ -100,7 +101,7 @@ impl Inspector for Custom {
 
     fn outline(&self) -> Option<Content> {
         let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
-        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.tables.clone());
+        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.asked.clone(), self.tables.clone());
         // Some blocks may have been seen already: where they stand is no part of the outline.
         content.entries.iter_mut().for_each(|entry| entry.span = None);
         Some(content)
@@ -116,7 +117,7 @@ impl Inspector for Custom {
         let Some(header) = self.header else {
             return Err(Incomplete { what: "there is no header".into(), offset: 0 });
         };
-        let mut content = describe(Format::PgCustom, &header, self.toc, self.tables);
+        let mut content = describe(Format::PgCustom, &header, self.toc, self.asked, self.tables);
         content.longest_statement = self.longest;
         content.facts.insert("large_objects".into(), self.large_objects.to_string());
         Ok(content)
@@ -153,12 +154,16 @@ impl Custom {
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
             }
+            if usize::try_from(header.entries).is_ok_and(|all| all > MOST_ENTRIES) {
+                return Err(Stop::Bad(too_many(0).what));
+            }
             self.header = Some(header);
         }
         let Some(header) = self.header.clone() else { return Err(Stop::More) };
         while !self.in_blocks() {
             let mut cursor = Cursor::new(&bytes[*read..]);
-            let entry = cursor.entry(&header)?;
+            let mut entry = cursor.entry(&header)?;
+            self.asked.take(&mut entry);
             *read += cursor.at();
             self.toc_size += cursor.at() as u64;
             table_of(&mut self.tables, &entry.entry);
@@ -348,13 +353,11 @@ impl Walk {
                 rows.see(bytes);
             }
         };
-        match &mut self.inflate {
-            Some(inflate) => inflate.see(bytes, see),
-            None => {
-                see(bytes);
-                Ok(())
-            }
+        if let Some(inflate) = &mut self.inflate {
+            return inflate.see(bytes, see);
         }
+        see(bytes);
+        Ok(())
     }
 }
 

@@ -94,6 +94,11 @@ const CAUSES: &[Cause] = &[
     cause(&["deadlock detected"], "another session was changing the same objects: try again"),
     cause(&["No space left on device"], "the disk is full: the server's, if the line came from it"),
     cause(&["could not extend file"], "the server's disk is full"),
+    cause(
+        &["invalid memory alloc request size"],
+        "a value is too large to be written as text, of which the server holds 1 GB (bytea takes twice its size): cut it \
+         up, or leave its table out with --exclude-table-data",
+    ),
     cause(&["out of shared memory"], "raise max_locks_per_transaction on the server"),
     cause(&["You might need to increase"], "raise max_locks_per_transaction on the server"),
     cause(&["unsupported startup parameter"], "a pooler refuses the client's settings: connect to the server itself"),
@@ -246,6 +251,10 @@ mod tests {
             ("pg_restore: error: unsupported version (1.16) in file header", "older than the pg_dump"),
             ("pg_restore: error: could not execute query: ERROR:  must be owner of extension hstore", "--no-comments"),
             ("ERROR:  permission denied for schema public", "CREATE ON SCHEMA"),
+            (
+                "pg_dump: detail: Error message from server: ERROR:  invalid memory alloc request size 1200000003",
+                "--exclude-table-data",
+            ),
             (
                 "pg_dump: error: query failed: ERROR:  query would be affected by row-level security policy for table \"t\"",
                 "BYPASSRLS",

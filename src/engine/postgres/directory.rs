@@ -1,31 +1,46 @@
 //! Reads a dump in directory format: a folder with `toc.dat` and a file for each table's rows.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::content::{Tables, describe, table_of};
+use super::content::{Asked, Tables, describe, table_of};
 use super::lz4;
 use super::rows::Rows;
 use super::toc::{self, Stop, TocEntry};
-use crate::engine::{Content, Format, Incomplete};
+use crate::engine::{Content, Format, Incomplete, MOST_ENTRIES, too_many};
 use crate::error::Result;
 
 /// The endings that `pg_dump` gives its files; the first is that of uncompressed ones.
 const ENDINGS: [&str; 4] = ["", ".gz", ".lz4", ".zst"];
+
+/// A list of large objects of so many bytes names half a million of them; more is not read.
+const LONGEST_LIST: usize = 16 << 20;
 
 /// What a folder holds: every file that `toc.dat` names must be there and have its end. LZ4's are not decoded: their rows
 /// are not counted.
 pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     let incomplete = |what: String| Incomplete { what, offset: 0 };
     let path = folder.join("toc.dat");
-    let bytes = std::fs::read(&path).map_err(|e| incomplete(format!("{} can't be read: {e}", path.display())))?;
-    let (header, toc) = toc::read_all(&bytes).map_err(|stop| match stop {
-        Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: bytes.len() as u64 },
+    let unread = |e: io::Error| incomplete(format!("{} can't be read: {e}", path.display()));
+    let file = File::open(&path).map_err(unread)?;
+    let length = file.metadata().map_err(unread)?.len();
+    let (mut toc, mut asked) = (Vec::new(), Asked::default());
+    let read = toc::read_all(file, |mut entry| {
+        asked.take(&mut entry);
+        if toc.len() <= MOST_ENTRIES {
+            toc.push(entry);
+        }
+    });
+    let header = read.map_err(unread)?.map_err(|stop| match stop {
+        Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: length },
         Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
     })?;
+    if toc.len() > MOST_ENTRIES {
+        return Err(too_many(length));
+    }
     let (mut tables, mut longest) = (Tables::default(), 0);
     for entry in &toc {
         let table = table_of(&mut tables, &entry.entry);
@@ -39,7 +54,7 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
             tables.count(table, count, sum);
         }
     }
-    let mut content = describe(Format::PgDirectory, &header, toc, tables);
+    let mut content = describe(Format::PgDirectory, &header, toc, asked, tables);
     content.longest_statement = longest;
     Ok(content)
 }
@@ -58,8 +73,14 @@ fn data(folder: &Path, entry: &TocEntry) -> Result<Option<Rows>, String> {
 
 /// A list of large objects, a line with number and file name for each.
 fn large_objects(folder: &Path, list: &str) -> Result<(), String> {
-    let mut text = Vec::new();
-    read_through(&find(folder, list)?, |bytes| text.extend_from_slice(bytes))?;
+    let (mut text, mut length) = (Vec::new(), 0);
+    read_through(&find(folder, list)?, |bytes| {
+        length += bytes.len();
+        text.extend_from_slice(&bytes[..bytes.len().min(LONGEST_LIST - text.len())]);
+    })?;
+    if length > LONGEST_LIST {
+        return Err(format!("{list} names large objects in {length} bytes; at most {LONGEST_LIST} are read"));
+    }
     for line in String::from_utf8_lossy(&text).lines() {
         let Some((_, name)) = line.split_once(' ') else {
             return Err(format!("{list} has a line that names no file: {line}"));
@@ -80,7 +101,7 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, String> {
 
 /// Hands a file's content on. False if it is compressed in a way that is not decoded here.
 fn read_through(path: &Path, mut see: impl FnMut(&[u8])) -> Result<bool, String> {
-    let fail = |e: std::io::Error| format!("{} can't be read to its end: {e}", path.display());
+    let fail = |e: io::Error| format!("{} can't be read to its end: {e}", path.display());
     let file = BufReader::new(File::open(path).map_err(fail)?);
     let mut reader: Box<dyn Read> = match path.extension().and_then(|e| e.to_str()) {
         Some("gz") => Box::new(MultiGzDecoder::new(file)),

@@ -75,7 +75,9 @@ impl Adapter {
                 }
                 out.extend_from_slice(line);
             }
-            line.iter().for_each(|&byte| self.lexer.see(byte));
+            for &byte in line {
+                self.lexer.see(byte);
+            }
             rest = behind;
         }
         self.header_is_over |= rest.len() >= LONGEST_LINE;

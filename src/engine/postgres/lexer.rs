@@ -34,7 +34,8 @@ enum Before {
     Number,
     /// A string with escapes: a quote right behind it opens it again.
     Escaped,
-    /// White space and remarks behind such a string. Once a line has ended among them, the next string continues it.
+    /// White space and remarks behind such a string. A string behind a carriage return among them continues it. Behind
+    /// a newline the server goes on, too, but psql reads line by line, and forgets.
     Blank { line: bool },
     /// The first dash of such a remark.
     Dash { line: bool },
@@ -50,8 +51,9 @@ impl Before {
             _ if word(byte) => Self::Word(Some(byte)),
             Self::Escaped if byte == b'-' => Self::Dash { line: false },
             Self::Blank { line } if byte == b'-' => Self::Dash { line },
-            Self::Escaped if byte.is_ascii_whitespace() => Self::Blank { line: ends_line(byte) },
-            Self::Blank { line } if byte.is_ascii_whitespace() => Self::Blank { line: line || ends_line(byte) },
+            Self::Escaped | Self::Blank { .. } if byte == b'\n' => Self::Nothing,
+            Self::Escaped if byte.is_ascii_whitespace() => Self::Blank { line: byte == b'\r' },
+            Self::Blank { line } if byte.is_ascii_whitespace() => Self::Blank { line: line || byte == b'\r' },
             _ => Self::Nothing,
         }
     }
@@ -103,7 +105,7 @@ impl Lexer {
             }
             Place::Name if byte == b'"' => self.close(Before::Nothing),
             Place::Remark if ends_line(byte) => {
-                let before = self.before.then(b'\n');
+                let before = self.before.then(byte);
                 self.close(before)
             }
             Place::Text(_) | Place::Name | Place::Remark => false,
@@ -329,8 +331,10 @@ mod tests {
             "SELECT 1$$'$$",
             "$$a$$$$'$$",
             "SELECT $1, $2",
-            "E'a'\n'\\''",
-            "E'a' -- b\r\n  -- c\n '\\''",
+            "E'a'\r'\\''",
+            "E'a' -- b\r  -- c\r '\\''",
+            "E'a'\n'\\'",
+            "E'a' -- b\n '\\'",
             "$E'\\''",
         ] {
             assert!(outside_after(closed), "{closed}");

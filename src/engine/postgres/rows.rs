@@ -16,6 +16,8 @@ pub struct Rows {
     open: u64,
     longest: u64,
     last: [u8; END.len()],
+    /// Lines that end COPY's data: behind the first of them, a server reads no more rows.
+    ends: u64,
     sum: RowSum,
 }
 
@@ -25,7 +27,9 @@ impl Rows {
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
             self.sum.end(&bytes[start..end]);
-            self.longest = self.longest.max(self.open + (end - start) as u64);
+            let length = self.open + (end - start) as u64;
+            self.ends += u64::from(length == 2 && self.ends_data(&bytes[start..end]));
+            self.longest = self.longest.max(length);
             self.open = 0;
             self.newlines += 1;
             start = end + 1;
@@ -36,6 +40,12 @@ impl Rows {
         let keep = bytes.len().min(END.len());
         self.last.rotate_left(keep);
         self.last[END.len() - keep..].copy_from_slice(&bytes[bytes.len() - keep..]);
+    }
+
+    /// Whether a line of two bytes, of which these have just come, is the end of COPY's data.
+    fn ends_data(&self, line: &[u8]) -> bool {
+        let before = &self.last[END.len() - (2 - line.len())..];
+        before.iter().chain(line).eq(b"\\.")
     }
 
     /// Rows so far; the end's own lines count as rows until the end is known.
@@ -50,7 +60,7 @@ impl Rows {
 
     /// How many rows there were and the sum of their hashes, if the text ended as COPY text from `pg_dump` ends.
     pub fn finished(&self) -> Option<(u64, u64)> {
-        if &self.last != END {
+        if &self.last != END || self.ends != 1 {
             return None;
         }
         let mut sum = self.sum.clone();
@@ -66,6 +76,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn rows_behind_their_end_are_no_rows() {
+        for size in 1..9 {
+            for (text, whole) in
+                [("a\n\\.\n\n\n", true), ("a\n\\.\nb\n\\.\n\n\n", false), ("\\\\.\n.\\\n\\.\n\n\n", true)]
+            {
+                let mut rows = Rows::default();
+                text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
+                assert_eq!(rows.finished().is_some(), whole, "{text:?}");
+            }
+        }
+    }
 
     proptest! {
         #[test]

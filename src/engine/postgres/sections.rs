@@ -61,6 +61,11 @@ impl Sections {
         }
     }
 
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All entries; the script has so many bytes.
     pub fn finish(mut self, length: u64) -> Vec<Entry> {
         self.end(length);

@@ -5,12 +5,16 @@
 //! unit whose bytes have not all come is [`Stop::More`] and is tried again later. Nothing is ever allocated by a size
 //! that the archive claims.
 
+use std::io::{self, Read};
+
 use super::commands::reaches_files;
-use super::plain::policy_roles;
 use crate::engine::Entry;
 
-/// The longest unit that is believed: no function or view is larger than this.
-const LONGEST: usize = 256 << 20;
+/// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
+const LONGEST: usize = 16 << 20;
+
+/// How much of a `toc.dat` is read at once, in bytes.
+const READ: usize = 64 << 10;
 
 /// Why a unit could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +62,11 @@ pub struct TocEntry {
     pub has_data: bool,
     /// The COPY statement whose text the data are (none for INSERT statements and large objects).
     pub copy: Option<String>,
-    /// The roles that it names without whom it can't be made: those of a policy.
-    pub roles: Vec<String>,
     /// Where its block starts, if the archive was written to a file.
     pub offset: Option<u64>,
     /// The file that holds its data, in the directory and tar formats.
     pub file: Option<String>,
-    /// Its SQL.
+    /// Its SQL; empty once that was looked at ([`Asked::take`](super::content::Asked::take)).
     pub definition: String,
     /// Some of its SQL reads or writes files of the server's machine, or runs programs there.
     pub reaches_files: bool,
@@ -147,7 +149,6 @@ impl<'a> Cursor<'a> {
         let kind = self.text(sizes)?.unwrap_or_default();
         let _section = self.int(sizes)?;
         let definition = self.text(sizes)?.unwrap_or_default();
-        let roles = if kind == "POLICY" { policy_roles(&definition) } else { Vec::new() };
         let drop = self.text(sizes)?.unwrap_or_default();
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
         let reaches_files =
@@ -174,12 +175,12 @@ impl<'a> Cursor<'a> {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
         let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
-        Ok(TocEntry { entry, has_data, copy, roles, offset, file, definition, reaches_files })
+        Ok(TocEntry { entry, has_data, copy, offset, file, definition, reaches_files })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
         if self.at + count > LONGEST {
-            return Err(Stop::Bad("an entry of more than 256 MiB in the table of contents".into()));
+            return Err(Stop::Bad("an entry of more than 16 MiB in the table of contents".into()));
         }
         let taken = self.bytes.get(self.at..self.at + count).ok_or(Stop::More)?;
         self.at += count;
@@ -236,15 +237,48 @@ fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// Every entry of a `toc.dat`, or of any archive whose table of contents is at hand as a whole.
-pub fn read_all(bytes: &[u8]) -> Result<(Header, Vec<TocEntry>), Stop> {
-    let mut cursor = Cursor::new(bytes);
-    let header = cursor.header()?;
-    let mut entries = Vec::new();
+/// Reads a `toc.dat` and shows each of its entries. [`Stop::More`] when it is cut off; an error of the file itself is
+/// one of the outer result.
+pub fn read_all(file: impl Read, mut see: impl FnMut(TocEntry)) -> io::Result<Result<Header, Stop>> {
+    let mut units = Units { file, unread: Vec::new(), at: 0 };
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
+    let header = match units.next(|cursor| cursor.header())? {
+        Ok(header) => header,
+        stopped => return Ok(stopped),
+    };
     for _ in 0..header.entries {
-        let mut one = Cursor::new(&bytes[cursor.at..]);
-        entries.push(one.entry(&header)?);
-        cursor.at += one.at;
+        match units.next(|cursor| cursor.entry(&header))? {
+            Ok(entry) => see(entry),
+            Err(stop) => return Ok(Err(stop)),
+        }
     }
-    Ok((header, entries))
+    Ok(Ok(header))
+}
+
+/// A file, read as far as a unit needs it.
+struct Units<R> {
+    file: R,
+    unread: Vec<u8>,
+    /// What stands before this is read for good.
+    at: usize,
+}
+
+impl<R: Read> Units<R> {
+    fn next<T>(&mut self, unit: impl Fn(&mut Cursor<'_>) -> Result<T, Stop>) -> io::Result<Result<T, Stop>> {
+        loop {
+            let mut cursor = Cursor::new(&self.unread[self.at..]);
+            match unit(&mut cursor) {
+                Err(Stop::More) => {}
+                Ok(read) => {
+                    self.at += cursor.at;
+                    return Ok(Ok(read));
+                }
+                stopped => return Ok(stopped),
+            }
+            self.unread.drain(..std::mem::take(&mut self.at));
+            if (&mut self.file).take(READ as u64).read_to_end(&mut self.unread)? == 0 {
+                return Ok(Err(Stop::More));
+            }
+        }
+    }
 }

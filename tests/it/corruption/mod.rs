@@ -2,6 +2,8 @@
 //! docs/reliability.md shows what was found and which bytes say nothing.
 
 mod archives;
+mod calls;
 mod checking;
 mod everywhere;
 mod meaning;
+mod on_target;

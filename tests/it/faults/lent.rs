@@ -1,28 +1,36 @@
 //! Databases that stages take and give back: to make one, fill it and drop it takes longer than most faults.
 
 use std::{
+    cell::Cell,
     ops::Deref,
     sync::{Mutex, PoisonError},
 };
 
 use super::stage::fill;
-use crate::support::{Database, Server, checksum};
+use crate::support::{Database, Server};
 
 type Shelf = Mutex<Vec<Database<'static>>>;
 
 static FILLED: Shelf = Mutex::new(Vec::new());
 static EMPTY: Shelf = Mutex::new(Vec::new());
 
-/// A database of a stage. A test that changes one, or panics, does not give it back.
+/// A database of a stage.
 pub struct Lent<'s> {
     database: Option<Database<'s>>,
     give_back: Option<fn(Database<'s>)>,
+    /// Whether it is known to be as it was lent; otherwise it is dropped.
+    clean: Cell<bool>,
 }
 
 impl<'s> Lent<'s> {
     /// One that is dropped with the stage.
     pub fn own(database: Database<'s>) -> Self {
-        Self { database: Some(database), give_back: None }
+        Self { database: Some(database), give_back: None, clean: Cell::new(false) }
+    }
+
+    /// Says whether it is as it was lent.
+    pub fn set_clean(&self, clean: bool) {
+        self.clean.set(clean);
     }
 }
 
@@ -38,7 +46,7 @@ impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let Some(database) = self.database.take() else { return };
         match self.give_back {
-            Some(give_back) if !std::thread::panicking() => give_back(database),
+            Some(give_back) if self.clean.get() && !std::thread::panicking() => give_back(database),
             _ => drop(database),
         }
     }
@@ -51,18 +59,13 @@ pub fn lend_filled(server: &'static Server) -> Lent<'static> {
         fill(&made);
         made
     });
-    Lent { database: Some(database), give_back: Some(|database| put(&FILLED, database)) }
+    Lent { database: Some(database), give_back: Some(|database| put(&FILLED, database)), clean: Cell::new(true) }
 }
 
 /// An empty one.
 pub fn lend(server: &'static Server) -> Lent<'static> {
     let database = take(&EMPTY, server).unwrap_or_else(|| server.database("target"));
-    let give_back = |database: Database<'static>| {
-        if checksum(&database).is_empty() {
-            put(&EMPTY, database);
-        }
-    };
-    Lent { database: Some(database), give_back: Some(give_back) }
+    Lent { database: Some(database), give_back: Some(|database| put(&EMPTY, database)), clean: Cell::new(true) }
 }
 
 fn take(shelf: &Shelf, server: &Server) -> Option<Database<'static>> {

@@ -3,7 +3,10 @@
 //! A [`Stage`] is one run of dbhaul with everything around it, stopped at a [`Moment`]; a [`Grid`] does one fault after
 //! the other on stages of every kind, and compares what came out with a section of the page.
 
+mod disk;
+mod disk_limits;
 mod grid;
+mod leftovers;
 mod lent;
 mod network;
 mod server;

@@ -8,7 +8,7 @@ use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
 use crate::support::{Database, Flavour, Server, child_of, eventually};
 
 #[test]
-fn every_signal_at_every_moment() {
+fn every_signal_to_dbhaul_at_every_moment() {
     Grid(&[
         Fault { name: "dbhaul is sent INT", run: &dbhaul_is_sent(Signal::INT) },
         Fault { name: "dbhaul is sent TERM", run: &dbhaul_is_sent(Signal::TERM) },
@@ -16,15 +16,29 @@ fn every_signal_at_every_moment() {
         Fault { name: "dbhaul is sent HUP", run: &dbhaul_is_sent(Signal::HUP) },
         Fault { name: "dbhaul is sent QUIT", run: &dbhaul_is_sent(Signal::QUIT) },
         Fault { name: "dbhaul is sent KILL", run: &dbhaul_is_sent(Signal::KILL) },
+    ])
+    .assert("signals");
+}
+
+#[test]
+fn every_signal_to_a_client_at_every_moment() {
+    Grid(&[
         Fault { name: "the client is sent TERM", run: &client_is_sent(Signal::TERM) },
         Fault { name: "the client is sent KILL", run: &client_is_sent(Signal::KILL) },
         Fault { name: "the client is sent STOP", run: &client_is_sent(Signal::STOP) },
         Fault { name: "a copy's dumper is sent KILL", run: &dumper_is_killed },
+    ])
+    .assert("clients");
+}
+
+#[test]
+fn every_end_of_a_session_at_every_moment() {
+    Grid(&[
         Fault { name: "the server ends the session", run: &session_is_ended },
         Fault { name: "a copy's source ends the session", run: &session_of_the_source_is_ended },
         Fault { name: "the server's backend is sent KILL", run: &backend_is_killed },
     ])
-    .assert("signals");
+    .assert("sessions");
 }
 
 fn dbhaul_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
@@ -57,7 +71,7 @@ fn client_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
         let stage = Stage::at(case, moment);
         let mut command = stage.command();
         if signal == Signal::STOP {
-            command = command.args(["--idle-timeout", "2", "--grace-period", "1"]);
+            command = command.args(["--idle-timeout", "4", "--grace-period", "1"]);
         }
         let held = stage.hold_as(command);
         send(held.client(), signal);
@@ -99,12 +113,13 @@ fn session_of_the_source_is_ended(case: Case, moment: Moment) -> Option<String> 
 }
 
 /// A run whose held client has a session: a dumper's is over when the last byte is written, `pg_restore` opens its own
-/// when it has read the table of contents.
+/// when it has read the table of contents, and MySQL's may have said all that it has to say when everything is sent.
 fn with_a_session<'s>(stage: impl FnOnce(Case, Moment) -> Stage<'s>, case: Case, moment: Moment) -> Option<Held<'s>> {
-    let begun = !(case.flavour.is_postgres() && moment == Moment::Start);
+    let postgres = case.flavour.is_postgres();
     let there = match case.work {
         Work::Dump => matches!(moment, Moment::Start | Moment::Middle),
-        Work::Restore | Work::Copy => begun,
+        Work::Restore | Work::Copy if postgres => moment != Moment::Start,
+        Work::Restore | Work::Copy => moment != Moment::Sent,
         Work::Verify => false,
     };
     there.then(|| stage(case, moment).hold())

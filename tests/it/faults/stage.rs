@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// About half of what goes through a client of a [`fill`]ed database.
-const HALF: u64 = 1_500_000;
+const HALF: u64 = 2_000_000;
 
 /// Everything that a run touches.
 pub struct Stage<'s> {
@@ -50,8 +50,9 @@ pub struct Stage<'s> {
 
 /// A run that stands still.
 pub struct Held<'s> {
-    pub stage: Stage<'s>,
+    /// Before the stage: when a test panics, it must be gone before its databases are dropped.
     pub running: Running,
+    pub stage: Stage<'s>,
     /// Every process that dbhaul had then.
     children: Vec<u32>,
     /// The other end of a verify's input, and what is still to come of it.
@@ -91,6 +92,7 @@ impl<'s> Stage<'s> {
         let (end, told) = hold_of(case, moment);
         fs::write(place.path().join(end), told).expect("write");
         let clients = holding(server);
+        target.set_clean(matches!(case.work, Work::Dump | Work::Verify));
         Self {
             case,
             moment,
@@ -334,6 +336,7 @@ impl Stage<'_> {
         let Ok(found) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| checksum(&self.target))) else {
             panic!("the target can't be read; {}", output.stderr)
         };
+        self.target.set_clean(found.is_empty());
         if output.code == Some(0) {
             assert_eq!(found, checksum(&self.source), "reported as done");
             return "whole".into();
@@ -366,20 +369,20 @@ fn said_once(output: &Output) {
     assert_eq!(errors, wanted, "lines that say what failed, exit code {:?}:\n{}", output.code, output.stderr);
 }
 
-/// More than the pipes between hold, so that half of it has arrived at the middle.
+/// More than the pipes between hold: at the middle the dumper still has rows to read.
 pub(super) fn fill(database: &Database<'_>) {
     database.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1), (2), (3)");
     database.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     if database.server().flavour().is_postgres() {
-        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 4000) n");
+        database.sql("INSERT INTO much SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 4800) n");
     } else {
-        let rows: Vec<_> = (0..180).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
+        let rows: Vec<_> = (0..300).map(|n| format!("({n}, repeat(hex(pow({n} + 2, 7)), 1500))")).collect();
         database.sql(&format!("INSERT INTO much VALUES {}", rows.join(",")));
     }
 }
 
 /// An archive of it, made once.
-fn archive_of(flavour: Flavour) -> Vec<u8> {
+pub(super) fn archive_of(flavour: Flavour) -> Vec<u8> {
     static MADE: Mutex<Vec<(Flavour, Vec<u8>)>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, archive)) = made.iter().find(|(of, _)| *of == flavour) {

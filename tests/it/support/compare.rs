@@ -58,6 +58,9 @@ fn mysql(database: &Database<'_>) -> String {
         WHERE t.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')
         GROUP BY t.table_name",
     );
+    if statements.is_empty() {
+        return String::new();
+    }
     let mut all = String::new();
     for statement in statements.lines() {
         let _ = writeln!(all, "{};", String::from_utf8(unhex(statement)).expect("a statement"));

@@ -158,6 +158,14 @@ impl Disk {
     pub fn path(&self) -> &Path {
         self.0.path()
     }
+
+    /// Leaves no room beyond what is used.
+    pub fn shrink(&self) {
+        let stat = rustix::fs::statvfs(self.path()).expect("a disk");
+        let size = format!("remount,size={}", (stat.f_blocks - stat.f_bfree) * stat.f_frsize);
+        let mounted = Command::new("mount").args(["-o", &size]).arg(self.path()).status().expect("run mount");
+        assert!(mounted.success(), "{size}");
+    }
 }
 
 impl Drop for Disk {

@@ -4,11 +4,13 @@
 #![allow(dead_code, reason = "a helper may be there before, or outlive, the test that uses it")]
 
 mod compare;
+mod container;
 mod crowd;
 mod database;
 mod failing;
 mod flavour;
 mod generated;
+mod image;
 mod pooler;
 mod process;
 mod proxy;
@@ -22,6 +24,7 @@ mod wire;
 #[allow(unused_imports, reason = "as above")]
 pub use {
     compare::{checksum, schema, schema_without},
+    container::{Container, RunningContainer, container},
     crowd::Crowd,
     database::Database,
     failing::{
@@ -30,6 +33,7 @@ pub use {
     },
     flavour::{Family, Flavour},
     generated::assert_section,
+    image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, dbhaul, fake_client},
     proxy::{Proxy, Treatment},

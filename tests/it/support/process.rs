@@ -70,6 +70,33 @@ impl Dbhaul {
         self
     }
 
+    /// Started by another program, which is given it as its last arguments: `strace`, `prlimit`. To be said before what
+    /// its input and output are.
+    #[must_use]
+    pub fn under(mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).arg(self.command.get_program()).args(self.command.get_args());
+        command.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        self.command = command;
+        self
+    }
+
+    /// With system calls that fail: `fsync:error=EIO:when=2` is the second of each thread.
+    #[must_use]
+    pub fn failing(self, calls: &[&str]) -> Self {
+        let injected = calls.iter().map(|call| format!("--inject={call}"));
+        // -D: dbhaul itself is our child, and strace looks on.
+        let strace = ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"].map(str::to_owned);
+        let names = calls.iter().map(|call| call.split(':').next().unwrap_or_default());
+        let traced = format!("--trace={}", names.collect::<Vec<_>>().join(","));
+        self.under(strace.into_iter().chain([traced]).chain(injected))
+    }
+
     /// Standard input, through a pipe.
     #[must_use]
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {

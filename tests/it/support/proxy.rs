@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::net::connect_unspec;
 
-/// Passes connections on to a port of 127.0.0.1, until the test has it do something else.
+/// Passes connections on to a port of 127.0.0.1, until the test has it do something else. Dropped, it resets them all.
 pub struct Proxy {
     at: SocketAddr,
     line: Arc<Line>,
@@ -38,6 +38,7 @@ struct Line {
     /// Both ends of every connection.
     open: Mutex<Vec<[TcpStream; 2]>>,
     accepted: AtomicUsize,
+    over: AtomicBool,
     /// Once so many bytes have come back on one connection, all are treated so.
     then: Option<(u64, Treatment)>,
 }
@@ -69,11 +70,12 @@ impl Proxy {
             changed: Condvar::new(),
             open: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
             then,
         });
         let shared = Arc::clone(&line);
         thread::spawn(move || {
-            for near in listener.incoming().flatten() {
+            for near in listener.incoming().flatten().take_while(|_| !shared.over.load(Ordering::SeqCst)) {
                 if shared.accepted.fetch_add(1, Ordering::SeqCst) >= refusals {
                     shared.connect(near, port);
                 }
@@ -99,6 +101,15 @@ impl Proxy {
     /// From now on, of all connections.
     pub fn treat(&self, treatment: Treatment) {
         self.line.treat(treatment);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.line.over.store(true, Ordering::SeqCst);
+        // Wakes the listener; a wire may be cut.
+        let _ = TcpStream::connect_timeout(&self.at, Duration::from_millis(100));
+        self.treat(Treatment::Reset);
     }
 }
 

@@ -13,6 +13,8 @@ enum Kind {
     Word,
     /// A string or quoted identifier.
     Quoted,
+    /// One that the script ends in.
+    Broken,
     Symbol,
     /// What ends a statement.
     Delimiter,
@@ -41,7 +43,7 @@ impl Token<'_> {
 
     /// What it says: a word, or what stands between the quotes.
     fn says(&self) -> &[u8] {
-        if self.kind == Kind::Quoted && self.text.len() > 1 { &self.text[1..self.text.len() - 1] } else { self.text }
+        if self.kind == Kind::Quoted { &self.text[1..self.text.len() - 1] } else { self.text }
     }
 
     fn has_meaning(&self) -> bool {
@@ -91,9 +93,7 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
     let bracket = [&b"/*!"[..], b"/*M!"].into_iter().find(|start| rest.starts_with(start));
     let (kind, length) = if rest.starts_with(delimiter) {
         (Kind::Delimiter, delimiter.len())
-    } else if first && is_sandbox(&rest[..upto(0, b"\n")]) {
-        (Kind::Command, upto(0, b"\n"))
-    } else if first && rest[..word].eq_ignore_ascii_case(b"delimiter") {
+    } else if first && (is_sandbox(&rest[..upto(0, b"\n")]) || rest[..word].eq_ignore_ascii_case(b"delimiter")) {
         (Kind::Command, upto(0, b"\n"))
     } else if rest[0] == b'#' || rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) {
         (Kind::Comment, upto(0, b"\n"))
@@ -109,7 +109,7 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
         while end < rest.len() && rest[end] != rest[0] {
             end += if rest[end] == b'\\' && backslash && rest[0] != b'`' { 2 } else { 1 };
         }
-        (Kind::Quoted, (end + 1).min(rest.len()))
+        if end < rest.len() { (Kind::Quoted, end + 1) } else { (Kind::Broken, rest.len()) }
     } else if rest[0].is_ascii_whitespace() {
         (Kind::Space, 1)
     } else if word > 0 {
@@ -220,7 +220,7 @@ fn definer_length(tokens: &[Token<'_>]) -> Option<usize> {
     if let Some(at) = follows(end, &|token| token.is_symbol(b"@")) {
         end = follows(at + 1, &|token| token.is_name())? + 1;
         let goes_on = |token: &Token<'_>| token.is_name() || token.is_symbol(b".") || token.is_symbol(b"-");
-        while tokens.get(end).is_some_and(|token| goes_on(token)) && adjoin(tokens[end - 1], tokens[end]) {
+        while tokens.get(end).is_some_and(&goes_on) && adjoin(tokens[end - 1], tokens[end]) {
             end += 1;
         }
     }
@@ -245,7 +245,7 @@ fn names_collation(last: &[&Token<'_>]) -> bool {
     // `@collate` is the user's, `t.collate` a column; `@@collation_connection` is the server's.
     last.first().is_some_and(|token| {
         let clause = token.is("collate") && !before(1, b"@") && !before(1, b".");
-        clause || equals && token.is("collation_connection") && !(before(1, b"@") && !before(2, b"@"))
+        clause || equals && token.is("collation_connection") && (!before(1, b"@") || before(2, b"@"))
     })
 }
 

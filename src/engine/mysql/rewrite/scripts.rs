@@ -227,10 +227,10 @@ impl Maker<'_> {
     /// A string or quoted name.
     fn quoted(&mut self) {
         let quote = self.one_of(&["'", "\"", "`"]);
-        let (inside, escaped) = (self.inside(), self.roll(2) == 1);
+        let (inside, slashed) = (self.inside(), self.roll(2) == 1);
         let escapes = self.backslash && quote != "`";
         let inside = if escapes { inside.replace('\\', "\\\\") } else { inside };
-        let twice = if escapes && escaped { format!("\\{quote}") } else { quote.repeat(2) };
+        let twice = if escapes && slashed { format!("\\{quote}") } else { quote.repeat(2) };
         let text = format!("{quote}{}{quote}", inside.replace(quote, &twice));
         self.put(&text);
     }

@@ -186,3 +186,16 @@ fn a_head_that_never_ends_runs_through_in_bounded_memory() {
         splitter.push(b"'*/;\n", &mut told);
     }
 }
+
+#[test]
+fn a_delimiter_may_begin_with_anything() {
+    for delimiter in ["--", "(", "'", "#", "go;", "$$", "-/", "/*"] {
+        let text = format!("DELIMITER {delimiter}\nINSERT INTO t VALUES 1 {delimiter}SELECT ego{delimiter}");
+        let statements = [format!("INSERT INTO t VALUES 1 {delimiter}"), format!("SELECT ego{delimiter}")];
+        for chunk in 1..=text.len() {
+            let (told, ending) = told(&text, chunk);
+            assert_eq!(told.statements, statements.each_ref().map(|s| s.as_bytes().to_vec()), "{delimiter} {chunk}");
+            assert_eq!(ending, Ending::Clean);
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! A password of awkward characters, searched for wherever no password may stand.
 
+mod leftovers;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -28,11 +30,35 @@ fn password(of: &str) -> String {
     PASSWORD.replace("Vorn", &format!("{of}Vorn")).replace("9Zw2y", &format!("9Zw2y{of}"))
 }
 
+/// Fails when a text holds the beginning or the end of either piece, or a piece in hex or base64.
 fn assert_clean(what: &str, bytes: impl AsRef<[u8]>) {
     let text = String::from_utf8_lossy(bytes.as_ref());
     for piece in PIECES {
-        assert!(!text.contains(piece), "{what} holds {piece}:\n{text}");
+        let hex: String = piece.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let ends = [piece[..6].to_owned(), piece[piece.len() - 6..].to_owned(), hex.to_uppercase(), hex];
+        for spelling in ends.into_iter().chain(base64(piece)) {
+            assert!(!text.contains(&spelling), "{what} holds {piece} as {spelling}:\n{text}");
+        }
     }
+}
+
+/// What every base64 text with the piece in it holds: it may begin at any of three places in a group.
+fn base64(piece: &str) -> [String; 3] {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    [0, 1, 2].map(|skipped| {
+        let groups = piece.as_bytes()[skipped..].chunks_exact(3);
+        groups
+            .flat_map(|group| {
+                let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+                [18, 12, 6, 0].map(|shift| char::from(DIGITS[bits >> shift & 63]))
+            })
+            .collect()
+    })
+}
+
+#[test]
+fn the_search_knows_every_spelling() {
+    assert_eq!(base64("Vorn7Q"), ["Vm9ybjdR", "b3Ju", "cm43"]);
 }
 
 fn assert_output_clean(what: &str, output: &Output) {
@@ -123,6 +149,7 @@ fn wrappers(server: &Server, folder: &Path) {
             program,
             &format!(
                 "#!/bin/sh\n[ \"$1\" = --version ] && exec {real} --version\nenv > {folder_name}/environment.$$\n\
+                 grep core /proc/self/limits > {folder_name}/limits.$$\n\
                  n=0; until [ -e {folder_name}/go ] || [ $n = 6000 ]; do n=$((n+1)); sleep 0.01; done\nexec {real} \"$@\"\n",
                 real = real.display(),
             ),
@@ -230,6 +257,10 @@ fn stays_secret(server: &Server, of: &str) {
     }
     let environments = files_below(&clients).into_iter().filter(|f| f.display().to_string().contains("environment"));
     assert!(environments.count() >= 2, "the wrappers ran");
+    for limits in files_below(&clients).into_iter().filter(|f| f.display().to_string().contains("limits")) {
+        let text = fs::read_to_string(limits).expect("a file");
+        assert_eq!(leftovers::core_limit(&text), ["1", "1"], "a client may leave a core dump: {text}");
+    }
 
     // What servers and clients send back.
     let wrong = server.uri_as("dbhaul", password, source.name());

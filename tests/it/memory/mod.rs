@@ -1,0 +1,84 @@
+//! Huge and hostile inputs: dbhaul takes less than 64 MiB of memory, whatever comes, and says what is wrong with it.
+//!
+//! The tables in docs/reliability.md are written from here.
+
+mod archives;
+mod build;
+mod rows;
+mod tables;
+mod talk;
+
+use std::{fmt::Write as _, path::Path, thread, time::Duration};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::support::{Dbhaul, Output, fake_client, peak};
+
+/// The most that dbhaul may take, in KiB: its resident size, the program's own pages included.
+const MOST: u64 = 64 * 1024;
+/// What it can't go beyond, in bytes: heap and the stacks that its threads reserve and hardly use. Whoever asked for
+/// much at once would end here, between two looks at the resident size.
+const HARD: u64 = 96 << 20;
+
+/// Runs dbhaul to its end; more memory than [`MOST`] at any time is said among `troubles`.
+fn within(troubles: &mut Vec<String>, what: &str, command: Dbhaul) -> Output {
+    let mut running = command.limit(Duration::from_secs(400)).spawn();
+    let pid = Pid::from_raw(running.pid().cast_signed()).expect("a pid");
+    // Clients inherit it: they are fakes here, or small.
+    let _ = prlimit(Some(pid), Resource::Data, Rlimit { current: Some(HARD), maximum: None });
+    let mut most = 0;
+    while running.is_running() {
+        // The high-water mark never falls: what is seen of it last is nearly the whole truth.
+        most = most.max(peak(running.pid()).unwrap_or(0));
+        thread::sleep(Duration::from_millis(2));
+    }
+    let output = running.wait();
+    if most >= MOST || output.signal.is_some() || output.code == Some(101) {
+        troubles.push(format!("{what}: {most} KiB, {:?}, {:?}\n{}", output.code, output.signal, output.stderr));
+    }
+    output
+}
+
+/// Clients that dump by this shell command, and others that swallow what they are given.
+fn clients(folder: &Path, emits: &str) {
+    let mariadb = "Ver 10.19 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)";
+    for (program, version, does) in [
+        ("pg_dump", "(PostgreSQL) 15.18", emits),
+        ("mariadb-dump", mariadb, emits),
+        ("pg_restore", "(PostgreSQL) 15.18", "exec cat >/dev/null"),
+        ("psql", "(PostgreSQL) 15.18", "exec cat >/dev/null"),
+        ("mariadb", mariadb, "exec cat >/dev/null"),
+    ] {
+        let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo '{program} {version}' && exit\n{does}\n");
+        fake_client(folder, program, &script);
+    }
+}
+
+/// Why a command failed, as it says below its error line.
+fn why(output: &Output) -> String {
+    let mut lines = output.stderr.lines().skip_while(|line| !line.starts_with("error:")).skip(1);
+    lines.find(|line| line.starts_with("  ")).unwrap_or_default().trim().to_owned()
+}
+
+/// Lines of a table of Markdown.
+#[derive(Default)]
+struct Table(String);
+
+impl Table {
+    fn row(&mut self, cells: &[impl AsRef<str>]) {
+        let cells: Vec<_> = cells.iter().map(|cell| cell.as_ref().replace('|', "\\|")).collect();
+        let _ = writeln!(self.0, "| {} |", cells.join(" | "));
+    }
+
+    fn new(heads: &[&str]) -> Self {
+        let mut table = Self::default();
+        table.row(heads);
+        table.row(&vec!["---"; heads.len()]);
+        table
+    }
+}
+
+/// An exit code for a cell.
+fn code(output: &Output) -> String {
+    output.code.map_or_else(|| "signal".to_owned(), |code| code.to_string())
+}
