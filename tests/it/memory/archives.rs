@@ -102,7 +102,7 @@ const INPUTS: &[(&str, Make)] = &[
     }),
     ("a zstd frame with a window of 2 GiB", |file| put(file, &[&build::zstd_frame(31, EMPTY)])),
     ("a table of contents that claims 2^31 entries", |file| {
-        put(file, &[&build::custom_header(i32::MAX.cast_unsigned())])
+        put(file, &[&build::custom_header(i32::MAX.cast_unsigned())]);
     }),
     ("a table of contents with a name of 2 GiB", |file| {
         let start = [build::int(1), build::int(0), build::text("0"), build::text("0")].concat();
@@ -132,7 +132,7 @@ const INPUTS: &[(&str, Make)] = &[
     ("an index whose dump has 2^60 bytes", |file| ours(file, |ours| ours.dump_size = 1 << 60)),
     ("an index of 500,000 spans", |file| {
         let spans: String = (0..500_000).map(|n| format!(",[{n},{n},0]")).collect();
-        ours(file, |ours| ours.spans = spans[1..].to_owned());
+        ours(file, |ours| spans[1..].clone_into(&mut ours.spans));
     }),
     ("an index of 12 MiB with 200,000 members", |file| {
         let more = ",{\"path\":\"r/n\",\"at\":0,\"offset\":0,\"size\":0,\"crc32\":0}".repeat(200_000);

@@ -39,7 +39,9 @@ pub fn member(path: &str, kind: EntryType, content: &[u8]) -> Vec<u8> {
 /// A PAX header with one record.
 pub fn pax(key: &str, value: &str) -> Vec<u8> {
     let rest = format!(" {key}={value}\n");
-    let length = (rest.len()..).find(|length| length.to_string().len() + rest.len() == *length).expect("a length");
+    let length = (rest.len()..rest.len() + 20)
+        .find(|length| length.to_string().len() + rest.len() == *length)
+        .expect("a length");
     member("pax", EntryType::XHeader, format!("{length}{rest}").as_bytes())
 }
 
@@ -52,7 +54,7 @@ pub fn gzip(write: impl FnOnce(&mut dyn std::io::Write)) -> Vec<u8> {
 
 /// So many bytes of one kind.
 pub fn fill(out: &mut dyn std::io::Write, byte: u8, mut count: usize) {
-    let block = [byte; 1 << 16];
+    let block = vec![byte; 1 << 16];
     while count > 0 {
         let now = count.min(block.len());
         out.write_all(&block[..now]).expect("write");
