@@ -85,7 +85,7 @@ const CALAMITIES: &[Calamity] = &[
         },
         strike: |_| {
             // No proof: what is to be survived is a silence of so long.
-            thread::sleep(std::time::Duration::from_millis(6000));
+            thread::sleep(std::time::Duration::from_secs(6));
             Box::new(())
         },
         mend: nothing,
@@ -115,8 +115,10 @@ impl Calamity {
             held
         });
         let lasting = (self.strike)(server);
-        held.iter_mut().for_each(|held| held.release());
-        let ended: Vec<_> = held.into_iter().map(|held| held.ended()).collect();
+        for held in &mut held {
+            held.release();
+        }
+        let ended: Vec<_> = held.into_iter().map(super::Held::ended).collect();
         drop(lasting);
         (self.mend)(server);
         (self.restore)(server);
