@@ -431,7 +431,7 @@ fn wrap(server: &Server, folder: &Path) {
         if !real.exists() {
             continue;
         }
-        let loads = if family == Family::Postgres { program == "pg_restore" } else { program.starts_with("m") };
+        let loads = if family == Family::Postgres { program == "pg_restore" } else { program.starts_with('m') };
         let (end, run) = if program == dumper { ("out", &out) } else { ("in", &into) };
         let run = if program == dumper || loads { run } else { "exec \"$real\" \"$@\"" };
         let script = format!(
