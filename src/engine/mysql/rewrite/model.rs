@@ -102,7 +102,8 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
         (Kind::Bracket, start.len() + digits)
     } else if rest.starts_with(b"/*") {
         (Kind::Comment, upto(2, b"*/"))
-    } else if open && rest.starts_with(b"*/") {
+    } else if open && rest.starts_with(b"*/") && !rest[1..].starts_with(delimiter) {
+        // A delimiter may begin within it: the clients look for one at every byte.
         (Kind::Bracket, 2)
     } else if matches!(rest[0], b'\'' | b'"' | b'`') {
         let mut end = 1;

@@ -78,6 +78,16 @@ fn strings_of_megabytes_are_cut_at_every_place_and_stay() {
 }
 
 #[test]
+fn a_delimiter_may_begin_with_the_end_of_a_conditional_comment() {
+    let all = Adapt { sandbox: true, sql_mode: true, ..adapt() };
+    let text = "DELIMITER //\n/*!50013 *///*!999999\\- enable the sandbox mode */ \n";
+    for n in 1..=text.len() {
+        let out = rewrite(&all, text.as_bytes(), &[n]);
+        assert_eq!(judge(text.as_bytes(), &out), Ok(()), "{n} {:?}", String::from_utf8_lossy(&out));
+    }
+}
+
+#[test]
 fn the_judge_sees_what_it_must() {
     for (before, after) in [
         ("SELECT 'DEFINER=a@b ';", "SELECT '';"),
