@@ -1,19 +1,10 @@
 //! Every call to the system that the store and the readers make on an archive fails once: the first of its kind, the
 //! second, and so on, until a run passes untouched. `strace` lets them fail, in the real program.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::Command,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use super::{archives::ours, checking::Checker};
-use crate::support::{Database, assert_section, checksum, dbhaul, names, postgres15};
+use crate::support::{Database, assert_section, checksum, dbhaul, names, postgres15, several};
 
 /// A call, what it is for, how else the run is troubled, and the errors that it ends with.
 struct Row {
@@ -203,26 +194,14 @@ fn each_call_that_fails_is_said_and_leaves_nothing() {
         .into_iter()
         .flat_map(|(command, rows)| rows.iter().map(move |row| (command, row)))
         .collect();
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
+    let lines = several(&rows, |(command, row)| {
         let target = server.database("calls_target");
-        while let Some((at, (command, row))) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, rows.get(at)?)))
-        {
-            let line = if *command == "dump" { dump(&source, row) } else { read(command, &target, row) };
-            done.lock().expect("no panic with the lock").push((at, format!("| {command} {line}")));
-        }
-    };
-    thread::scope(|scope| {
-        for worker in [scope.spawn(work), scope.spawn(work), scope.spawn(work)] {
-            worker.join().expect("no panic");
-        }
+        let line = if *command == "dump" { dump(&source, row) } else { read(command, &target, row) };
+        format!("| {command} {line}")
     });
-    let mut lines = done.into_inner().expect("no panic with the lock");
-    lines.sort();
     let mut text =
         "| command | call | for what | each fails with | code, and what is left |\n|---|---|---|---|---|\n".to_owned();
-    text.extend(lines.into_iter().map(|(_, line)| line));
+    text.extend(lines);
     assert_section("docs/reliability.md", "calls", &text);
 }
 

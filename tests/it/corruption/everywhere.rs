@@ -1,18 +1,13 @@
 //! Every archive, cut and altered in a thousand places (`src/archive/tests/damage.rs` does it at every bit of one).
 
-use std::{
-    collections::BTreeSet,
-    ops::AddAssign,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
+use std::{collections::BTreeSet, ops::AddAssign};
 
 use super::{
     archives::{Archive, Guard, foreign, ours},
     checking::Checker,
     meaning::{Meaning, field},
 };
-use crate::support::assert_section;
+use crate::support::{assert_section, several};
 
 /// Places that are tried in each archive.
 const PLACES: usize = 1000;
@@ -90,26 +85,6 @@ fn damage(archive: &Archive, checker: &Checker) -> Found {
     found
 }
 
-/// All of them, on as many threads as there are processors; in their order.
-fn damage_all(archives: &[&Archive]) -> Vec<Found> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let (checker, mut done) = (Checker::new(), Vec::new());
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(archive) = archives.get(at) else { break done };
-            done.push((at, damage(archive, &checker)));
-        }
-    };
-    let mut found = thread::scope(|scope| {
-        let threads = thread::available_parallelism().map_or(2, usize::from).min(4);
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect::<Vec<_>>()
-    });
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, found)| found).collect()
-}
-
 fn thousands(number: usize) -> String {
     match number {
         0 => "–".into(),
@@ -126,7 +101,7 @@ fn cell(tally: Tally) -> String {
 #[test]
 fn every_cut_and_every_altered_bit_that_says_something_is_found() {
     let archives: Vec<&Archive> = ours().iter().chain(foreign()).collect();
-    let found = damage_all(&archives);
+    let found = several(&archives, |archive| damage(archive, &Checker::new()));
 
     let missed: Vec<_> = found.iter().flat_map(|found| &found.missed).collect();
     assert!(missed.is_empty(), "{} not found:\n{missed:#?}", missed.len());

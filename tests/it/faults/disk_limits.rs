@@ -5,14 +5,13 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, OnceLock},
-    thread,
+    sync::OnceLock,
 };
 
 use super::{lent, stage::archive_of};
 use crate::support::{
     Database, Dbhaul, Disk, Filesystem, Flavour, Image, Lock, Output, assert_section, checksum, dbhaul, eventually,
-    names, sessions, shared,
+    names, sessions, several, shared,
 };
 
 /// Something that goes wrong, by what it is and the command that it happens to; the columns are the engines.
@@ -63,21 +62,7 @@ const fn row(fault: &'static str, command: &'static str, run: fn(Flavour) -> Str
 #[test]
 fn limits_calls_that_fail_and_archives_that_change() {
     let cells: Vec<_> = ROWS.iter().flat_map(|row| ENGINES.map(|flavour| (row, flavour))).collect();
-    let outcomes = Mutex::new(vec![String::new(); cells.len()]);
-    let queue = Mutex::new(cells.iter().enumerate());
-    let next = || queue.lock().expect("no panic with the lock").next();
-    thread::scope(|scope| {
-        // Four at a time; one that panics ends the test with its own words.
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some((at, (row, flavour))) = next() {
-                    let outcome = (row.run)(*flavour);
-                    outcomes.lock().expect("no panic with the lock")[at] = outcome;
-                }
-            });
-        }
-    });
-    let outcomes = outcomes.into_inner().expect("no panic with the lock");
+    let outcomes = several(&cells, |(row, flavour)| (row.run)(*flavour));
     let mut text = String::from("| fault | command | PostgreSQL | MySQL |\n|---|---|---|---|\n");
     for (row, outcomes) in ROWS.iter().zip(outcomes.chunks(2)) {
         let _ = writeln!(text, "| {} | {} | {} | {} |", row.fault, row.command, outcomes[0], outcomes[1]);

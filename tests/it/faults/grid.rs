@@ -3,15 +3,10 @@
 use std::{
     fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
 };
 
 use super::{CASES, Case, MOMENTS, Moment};
-use crate::support::assert_section;
+use crate::support::{assert_section, several};
 
 /// Something that goes wrong.
 pub struct Fault<'f> {
@@ -58,26 +53,11 @@ impl Grid<'_> {
 }
 
 fn run(cells: &[(&Fault<'_>, Moment, Case)]) -> Vec<Result<String, String>> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(vec![Err("not run".to_owned()); cells.len()]);
-    thread::scope(|scope| {
-        // Most of the time, most of them wait.
-        for _ in 0..8 {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&(fault, moment, case)) = cells.get(at) else { break };
-
-                    let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
-                    let outcome = ran
-                        .map(|outcome| outcome.unwrap_or_else(|| "-".into()))
-                        .map_err(|panic| format!("{}, {moment}, {case}: {}", fault.name, words(&*panic)));
-                    done.lock().expect("no panic with the lock")[at] = outcome;
-                }
-            });
-        }
-    });
-    done.into_inner().expect("no panic with the lock")
+    several(cells, |&(fault, moment, case)| {
+        let ran = catch_unwind(AssertUnwindSafe(|| (fault.run)(case, moment)));
+        let outcome = ran.map(|outcome| outcome.unwrap_or_else(|| "-".into()));
+        outcome.map_err(|panic| format!("{}, {moment}, {case}: {}", fault.name, words(&*panic)))
+    })
 }
 
 /// What a panic said.

@@ -1,6 +1,6 @@
 //! Archives that claim what is not there, or hold what no dump holds.
 
-use std::{fs::File, io::Write as _, path::Path, thread};
+use std::{fs::File, io::Write as _, path::Path};
 
 use tar::EntryType;
 
@@ -9,7 +9,7 @@ use super::{
     build::{self, EMPTY, END, Ours, gzip, header, member},
     code, why, within,
 };
-use crate::support::{assert_section, checksum, dbhaul, postgres15};
+use crate::support::{assert_section, checksum, dbhaul, postgres15, several};
 
 const GIB: u64 = 1 << 30;
 
@@ -177,19 +177,12 @@ fn row(what: &str, path: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn hostile_archives_take_no_memory_and_are_refused_before_the_target_is_touched() {
     let folder = tempfile::tempdir().expect("a folder");
-    let one = |(number, (what, make)): (usize, &(&str, Make))| {
-        let path = folder.path().join(number.to_string());
+    let rows = several(INPUTS, |(what, make)| {
+        let path = folder.path().join(what.replace('/', "_"));
         make(&mut File::create(&path).expect("a file"));
         let row = row(what, &path);
         std::fs::remove_file(path).expect("remove");
         row
-    };
-    let rows = thread::scope(|scope| {
-        let half = INPUTS.len() / 2;
-        let inputs = || INPUTS.iter().enumerate();
-        let first = scope.spawn(move || inputs().take(half).map(one).collect::<Vec<_>>());
-        let rest: Vec<_> = inputs().skip(half).map(one).collect();
-        first.join().expect("no panic").into_iter().chain(rest).collect::<Vec<_>>()
     });
     let mut table = Table::new(&["archive", "verify", "inspect", "restore", "restore --table", "what verify says"]);
     let mut troubles = Vec::new();

@@ -16,6 +16,7 @@ mod process;
 mod proxy;
 mod recorded;
 mod server;
+mod several;
 mod sshd;
 mod template;
 mod tls;
@@ -39,6 +40,7 @@ pub use {
     proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},
+    several::several,
     sshd::Sshd,
     tls::HOST,
     wire::Wire,
