@@ -12,9 +12,10 @@ fuzz_target!(|text: &str| {
         let engine = engine::of(connection.dialect);
         let _ = engine.read_version(text);
         let diagnosis = engine.diagnose(text, &connection);
-        // Shown word for word: each line is one of the client's.
+        // Shown word for word, but for the end of a very long line: each is one of the client's.
         for line in &diagnosis.why {
-            assert!(text.contains(line.as_str()), "{line:?} was not said");
+            let said = line.strip_suffix(" ...").unwrap_or(line);
+            assert!(text.contains(said), "{line:?} was not said");
         }
     }
 });
