@@ -2,14 +2,18 @@
 //!
 //! `DBHAUL_REWRITE=1` in the environment of a test run writes the section instead of comparing it.
 
-use std::{fs, path::Path, sync::Mutex};
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 /// Compares, or rewrites, what stands between `<!-- NAME: generated -->` and `<!-- NAME: end -->` in a file of the
 /// repository (`docs/compatibility.md`).
 pub fn assert_section(file: &str, name: &str, wanted: &str) {
     // Sections of one file are written by several tests.
     static WRITING: Mutex<()> = Mutex::new(());
-    let _guard = WRITING.lock().expect("no panic with the lock");
+    let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
