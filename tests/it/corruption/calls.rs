@@ -89,7 +89,10 @@ impl Trial<'_> {
         let output = strace.args(self.command).env("DBHAUL_QUIET", "1").output().expect("run strace");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let log = fs::read_to_string(&self.log).expect("strace's log; run scripts/servers.sh");
-        let made = log.lines().any(|line| line.contains(&format!(" {}(", row.call)) && line.contains("(INJECTED)"));
+        // Another thread's call may stand between the two halves of a line.
+        let this = [format!(" {}(", row.call), format!(" {} resumed>", row.call)];
+        let is_this = |line: &str| this.iter().any(|call| line.contains(call));
+        let made = log.lines().any(|line| is_this(line) && line.contains("(INJECTED)"));
         let code = output.status.code().unwrap_or_else(|| panic!("{}: {stderr}", output.status));
         (code, stderr, made)
     }
