@@ -91,3 +91,9 @@ impl Display for Case {
         write!(f, "{work}, {engine}")
     }
 }
+
+/// How much has got into the pipes and sockets before a loader sees the end is the system's affair. Once all may have,
+/// dbhaul says the weaker of two truths.
+fn weaker(may_be: bool, outcome: String) -> String {
+    if may_be { outcome.replace("rolled back", "all or nothing") } else { outcome }
+}

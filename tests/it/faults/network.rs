@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Case, Fault, Grid, Held, Moment, Stage, Work};
+use super::{Case, Fault, Grid, Held, Moment, Stage, Work, weaker};
 use crate::support::{Proxy, Sshd, Treatment, Wire, dbhaul, descendants, kill, shared};
 
 /// What is not waited for longer, where something falls silent.
@@ -26,12 +26,6 @@ fn is_cut(case: Case, moment: Moment) -> Option<String> {
         held.release();
         weaker(moment == Moment::LastByte, held.outcome())
     })
-}
-
-/// How much has got into the pipes and sockets before a loader sees the end is the system's affair. Once all may have,
-/// dbhaul says the weaker of two truths.
-fn weaker(may_be: bool, outcome: String) -> String {
-    if may_be { outcome.replace("rolled back", "all or nothing") } else { outcome }
 }
 
 fn falls_silent(case: Case, moment: Moment) -> Option<String> {
