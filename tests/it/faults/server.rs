@@ -166,7 +166,9 @@ fn is_crowded_out(case: Case, moment: Moment) -> Option<String> {
         gate.open();
         let ended = held.ended();
         drop(crowd);
-        assert!(ended.output.stderr.contains("connection"), "{}", ended.output.stderr);
+        let log = breakable(case.flavour).log();
+        let told = log.lines().rev().take(30).map(|line| format!("{line}\n")).collect::<String>();
+        assert!(ended.output.stderr.contains("connection"), "{}\nthe server, backwards:\n{told}", ended.output.stderr);
         assert!(ended.output.hints() > 0, "{}", ended.output.stderr);
         ended.outcome()
     })

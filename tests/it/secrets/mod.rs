@@ -91,8 +91,13 @@ impl Spy {
                 break text;
             }
         };
-        // By text: a child that was just forked still has the command line of its parent.
-        let except = except.map(command_line).unwrap_or_default();
+        // By text: a child that was just forked still has the command line of its parent. Read at the start, for the
+        // parent may have ended since, and again where it matters, for it may have been in its exec then.
+        let first = except.map(command_line).unwrap_or_default();
+        let is_given = move |text: &[u8]| {
+            text == first
+                || except.is_some_and(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|now| now == text))
+        };
         let pieces = [format!("{of}Vorn"), format!("9Zw2y{of}")];
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Seen::default())));
         let (ended, found, folder) = (Arc::clone(&stop), Arc::clone(&seen), folder.display().to_string());
@@ -102,10 +107,10 @@ impl Spy {
                     let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
                     for file in ["cmdline", "environ"] {
                         let text = fs::read(entry.path().join(file)).unwrap_or_default();
-                        let given = text == except;
-                        let text = String::from_utf8_lossy(&text).replace('\0', " ");
+                        let bytes = text;
+                        let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
                         let mut seen = found.lock().expect("no panic with the lock");
-                        if !given && pieces.iter().any(|piece| text.contains(piece)) {
+                        if pieces.iter().any(|piece| text.contains(piece)) && !is_given(&bytes) {
                             seen.leaks.insert(format!("{file} of {pid}: {text}"));
                         }
                         if file == "cmdline" && text.contains(&folder) {
