@@ -1,6 +1,7 @@
 //! Which database is meant: the command line's URI, `env:NAME`, `file:PATH`, or the first environment variable that
 //! names one. Wherever a variable NAME may hold a URI, `NAME_FILE` may name a file that holds it, as container platforms
-//! mount their secrets; NAME itself wins. Clap resolves every other option (command line, then `DBHAUL_` and its name, then the default).
+//! mount their secrets; NAME itself wins. Clap resolves every other option (command line, then `DBHAUL_` and its name,
+//! then the default).
 //!
 //! The environment comes in as a function, so that nothing here depends on the process.
 

@@ -91,9 +91,7 @@ pub fn redact_words(text: &str) -> String {
 /// Whether a text begins as a database's URI does.
 #[must_use]
 pub fn is_database(text: &str) -> bool {
-    let scheme = text.trim().split_once("://").map_or("", |(scheme, _)| scheme);
-    let bare = scheme.strip_prefix("jdbc:").unwrap_or(scheme).split('+').next();
-    bare.and_then(dialect).is_some()
+    split_scheme(text.trim()).is_ok_and(|(scheme, ..)| dialect(&scheme).is_some())
 }
 
 fn dialect(scheme: &str) -> Option<Dialect> {

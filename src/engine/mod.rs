@@ -179,6 +179,15 @@ pub trait Engine: Sync {
 /// The way out where a dump holds more than SQL for its database.
 pub const TRUST: &str = "read it, and say --trust if all of it is meant to run";
 
+/// A text of at most so many characters; dots stand for the rest.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// As many missing things are named by a refusal.
 const NAMED: usize = 20;
 

@@ -1,5 +1,5 @@
-//! A look at the whole set-up: clients, server, disk, and what a dump would do. It changes nothing, but for leftovers that it is told to
-//! remove.
+//! A look at the whole set-up: clients, server, disk, and what a dump would do. It changes nothing, but for
+//! leftovers that it is told to remove.
 
 use std::path::Path;
 

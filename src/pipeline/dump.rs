@@ -79,7 +79,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     if request.dry_run {
         return Ok(Outcome::Planned(source.plan.invocations.iter().map(ToString::to_string).collect()));
     }
-    if let Destination::Folder(_) | Destination::File(_) | Destination::Stdout = request.destination {
+    if request.destination != Destination::Nowhere {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
         leftovers::tend(context, &folders.collect::<Vec<_>>());
     }

@@ -94,7 +94,11 @@ fn act(fault: Fault, pid: u32, proxy: &Proxy, databases: &[&Database<'_>]) -> bo
             let Some(client) = programs.iter().find_map(|program| child_of(pid, program)) else { return false };
             signal(client, number);
         }
-        Fault::Sessions => databases.iter().for_each(|database| end_sessions(database)),
+        Fault::Sessions => {
+            for database in databases {
+                database.end_sessions();
+            }
+        }
         Fault::Cut => {
             proxy.treat(Treatment::Reset);
             // New ones are served.
@@ -108,17 +112,6 @@ fn act(fault: Fault, pid: u32, proxy: &Proxy, databases: &[&Database<'_>]) -> bo
 /// It may have ended a moment ago.
 fn signal(pid: u32, number: Signal) {
     let _ = kill_process(Pid::from_raw(pid.cast_signed()).expect("a pid"), number);
-}
-
-fn end_sessions(database: &Database<'_>) {
-    let (server, name) = (database.server(), database.name());
-    if server.flavour().is_postgres() {
-        server.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
-        return;
-    }
-    for id in server.sql(&format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'")).lines() {
-        let _ = database.try_sql(&format!("KILL CONNECTION {id}"));
-    }
 }
 
 /// A process that is no zombie, and when it was started: ids come again.

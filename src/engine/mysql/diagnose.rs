@@ -4,7 +4,7 @@
 //! failing statement does not get here (`Invocation::echo_fence`).
 
 use crate::connection::Connection;
-use crate::engine::Diagnosis;
+use crate::engine::{Diagnosis, cut};
 
 /// The longest line that is shown, in characters, and the most lines.
 const LONGEST_LINE: usize = 400;
@@ -114,7 +114,7 @@ pub(super) fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
     }
     let shown = if errors.is_empty() { lines } else { errors };
     let first = shown.len().saturating_sub(MOST_LINES);
-    diagnosis.why = shown[first..].iter().map(|line| cut(line)).collect();
+    diagnosis.why = shown[first..].iter().map(|line| cut(line, LONGEST_LINE)).collect();
     diagnosis
 }
 
@@ -165,13 +165,6 @@ fn noise(line: &str) -> bool {
         || line.contains("column_masking_policy")
         || line.contains("[Warning]")
         || line.starts_with("WARNING:")
-}
-
-fn cut(line: &str) -> String {
-    match line.char_indices().nth(LONGEST_LINE) {
-        Some((at, _)) => format!("{}...", &line[..at]),
-        None => line.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -299,6 +299,7 @@ pub(super) fn sql_mode(head: &[u8], syntax: &Syntax) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::mysql::testing;
 
     fn of(text: &str) -> Subject {
         subject(text.as_bytes(), &Syntax::new())
@@ -327,16 +328,7 @@ mod tests {
 
     #[test]
     fn definers_in_all_their_forms() {
-        for definer in [
-            "DEFINER=`root`@`localhost`",
-            "DEFINER = 'a'@'b'",
-            "definer=root@10.0.0.1",
-            "DEFINER=app@db-1.example",
-            "DEFINER=`role`",
-            "DEFINER=CURRENT_USER()",
-            "DEFINER=CURRENT_USER",
-            "DEFINER=`a``b`@`%`",
-        ] {
+        for definer in testing::DEFINERS {
             for (before, after) in [
                 (
                     "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 ",

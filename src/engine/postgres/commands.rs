@@ -4,6 +4,7 @@
 //! looked through; so what is looked at must be what psql will take for commands, for rows, and for neither.
 
 use super::lexer::{Token, tokens};
+use crate::engine::cut;
 
 /// Longer words are none that matter.
 const LONGEST_WORD: usize = 16;
@@ -126,11 +127,7 @@ pub fn reaches_files(sql: &str) -> bool {
 /// A statement in one line, for people.
 pub fn shown(sql: &str) -> String {
     let lines = sql.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
-    let text = lines.collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
+    cut(&lines.collect::<Vec<_>>().join(" "), SHOWN)
 }
 
 /// Of a remark before a statement its first sign is left.

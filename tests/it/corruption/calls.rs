@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use super::{archives::ours, checking::Checker};
-use crate::support::{Database, assert_section, checksum, dbhaul, names, postgres15, several};
+use crate::support::{Database, assert_section, checksum, dbhaul, error_lines, names, postgres15, several};
 
 /// A call, what it is for, how else the run is troubled, and the errors that it ends with.
 struct Row {
@@ -116,10 +116,6 @@ fn each_call(row: &Row, trial: &Trial<'_>, judge: &dyn Fn(&str, i32, &str, bool)
     }
     assert!(!endings.is_empty(), "{} ({}) is never called", row.call, row.what);
     format!("| `{}` | {} | {} | {} |\n", row.call, row.what, row.errors.join(" "), endings.join("; or "))
-}
-
-fn error_lines(stderr: &str) -> usize {
-    stderr.lines().filter(|line| line.starts_with("error:")).count()
 }
 
 /// A dump to a file of a folder, with one call in trouble.

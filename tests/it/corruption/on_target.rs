@@ -4,7 +4,7 @@
 use std::{fs, process::Command};
 
 use super::archives::{Archive, Guard, foreign, ours};
-use crate::support::{Server, checksum, mariadb, mysql, postgres15};
+use crate::support::{Server, checksum, error_lines, mariadb, mysql, postgres15};
 
 /// What dbhaul itself may take, in KiB.
 const MOST: u64 = 64 << 10;
@@ -63,7 +63,7 @@ fn refused_by_the_program(server: &Server, engine: &str) {
             let (code, stderr, most) = run(words, server);
             let what = format!("{} of {}, {what}, {engine}:\n{stderr}", words[0], archive.layout);
             assert_eq!(code, 8, "{what}");
-            assert_eq!(stderr.lines().filter(|line| line.starts_with("error:")).count(), 1, "{what}");
+            assert_eq!(error_lines(&stderr), 1, "{what}");
             assert!(most < MOST, "{most} KiB: {what}");
         }
         assert_eq!(checksum(&target), before, "{}, {what}", archive.layout);

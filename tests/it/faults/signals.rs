@@ -127,17 +127,7 @@ fn with_a_session<'s>(stage: impl FnOnce(Case, Moment) -> Stage<'s>, case: Case,
 
 /// Ends every session in a database; at least one.
 fn end_sessions(database: &Database<'_>) {
-    let ended = || {
-        let (server, name) = (database.server(), database.name());
-        if server.flavour().is_postgres() {
-            let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-            return !server.sql(&sql).is_empty();
-        }
-        let ids = server.sql(&format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'"));
-        // One may have gone meanwhile.
-        ids.lines().filter(|id| database.try_sql(&format!("KILL CONNECTION {id}")).is_ok()).count() > 0
-    };
-    eventually("a session to end", ended);
+    eventually("a session to end", || database.end_sessions() > 0);
 }
 
 /// One backend's death makes PostgreSQL end all others, so this has a server of its own, and one run at a time.

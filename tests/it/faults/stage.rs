@@ -18,8 +18,8 @@ use super::{
     lent::{Lent, lend, lend_filled},
 };
 use crate::support::{
-    Database, Dbhaul, Family, Flavour, Output, Running, Server, alive, checksum, dbhaul, descendants, eventually,
-    fake_client, names, sessions, shared,
+    Database, Dbhaul, Family, Flavour, Output, Running, Server, alive, checksum, dbhaul, descendants, error_lines,
+    eventually, fake_client, names, sessions, shared,
 };
 
 /// About half of what goes through a client of a [`fill`]ed database.
@@ -364,7 +364,7 @@ impl Stage<'_> {
 
 /// A failure says in one line what happened, a success has no such line.
 fn said_once(output: &Output) {
-    let errors = output.stderr.lines().filter(|line| line.starts_with("error:")).count();
+    let errors = error_lines(&output.stderr);
     let wanted = usize::from(output.code.is_some_and(|code| code != 0));
     assert_eq!(errors, wanted, "lines that say what failed, exit code {:?}:\n{}", output.code, output.stderr);
 }

@@ -9,7 +9,7 @@ use super::{
     build::{self, EMPTY, END, Ours, gzip, header, member},
     code, why, within,
 };
-use crate::support::{assert_section, checksum, dbhaul, postgres15, several};
+use crate::support::{assert_section, checksum, dbhaul, error_lines, postgres15, several};
 
 const GIB: u64 = 1 << 30;
 
@@ -160,7 +160,7 @@ fn row(what: &str, path: &Path) -> (Vec<String>, Vec<String>) {
         }
         let output = within(&mut troubles, &format!("{what}: {words:?}"), command);
         if output.code != Some(0) {
-            let errors = output.stderr.lines().filter(|line| line.starts_with("error:")).count();
+            let errors = error_lines(&output.stderr);
             if errors != 1 || words[0] == "restore" && !checksum(&target).is_empty() {
                 troubles.push(format!("{what}: {words:?}: {errors} errors, or a touched target:\n{}", output.stderr));
             }

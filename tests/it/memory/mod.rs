@@ -12,7 +12,7 @@ use std::{fmt::Write as _, path::Path, thread, time::Duration};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::support::{Dbhaul, Output, fake_client, peak};
+use crate::support::{Dbhaul, Flavour, Output, dbhaul, fake_client, names, peak, shared};
 
 /// The most that dbhaul may take, in KiB: its resident size, the program's own pages included.
 const MOST: u64 = 64 * 1024;
@@ -52,6 +52,56 @@ fn clients(folder: &Path, emits: &str) {
         let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo '{program} {version}' && exit\n{does}\n");
         fake_client(folder, program, &script);
     }
+}
+
+/// What [`every_command`] fills a table with, under this head.
+fn heads(what: &str) -> [&str; 7] {
+    [what, "dump", "verify", "inspect", "restore", "restore --table", "copy"]
+}
+
+/// A kind of dump: its name, the server that it is of, and what tells dbhaul to make it.
+#[derive(Clone, Copy)]
+struct Form {
+    name: &'static str,
+    flavour: Flavour,
+    options: &'static [&'static str],
+}
+
+const CUSTOM: Form = Form { name: "PostgreSQL, custom format", flavour: Flavour::Postgres15, options: &[] };
+const PLAIN: Form =
+    Form { name: "PostgreSQL, plain format", flavour: Flavour::Postgres15, options: &["--format", "plain"] };
+const SQL: Form = Form { name: "MariaDB, SQL", flavour: Flavour::Mariadb, options: &[] };
+
+/// Every command on the dump that the clients in this folder write, which holds a table of this name; `more` is for
+/// `dump` as well. The row of a table; what failed is said among `troubles`.
+fn every_command(troubles: &mut Vec<String>, form: Form, clients: &Path, more: &[&str], table: &str) -> Vec<String> {
+    let Form { name, flavour, options } = form;
+    let (source, target) = (shared(flavour).database("source"), shared(flavour).database("target"));
+    let out = tempfile::tempdir().expect("a folder");
+    let mut cells = vec![name.to_owned()];
+    let mut run = |what: &str, args: &[&str], uris: &[String]| {
+        let command = dbhaul().args(args).args(uris).client_dirs([clients]);
+        let output = within(troubles, &format!("{name}: {what}"), command);
+        if output.code != Some(0) {
+            troubles.push(format!("{name}: {what}:\n{}", output.stderr));
+        }
+        cells.push(code(&output));
+    };
+    let into = format!("{}/", out.path().display());
+    run("dump", &[&["dump", "-o", &into], more, options].concat(), &[source.uri()]);
+    let archive = out.path().join(names(out.path()).pop().unwrap_or_default());
+    let archive = archive.to_str().expect("UTF-8");
+    run("verify", &["verify", archive], &[]);
+    run("inspect", &["inspect", archive], &[]);
+    run("restore", &["restore", archive], &[target.uri()]);
+    run("restore --table", &["restore", "--table", table, archive], &[target.uri()]);
+    // A copy is always made in the custom format.
+    if options.is_empty() {
+        run("copy", &["copy"], &[source.uri(), target.uri()]);
+    } else {
+        cells.push("-".to_owned());
+    }
+    cells
 }
 
 /// Why a command failed, as it says below its error line.

@@ -5,17 +5,15 @@
 
 use std::fs;
 
-use super::{Table, clients, code, within};
-use crate::support::{Database, Flavour, assert_section, dbhaul, mariadb, names, postgres15, shared};
+use super::{CUSTOM, Form, PLAIN, SQL, Table, clients, every_command, heads, within};
+use crate::support::{Database, assert_section, dbhaul, mariadb, postgres15};
 
 /// Twice the memory that dbhaul may take.
 const ROW: usize = 128 << 20;
 
 /// A dump whose one row can be as long as is wanted: what stands before the row, and after it.
-struct Form {
-    name: &'static str,
-    flavour: Flavour,
-    options: &'static [&'static str],
+struct Around {
+    form: Form,
     before: Vec<u8>,
     after: Vec<u8>,
 }
@@ -32,7 +30,7 @@ fn cut(dump: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (dump[..at].to_vec(), dump[at + 4..].to_vec())
 }
 
-fn forms() -> [Form; 3] {
+fn dumps() -> [Around; 3] {
     let server = postgres15();
     let database = server.database("row");
     database.sql("CREATE TABLE t (v TEXT); INSERT INTO t VALUES ('only')");
@@ -41,67 +39,27 @@ fn forms() -> [Form; 3] {
     // The row is a chunk of its own, with its length before it: the sign, and four bytes.
     let length = before.len() - 4;
     before[length..].copy_from_slice(&u32::try_from(ROW + 1).expect("fits").to_le_bytes());
-    let custom = Form { name: "PostgreSQL, custom format", flavour: Flavour::Postgres15, options: &[], before, after };
+    let custom = Around { form: CUSTOM, before, after };
     let (before, after) = cut(&real(&database, "pg_dump", &["--format=plain"]));
-    let plain = Form {
-        name: "PostgreSQL, plain format",
-        flavour: Flavour::Postgres15,
-        options: &["--format", "plain"],
-        before,
-        after,
-    };
+    let plain = Around { form: PLAIN, before, after };
     let database = mariadb().database("row");
     database.sql("CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES ('only')");
     let (before, after) = cut(&real(&database, "mariadb-dump", &[database.name()]));
-    let mysql = Form { name: "MariaDB, SQL", flavour: Flavour::Mariadb, options: &[], before, after };
-    [custom, plain, mysql]
-}
-
-/// Every command on such a dump.
-fn commands(troubles: &mut Vec<String>, form: &Form) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let place = folder.path().display();
-    fs::write(folder.path().join("before"), &form.before).expect("write");
-    fs::write(folder.path().join("after"), &form.after).expect("write");
-    let row = format!("head -c {ROW} /dev/zero | tr '\\0' x");
-    clients(folder.path(), &format!("cat {place}/before; {row}; exec cat {place}/after"));
-    let (source, target) = (shared(form.flavour).database("source"), shared(form.flavour).database("target"));
-    let out = folder.path().join("out");
-    fs::create_dir(&out).expect("a folder");
-    let mut cells = vec![form.name.to_owned()];
-    let mut run = |what: &str, args: &[&str], uris: &[String]| {
-        let command = dbhaul().args(args).args(uris).client_dirs([folder.path()]);
-        let output = within(troubles, &format!("{}: {what}", form.name), command);
-        if output.code != Some(0) {
-            troubles.push(format!("{}: {what}:\n{}", form.name, output.stderr));
-        }
-        cells.push(code(&output));
-    };
-    let folder = format!("{}/", out.display());
-    let dump = [&["dump", "--compression", "zstd:1", "-o", &folder][..], form.options].concat();
-    run("dump", &dump, &[source.uri()]);
-    let archive = out.join(names(&out).pop().unwrap_or_default());
-    let archive = archive.to_str().expect("UTF-8");
-    run("verify", &["verify", archive], &[]);
-    run("inspect", &["inspect", archive], &[]);
-    run("restore", &["restore", archive], &[target.uri()]);
-    run("restore --table", &["restore", "--table", "t", archive], &[target.uri()]);
-    // A copy is always made in the custom format.
-    if form.options.is_empty() {
-        run("copy", &["copy"], &[source.uri(), target.uri()]);
-    } else {
-        cells.push("-".to_owned());
-    }
-    cells
+    [custom, plain, Around { form: SQL, before, after }]
 }
 
 #[test]
 fn a_row_larger_than_the_memory_passes_through_in_pieces() {
     let mut troubles = Vec::new();
-    let mut table =
-        Table::new(&["a row of 128 MiB", "dump", "verify", "inspect", "restore", "restore --table", "copy"]);
-    for form in forms() {
-        table.row(&commands(&mut troubles, &form));
+    let mut table = Table::new(&heads("a row of 128 MiB"));
+    for Around { form, before, after } in dumps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().display();
+        fs::write(folder.path().join("before"), before).expect("write");
+        fs::write(folder.path().join("after"), after).expect("write");
+        let row = format!("head -c {ROW} /dev/zero | tr '\\0' x");
+        clients(folder.path(), &format!("cat {place}/before; {row}; exec cat {place}/after"));
+        table.row(&every_command(&mut troubles, form, folder.path(), &["--compression", "zstd:1"], "t"));
     }
     assert!(troubles.is_empty(), "{}\n{}", troubles.join("\n"), table.0);
     assert_section("docs/reliability.md", "memory-rows", &table.0);

@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::{
-    Table,
+    CUSTOM, PLAIN, SQL, Table,
     build::{custom_block, custom_entry, custom_header},
-    clients, code, within,
+    clients, every_command, heads,
 };
-use crate::support::{Flavour, assert_section, dbhaul, names, shared};
+use crate::support::assert_section;
 
 const TABLES: u32 = 10_000;
 
@@ -58,50 +58,15 @@ fn mysql() -> Vec<u8> {
     (dump + "-- Dump completed on 2026-01-01\n").into_bytes()
 }
 
-fn commands(troubles: &mut Vec<String>, name: &str, flavour: Flavour, options: &[&str], content: &[u8]) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("dump"), content).expect("write");
-    clients(folder.path(), &format!("exec cat {}/dump", folder.path().display()));
-    let (source, target) = (shared(flavour).database("source"), shared(flavour).database("target"));
-    let out = folder.path().join("out");
-    fs::create_dir(&out).expect("a folder");
-    let mut cells = vec![name.to_owned()];
-    let mut run = |what: &str, args: &[&str], uris: &[String]| {
-        let command = dbhaul().args(args).args(uris).client_dirs([folder.path()]);
-        let output = within(troubles, &format!("{name}: {what}"), command);
-        if output.code != Some(0) {
-            troubles.push(format!("{name}: {what}:\n{}", output.stderr));
-        }
-        cells.push(code(&output));
-    };
-    let into = format!("{}/", out.display());
-    run("dump", &[&["dump", "-o", &into][..], options].concat(), &[source.uri()]);
-    let archive = out.join(names(&out).pop().unwrap_or_default());
-    let archive = archive.to_str().expect("UTF-8");
-    run("verify", &["verify", archive], &[]);
-    run("inspect", &["inspect", archive], &[]);
-    run("restore", &["restore", archive], &[target.uri()]);
-    run("restore --table", &["restore", "--table", "table_7", archive], &[target.uri()]);
-    // A copy is always made in the custom format.
-    if options.is_empty() {
-        run("copy", &["copy"], &[source.uri(), target.uri()]);
-    } else {
-        cells.push("-".to_owned());
-    }
-    cells
-}
-
 #[test]
 fn ten_thousand_tables_fit_into_the_memory() {
     let mut troubles = Vec::new();
-    let heads = ["10,000 tables", "dump", "verify", "inspect", "restore", "restore --table", "copy"];
-    let mut table = Table::new(&heads);
-    for (name, flavour, options, content) in [
-        ("PostgreSQL, custom format", Flavour::Postgres15, &[][..], custom()),
-        ("PostgreSQL, plain format", Flavour::Postgres15, &["--format", "plain"], plain()),
-        ("MariaDB, SQL", Flavour::Mariadb, &[], mysql()),
-    ] {
-        table.row(&commands(&mut troubles, name, flavour, options, &content));
+    let mut table = Table::new(&heads("10,000 tables"));
+    for (form, content) in [(CUSTOM, custom()), (PLAIN, plain()), (SQL, mysql())] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("dump"), content).expect("write");
+        clients(folder.path(), &format!("exec cat {}/dump", folder.path().display()));
+        table.row(&every_command(&mut troubles, form, folder.path(), &[], "table_7"));
     }
     assert!(troubles.is_empty(), "{}\n{}", troubles.join("\n"), table.0);
     assert_section("docs/reliability.md", "memory-tables", &table.0);

@@ -86,7 +86,7 @@ impl Spy {
     fn start(except: Option<u32>, folder: &Path, of: &str) -> Self {
         let command_line = |pid: u32| loop {
             // In the middle of its exec it has none.
-            let text = fs::read(format!("/proc/{pid}/cmdline")).expect("a command line");
+            let text = read_at_once(format!("/proc/{pid}/cmdline"));
             if !text.is_empty() {
                 break text;
             }
@@ -95,8 +95,7 @@ impl Spy {
         // parent may have ended since, and again where it matters, for it may have been in its exec then.
         let first = except.map(command_line).unwrap_or_default();
         let is_given = move |text: &[u8]| {
-            text == first
-                || except.is_some_and(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|now| now == text))
+            text == first || except.is_some_and(|pid| read_at_once(format!("/proc/{pid}/cmdline")) == text)
         };
         let pieces = [format!("{of}Vorn"), format!("9Zw2y{of}")];
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Seen::default())));
@@ -106,8 +105,7 @@ impl Spy {
                 for entry in fs::read_dir("/proc").expect("/proc").flatten() {
                     let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
                     for file in ["cmdline", "environ"] {
-                        let text = fs::read(entry.path().join(file)).unwrap_or_default();
-                        let bytes = text;
+                        let bytes = read_at_once(entry.path().join(file));
                         let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
                         let mut seen = found.lock().expect("no panic with the lock");
                         if pieces.iter().any(|piece| text.contains(piece)) && !is_given(&bytes) {
@@ -135,6 +133,15 @@ impl Spy {
         let seen = self.seen.lock().expect("no panic with the lock");
         assert_eq!(seen.leaks, BTreeSet::new());
     }
+}
+
+/// A small file of `/proc`, in one call: between two, a process may become another program, and the half of its parent's
+/// command line that was read before is nobody's. Nothing where it has gone.
+fn read_at_once(path: impl AsRef<Path>) -> Vec<u8> {
+    let mut bytes = vec![0; 256 << 10];
+    let length = fs::File::open(path).and_then(|mut file| file.read(&mut bytes)).unwrap_or_default();
+    bytes.truncate(length);
+    bytes
 }
 
 /// Wrappers of the server's clients: each copies its environment and waits for the file `go` before it becomes the

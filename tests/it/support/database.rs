@@ -40,6 +40,18 @@ impl<'s> Database<'s> {
         self.server.try_sql(&self.name, text)
     }
 
+    /// Ends every session in it; how many that were.
+    pub fn end_sessions(&self) -> usize {
+        let (server, name) = (self.server, &self.name);
+        if server.flavour().is_postgres() {
+            let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            return server.sql(&sql).lines().count();
+        }
+        let ids = server.sql(&format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'"));
+        // One may have gone meanwhile.
+        ids.lines().filter(|id| self.try_sql(&format!("KILL CONNECTION {id}")).is_ok()).count()
+    }
+
     /// Runs a file of SQL, which must not create databases or change to one.
     pub fn load_file(&self, path: impl AsRef<Path>) {
         let path = path.as_ref();

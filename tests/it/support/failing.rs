@@ -21,8 +21,7 @@ impl Output {
     pub fn refused(self, code: i32, words: &[&str]) -> Self {
         let output = self.expect_code(code);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "stdout of a failure; stderr:\n{}", output.stderr);
-        let errors = output.stderr.lines().filter(|line| line.starts_with("error:")).count();
-        assert_eq!(errors, 1, "one line says what failed:\n{}", output.stderr);
+        assert_eq!(error_lines(&output.stderr), 1, "one line says what failed:\n{}", output.stderr);
         for word in words {
             assert!(output.stderr.contains(word), "no {word:?} in:\n{}", output.stderr);
         }
@@ -33,6 +32,11 @@ impl Output {
     pub fn hints(&self) -> usize {
         self.stderr.lines().filter(|line| line.starts_with("hint:")).count()
     }
+}
+
+/// How many lines say what failed.
+pub fn error_lines(stderr: &str) -> usize {
+    stderr.lines().filter(|line| line.starts_with("error:")).count()
 }
 
 /// The names in a folder, sorted.

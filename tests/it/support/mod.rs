@@ -29,8 +29,8 @@ pub use {
     crowd::Crowd,
     database::Database,
     failing::{
-        Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, eventually, kill, names,
-        peak, sessions,
+        Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, error_lines, eventually,
+        kill, names, peak, sessions,
     },
     flavour::{Family, Flavour},
     generated::assert_section,
