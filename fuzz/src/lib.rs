@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use dbhaul::connection::Connection;
 use dbhaul::engine::{
-    self, Client, CollationMap, Content, Filter, Flavour, Format, Found, Incomplete, RestoreInput, RestoreOptions, Role,
-    Server, Target, Version,
+    self, Client, CollationMap, Content, Filter, Flavour, Format, Found, Incomplete, RestoreInput, RestoreOptions,
+    Role, Server, Target, Version,
 };
 use dbhaul::uri;
 
@@ -13,7 +13,6 @@ use dbhaul::uri;
 pub mod model;
 #[path = "../../src/engine/mysql/rewrite/scripts.rs"]
 pub mod scripts;
-
 
 /// Cuts bytes into pieces: a pipe cuts where it likes. The last byte is their length as well, so that a dump as it is
 /// makes a seed; a long input is not cut into more than some pieces, since each may be looked at from its beginning.

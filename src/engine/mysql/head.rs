@@ -95,7 +95,8 @@ pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<It
                 Token::Open => open = true,
                 Token::Symbol(b'*') if open && head[at..].starts_with(b"*/") => {
                     open = false;
-                    length = 2;
+                    // A comment may begin with its second half.
+                    length = if head.get(at + 2) == Some(&b'*') { 1 } else { 2 };
                 }
                 Token::Space | Token::Comment => {}
                 _ => {
@@ -299,7 +300,7 @@ pub(super) fn sql_mode(head: &[u8], syntax: &Syntax) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing;
+    use crate::engine::mysql::rewrite::scripts::DEFINERS;
 
     fn of(text: &str) -> Subject {
         subject(text.as_bytes(), &Syntax::new())
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn definers_in_all_their_forms() {
-        for definer in testing::DEFINERS {
+        for definer in DEFINERS {
             for (before, after) in [
                 (
                     "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 ",

@@ -260,7 +260,7 @@ mod model;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod scripts;
+pub(super) mod scripts;
 
 #[cfg(test)]
 mod tests {

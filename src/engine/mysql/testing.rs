@@ -7,19 +7,6 @@ use crate::engine::{Flavour, Server, Table, Target, Version};
 use crate::invocation::{Arg, Invocation};
 use crate::secret::Secret;
 
-/// Definers, in all their forms.
-pub(super) const DEFINERS: [&str; 9] = [
-    "DEFINER=`root`@`localhost`",
-    "DEFINER = 'a'@'b'",
-    "definer=root@10.0.0.1",
-    "DEFINER=app@db-1.example",
-    "DEFINER=`role`",
-    "DEFINER=CURRENT_USER()",
-    "DEFINER=CURRENT_USER",
-    "DEFINER=`a``b`@`%`",
-    "DEFINER=/* by */`DEFINER=`@`'`",
-];
-
 /// A server with three tables and a view.
 pub(super) fn server(flavour: Flavour, version: Version) -> Server {
     let table = |name: &str| Table { schema: "shop".into(), name: name.into(), rows: 10, bytes: 1000 };

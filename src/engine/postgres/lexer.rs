@@ -240,7 +240,8 @@ pub fn tokens(sql: &str) -> Vec<Token<'_>> {
         lexer.see(byte);
         let plain = was_plain && lexer.in_statement();
         if plain && word(byte) {
-            word_at.get_or_insert(at);
+            // What is too long for a tag may become a word in the middle of a letter.
+            word_at = word_at.or_else(|| sql.is_char_boundary(at).then_some(at));
             continue;
         }
         if let Some(start) = word_at.take() {
@@ -300,6 +301,15 @@ mod tests {
                 Word("größe"),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_no_tag_may_end_within_a_letter() {
+        for before in 0..4 {
+            let text = format!("${}{}", "a".repeat(before), "\u{fffd}".repeat(40));
+            let whole = |token: &Token<'_>| matches!(token, Token::Word(word) if text.ends_with(word));
+            assert!(tokens(&text).iter().all(whole), "{text}");
+        }
     }
 
     fn outside_after(text: &str) -> bool {

@@ -61,7 +61,11 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
     while at < script.len() {
         let token = token(&script[at..], &delimiter, backslash, item.is_empty(), open);
         at += token.text.len();
-        open = (open || token.kind == Kind::Bracket) && token.text != b"*/" && token.kind != Kind::Delimiter;
+        open = match token.kind {
+            Kind::Bracket => token.text[0] == b'/',
+            Kind::Delimiter => false,
+            _ => open,
+        };
         match token.kind {
             Kind::Space => {}
             Kind::Comment | Kind::Command | Kind::Delimiter if item.is_empty() => {
@@ -103,8 +107,8 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
     } else if rest.starts_with(b"/*") {
         (Kind::Comment, upto(2, b"*/"))
     } else if open && rest.starts_with(b"*/") && !rest[1..].starts_with(delimiter) {
-        // A delimiter may begin within it: the clients look for one at every byte.
-        (Kind::Bracket, 2)
+        // A delimiter may begin within it: the clients look for one at every byte. So may a comment, with its second.
+        (Kind::Bracket, if rest.get(2) == Some(&b'*') { 1 } else { 2 })
     } else if matches!(rest[0], b'\'' | b'"' | b'`') {
         let mut end = 1;
         while end < rest.len() && rest[end] != rest[0] {
@@ -233,9 +237,10 @@ fn adjoin(one: Token<'_>, other: Token<'_>) -> bool {
     one.text.as_ptr_range().end == other.text.as_ptr()
 }
 
-/// Tokens of `name` or `database.name` at the start.
+/// Tokens of a name at the start; a doubled quote cuts it in two.
 fn name_length(tokens: &[Token<'_>]) -> usize {
-    tokens.iter().take_while(|token| token.is_name() || token.is_symbol(b".")).count().max(1)
+    let goes_on = |pair: &&[Token<'_>]| pair[1].kind == Kind::Quoted && adjoin(pair[0], pair[1]);
+    1 + tokens.windows(2).take_while(goes_on).count()
 }
 
 /// Whether these tokens, the last one first, announce a collation: `COLLATE`, `COLLATE =`, `collation_connection =`.

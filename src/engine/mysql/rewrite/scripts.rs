@@ -2,8 +2,6 @@
 //!
 //! Each is put together from pieces that say themselves what becomes of them, so nothing has to be understood.
 
-use crate::engine::mysql::testing::DEFINERS;
-
 /// The collation that is mapped, and the one in its place.
 pub const COLLATIONS: [&str; 2] = ["utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci"];
 
@@ -49,6 +47,18 @@ const INSIDE: [&str; 24] = [
     "\nDELIMITER ;;\n",
     "NO_BACKSLASH_ESCAPES",
     "größe",
+];
+/// Definers, in all their forms.
+pub const DEFINERS: [&str; 9] = [
+    "DEFINER=`root`@`localhost`",
+    "DEFINER = 'a'@'b'",
+    "definer=root@10.0.0.1",
+    "DEFINER=app@db-1.example",
+    "DEFINER=`role`",
+    "DEFINER=CURRENT_USER()",
+    "DEFINER=CURRENT_USER",
+    "DEFINER=`a``b`@`%`",
+    "DEFINER=/* by */`DEFINER=`@`'`",
 ];
 const OBJECTS: [&str; 6] = [
     "VIEW `v` AS SELECT ",
