@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes every target for SECONDS (60), or those that are named: scripts/fuzz.sh 600 uri mysql_sql
+# None has more than 10,000,000 runs.
 #
 # Two at a time. Needs a nightly compiler (rustup) and cargo-fuzz, and installs what is missing. Starts from fuzz/seeds;
 # inputs that were found go to fuzz/corpus, what a target said to fuzz/logs. Ends with 1 when a target has a finding,
@@ -22,7 +23,7 @@ cargo +nightly fuzz build "${options[@]}"
 limits=(-rss_limit_mb=512 -timeout=30)
 
 fuzz() {
-    local target=$1 log=fuzz/logs/$1.log how=("-max_total_time=$seconds" -print_final_stats=1 -max_len=4096)
+    local target=$1 log=fuzz/logs/$1.log how=("-max_total_time=$seconds" -runs=10000000 -print_final_stats=1 -max_len=4096)
     mkdir -p "fuzz/corpus/$target" fuzz/logs
     [ ! -f "fuzz/dictionaries/$target" ] || how+=("-dict=fuzz/dictionaries/$target")
     if cargo +nightly fuzz run "${options[@]}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \

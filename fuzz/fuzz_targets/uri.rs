@@ -1,7 +1,9 @@
 //! A database's URI: whatever stands in it, reading it never panics, and showing it never shows the password.
 #![no_main]
 
-use dbhaul::{secret::Redactor, uri};
+use dbhaul::connection::Connection;
+use dbhaul::secret::{Redactor, Secret};
+use dbhaul::uri;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -11,14 +13,16 @@ fuzz_target!(|text: &str| {
         let _ = uri::redact(text);
         return;
     };
-    let (secrets, mut shown) = (uri::secrets(text), connection.to_string());
-    // Of an @ behind a question mark nobody knows what is a parameter and what a path: what is printed goes through this.
-    if text.rsplit_once('@').is_some_and(|(before, _)| before.contains('?')) {
-        shown = Redactor::new(&secrets).redact(&shown);
+    let shown = connection.to_string();
+    if connection.password.is_some() {
+        let other = Connection { password: Some(Secret::new("another")), ..connection };
+        assert_eq!(other.to_string(), shown, "with another password another URI is shown");
     }
-    for secret in secrets {
-        // A short password, or one that is also the user's name, may stand there for another reason.
-        let hidden = secret.expose().len() >= 8 && text.matches(secret.expose()).count() == 1;
-        assert!(!hidden || !shown.contains(secret.expose()), "the password is shown");
-    }
+    // What is no password to the parser may have been meant as one: so all that is printed goes through this. A short
+    // one is starred out only where it stands alone.
+    let secrets = uri::secrets(text);
+    let shown = Redactor::new(&secrets).redact(&shown);
+    let long = |secret: &&Secret| secret.expose().len() >= 8 && !secret.expose().contains("****");
+    let mut seen = secrets.iter().filter(long).filter(|secret| shown.contains(secret.expose()));
+    assert!(seen.next().is_none(), "what may be a password is shown");
 });

@@ -306,7 +306,7 @@ impl Sign {
                 part.first().is_some_and(is_name) && part.get(1).is_some_and(|p| names.iter().any(|name| p.is(name)))
             }
             Self::Part(runs) => runs.iter().any(|run| has(part, run)),
-            Self::Versioned(runs) => runs.iter().any(|run| find(part, run).any(|at| part[at].versioned)),
+            Self::Versioned(runs) => runs.iter().any(|run| find(part, run).any(|at| part[at].versioned())),
             Self::Shape(holds) => holds(part),
             Self::Kind | Self::Words(_) | Self::Call(_) | Self::Option(_) => false,
         }
@@ -366,7 +366,7 @@ fn ignored_key(part: &[Piece<'_>]) -> bool {
 }
 
 fn invisible_column(part: &[Piece<'_>], of_mysql: bool) -> bool {
-    !is_key(part) && find(part, "invisible").any(|at| part[at].versioned == of_mysql)
+    !is_key(part) && find(part, "invisible").any(|at| part[at].versioned() == of_mysql)
 }
 
 fn invisible_column_of_mysql(part: &[Piece<'_>]) -> bool {

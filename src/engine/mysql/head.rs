@@ -57,8 +57,8 @@ pub(super) struct Piece<'a> {
     pub(super) token: Token,
     pub(super) text: &'a [u8],
     pub(super) at: usize,
-    /// It stands in a versioned comment.
-    pub(super) versioned: bool,
+    /// How many brackets of versioned comments stand before it.
+    bracket: usize,
 }
 
 impl Piece<'_> {
@@ -68,6 +68,11 @@ impl Piece<'_> {
 
     pub(super) fn is(&self, word: &str) -> bool {
         self.token == Token::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// Whether it stands in a versioned comment.
+    pub(super) fn versioned(&self) -> bool {
+        self.bracket % 2 == 1
     }
 
     pub(super) fn is_symbol(&self, symbol: u8) -> bool {
@@ -86,22 +91,22 @@ impl Piece<'_> {
 
 /// The pieces of a head: no white space, comments, or brackets of versioned comments.
 pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
-    let (mut at, mut open) = (0, false);
+    let (mut at, mut bracket) = (0, 0);
     std::iter::from_fn(move || {
         loop {
             let (token, mut length) = syntax.next(&head[at..], true)?;
-            let start = at;
+            let (start, open) = (at, bracket % 2 == 1);
             match token {
-                Token::Open => open = true,
+                Token::Open => bracket += if open { 2 } else { 1 },
                 Token::Symbol(b'*') if open && head[at..].starts_with(b"*/") => {
-                    open = false;
+                    bracket += 1;
                     // A comment may begin with its second half.
                     length = if head.get(at + 2) == Some(&b'*') { 1 } else { 2 };
                 }
                 Token::Space | Token::Comment => {}
                 _ => {
                     at += length;
-                    return Some(Piece { token, text: &head[start..at], at: start, versioned: open });
+                    return Some(Piece { token, text: &head[start..at], at: start, bracket });
                 }
             }
             at += length;
@@ -181,7 +186,7 @@ fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl 
     for _ in 0..MOST_WORDS_BEFORE {
         let Some(piece) = pieces.next() else { return };
         if piece.is("definer") && pieces.next_if(|p| p.is_symbol(b'=')).is_some() {
-            subject.definer = definer_end(pieces).map(|end| piece.at..end);
+            subject.definer = definer_end(pieces, piece.bracket).map(|end| piece.at..end);
         } else if let Some(object) = object(&piece) {
             subject.object = object;
             // `CREATE PACKAGE BODY name`
@@ -194,21 +199,22 @@ fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl 
     }
 }
 
-/// `user`, `user@host`, `CURRENT_USER()`, after the equals sign.
-fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) -> Option<usize> {
+/// `user`, `user@host`, `CURRENT_USER()`, after the equals sign, all of it within the same brackets.
+fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>, bracket: usize) -> Option<usize> {
     let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
-    let mut end = pieces.next_if(named)?.end();
+    let mut next = |wanted: &dyn Fn(&Piece<'_>) -> bool| pieces.next_if(|p| p.bracket == bracket && wanted(p));
+    let mut end = next(&named)?.end();
     // A doubled backtick inside of a name reads as two quoted pieces.
-    while let Some(more) = pieces.next_if(|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
+    while let Some(more) = next(&|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
         end = more.end();
     }
-    if pieces.next_if(|p| p.is_symbol(b'(')).is_some() {
-        return Some(pieces.next_if(|p| p.is_symbol(b')'))?.end());
+    if next(&|p| p.is_symbol(b'(')).is_some() {
+        return Some(next(&|p| p.is_symbol(b')'))?.end());
     }
-    if pieces.next_if(|p| p.is_symbol(b'@')).is_some() {
-        end = pieces.next_if(named)?.end();
+    if next(&|p| p.is_symbol(b'@')).is_some() {
+        end = next(&named)?.end();
         // An unquoted host name has dots and dashes.
-        while let Some(more) = pieces.next_if(|p| p.at == end && (named(p) || p.is_symbol(b'.') || p.is_symbol(b'-'))) {
+        while let Some(more) = next(&|p| p.at == end && (named(p) || p.is_symbol(b'.') || p.is_symbol(b'-'))) {
             end = more.end();
         }
     }
@@ -229,8 +235,8 @@ fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl It
                 name.push_str(&more.unquoted().unwrap_or_default());
             }
             subject.name_at.end = more.end();
-        } else if pieces.next_if(|p| p.is_symbol(b'.')).is_some() {
-            let Some(part) = pieces.next_if(named) else { return };
+        } else if pieces.next_if(|p| p.bracket == first.bracket && p.is_symbol(b'.')).is_some() {
+            let Some(part) = pieces.next_if(|p| p.bracket == first.bracket && named(p)) else { return };
             subject.name_at.end = part.end();
             subject.name = part.unquoted();
         } else {

@@ -22,10 +22,12 @@ enum Kind {
     Command,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Token<'a> {
     kind: Kind,
     text: &'a [u8],
+    /// `COLLATE` stands before it, or another word that announces a collation.
+    announced: bool,
 }
 
 impl Token<'_> {
@@ -44,6 +46,10 @@ impl Token<'_> {
     /// What it says: a word, or what stands between the quotes.
     fn says(&self) -> &[u8] {
         if self.kind == Kind::Quoted { &self.text[1..self.text.len() - 1] } else { self.text }
+    }
+
+    fn equals(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.text == other.text
     }
 
     fn has_meaning(&self) -> bool {
@@ -84,7 +90,17 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
         }
     }
     items.push(item);
+    for item in &mut items {
+        for at in 0..item.len() {
+            item[at].announced = names_collation(&last(&item[..at]));
+        }
+    }
     items
+}
+
+/// The last tokens that mean something, the very last one first.
+fn last<'i, 'a>(tokens: &'i [Token<'a>]) -> Vec<&'i Token<'a>> {
+    tokens.iter().rev().filter(|token| token.has_meaning()).take(4).collect()
 }
 
 fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, open: bool) -> Token<'a> {
@@ -122,7 +138,7 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
     } else {
         (Kind::Symbol, 1)
     };
-    Token { kind, text: &rest[..length] }
+    Token { kind, text: &rest[..length], announced: false }
 }
 
 fn is_sandbox(line: &[u8]) -> bool {
@@ -183,11 +199,11 @@ fn may_go(item: &[Token<'_>]) -> bool {
 /// Whether a statement came out as it went in, from this token on, or with a change that it may have.
 fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &str)], definer: bool) -> bool {
     let verb = before.iter().find(|token| token.has_meaning());
+    let is_database = |token: &&Token<'_>| token.is("database") || token.is("schema");
     let verb = |words: &[&str]| verb.is_some_and(|verb| words.iter().any(|word| verb.is(word)));
     let (mut one, mut other) = (from, from);
     while one < before.len() {
         let (now, rest) = (before[one], &before[one..]);
-        let last: Vec<_> = before[..one].iter().rev().filter(|token| token.has_meaning()).take(4).collect();
         if definer && now.is("definer") && verb(&["create", "alter"]) {
             let shorter = definer_length(rest).map(|length| [&before[..one], &before[one + length..]].concat());
             if shorter.is_some_and(|shorter| same(&shorter, after, one, maps, false)) {
@@ -195,10 +211,10 @@ fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &
             }
         }
         match after.get(other) {
-            Some(found) if *found == now => {}
-            Some(found) if is_mapped(&now, found, maps) && names_collation(&last) => {}
+            Some(found) if found.equals(&now) => {}
+            Some(found) if now.announced && is_mapped(&now, found, maps) => {}
             Some(found) if verb(&["set"]) && now.kind == Kind::Quoted && lost_a_mode(now.text, found.text) => {}
-            _ if verb(&["alter"]) && last.first().is_some_and(|last| last.is("database") || last.is("schema")) => {
+            _ if verb(&["alter"]) && last(&before[..one]).first().is_some_and(is_database) => {
                 one += name_length(rest);
                 continue;
             }
@@ -209,27 +225,33 @@ fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &
     other == after.len()
 }
 
-/// Tokens of `DEFINER = user@host` at the start, if it stands there; comments may stand between them.
+/// The place behind the token at `at` or after it, if it is what is wanted; comments may stand before it, brackets not.
+fn behind(tokens: &[Token<'_>], at: usize, wanted: &dyn Fn(&Token<'_>) -> bool) -> Option<usize> {
+    let next = (at..tokens.len()).find(|&at| tokens[at].kind != Kind::Comment)?;
+    wanted(&tokens[next]).then_some(next + 1)
+}
+
+/// Behind more tokens of this kind, without anything between them.
+fn joined(tokens: &[Token<'_>], at: usize, wanted: &dyn Fn(&Token<'_>) -> bool) -> usize {
+    let goes_on = |pair: &&[Token<'_>]| wanted(&pair[1]) && adjoin(pair[0], pair[1]);
+    at + tokens[at - 1..].windows(2).take_while(goes_on).count()
+}
+
+/// Behind a name; a doubled quote cuts it in two.
+fn behind_name(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let end = behind(tokens, at, &|token| token.is_name())?;
+    Some(joined(tokens, end, &|token| token.kind == Kind::Quoted))
+}
+
+/// Tokens of `DEFINER = user@host` at the start, if it stands there.
 fn definer_length(tokens: &[Token<'_>]) -> Option<usize> {
-    let next = |at: usize| (at..tokens.len()).find(|&at| tokens[at].has_meaning());
-    let follows = |at: usize, wanted: &dyn Fn(&Token<'_>) -> bool| next(at).filter(|&at| wanted(&tokens[at]));
-    let mut end = follows(1, &|token| token.is_symbol(b"="))? + 1;
-    end = follows(end, &|token| token.is_name())? + 1;
-    // A doubled quote within a name.
-    while tokens.get(end).is_some_and(|token| token.kind == Kind::Quoted && adjoin(tokens[end - 1], *token)) {
-        end += 1;
+    let end = behind_name(tokens, behind(tokens, 1, &|token| token.is_symbol(b"="))?)?;
+    if let Some(opened) = behind(tokens, end, &|token| token.is_symbol(b"(")) {
+        return behind(tokens, opened, &|token| token.is_symbol(b")"));
     }
-    if let Some(opening) = follows(end, &|token| token.is_symbol(b"(")) {
-        return Some(follows(opening + 1, &|token| token.is_symbol(b")"))? + 1);
-    }
-    if let Some(at) = follows(end, &|token| token.is_symbol(b"@")) {
-        end = follows(at + 1, &|token| token.is_name())? + 1;
-        let goes_on = |token: &Token<'_>| token.is_name() || token.is_symbol(b".") || token.is_symbol(b"-");
-        while tokens.get(end).is_some_and(&goes_on) && adjoin(tokens[end - 1], tokens[end]) {
-            end += 1;
-        }
-    }
-    Some(end)
+    let Some(at) = behind(tokens, end, &|token| token.is_symbol(b"@")) else { return Some(end) };
+    let host = behind(tokens, at, &|token| token.is_name())?;
+    Some(joined(tokens, host, &|token| token.is_name() || token.is_symbol(b".") || token.is_symbol(b"-")))
 }
 
 /// Whether nothing stands between the two.
@@ -237,10 +259,14 @@ fn adjoin(one: Token<'_>, other: Token<'_>) -> bool {
     one.text.as_ptr_range().end == other.text.as_ptr()
 }
 
-/// Tokens of a name at the start; a doubled quote cuts it in two.
+/// Tokens of `name` or `name.name` at the start.
 fn name_length(tokens: &[Token<'_>]) -> usize {
-    let goes_on = |pair: &&[Token<'_>]| pair[1].kind == Kind::Quoted && adjoin(pair[0], pair[1]);
-    1 + tokens.windows(2).take_while(goes_on).count()
+    let Some(mut end) = behind_name(tokens, 0) else { return 1 };
+    while let Some(dot) = behind(tokens, end, &|token| token.is_symbol(b".")) {
+        let Some(part) = behind_name(tokens, dot) else { break };
+        end = part;
+    }
+    end
 }
 
 /// Whether these tokens, the last one first, announce a collation: `COLLATE`, `COLLATE =`, `collation_connection =`.
