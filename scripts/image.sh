@@ -20,26 +20,13 @@ run() {
 }
 fail() { printf 'image: %s\n' "$*" >&2; exit 1; }
 [ "$(id -u)" -eq 0 ] || fail "chroot isolation needs root"
+as_root() { "$@"; }
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
 
 buildah() { command buildah --root "$place/storage" --runroot "$place/run" "$@"; }
 
 # --- the images ---------------------------------------------------------------------------------------------------
-
-mirror() {
-    local found
-    found=$(cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-        grep -o 'https\?://[^ ]*/debian\(/\|$\| \)' | head -n 1) || fail "apt has no Debian mirror"
-    printf '%s\n' "${found% }"
-}
-
-# What the build needs to know of this machine: whether a mirror that stands still is taken, a proxy, certificates.
-follow_machine() {
-    local root=$1
-    { apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until) ' || true; } \
-        >"$root/etc/apt/apt.conf.d/99machine"
-    mkdir -p "$root/etc/ssl/certs"
-    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-}
 
 # An image of nothing but Debian's minimal system, in the place of debian:trixie-slim.
 make_base() {

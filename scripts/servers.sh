@@ -37,6 +37,9 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# shellcheck source=scripts/debian.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debian.sh"
+
 # --- this machine -------------------------------------------------------------------------------------------------
 
 missing_packages() {
@@ -69,18 +72,6 @@ install_on_machine() {
 
 # --- roots of other Debians ---------------------------------------------------------------------------------------
 
-mirror() {
-    local found=
-    if [ -f /etc/apt/sources.list.d/debian.sources ]; then
-        found=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources)
-    elif [ -f /etc/apt/sources.list ]; then
-        found=$(awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) { print $i; exit } }' \
-            /etc/apt/sources.list)
-    fi
-    [ -n "$found" ] || fail "no Debian mirror in /etc/apt/sources.list.d/debian.sources or /etc/apt/sources.list"
-    printf '%s\n' "$found"
-}
-
 # in_root ROOT COMMAND...
 in_root() {
     local root=$1
@@ -104,15 +95,7 @@ install_in_root() {
     forbid_services "$root"
     # A cache may be thrown away at any time: no fsync after each unpacked file.
     echo force-unsafe-io | as_root tee "$root/etc/dpkg/dpkg.cfg.d/unsafe-io" >/dev/null
-    # For a mirror over https: a minimal root has no certificates of its own.
-    if [ -f /etc/ssl/certs/ca-certificates.crt ] && [ ! -e "$root/etc/ssl/certs/ca-certificates.crt" ]; then
-        as_root mkdir -p "$root/etc/ssl/certs"
-        as_root cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-    fi
-    # The root's apt follows this machine's: a proxy, and whether a mirror that stands still (its Release file has
-    # expired) is taken. Signatures are checked either way.
-    { apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until) ' || true; } |
-        as_root tee "$root/etc/apt/apt.conf.d/99machine" >/dev/null
+    follow_machine "$root"
     as_root mkdir -p "$root/etc/postgresql-common/createcluster.d"
     printf '%s\n' 'create_main_cluster = false' |
         as_root tee "$root/etc/postgresql-common/createcluster.d/none.conf" \

@@ -18,6 +18,7 @@ pub mod event;
 pub mod exit_code;
 pub mod invocation;
 pub mod leftovers;
+pub mod memory;
 pub mod pipeline;
 pub mod process;
 pub mod report;

@@ -3,17 +3,35 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::{Flavour, Format};
+use crate::memory;
+use crate::report::units;
 
-/// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by.
-pub const MOST_ENTRIES: usize = 1_000_000;
+/// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by. Where
+/// memory is limited there are fewer, since who is out of memory can't say so.
+pub static MOST_ENTRIES: LazyLock<usize> = LazyLock::new(|| {
+    const FOR_ALL_ELSE: u64 = 32 << 20;
+    const EACH: u64 = 1 << 10;
+    let room = memory::limit().map(|memory| memory.saturating_sub(FOR_ALL_ELSE) / EACH);
+    room.and_then(|room| usize::try_from(room).ok()).map_or(EVER, |room| room.min(EVER))
+});
+
+const EVER: usize = 1_000_000;
 
 /// Why a dump of so many entries is refused.
 #[must_use]
 pub fn too_many(offset: u64) -> Incomplete {
-    let what = "it has more than 1,000,000 entries, which is the most that is read: dump its schemas one by one";
-    Incomplete { what: what.into(), offset }
+    let limit = memory::limit().filter(|_| *MOST_ENTRIES < EVER);
+    let memory = limit.map(|limit| format!(" in the {} MiB of memory that dbhaul may take here", limit >> 20));
+    let what = format!(
+        "it has more than {} entries, which is the most that is read{}: {}dump its schemas one by one",
+        units::count(*MOST_ENTRIES as u64),
+        memory.unwrap_or_default(),
+        if limit.is_some() { "give it more, or " } else { "" },
+    );
+    Incomplete { what, offset }
 }
 
 /// Reads a dump's bytes as they pass by, in bounded memory: what is in it, and whether it is whole.
@@ -63,6 +81,14 @@ pub struct Incomplete {
     pub what: String,
     /// Where in the dump's own bytes.
     pub offset: u64,
+}
+
+impl Incomplete {
+    /// Whether it has [`too_many`] entries: it may be whole, and nobody has seen that.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.what == too_many(self.offset).what
+    }
 }
 
 /// What a complete dump holds, as read from its bytes.

@@ -180,9 +180,13 @@ impl Job<'_> {
         let (written, exits) = self.stream(writer, &gauge).await?;
         let Written { writer, members, inspector } = written;
         let proved = Complete::prove(inspector).map_err(|incomplete| {
-            Error::new(Kind::DumpFailed, "the dump is not complete, although its client reported success")
-                .why(incomplete)
-                .hint("nothing was published; run again with -vv to see what the client says")
+            let (what, hint) = if incomplete.is_too_large() {
+                ("the dump is too large to be checked", "nothing was published")
+            } else {
+                let again = "nothing was published; run again with -vv to see what the client says";
+                ("the dump is not complete, although its client reported success", again)
+            };
+            Error::new(Kind::DumpFailed, what).why(incomplete).hint(hint)
         })?;
         if let Some(signal) = self.context.stop.requested() {
             return Err(stopped(signal));

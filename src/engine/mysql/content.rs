@@ -62,7 +62,7 @@ impl Reader {
 
 impl Inspector for Reader {
     fn see(&mut self, bytes: &[u8]) {
-        if self.seen.entries.len() > MOST_ENTRIES {
+        if self.seen.entries.len() > *MOST_ENTRIES {
             return;
         }
         self.splitter.push(bytes, &mut self.seen);
@@ -75,7 +75,7 @@ impl Inspector for Reader {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
-        if self.seen.entries.len() > MOST_ENTRIES {
+        if self.seen.entries.len() > *MOST_ENTRIES {
             return Err(too_many(self.splitter.offset()));
         }
         let ending = self.splitter.finish(&mut self.seen);

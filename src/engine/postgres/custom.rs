@@ -154,7 +154,7 @@ impl Custom {
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
             }
-            if usize::try_from(header.entries).is_ok_and(|all| all > MOST_ENTRIES) {
+            if usize::try_from(header.entries).is_ok_and(|all| all > *MOST_ENTRIES) {
                 return Err(Stop::Bad(too_many(0).what));
             }
             self.header = Some(header);

@@ -30,7 +30,7 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     let (mut toc, mut asked) = (Vec::new(), Asked::default());
     let read = toc::read_all(file, |mut entry| {
         asked.take(&mut entry);
-        if toc.len() <= MOST_ENTRIES {
+        if toc.len() <= *MOST_ENTRIES {
             toc.push(entry);
         }
     });
@@ -38,7 +38,7 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
         Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: length },
         Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
     })?;
-    if toc.len() > MOST_ENTRIES {
+    if toc.len() > *MOST_ENTRIES {
         return Err(too_many(length));
     }
     let (mut tables, mut longest) = (Tables::default(), 0);

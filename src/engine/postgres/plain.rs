@@ -96,7 +96,7 @@ impl Inspector for Plain {
         if self.zero.is_none() {
             self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
         }
-        while !bytes.is_empty() && self.sections.count() <= MOST_ENTRIES {
+        while !bytes.is_empty() && self.sections.count() <= *MOST_ENTRIES {
             let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
             bytes = rest;
@@ -113,7 +113,7 @@ impl Inspector for Plain {
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
         }
-        if self.sections.count() > MOST_ENTRIES {
+        if self.sections.count() > *MOST_ENTRIES {
             return Err(too_many(self.offset));
         }
         if let Some(at) = self.zero {

@@ -7,7 +7,9 @@ use tar::EntryType;
 use super::{
     Table,
     build::{self, EMPTY, END, Ours, gzip, header, member},
-    code, why, within,
+    code,
+    tables::plain,
+    why, within,
 };
 use crate::support::{assert_section, checksum, dbhaul, error_lines, postgres15, several};
 
@@ -104,6 +106,13 @@ const INPUTS: &[(&str, Make)] = &[
     ("a table of contents that claims 2^31 entries", |file| {
         put(file, &[&build::custom_header(i32::MAX.cast_unsigned())]);
     }),
+    ("a table of contents with 300,000 entries", |file| {
+        put(file, &[&build::custom_header(300_000)]);
+        for id in 1..=300_000 {
+            put(file, &[&build::custom_entry(id, "TABLE", "t", "CREATE TABLE public.t (v integer);\n", "", &[])]);
+        }
+    }),
+    ("the SQL of 100,000 tables", |file| put(file, &[&plain(100_000)])),
     ("a table of contents with a name of 2 GiB", |file| {
         let start = [build::int(1), build::int(0), build::text("0"), build::text("0")].concat();
         put(file, &[&build::custom_header(1), &start, &build::int(i32::MAX.cast_unsigned())]);

@@ -34,9 +34,9 @@ fn custom() -> Vec<u8> {
     dump
 }
 
-fn plain() -> Vec<u8> {
+pub fn plain(tables: u32) -> Vec<u8> {
     let mut dump = "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.18\n\n".to_owned();
-    for n in 0..TABLES {
+    for n in 0..tables {
         dump += &format!(
             "--\n-- Name: table_{n}; Type: TABLE; Schema: public; Owner: app\n--\n\n\
              CREATE TABLE public.table_{n} (\n    id integer NOT NULL\n);\n\n\n\
@@ -62,7 +62,7 @@ fn mysql() -> Vec<u8> {
 fn ten_thousand_tables_fit_into_the_memory() {
     let mut troubles = Vec::new();
     let mut table = Table::new(&heads("10,000 tables"));
-    for (form, content) in [(CUSTOM, custom()), (PLAIN, plain()), (SQL, mysql())] {
+    for (form, content) in [(CUSTOM, custom()), (PLAIN, plain(TABLES)), (SQL, mysql())] {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("dump"), content).expect("write");
         clients(folder.path(), &format!("exec cat {}/dump", folder.path().display()));

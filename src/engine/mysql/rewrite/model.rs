@@ -196,28 +196,32 @@ fn may_go(item: &[Token<'_>]) -> bool {
     first.kind == Kind::Command && is_sandbox(first.text) || VERBS.iter().any(|verb| first.is(verb))
 }
 
-/// Whether a statement came out as it went in, from this token on, or with a change that it may have.
-fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &str)], definer: bool) -> bool {
+/// Whether a statement came out as it went in, from this token on, or with a change that it may have; of definers and
+/// names one may go.
+fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &str)], may_lose: bool) -> bool {
     let verb = before.iter().find(|token| token.has_meaning());
     let is_database = |token: &&Token<'_>| token.is("database") || token.is("schema");
     let verb = |words: &[&str]| verb.is_some_and(|verb| words.iter().any(|word| verb.is(word)));
     let (mut one, mut other) = (from, from);
     while one < before.len() {
         let (now, rest) = (before[one], &before[one..]);
-        if definer && now.is("definer") && verb(&["create", "alter"]) {
-            let shorter = definer_length(rest).map(|length| [&before[..one], &before[one + length..]].concat());
-            if shorter.is_some_and(|shorter| same(&shorter, after, one, maps, false)) {
-                return true;
-            }
+        let lost = if !may_lose {
+            None
+        } else if now.is("definer") && verb(&["create", "alter"]) {
+            definer_length(rest)
+        } else if verb(&["alter"]) && last(&before[..one]).first().is_some_and(is_database) {
+            name_length(rest)
+        } else {
+            None
+        };
+        let shorter = lost.map(|length| [&before[..one], &before[one + length..]].concat());
+        if shorter.is_some_and(|shorter| same(&shorter, after, one, maps, false)) {
+            return true;
         }
         match after.get(other) {
             Some(found) if found.equals(&now) => {}
             Some(found) if now.announced && is_mapped(&now, found, maps) => {}
             Some(found) if verb(&["set"]) && now.kind == Kind::Quoted && lost_a_mode(now.text, found.text) => {}
-            _ if verb(&["alter"]) && last(&before[..one]).first().is_some_and(is_database) => {
-                one += name_length(rest);
-                continue;
-            }
             _ => return false,
         }
         (one, other) = (one + 1, other + 1);
@@ -260,13 +264,13 @@ fn adjoin(one: Token<'_>, other: Token<'_>) -> bool {
 }
 
 /// Tokens of `name` or `name.name` at the start.
-fn name_length(tokens: &[Token<'_>]) -> usize {
-    let Some(mut end) = behind_name(tokens, 0) else { return 1 };
+fn name_length(tokens: &[Token<'_>]) -> Option<usize> {
+    let mut end = behind_name(tokens, 0)?;
     while let Some(dot) = behind(tokens, end, &|token| token.is_symbol(b".")) {
         let Some(part) = behind_name(tokens, dot) else { break };
         end = part;
     }
-    end
+    Some(end)
 }
 
 /// Whether these tokens, the last one first, announce a collation: `COLLATE`, `COLLATE =`, `collation_connection =`.
