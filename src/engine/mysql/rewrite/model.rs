@@ -205,18 +205,14 @@ fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &
     let (mut one, mut other) = (from, from);
     while one < before.len() {
         let (now, rest) = (before[one], &before[one..]);
-        let lost = if !may_lose {
-            None
-        } else if now.is("definer") && verb(&["create", "alter"]) {
-            definer_length(rest)
-        } else if verb(&["alter"]) && last(&before[..one]).first().is_some_and(is_database) {
-            name_length(rest)
-        } else {
-            None
-        };
-        let shorter = lost.map(|length| [&before[..one], &before[one + length..]].concat());
-        if shorter.is_some_and(|shorter| same(&shorter, after, one, maps, false)) {
-            return true;
+        let definer = now.is("definer") && verb(&["create", "alter"]);
+        let database = verb(&["alter"]) && last(&before[..one]).first().is_some_and(is_database);
+        let definer = definer.then(|| definer_length(rest)).flatten();
+        let database = database.then(|| name_length(rest)).flatten();
+        for length in definer.into_iter().chain(database).filter(|_| may_lose) {
+            if same(&[&before[..one], &before[one + length..]].concat(), after, one, maps, false) {
+                return true;
+            }
         }
         match after.get(other) {
             Some(found) if found.equals(&now) => {}
