@@ -192,8 +192,9 @@ fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl 
             // `CREATE PACKAGE BODY name`
             pieces.next_if(|p| p.is("body"));
             return;
-        } else if piece.is("index") || piece.is_symbol(b'(') {
-            // `CREATE INDEX i ON t ((definer = 'x'))` has columns, not a definer.
+        } else if piece.is("index") || matches!(piece.token, Token::Symbol(symbol) if symbol != b'=') {
+            // `CREATE INDEX i ON t ((definer = 'x'))` has columns, not a definer; and behind a sign that stands in no such
+            // statement nothing may be taken out: what is left of it might become a comment.
             return;
         }
     }
