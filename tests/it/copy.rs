@@ -492,10 +492,10 @@ fn a_target_that_works_for_long_makes_nobody_give_up() {
     source.sql("INSERT INTO much SELECT n, repeat('x', 1000) FROM generate_series(6001, 40000) n");
     target.sql("CREATE TABLE much (id int PRIMARY KEY, text text)");
     target.sql(
-        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN new; END $$;
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(8); RETURN new; END $$;
          CREATE TRIGGER slow BEFORE INSERT ON much FOR EACH ROW WHEN (new.id = 1) EXECUTE FUNCTION slow()",
     );
-    let options = ["--data-only", "--into-non-empty", "--table", "much", "--idle-timeout", "1"];
+    let options = ["--data-only", "--into-non-empty", "--table", "much", "--idle-timeout", "3"];
     copy(&source, &target).args(options).run().expect_code(0);
     assert_eq!(target.sql("SELECT count(*) FROM much"), "40000");
 }
