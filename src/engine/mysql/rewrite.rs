@@ -309,6 +309,16 @@ mod tests {
     }
 
     #[test]
+    fn a_definer_that_no_dump_writes_stays() {
+        // Without it the bracket would have no beginning.
+        let over_a_bracket = "CREATE DEFINER=`a`@ /*!50003 `b` VIEW v AS SELECT 1 */;";
+        becomes(over_a_bracket, over_a_bracket);
+        // Without it a comment would begin.
+        let behind_a_sign = "CREATE--DEFINER=a\nVIEW v AS SELECT 1;";
+        becomes(behind_a_sign, behind_a_sign);
+    }
+
+    #[test]
     fn the_sandbox_line_goes_wherever_it_stands_alone() {
         let line = "/*!999999\\- enable the sandbox mode */ \n";
         becomes(&format!("{line}SELECT 1;\n"), "SELECT 1;\n");
