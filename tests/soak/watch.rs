@@ -65,9 +65,8 @@ pub fn watch(command: Dbhaul, fault: Fault, after: Duration, proxy: &Proxy, data
     let mut family = BTreeSet::new();
     let (mut rss, mut fds, mut done) = (0, 0, fault == Fault::Nothing);
     while running.is_running() {
-        // Before its exec it is still the soak.
-        if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("dbhaul")) {
-            rss = rss.max(peak(pid).unwrap_or(0));
+        if let Some(peak) = peak(pid) {
+            rss = rss.max(peak);
             fds = fds.max(fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count));
         }
         family.extend(descendants(pid).into_iter().filter_map(birth));

@@ -239,8 +239,9 @@ pub fn alive(pid: u32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
-/// The highest resident size of a process, in KiB.
+/// The highest resident size of a dbhaul, in KiB; none before its exec, when it still is who starts it.
 pub fn peak(pid: u32) -> Option<u64> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok().filter(|exe| exe.ends_with("dbhaul"))?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
