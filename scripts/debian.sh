@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts that make a Debian of their own. They say what `fail` and `as_root` are.
 
 # Where this machine's apt gets its packages.

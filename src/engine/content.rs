@@ -14,16 +14,19 @@ use crate::report::units;
 pub static MOST_ENTRIES: LazyLock<usize> = LazyLock::new(|| {
     const FOR_ALL_ELSE: u64 = 32 << 20;
     const EACH: u64 = 1 << 10;
-    let room = memory::limit().map(|memory| memory.saturating_sub(FOR_ALL_ELSE) / EACH);
+    let room = MEMORY.map(|memory| memory.saturating_sub(FOR_ALL_ELSE) / EACH);
     room.and_then(|room| usize::try_from(room).ok()).map_or(EVER, |room| room.min(EVER))
 });
 
 const EVER: usize = 1_000_000;
 
+/// Asked once: who recognises the refusal compares it with another one.
+static MEMORY: LazyLock<Option<u64>> = LazyLock::new(memory::limit);
+
 /// Why a dump of so many entries is refused.
 #[must_use]
 pub fn too_many(offset: u64) -> Incomplete {
-    let limit = memory::limit().filter(|_| *MOST_ENTRIES < EVER);
+    let limit = MEMORY.filter(|_| *MOST_ENTRIES < EVER);
     let memory = limit.map(|limit| format!(" in the {} MiB of memory that dbhaul may take here", limit >> 20));
     let what = format!(
         "it has more than {} entries, which is the most that is read{}: {}dump its schemas one by one",
