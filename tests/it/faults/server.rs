@@ -197,8 +197,9 @@ fn finds_the_disk_full(case: Case, moment: Moment) -> Option<String> {
         let stage = Stage::on(server, case, moment);
         let data = server.data().metadata().expect("the data folder");
         let disk = Disk::mount(&format!("size=64m,mode=700,uid={},gid={}", data.uid(), data.gid()));
-        let target = server.quote(stage.target.name());
-        let bound = server.data().join(stage.target.name());
+        let name = stage.target.name().to_owned();
+        let target = server.quote(&name);
+        let bound = server.data().join(&name);
         if case.flavour.is_postgres() {
             server.sql(&format!("CREATE TABLESPACE {target} LOCATION '{}'", disk.path().display()));
             server.sql(&format!("ALTER DATABASE {target} SET TABLESPACE {target}"));
@@ -214,10 +215,22 @@ fn finds_the_disk_full(case: Case, moment: Moment) -> Option<String> {
         if case.flavour.is_postgres() {
             server.sql(&format!("DROP TABLESPACE {target}"));
         } else {
-            let _ = Command::new("umount").arg("--lazy").arg(&bound).status();
+            drop_tables(server, &name);
+            let status = Command::new("umount").arg(&bound).status();
+            assert!(status.expect("run umount").success(), "the server still uses files there");
+            server.sql(&format!("DROP DATABASE {target}"));
         }
         outcome.unwrap_or_else(|panic| panic!("{}", words(&*panic)))
     })
+}
+
+/// A MySQL drops no database whose folder can't go, and none of its tables then. It looks for their files later, and
+/// ends itself where they are gone.
+fn drop_tables(server: &Server, database: &str) {
+    let sql = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{database}'");
+    for table in server.sql(&sql).lines() {
+        server.sql(&format!("DROP TABLE {}.{}", server.quote(database), server.quote(table)));
+    }
 }
 
 /// Leaves no room on a disk.
