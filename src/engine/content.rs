@@ -20,7 +20,6 @@ pub static MOST_ENTRIES: LazyLock<usize> = LazyLock::new(|| {
 
 const EVER: usize = 1_000_000;
 
-/// Asked once: who recognises the refusal compares it with another one.
 static MEMORY: LazyLock<Option<u64>> = LazyLock::new(memory::limit);
 
 /// Why a dump of so many entries is refused.
@@ -34,7 +33,7 @@ pub fn too_many(offset: u64) -> Incomplete {
         memory.unwrap_or_default(),
         if limit.is_some() { "give it more, or " } else { "" },
     );
-    Incomplete { what, offset }
+    Incomplete { too_large: true, ..Incomplete::new(what, offset) }
 }
 
 /// Reads a dump's bytes as they pass by, in bounded memory: what is in it, and whether it is whole.
@@ -84,13 +83,15 @@ pub struct Incomplete {
     pub what: String,
     /// Where in the dump's own bytes.
     pub offset: u64,
+    /// It has [`too_many`] entries: it may be whole, and nobody has seen that.
+    pub too_large: bool,
 }
 
 impl Incomplete {
-    /// Whether it has [`too_many`] entries: it may be whole, and nobody has seen that.
+    /// Something is missing or wrong there.
     #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        self.what == too_many(self.offset).what
+    pub fn new(what: impl Into<String>, offset: u64) -> Self {
+        Self { what: what.into(), offset, too_large: false }
     }
 }
 

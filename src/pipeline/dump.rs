@@ -180,7 +180,7 @@ impl Job<'_> {
         let (written, exits) = self.stream(writer, &gauge).await?;
         let Written { writer, members, inspector } = written;
         let proved = Complete::prove(inspector).map_err(|incomplete| {
-            let (what, hint) = if incomplete.is_too_large() {
+            let (what, hint) = if incomplete.too_large {
                 ("the dump is too large to be checked", "nothing was published")
             } else {
                 let again = "nothing was published; run again with -vv to see what the client says";

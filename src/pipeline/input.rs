@@ -169,7 +169,7 @@ impl Input {
         let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
         checked.map_err(|trouble| match trouble {
             Trouble::Archive(error) => archive_error(&self.name, &error),
-            Trouble::Dump(incomplete) if incomplete.is_too_large() => {
+            Trouble::Dump(incomplete) if incomplete.too_large => {
                 Error::new(Kind::Archive, format!("{} is too large a dump to be checked", self.name)).why(incomplete)
             }
             Trouble::Dump(incomplete) => {

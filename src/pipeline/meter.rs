@@ -77,7 +77,7 @@ mod tests {
         }
 
         fn finish(self: Box<Self>) -> Result<Content, Incomplete> {
-            Err(Incomplete { what: "a part of a test".into(), offset: 0 })
+            Err(Incomplete::new("a part of a test", 0))
         }
     }
 

@@ -80,7 +80,7 @@ impl Inspector for Reader {
         }
         let ending = self.splitter.finish(&mut self.seen);
         let end = self.splitter.offset();
-        let incomplete = |what: &str, offset| Err(Incomplete { what: what.to_owned(), offset });
+        let incomplete = |what: &str, offset| Err(Incomplete::new(what, offset));
         match ending {
             Ending::Inside { start, quoted: true } => {
                 return incomplete(

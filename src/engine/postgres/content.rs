@@ -41,7 +41,7 @@ impl Inspector for Unreadable {
     }
 
     fn finish(self: Box<Self>) -> Result<Content, Incomplete> {
-        Err(Incomplete { what: self.0.to_owned(), offset: 0 })
+        Err(Incomplete::new(self.0, 0))
     }
 }
 

@@ -15,7 +15,7 @@ use super::content::{Asked, Tables, describe, table_of};
 use super::inflate::Inflate;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
-use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, MOST_ENTRIES, too_many};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, too_many};
 use crate::error::Result;
 
 const DATA: u8 = 1;
@@ -90,6 +90,7 @@ impl Inspector for Custom {
                 self.blocks(&rest);
             }
             Err(Stop::More) => {}
+            Err(Stop::TooMany) => self.give_up(too_many(self.offset)),
             Err(Stop::Bad(what)) => self.fail(what),
         }
     }
@@ -115,7 +116,7 @@ impl Inspector for Custom {
             return Err(broken);
         }
         let Some(header) = self.header else {
-            return Err(Incomplete { what: "there is no header".into(), offset: 0 });
+            return Err(Incomplete::new("there is no header", 0));
         };
         let mut content = describe(Format::PgCustom, &header, self.toc, self.asked, self.tables);
         content.longest_statement = self.longest;
@@ -126,7 +127,11 @@ impl Inspector for Custom {
 
 impl Custom {
     fn fail(&mut self, what: impl Into<String>) {
-        self.broken = Some(Incomplete { what: what.into(), offset: self.offset });
+        self.give_up(Incomplete::new(what, self.offset));
+    }
+
+    fn give_up(&mut self, why: Incomplete) {
+        self.broken = Some(why);
         self.unread = Vec::new();
     }
 
@@ -153,9 +158,6 @@ impl Custom {
             self.toc_size = 1 + header.sizes.int as u64;
             if !header.custom {
                 return Err(Stop::Bad("this table of contents belongs to a directory or tar archive".into()));
-            }
-            if usize::try_from(header.entries).is_ok_and(|all| all > *MOST_ENTRIES) {
-                return Err(Stop::Bad(too_many(0).what));
             }
             self.header = Some(header);
         }

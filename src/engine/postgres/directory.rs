@@ -10,7 +10,7 @@ use super::content::{Asked, Tables, describe, table_of};
 use super::lz4;
 use super::rows::Rows;
 use super::toc::{self, Stop, TocEntry};
-use crate::engine::{Content, Format, Incomplete, MOST_ENTRIES, too_many};
+use crate::engine::{Content, Format, Incomplete, too_many};
 use crate::error::Result;
 
 /// The endings that `pg_dump` gives its files; the first is that of uncompressed ones.
@@ -22,7 +22,7 @@ const LONGEST_LIST: usize = 16 << 20;
 /// What a folder holds: every file that `toc.dat` names must be there and have its end. LZ4's are not decoded: their rows
 /// are not counted.
 pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
-    let incomplete = |what: String| Incomplete { what, offset: 0 };
+    let incomplete = |what: String| Incomplete::new(what, 0);
     let path = folder.join("toc.dat");
     let unread = |e: io::Error| incomplete(format!("{} can't be read: {e}", path.display()));
     let file = File::open(&path).map_err(unread)?;
@@ -30,17 +30,13 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     let (mut toc, mut asked) = (Vec::new(), Asked::default());
     let read = toc::read_all(file, |mut entry| {
         asked.take(&mut entry);
-        if toc.len() <= *MOST_ENTRIES {
-            toc.push(entry);
-        }
+        toc.push(entry);
     });
     let header = read.map_err(unread)?.map_err(|stop| match stop {
-        Stop::More => Incomplete { what: "toc.dat is cut off".into(), offset: length },
+        Stop::More => Incomplete::new("toc.dat is cut off", length),
+        Stop::TooMany => too_many(0),
         Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
     })?;
-    if toc.len() > *MOST_ENTRIES {
-        return Err(too_many(length));
-    }
     let (mut tables, mut longest) = (Tables::default(), 0);
     for entry in &toc {
         let table = table_of(&mut tables, &entry.entry);

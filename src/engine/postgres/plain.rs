@@ -109,7 +109,7 @@ impl Inspector for Plain {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
-        let incomplete = |what: String, offset| Err(Incomplete { what, offset });
+        let incomplete = |what: String, offset| Err(Incomplete::new(what, offset));
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
         }

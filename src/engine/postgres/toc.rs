@@ -8,7 +8,7 @@
 use std::io::{self, Read};
 
 use super::commands::reaches_files;
-use crate::engine::Entry;
+use crate::engine::{Entry, MOST_ENTRIES};
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
 const LONGEST: usize = 16 << 20;
@@ -21,6 +21,8 @@ const READ: usize = 64 << 10;
 pub enum Stop {
     /// Its bytes have not all come yet.
     More,
+    /// It has more entries than are read.
+    TooMany,
     /// It can't be right.
     Bad(String),
 }
@@ -118,6 +120,9 @@ impl<'a> Cursor<'a> {
         let entries = self.int(sizes)?;
         if entries < 0 {
             return Err(Stop::Bad(format!("a table of contents with {entries} entries")));
+        }
+        if usize::try_from(entries).is_ok_and(|all| all > *MOST_ENTRIES) {
+            return Err(Stop::TooMany);
         }
         Ok(Header { version, compression, source, client, entries, sizes, custom })
     }

@@ -5,9 +5,9 @@ use std::fs;
 use super::{
     CUSTOM, PLAIN, SQL, Table,
     build::{custom_block, custom_entry, custom_header},
-    clients, every_command, heads,
+    clients, every_command, heads, within,
 };
-use crate::support::assert_section;
+use crate::support::{assert_section, dbhaul, names, postgres15};
 
 const TABLES: u32 = 10_000;
 
@@ -70,4 +70,22 @@ fn ten_thousand_tables_fit_into_the_memory() {
     }
     assert!(troubles.is_empty(), "{}\n{}", troubles.join("\n"), table.0);
     assert_section("docs/reliability.md", "memory-tables", &table.0);
+}
+
+#[test]
+fn a_dump_of_more_entries_than_are_read_is_refused_and_nothing_is_left() {
+    let (folder, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    fs::write(folder.path().join("dump"), custom_header(300_000)).expect("write");
+    clients(folder.path(), &format!("exec cat {}/dump", folder.path().display()));
+    let source = postgres15().database("source");
+    let into = format!("{}/", out.path().display());
+    let command = dbhaul().args(["dump", "-o", &into, &source.uri()]).client_dirs([folder.path()]);
+    let mut troubles = Vec::new();
+    let output = within(&mut troubles, "dump", command);
+    assert!(troubles.is_empty(), "{troubles:?}");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    for words in ["the dump is too large to be checked", "more than 65,536 entries", "nothing was published"] {
+        assert!(output.stderr.contains(words), "{words:?} is not said:\n{}", output.stderr);
+    }
+    assert_eq!(names(out.path()), [""; 0]);
 }
