@@ -178,7 +178,8 @@ fn finds_a_lock(case: Case, moment: Moment) -> Option<String> {
     (moment == Moment::Start && case.work == Work::Dump).then(|| {
         let stage = Stage::at(case, moment);
         let lock = Lock::on(&stage.source, "orders");
-        let command = stage.command().args(["--idle-timeout", "6"]);
+        // The clients give up at nine tenths of it, counted from when they get there.
+        let command = stage.command().args(["--idle-timeout", "30"]);
         let mut held = stage.hold_as(command);
         held.release();
         let ended = held.ended();
