@@ -23,7 +23,7 @@ use super::lanes::{Lanes, Waiting, Watch};
 use super::meter::Meter;
 use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, dump_error, explain, leftovers, manifest};
+use super::{Context, dump_error, explain, lanes, leftovers, manifest};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
@@ -225,13 +225,15 @@ impl Job<'_> {
         let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
         let (member, splice, held, rings) = (plan.member, plan.splice.clone(), waiting.clone(), alarm.clone());
+        // The outputs of several clients come back open.
         let mut archive = std::pin::pin!(on_thread(move || match splice {
-            None => write_member(writer, member, relay, watch),
+            None => (write_member(writer, member, relay, watch), Vec::new()),
             Some(splice) => {
+                let mut outputs = lanes::outputs(&relay.into_outputs(), &splice);
                 let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm: &rings };
-                lanes.write(&splice, &relay.into_outputs(), &held)?;
+                let done = lanes.write(&splice, &mut outputs, &held);
                 let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Ok(Written { members: writer.members(), writer, inspector })
+                (done.map(|()| Written { members: writer.members(), writer, inspector }), outputs)
             }
         }));
         let mut children = Box::pin(shown(self.context, gauge, async {
@@ -262,7 +264,7 @@ impl Job<'_> {
             Some(written) => written,
             None => archive.await?,
         };
-        match (written, exits) {
+        match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
                 if let Some(snapshot) = &self.source.snapshot {
                     snapshot.confirm().await?;

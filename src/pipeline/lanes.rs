@@ -15,13 +15,13 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Scope, ScopedJoinHandle, scope};
+use std::thread::scope;
 
 use tokio::sync::Notify;
 
 use super::meter::Meter;
 use crate::archive::{ArchiveError, Lane, Writer};
-use crate::engine::{Head, Inspector, Splice};
+use crate::engine::{Body, Head, Inspector, Splice};
 use crate::process::Output;
 use crate::store::Store;
 
@@ -49,29 +49,24 @@ pub struct Lanes<'a, S: Store> {
 }
 
 impl<S: Store> Lanes<'_, S> {
-    /// Writes all lanes, to the end of each client's output.
-    pub fn write(&self, splice: &Splice, outputs: &Receiver<Output>, waiting: &Waiting) -> Result<(), ArchiveError> {
-        // Fewer come when one could not be started.
-        let outputs: Vec<_> = outputs.iter().take(splice.commands()).collect();
-        let heads = splice.heads().into_iter().zip(outputs).zip(waiting.iter());
-        let (heads, outputs): (Vec<_>, Vec<_>) = scope(|scope| {
-            all(heads.map(|((head, output), waits)| self.start(scope, || read_head(head, output, waits))).collect())
-        })?
-        .into_iter()
-        .unzip();
-        let (contents, bodies) = splice.join(heads).map_err(|what| self.failed(unjoined(&what)))?;
+    /// Writes all lanes, to the end of each client's output. The outputs are left open, for whoever ends the clients:
+    /// closed here, they would make clients fail that are blamed for what went wrong elsewhere.
+    pub fn write(&self, splice: &Splice, outputs: &mut [Output], waiting: &Waiting) -> Result<(), ArchiveError> {
+        let heads = splice.heads().into_iter().zip(outputs.iter_mut()).zip(waiting.iter());
+        let read = |((head, output), waits): ((Head, &mut Output), &AtomicBool)| {
+            self.alarmed(read_head(head, output).inspect(|_| waits.store(true, Ordering::Relaxed)))
+        };
+        let heads = scope(|scope| all(heads.map(|head| scope.spawn(move || read(head))).collect::<Vec<_>>()))?;
+        let (contents, bodies) = self.alarmed(splice.join(heads).map_err(|what| unjoined(&what)))?;
         let of = bodies.len();
-        self.lane(0, of, &mut contents.read())?;
+        self.alarmed(self.lane(0, of, &mut contents.read()))?;
         drop(contents);
         waiting.iter().for_each(|waits| waits.store(false, Ordering::Relaxed));
+        let lane = |(n, (body, output)): (usize, (Body, &mut Output))| {
+            self.alarmed(self.lane(n + 1, of, &mut body.of(output)))
+        };
         let bodies = bodies.into_iter().zip(outputs).enumerate();
-        scope(|scope| {
-            let lane = |(n, (body, output)): (usize, (crate::engine::Body, Output))| {
-                self.start(scope, move || self.lane(n + 1, of, &mut body.of(output)))
-            };
-            all(bodies.map(lane).collect())
-        })
-        .map(drop)
+        scope(|scope| all(bodies.map(|body| scope.spawn(move || lane(body))).collect::<Vec<_>>())).map(drop)
     }
 
     fn lane(&self, number: usize, of: usize, source: &mut dyn Read) -> Result<(), ArchiveError> {
@@ -83,38 +78,32 @@ impl<S: Store> Lanes<'_, S> {
         })
     }
 
-    /// Starts a thread whose failure is told at once.
-    fn start<'s, T: Send + 's>(
-        &'s self,
-        scope: &'s Scope<'s, '_>,
-        work: impl FnOnce() -> Result<T, ArchiveError> + Send + 's,
-    ) -> ScopedJoinHandle<'s, Result<T, ArchiveError>> {
-        scope.spawn(move || work().map_err(|error| self.failed(error)))
-    }
-
-    fn failed(&self, error: ArchiveError) -> ArchiveError {
-        self.alarm.notify_one();
-        error
+    /// Tells of a failure at once.
+    fn alarmed<T>(&self, result: Result<T, ArchiveError>) -> Result<T, ArchiveError> {
+        result.inspect_err(|_| self.alarm.notify_one())
     }
 }
 
+/// The outputs of so many clients; fewer when one could not be started.
+pub fn outputs(started: &Receiver<Output>, splice: &Splice) -> Vec<Output> {
+    started.iter().take(splice.commands()).collect()
+}
+
 /// Waits for all threads. Of their errors, the one that made the others.
-fn all<T>(threads: Vec<ScopedJoinHandle<'_, Result<T, ArchiveError>>>) -> Result<Vec<T>, ArchiveError> {
-    let ended =
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+fn all<T>(threads: Vec<std::thread::ScopedJoinHandle<'_, Result<T, ArchiveError>>>) -> Result<Vec<T>, ArchiveError> {
     let (mut done, mut failed) = (Vec::new(), None);
-    for result in ended {
-        match result {
+    for thread in threads {
+        match thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
             Ok(result) => done.push(result),
-            Err(error) if failed.is_none() || matches!(failed, Some(ArchiveError::Abandoned)) => failed = Some(error),
+            Err(error) if matches!(failed, None | Some(ArchiveError::Abandoned)) => failed = Some(error),
             Err(_) => {}
         }
     }
     failed.map_or(Ok(done), Err)
 }
 
-/// Reads one client's table of contents. Until all have come, it waits.
-fn read_head(mut head: Head, mut output: Output, waits: &AtomicBool) -> Result<(Head, Output), ArchiveError> {
+/// Reads one client's table of contents.
+fn read_head(mut head: Head, output: &mut Output) -> Result<Head, ArchiveError> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let read = output.read(&mut buffer).map_err(ArchiveError::Source)?;
@@ -122,8 +111,7 @@ fn read_head(mut head: Head, mut output: Output, waits: &AtomicBool) -> Result<(
             return Err(unjoined("one ends inside its table of contents"));
         }
         if head.see(&buffer[..read]).map_err(|what| unjoined(&what))? {
-            waits.store(true, Ordering::Relaxed);
-            return Ok((head, output));
+            return Ok(head);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod ends;
+mod memory;
 mod moment;
 mod trips;
 

@@ -190,6 +190,15 @@ fn what_does_not_fit_together_is_said() {
         let error = spliced(tables, &outputs[..3], 64).expect_err(words);
         assert!(error.contains(words), "{error}");
     }
+    // Blocks in another order than the entries, and something else than rows.
+    let start = spliced(tables, &outputs, 1 << 16).expect("whole")[2].len();
+    let start = outputs[2].len() - start;
+    for (place, words) in [(start + 2, "order"), (start, "a block of the kind")] {
+        let mut altered = outputs.clone();
+        altered[2][place] ^= 0x40;
+        let error = spliced(tables, &altered, 64).expect_err(words);
+        assert!(error.contains(words), "{error}");
+    }
     // A table that nobody knows.
     let gone = [tables, &[Shared { oid: 1, name: "gone".into(), ..Shared::default() }]].concat();
     let empty = dump.only(|_| false, |id| id);
