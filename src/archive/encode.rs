@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::codec::Codec;
 use super::crc::Crc;
+use super::error::{ArchiveError, Result};
 
 /// How much input becomes one block. Larger blocks gain 0.2 points of size at most.
 pub(super) const BLOCK: usize = 256 * 1024;
@@ -28,6 +29,13 @@ pub(super) struct Encoded {
 
 /// The promise of a block.
 pub(super) type Pending = Receiver<io::Result<Encoded>>;
+
+/// Waits for a block that was promised.
+pub(super) fn kept(pending: &Pending) -> Result<Encoded> {
+    let lost = |what: String| ArchiveError::Worker { what };
+    let block = pending.recv().map_err(|_| lost("an encoder thread ended before its block was done".into()))?;
+    block.map_err(|error| lost(error.to_string()))
+}
 
 struct Job {
     raw: Vec<u8>,

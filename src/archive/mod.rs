@@ -14,7 +14,8 @@
 //! either way the caller's next step returns an error, and nothing waits for ever.
 //!
 //! The size of a dump is not known before its end, but stands before it. In a file its header is rewritten at the
-//! end; on a stream it becomes numbered parts, each held in memory until its size is known.
+//! end; on a stream it becomes numbered parts, each held in memory until its size is known. So do several streams that
+//! are written at once, in a file too: each is a *lane* of parts, and has a caller's thread of its own.
 //! `docs/archive-format.md` has every byte, `docs/decisions` the alternatives.
 //!
 //! # Reading
@@ -33,6 +34,7 @@ mod header;
 mod index;
 mod input;
 mod manifest;
+mod numbered;
 mod output;
 mod parts;
 mod reader;
@@ -48,6 +50,7 @@ pub use compression::{Compression, Level, UnknownCompression};
 pub use error::{ArchiveError, Result};
 pub use index::{Index, IndexedMember, Span};
 pub use manifest::{Client, FORMAT_VERSION, MANIFEST, MANIFEST_MAX, Manifest, Table};
+pub use numbered::{Lane, is_lane, lane_of};
 pub use parts::{dump_parts, stretches};
 pub use reader::{Entry, Reader, Stream};
 pub use sniff::{Kind, SNIFF, sniff};

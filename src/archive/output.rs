@@ -1,10 +1,10 @@
 //! The output thread: puts the pieces into the file in their order, and remembers where.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::codec::Codec;
 use super::crc::Crc;
-use super::encode::{Encoded, Pending, Pool};
+use super::encode::{Encoded, Pending, Pool, kept};
 use super::error::{ArchiveError, Result};
 use super::header;
 use super::index::{Gather, IndexedMember};
@@ -12,14 +12,34 @@ use super::writer::Sink;
 
 /// What the writer asks for, in the order of the file.
 pub(super) enum Piece {
-    /// A member begins. With `open`, its last header block is a placeholder.
-    Member { path: String, headers: Vec<u8>, open: bool },
+    /// A member begins. Its last header block may be a placeholder, where the sink can be patched.
+    Member { path: String, headers: Vec<u8> },
     /// More of its content.
     Block(Pending),
     /// It ends; this is its true last header block.
     Close(Vec<u8>),
+    /// A whole member that was held until its size was known.
+    Part(Part),
     /// The archive ends.
     Finish,
+}
+
+/// A member that is complete.
+pub(super) struct Part {
+    pub path: String,
+    pub headers: Vec<u8>,
+    /// Its pieces, one behind the other, and what each of them is.
+    pub bytes: Vec<u8>,
+    pub pieces: Vec<Piecewise>,
+    /// Takes `bytes` back once they are written.
+    pub done: SyncSender<Vec<u8>>,
+}
+
+/// A piece's bytes as they stand in the file, and as they stand in the tar.
+#[derive(Clone, Copy)]
+pub(super) struct Piecewise {
+    pub file: Crc,
+    pub raw: Crc,
 }
 
 /// A finished file.
@@ -47,15 +67,12 @@ pub(super) struct Output<S> {
     at: u64,
     raw: Crc,
     current: Option<Current>,
-    /// Where the sink can't be patched, an open member waits here from `held_at` on, until its header is known.
-    held: Vec<u8>,
-    held_at: Option<u64>,
 }
 
 impl<S: Sink> Output<S> {
     pub fn new(sink: S, codec: &'static dyn Codec, pool: Pool) -> Self {
         let (gather, raw) = (Gather::new(), Crc::default());
-        Self { sink, codec, pool, gather, at: 0, raw, current: None, held: Vec::new(), held_at: None }
+        Self { sink, codec, pool, gather, at: 0, raw, current: None }
     }
 
     /// Runs until the archive is finished, or the writer gone.
@@ -63,19 +80,17 @@ impl<S: Sink> Output<S> {
         self.put(self.codec.head(), Crc::of(self.codec.head()), Crc::default())?;
         loop {
             match pieces.recv() {
-                Ok(Piece::Member { path, headers, open }) => self.begin(path, &headers, open)?,
+                Ok(Piece::Member { path, headers }) => self.begin(path, &headers)?,
                 Ok(Piece::Block(pending)) => self.block(&pending)?,
                 Ok(Piece::Close(header)) => self.close(&header)?,
+                Ok(Piece::Part(part)) => self.part(part)?,
                 Ok(Piece::Finish) => return self.finish(),
                 Err(_) => return Err(ArchiveError::Abandoned),
             }
         }
     }
 
-    fn begin(&mut self, path: String, headers: &[u8], open: bool) -> Result<()> {
-        if open && !self.sink.can_patch() {
-            self.held_at = Some(self.at);
-        }
+    fn begin(&mut self, path: String, headers: &[u8]) -> Result<()> {
         let (at, offset) = (self.at, self.raw.len);
         self.store(headers)?;
         let before = (headers.len() - header::BLOCK) as u64;
@@ -89,10 +104,25 @@ impl<S: Sink> Output<S> {
         Ok(())
     }
 
+    fn part(&mut self, part: Part) -> Result<()> {
+        self.begin(part.path, &part.headers)?;
+        let mut rest = part.bytes.as_slice();
+        for Piecewise { file, raw } in part.pieces {
+            let (bytes, behind) = rest.split_at(usize::try_from(file.len).expect("a piece fits into memory"));
+            self.put(bytes, file, raw)?;
+            rest = behind;
+            if let Some(current) = &mut self.current {
+                current.content.append(raw);
+            }
+        }
+        self.close(&part.headers[part.headers.len() - header::BLOCK..])?;
+        // Nobody waits where the writer has failed elsewhere.
+        drop(part.done.send(part.bytes));
+        Ok(())
+    }
+
     fn block(&mut self, pending: &Pending) -> Result<()> {
-        let lost = |what: String| ArchiveError::Worker { what };
-        let block = pending.recv().map_err(|_| lost("an encoder thread ended before its block was done".into()))?;
-        let Encoded { bytes, file, raw } = block.map_err(|error| lost(error.to_string()))?;
+        let Encoded { bytes, file, raw } = kept(pending)?;
         self.put(&bytes, file, raw)?;
         self.pool.put(bytes);
         if let Some(current) = &mut self.current {
@@ -107,10 +137,6 @@ impl<S: Sink> Output<S> {
         if current.header != header {
             self.rewrite(&current, header)?;
         }
-        if self.held_at.take().is_some() {
-            self.sink.write_all(&self.held).map_err(ArchiveError::Sink)?;
-            self.held.clear();
-        }
         current.index.size = current.content.len;
         current.index.crc32 = current.content.sum;
         self.gather.member(current.index)
@@ -120,14 +146,7 @@ impl<S: Sink> Output<S> {
         let (old, new) = (Crc::of(&current.header), Crc::of(header));
         self.raw.rewrite(old, new, self.raw.len - current.header_end);
         self.gather.rewrite(current.header_at, old, new);
-        match self.held_at {
-            Some(start) => {
-                let from = usize::try_from(current.header_at - start).map_err(|_| ArchiveError::Abandoned)?;
-                self.held[from..from + header.len()].copy_from_slice(header);
-                Ok(())
-            }
-            None => self.sink.patch(current.header_at, header).map_err(ArchiveError::Sink),
-        }
+        self.sink.patch(current.header_at, header).map_err(ArchiveError::Sink)
     }
 
     fn finish(mut self) -> Result<Written<S>> {
@@ -153,11 +172,6 @@ impl<S: Sink> Output<S> {
         self.gather.piece(self.at, self.raw.len, file);
         self.at += file.len;
         self.raw.append(raw);
-        if self.held_at.is_some() {
-            self.held.extend_from_slice(bytes);
-            Ok(())
-        } else {
-            self.sink.write_all(bytes).map_err(ArchiveError::Sink)
-        }
+        self.sink.write_all(bytes).map_err(ArchiveError::Sink)
     }
 }

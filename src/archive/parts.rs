@@ -8,9 +8,9 @@ use std::path::Path;
 
 use super::codec::{self, Codec};
 use super::error::{ArchiveError, Result};
-use super::index::{Index, Span};
+use super::index::Index;
 use super::input::{Bytes, Medium};
-use super::reader::successor;
+use super::numbered::joined;
 
 /// Tar pads every member to a multiple of this.
 const BLOCK: u64 = 512;
@@ -25,16 +25,27 @@ pub fn dump_parts(path: &Path, parts: &[Range<u64>]) -> Result<impl Read + Send 
     file.rewind().map_err(ArchiveError::Read)?;
     let mut first = [0; 4];
     file.read_exact(&mut first).map_err(ArchiveError::Read)?;
-    let stretches = in_tar(&index, parts);
-    Ok(Parts { file, codec: codec::recognise(&first), spans: index.spans, stretches, at: 0, open: None })
+    let (starts, stretches) = (starts(&index), in_tar(&index, parts));
+    Ok(Parts { file, codec: codec::recognise(&first), starts, stretches, at: 0, open: None })
+}
+
+/// Where decoding can begin: offsets in the file and in the tar. Spans may be long, members of the dump short.
+fn starts(index: &Index) -> Vec<(u64, u64)> {
+    let spans = index.spans.iter().map(|span| (span.0, span.1));
+    // Before the first piece stands the container's own head: the first span leads there as well.
+    let members = index.members.iter().skip(1).map(|member| (member.at, member.offset));
+    let mut starts: Vec<_> = spans.chain(members).collect();
+    starts.sort_unstable_by_key(|start| (start.1, start.0));
+    starts.dedup_by_key(|start| start.1);
+    starts
 }
 
 /// Where stretches of the dump's bytes stand in the tar: the dump may be in several members.
 fn in_tar(index: &Index, parts: &[Range<u64>]) -> VecDeque<Range<u64>> {
     let mut found = VecDeque::new();
     let mut start = 0;
-    for pair in index.members.windows(2) {
-        let [member, next] = pair else { break };
+    for place in joined(index.members.iter().map(|member| member.path.as_str())) {
+        let (member, Some(next)) = (&index.members[place], index.members.get(place + 1)) else { break };
         // Headers may be longer than one block: the content's place is known from its end.
         let content = next.offset - member.size.next_multiple_of(BLOCK);
         let whole = start..start + member.size;
@@ -45,9 +56,6 @@ fn in_tar(index: &Index, parts: &[Range<u64>]) -> VecDeque<Range<u64>> {
             }
         }
         start = whole.end;
-        if successor(&member.path).as_ref() != Some(&next.path) {
-            break;
-        }
     }
     found
 }
@@ -55,7 +63,7 @@ fn in_tar(index: &Index, parts: &[Range<u64>]) -> VecDeque<Range<u64>> {
 struct Parts {
     file: File,
     codec: &'static dyn Codec,
-    spans: Vec<Span>,
+    starts: Vec<(u64, u64)>,
     /// What is still to be read, in the tar.
     stretches: VecDeque<Range<u64>>,
     /// The open decoder's place in the tar.
@@ -66,7 +74,7 @@ struct Parts {
 impl Parts {
     /// Brings the decoder to a place: it goes on, or begins anew in the span that holds it.
     fn go_to(&mut self, target: u64) -> io::Result<&mut Bytes> {
-        let Span(file_at, tar_at, _) = self.spans[self.spans.partition_point(|span| span.1 <= target).max(1) - 1];
+        let (file_at, tar_at) = self.starts[self.starts.partition_point(|start| start.1 <= target).max(1) - 1];
         let goes_on = self.open.is_some() && (tar_at..=target).contains(&self.at);
         let mut decoder = if let Some(decoder) = self.open.take().filter(|_| goes_on) {
             decoder

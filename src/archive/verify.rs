@@ -13,7 +13,9 @@ use super::error::{ArchiveError, Result};
 use super::index::{Index, IndexedMember};
 use super::input::{Medium, Position, Spanned};
 use super::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
-use super::reader::{Reader, Stream, successor};
+use super::numbered::{is_lane, joined, out_of_order};
+use super::parts::dump_parts;
+use super::reader::Reader;
 use super::tar_reader::{TarReader, Type};
 use super::writer::{Member, hex};
 
@@ -77,6 +79,9 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
     let (medium, position) = Medium::new(Spanned::new(file, &index.spans, index.at));
     let inside = codec.whole(Box::new(medium)).map_err(ArchiveError::from_read)?;
     let mut check = Check { tar: TarReader::new(inside), position, members: Vec::new(), buffer: vec![0; 128 * 1024] };
+    if let Some(path) = out_of_order(index.members.iter().map(|member| member.path.as_str())) {
+        return Err(ArchiveError::corrupt("it does not follow the part before it").at(None, Some(path)));
+    }
     let (manifest, manifest_json) = check.run(&index, observe)?;
     check.tail(&index, codec)?;
     if manifest.members != check.members {
@@ -108,26 +113,29 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
 
 /// The dump inside an archive of ours, whole or in parts, with the manifest that it is checked against on the way.
 ///
-/// The stream ends well only when size and SHA-256 of every part were right and all of the archive was read.
+/// The stream ends well only when size and SHA-256 of every part were right, and, where the parts stand in the order in
+/// which they are joined, all of the archive was read.
 pub fn dump_stream(path: &Path) -> Result<(Manifest, DumpStream)> {
     let Inspected { manifest, .. } = inspect(path)?;
-    let mut expected: VecDeque<Member> = VecDeque::new();
-    for member in &manifest.members {
-        if expected.back().is_none_or(|last| successor(&last.path).as_ref() == Some(&member.path)) {
-            expected.push_back(member.clone());
+    let places = joined(manifest.members.iter().map(|member| member.path.as_str()));
+    let expected: VecDeque<_> = places.iter().map(|place| manifest.members[*place].clone()).collect();
+    let stream: Box<dyn Read + Send> = if expected.front().is_some_and(|first| is_lane(&first.path)) {
+        let whole = 0..expected.iter().map(|member| member.size).sum();
+        Box::new(dump_parts(path, std::slice::from_ref(&whole))?)
+    } else {
+        let mut reader = Reader::open(path)?;
+        let found = reader.next_member()?.map(|entry| entry.path().to_owned());
+        if found.is_none() || found.as_ref() != expected.front().map(|first| &first.path) {
+            return Err(ArchiveError::corrupt("its first member is not the manifest's").at(None, found.as_deref()));
         }
-    }
-    let mut reader = Reader::open(path)?;
-    let found = reader.next_member()?.map(|entry| entry.path().to_owned());
-    if found.is_none() || found.as_ref() != expected.front().map(|first| &first.path) {
-        return Err(ArchiveError::corrupt("its first member is not the manifest's").at(None, found.as_deref()));
-    }
-    Ok((manifest, DumpStream { stream: reader.into_stream(), expected, read: 0, hash: Sha256::new() }))
+        Box::new(reader.into_stream())
+    };
+    Ok((manifest, DumpStream { stream, expected, read: 0, hash: Sha256::new() }))
 }
 
 /// A dump's bytes, checked as they pass. Made by [`dump_stream`].
 pub struct DumpStream {
-    stream: Stream,
+    stream: Box<dyn Read + Send>,
     expected: VecDeque<Member>,
     read: u64,
     hash: Sha256,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::compression::{Compression, Pace};
 use super::encode::{BLOCK, Encoders};
 use super::error::{ArchiveError, Result};
 use super::header;
+use super::numbered::Lane;
 use super::output::{Output, Piece, Written};
 
 /// Where an archive's bytes go. It moves to a thread of its own.
@@ -51,24 +53,30 @@ pub struct Member {
     pub sha256: String,
 }
 
-/// Raw bytes in one numbered part. Its compressed form is held in memory, so this bounds the memory as well.
-pub(super) const PART: u64 = 16 << 20;
 /// Pieces that may wait for the output thread. Each holds at most a block, raw or compressed.
-const QUEUE: usize = 8;
+pub(super) const QUEUE: usize = 8;
 /// The level is reconsidered after so many blocks.
 const PERIOD: u32 = 16;
 
-/// Writes an archive: [`Writer::stream`] the dump, then [`Writer::bytes`] the manifest, then [`Writer::seal`].
+/// Writes an archive: [`Writer::stream`] the dump, or [`Writer::lane`] after lane of it at once, then
+/// [`Writer::bytes`] the manifest, then [`Writer::seal`].
 ///
 /// After an error every further call fails; dropping the writer waits for its threads and drops the sink.
 pub struct Writer<S: Sink> {
+    turn: Mutex<Turn<S>>,
+    pub(super) encoders: Encoders,
+    gauge: Mutex<Gauge>,
+    pub(super) root: String,
+    pub(super) mtime: u64,
+    in_place: bool,
+}
+
+/// The output thread, from outside: whoever has the lock is next in the file.
+pub(super) struct Turn<S> {
     pieces: Option<SyncSender<Piece>>,
     output: Option<JoinHandle<Result<Written<S>>>>,
-    encoders: Encoders,
-    gauge: Gauge,
-    root: String,
-    mtime: u64,
-    in_place: bool,
+    /// What was written, in its order.
+    pub members: Vec<Member>,
 }
 
 /// An archive that is whole: every byte of it was handed to the sink. Only [`Writer::seal`] makes one.
@@ -112,11 +120,11 @@ impl<S: Sink> Writer<S> {
         let (pieces, queue) = sync_channel(QUEUE);
         let output = Output::new(sink, codec, encoders.encoded.clone());
         let output = std::thread::Builder::new().name("archive".into()).spawn(move || output.run(&queue));
+        let output = Some(output.map_err(no_thread)?);
         Ok(Self {
-            pieces: Some(pieces),
-            output: Some(output.map_err(no_thread)?),
+            turn: Mutex::new(Turn { pieces: Some(pieces), output, members: Vec::new() }),
             encoders,
-            gauge: Gauge::new(options.compression.pace()),
+            gauge: Mutex::new(Gauge::new(options.compression.pace())),
             root: options.root,
             mtime: options.mtime,
             in_place,
@@ -127,86 +135,83 @@ impl<S: Sink> Writer<S> {
     ///
     /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
     /// and so on, of 16 MiB each but the last; an empty source makes one empty part.
-    pub fn stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
-        let result = self.try_stream(name, source, observe);
+    pub fn stream(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
+        let before = self.turn().members.len();
+        let result = if self.in_place {
+            self.one_member(name, source, observe)
+        } else {
+            self.numbered(name, None, source, observe)
+        };
+        self.noting_failure(result)?;
+        Ok(self.turn().members.split_off(before))
+    }
+
+    /// The same for one of several sources that are read at once, each by a thread of its own: always in numbered
+    /// parts, `root/name.03.000001` and so on for the lane 3. [`Writer::members`] tells of them.
+    pub fn lane(&self, name: &str, lane: Lane, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let result = self.numbered(name, Some(lane), source, observe);
         self.noting_failure(result)
     }
 
+    /// The parts of all lanes so far, in the order in which they stand in the archive.
+    pub fn members(&self) -> Vec<Member> {
+        self.turn().members.clone()
+    }
+
     /// Writes a small member whose content is at hand: the manifest, last.
-    pub fn bytes(&mut self, name: &str, content: &[u8]) -> Result<Member> {
+    pub fn bytes(&self, name: &str, content: &[u8]) -> Result<Member> {
         let result = self.try_bytes(name, content);
         self.noting_failure(result)
     }
 
     /// Ends the archive and waits until all of its bytes are with the sink.
-    pub fn seal(mut self) -> Result<Sealed<S>> {
-        self.send(Piece::Finish)?;
-        let Written { sink, bytes, raw_bytes } = self.join()?;
+    pub fn seal(self) -> Result<Sealed<S>> {
+        let mut turn = self.turn();
+        turn.send(Piece::Finish)?;
+        let Written { sink, bytes, raw_bytes } = turn.join()?;
         Ok(Sealed { sink, bytes, raw_bytes })
     }
 
-    fn try_stream(&mut self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
-        let limit = if self.in_place { u64::MAX } else { PART };
-        let mut members = Vec::new();
-        let mut open = None;
+    fn one_member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let path = format!("{}/{name}", self.root);
+        let headers = header::placeholder(&path, self.mtime)?;
+        self.turn().send(Piece::Member { path: path.clone(), headers })?;
+        let (mut size, mut hash) = (0, Sha256::new());
         loop {
             let block = self.read_block(source)?;
-            if block.is_empty() && (open.is_some() || !members.is_empty()) {
+            if block.is_empty() {
                 self.encoders.raw.put(block);
                 break;
             }
-            if let Some(full) = open.take_if(|member: &mut Open| member.size >= limit) {
-                members.push(self.close(full)?);
-            }
-            let member = match &mut open {
-                Some(member) => member,
-                empty => empty.insert(self.open(name, members.len())?),
-            };
-            if block.is_empty() {
-                break;
-            }
-            member.hash.update(&block);
-            member.size += block.len() as u64;
+            hash.update(&block);
+            size += block.len() as u64;
             observe(&block);
             self.submit(block)?;
         }
-        if let Some(member) = open {
-            members.push(self.close(member)?);
-        }
-        Ok(members)
+        let member = self.close(path, size, hash)?;
+        self.turn().members.push(member);
+        Ok(())
     }
 
-    fn try_bytes(&mut self, name: &str, content: &[u8]) -> Result<Member> {
+    fn try_bytes(&self, name: &str, content: &[u8]) -> Result<Member> {
         let path = format!("{}/{name}", self.root);
         let headers = header::file(&path, content.len() as u64, self.mtime)?;
-        self.send(Piece::Member { path: path.clone(), headers, open: false })?;
+        self.turn().send(Piece::Member { path: path.clone(), headers })?;
         for chunk in content.chunks(BLOCK) {
             self.submit(chunk.to_vec())?;
         }
-        self.close(Open { path, size: content.len() as u64, hash: Sha256::new_with_prefix(content) })
+        self.close(path, content.len() as u64, Sha256::new_with_prefix(content))
     }
 
-    fn open(&mut self, name: &str, before: usize) -> Result<Open> {
-        let path = if self.in_place {
-            format!("{}/{name}", self.root)
-        } else {
-            format!("{}/{name}.{:05}", self.root, before + 1)
-        };
-        let headers = header::placeholder(&path, self.mtime)?;
-        self.send(Piece::Member { path: path.clone(), headers, open: true })?;
-        Ok(Open { path, size: 0, hash: Sha256::new() })
-    }
-
-    fn close(&mut self, member: Open) -> Result<Member> {
-        let Open { path, size, hash } = member;
+    fn close(&self, path: String, size: u64, hash: Sha256) -> Result<Member> {
         let mut headers = header::file(&path, size, self.mtime)?;
         let last = headers.split_off(headers.len() - header::BLOCK);
-        self.send(Piece::Close(last))?;
+        self.turn().send(Piece::Close(last))?;
         Ok(Member { path, size, sha256: hex(&hash.finalize()) })
     }
 
     /// Reads until a block is full or the source ends.
-    fn read_block(&self, source: &mut dyn Read) -> Result<Vec<u8>> {
+    pub(super) fn read_block(&self, source: &mut dyn Read) -> Result<Vec<u8>> {
         let mut block = self.encoders.raw.take();
         block.resize(BLOCK, 0);
         let mut filled = 0;
@@ -222,19 +227,33 @@ impl<S: Sink> Writer<S> {
         Ok(block)
     }
 
-    fn submit(&mut self, block: Vec<u8>) -> Result<()> {
-        let level = self.gauge.level(&self.encoders);
-        let pieces = self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?;
-        let (pending, submit) = self.encoders.promise(block, level);
-        let sent = pieces.send(Piece::Block(pending));
+    fn submit(&self, block: Vec<u8>) -> Result<()> {
+        let (pending, submit) = self.encoders.promise(block, self.level());
+        let sent = self.turn().send(Piece::Block(pending));
         submit();
-        match sent {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.failure()),
-        }
+        sent
     }
 
-    fn send(&mut self, piece: Piece) -> Result<()> {
+    /// The level of the next block.
+    pub(super) fn level(&self) -> u32 {
+        self.gauge.lock().unwrap_or_else(PoisonError::into_inner).level(&self.encoders)
+    }
+
+    pub(super) fn turn(&self) -> MutexGuard<'_, Turn<S>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn noting_failure<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            // Ends the output thread, so that a half-written member is never sealed.
+            self.turn().pieces = None;
+        }
+        result
+    }
+}
+
+impl<S> Turn<S> {
+    pub(super) fn send(&mut self, piece: Piece) -> Result<()> {
         match self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?.send(piece) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure()),
@@ -242,16 +261,8 @@ impl<S: Sink> Writer<S> {
     }
 
     /// Why the output thread takes no more pieces.
-    fn failure(&mut self) -> ArchiveError {
+    pub(super) fn failure(&mut self) -> ArchiveError {
         self.join().err().unwrap_or(ArchiveError::Abandoned)
-    }
-
-    fn noting_failure<T>(&mut self, result: Result<T>) -> Result<T> {
-        if result.is_err() {
-            // Ends the output thread, so that a half-written member is never sealed.
-            self.pieces = None;
-        }
-        result
     }
 
     fn join(&mut self) -> Result<Written<S>> {
@@ -265,16 +276,9 @@ impl<S: Sink> Writer<S> {
 impl<S: Sink> Drop for Writer<S> {
     fn drop(&mut self) {
         // The sink may own a partial file that is removed when it is dropped: wait for that.
-        drop(self.join());
+        drop(self.turn().join());
         self.encoders.stop();
     }
-}
-
-/// A member on its way.
-struct Open {
-    path: String,
-    size: u64,
-    hash: Sha256,
 }
 
 /// Watches the encoders and sets the pace.
@@ -337,7 +341,7 @@ mod tests {
         for name in ["gzip", "zstd", "none"] {
             let compression = name.parse().expect("a compression");
             let options = Options { root: "r".into(), compression, mtime: 0, encoders: 2 };
-            let mut writer = Writer::new(Slow, options).expect("a writer");
+            let writer = Writer::new(Slow, options).expect("a writer");
             let (raw, encoded) = (writer.encoders.raw.clone(), writer.encoders.encoded.clone());
             writer.stream("dump.sql", &mut io::repeat(7).take(60 << 20), &mut |_| {}).expect("a dump");
             writer.seal().expect("an archive");

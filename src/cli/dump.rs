@@ -30,8 +30,8 @@ pub struct DumpArgs {
     /// PostgreSQL: custom can be restored in part and adapted, plain is SQL
     #[arg(long, env = "DBHAUL_FORMAT", default_value = "custom", value_parser = ["custom", "plain"])]
     format: String,
-    /// Parallel sessions; only 1 for now
-    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1))]
+    /// PostgreSQL, custom format: N sessions at once, which read one snapshot
+    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
     /// gzip, zstd or none, with :LEVEL; without a level, it is chosen while the dump runs
     #[arg(long, value_name = "METHOD[:LEVEL]", env = "DBHAUL_COMPRESSION", default_value = "gzip")]
@@ -120,6 +120,7 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
         options: DumpOptions {
             allow_incomplete: args.allow_incomplete,
             extra: args.extra,
+            jobs: args.jobs,
             ..args.keep.resolve(plain, args.select.options())
         },
         destination: destination.clone(),
@@ -127,7 +128,6 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
         compression: args.compression,
         dry_run: args.dry_run,
     };
-    debug_assert_eq!(args.jobs, 1);
     match dump(&args.reach.context(report)?, request).await? {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
         Outcome::Done(dumped) => show(report, &dumped),

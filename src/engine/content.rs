@@ -40,6 +40,12 @@ pub fn too_many(offset: u64) -> Incomplete {
 pub trait Inspector: Send {
     /// Takes the next bytes.
     fn see(&mut self, bytes: &[u8]);
+    /// The same for a dump that comes in lanes, several streams at once that make one dump when they are joined in the
+    /// order of their numbers. The first is 0; only a form that says so comes in more than that one.
+    fn see_lane(&mut self, lane: usize, bytes: &[u8]) {
+        debug_assert_eq!(lane, 0);
+        self.see(bytes);
+    }
     /// The table whose rows are passing by, and how many rows of it were seen.
     fn position(&self) -> Option<(&DumpedTable, usize)>;
     /// What the dump will hold, as soon as its beginning has told: entries and tables, no rows counted. None before,

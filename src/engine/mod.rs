@@ -29,6 +29,7 @@ pub use content::{
 pub use near::near;
 pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
+pub use postgres::{Body, Head, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
@@ -114,7 +115,20 @@ pub trait Engine: Sync {
         rejected: &[Rejected],
     ) -> Result<&'c Client>;
 
-    /// The dump's whole command line, and how to read what it writes.
+    /// One point in time for the several clients that these options ask for, in a session that holds it; none where one
+    /// client dumps alone.
+    fn hold_snapshot<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<SnapshotSession>> {
+        let _ = (connection, server, options, limits);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The dump's whole command lines, and how to read what they write; several at once only under a snapshot.
     fn plan_dump(
         &self,
         connection: &Connection,
@@ -122,6 +136,7 @@ pub trait Engine: Sync {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
+        snapshot: Option<&Snapshot>,
     ) -> Result<DumpPlan>;
 
     /// A reader for a dump's bytes in this format.

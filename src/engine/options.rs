@@ -58,6 +58,8 @@ pub struct DumpOptions {
     pub allow_incomplete: bool,
     /// Handed to the client as they are.
     pub extra: Vec<String>,
+    /// Sessions at once; one for less than two.
+    pub jobs: u32,
 }
 
 impl DumpOptions {

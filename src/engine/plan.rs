@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::{Client, DumpedTable, Format};
+use super::{Client, DumpedTable, Format, Splice};
 use crate::connection::Connection;
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
@@ -12,7 +12,9 @@ use crate::secret::Secret;
 pub struct DumpPlan {
     /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
     pub invocations: Vec<Invocation>,
-    /// The member's name in the archive: `dump.pgsql` or `dump.sql`.
+    /// The commands run side by side instead, and this makes lanes of one dump of their outputs.
+    pub splice: Option<Splice>,
+    /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
     /// The form of what it writes.
     pub format: Format,
@@ -20,6 +22,8 @@ pub struct DumpPlan {
     pub consistency: String,
     /// What people should know.
     pub warnings: Vec<String>,
+    /// What is done otherwise than asked, for people.
+    pub notes: Vec<String>,
 }
 
 /// Where a restore's bytes come from.

@@ -209,7 +209,7 @@ async fn source_failed(source: &Source, failure: Failure) -> Error {
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
     let Reached { engine, connection, server, .. } = &source.reached;
-    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits)?;
+    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits, None)?;
     let (outputs, mut relay) = Relay::new();
     let inspector = engine.inspector(plan.format);
     let mut reading = std::pin::pin!(on_thread(move || {

@@ -58,7 +58,7 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
 fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {
     let Reached { engine, connection, server, .. } = reached;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
-    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits)
+    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, None)
 }
 
 /// Looks for what killed runs left in this folder and in TMPDIR.

@@ -8,16 +8,22 @@
 //!       Inspector ──▶ Complete ─┼─▶ Proof ──▶ publish
 //!       Writer ──▶ Sealed ──────┘
 //! ```
+//!
+//! Several clients at once have a lane of the archive each: `lanes`.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
+use super::lanes::{Lanes, Waiting, Watch};
 use super::meter::Meter;
 use super::source::{Relay, Source};
 use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, dump_error, explain, leftovers, manifest};
+use super::{Context, dump_error, explain, lanes, leftovers, manifest};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{Complete, Content, DumpOptions, Inspector};
@@ -120,6 +126,9 @@ fn archive_name(request: &Request, at: Timestamp) -> String {
     format!("{}_{}", at.strftime("%Y%m%d%H%M%S"), if cut.is_empty() { "dump" } else { &cut })
 }
 
+/// How long an archive that could not be written waits for a client's own word: its failure may be the cause.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// Everything that running a planned dump needs.
 #[derive(Clone)]
 struct Job<'a> {
@@ -197,7 +206,6 @@ impl Job<'_> {
         let json = manifest.to_json();
         manifest::check_size(json.len(), Kind::DumpFailed)?;
         let (path, bytes, content) = on_thread(move || -> Result<_> {
-            let mut writer = writer;
             writer.bytes(MANIFEST, &json).map_err(dump_error)?;
             let sealed = writer.seal().map_err(dump_error)?;
             let bytes = sealed.bytes();
@@ -208,44 +216,87 @@ impl Job<'_> {
         Ok(Dumped { path, bytes, raw_bytes, members, duration_s: 0.0, manifest, content })
     }
 
-    /// Moves the children's stdout into the archive. Whoever fails first ends the other.
+    /// Moves the children's stdout into the archive. Whoever fails first ends the others.
     async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &Gauge) -> Result<(Written<S>, Vec<Exited>)> {
         let (outputs, relay) = Relay::new();
         let Source { reached, plan, .. } = self.source;
         let inspector = reached.engine.inspector(plan.format);
-        let meter = Meter::new(gauge.clone(), &reached.server.tables);
-        let member = plan.member;
-        let mut archive = std::pin::pin!(on_thread(move || write_member(writer, member, relay, inspector, meter)));
-        let children = shown(self.context, gauge, self.source.run(self.context, plan, outputs));
-        let exits = tokio::select! {
-            exits = children => exits,
-            lost = reached.lost() => {
-                // The children were dropped, which ends the archive: its file goes before we do.
+        let watch = Watch { inspector, meter: Meter::new(gauge.clone(), &reached.server.tables) };
+        let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
+        let alarm: Arc<Notify> = Arc::default();
+        let (member, splice, held, rings) = (plan.member, plan.splice.clone(), waiting.clone(), alarm.clone());
+        // The outputs of several clients come back open.
+        let mut archive = std::pin::pin!(on_thread(move || match splice {
+            None => (write_member(writer, member, relay, watch), Vec::new()),
+            Some(splice) => {
+                let mut outputs = lanes::outputs(&relay.into_outputs(), &splice);
+                let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm: &rings };
+                let done = lanes.write(&splice, &mut outputs, &held);
+                let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);
+                (done.map(|()| Written { members: writer.members(), writer, inspector }), outputs)
+            }
+        }));
+        let mut children = Box::pin(shown(self.context, gauge, async {
+            match &plan.splice {
+                None => self.source.run(self.context, plan, outputs).await,
+                Some(_) => self.source.run_side_by_side(self.context, plan, outputs, &waiting).await,
+            }
+        }));
+        let (mut exits, mut written) = (None, None);
+        tokio::select! {
+            ended = &mut children => exits = Some(ended),
+            lost = self.lost() => {
+                // Without the children the archive ends: its file goes before we do.
+                drop(children);
                 let _ = archive.await;
                 return Err(Error { kind: Kind::DumpFailed, ..lost });
             }
-            // The archive ends first only when it fails: dropping the children's future kills them.
-            ended = &mut archive => return ended?.map_err(dump_error).and_then(|_| {
-                Err(Error::new(Kind::Unexpected, "the archive ended before the dump did"))
-            }),
+            // The archive ends first only when it fails.
+            ended = &mut archive => written = Some(ended?),
+            () = alarm.notified() => {}
+        }
+        if exits.is_none() {
+            exits = tokio::time::timeout(MOMENT, &mut children).await.ok();
+        }
+        // Dropping the children's future kills them.
+        drop(children);
+        let written = match written {
+            Some(written) => written,
+            None => archive.await?,
         };
-        match (archive.await?, exits) {
-            (Ok(written), Ok(exits)) => Ok((written, exits)),
-            (Ok(_), Err(failure)) => Err(explain(reached, failure, Kind::DumpFailed).await),
+        match (written.0, exits) {
+            (Ok(written), Some(Ok(exits))) => {
+                if let Some(snapshot) = &self.source.snapshot {
+                    snapshot.confirm().await?;
+                }
+                Ok((written, exits))
+            }
+            (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(failure))) => {
+                Err(explain(reached, failure, Kind::DumpFailed).await)
+            }
             // A full disk breaks the pipe, and the child complains of that: the archive knows what went wrong.
             (Err(error), _) => Err(dump_error(error)),
+            (Ok(_), None) => Err(Error::new(Kind::Unexpected, "the archive ended before the dump did")),
+        }
+    }
+
+    /// Ends when the way to the server does, or what several clients read.
+    async fn lost(&self) -> Error {
+        tokio::select! {
+            lost = self.source.reached.lost() => lost,
+            lost = self.source.snapshot_lost() => lost,
         }
     }
 }
 
-/// The hot path: this thread reads, inspects and hashes; the writer's own threads compress.
+/// The hot path of one stream: this thread reads, inspects and hashes; the writer's own threads compress.
 fn write_member<S: Store>(
-    mut writer: Writer<S>,
+    writer: Writer<S>,
     member: &str,
     mut relay: Relay,
-    mut inspector: Box<dyn Inspector>,
-    mut meter: Meter,
+    watch: Watch,
 ) -> Result<Written<S>, ArchiveError> {
+    let Watch { mut inspector, mut meter } = watch;
     let members = writer.stream(member, &mut relay, &mut |bytes| {
         inspector.see(bytes);
         meter.passed(bytes.len(), inspector.as_ref());

@@ -12,7 +12,7 @@ use super::manifest::disagreement;
 use super::target::UNCHANGED;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
-use crate::archive::{self, ArchiveError, Manifest, Reader};
+use crate::archive::{self, ArchiveError, Manifest, Reader, lane_of};
 use crate::connection::Connection;
 use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
@@ -243,6 +243,10 @@ enum Found {
     Directory,
 }
 
+/// Without the index, the parts could only be joined on a disk.
+const SCATTERED: &str = "the parts of a dump by several jobs, without dbhaul's index (restore from the archive as dbhaul \
+                         wrote it, or unpack this one and join its parts: cat X/part.* > X.dump)";
+
 /// Finds the dump by what its first bytes are, whatever it is called.
 fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
     // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
@@ -255,6 +259,9 @@ fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
     let mut rows_or_dump = None;
     while let Some(entry) = reader.next_member()? {
         if entry.content().is_dump() {
+            if !ours && archive::is_lane(entry.path()) {
+                return Err(ArchiveError::NotRecognised { what: SCATTERED.into() });
+            }
             let format = format_of(entry.content(), entry.first());
             let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
             let found = Found::Dump { shape, format };
@@ -296,10 +303,10 @@ enum Trouble {
 fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Checked, Trouble> {
     let (mut bytes, mut manifest) = (0, None);
     let mut inspector = engine::of(format.dialect()).inspector(format);
-    let mut see = |inspector: &mut Box<dyn Inspector>, part: &[u8]| {
+    let mut see = |inspector: &mut Box<dyn Inspector>, lane: usize, part: &[u8]| {
         bytes += part.len() as u64;
         gauge.update(|progress| progress.bytes = bytes);
-        inspector.see(part);
+        inspector.see_lane(lane, part);
     };
     let proof = match shape {
         Shape::Folder => {
@@ -308,7 +315,10 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest });
         }
         Shape::Ours => {
-            let verified = archive::verify(path, &mut |_, part| see(&mut inspector, part)).map_err(Trouble::Archive)?;
+            // Only the custom format comes in lanes.
+            let lane = |member: &str| if format == Format::PgCustom { lane_of(member) } else { 0 };
+            let verified = archive::verify(path, &mut |member, part| see(&mut inspector, lane(member), part));
+            let verified = verified.map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
@@ -319,7 +329,7 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
             loop {
                 match dump.read(&mut buffer) {
                     Ok(0) => break,
-                    Ok(count) => see(&mut inspector, &buffer[..count]),
+                    Ok(count) => see(&mut inspector, 0, &buffer[..count]),
                     Err(e) => return Err(Trouble::Archive(ArchiveError::from_read(e))),
                 }
             }

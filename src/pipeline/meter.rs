@@ -11,13 +11,21 @@ pub struct Meter {
     estimates: HashMap<(String, String), (u64, u64)>,
     total: u64,
     finished: u64,
-    current: Option<Current>,
+    /// What passes by, in each lane.
+    current: HashMap<usize, Current>,
 }
 
 struct Current {
     table: (String, String),
     rows: u64,
     bytes: u64,
+    seen: u64,
+}
+
+impl Current {
+    fn done(&self) -> f64 {
+        self.bytes as f64 * (self.seen as f64 / self.rows.max(1) as f64).min(1.0)
+    }
 }
 
 impl Meter {
@@ -28,13 +36,18 @@ impl Meter {
         let full = tables.iter().map(|t| ((t.schema.clone(), t.name.clone()), (t.rows, t.bytes)));
         let estimates = named.chain(full).collect();
         let total = tables.iter().map(|t| t.bytes).sum();
-        Self { gauge, estimates, total, finished: 0, current: None }
+        Self { gauge, estimates, total, finished: 0, current: HashMap::new() }
     }
 
     /// So many bytes have passed by.
     pub fn passed(&mut self, bytes: usize, inspector: &dyn Inspector) {
+        self.passed_in(0, bytes, inspector);
+    }
+
+    /// The same in one of several lanes, which the inspector looks at.
+    pub fn passed_in(&mut self, lane: usize, bytes: usize, inspector: &dyn Inspector) {
         let position = inspector.position();
-        let share = position.and_then(|(table, rows)| self.share(table, rows));
+        let share = position.and_then(|(table, rows)| self.share(lane, table, rows));
         self.gauge.update(|progress| {
             progress.bytes += bytes as u64;
             if let Some((table, _)) = position {
@@ -46,19 +59,19 @@ impl Meter {
         });
     }
 
-    fn share(&mut self, table: &DumpedTable, rows: usize) -> Option<f64> {
+    fn share(&mut self, lane: usize, table: &DumpedTable, rows: usize) -> Option<f64> {
         if self.total == 0 {
             return None;
         }
         let key = (table.schema.clone().unwrap_or_default(), table.name.clone());
-        if self.current.as_ref().is_none_or(|current| current.table != key) {
-            self.finished += self.current.take().map_or(0, |current| current.bytes);
+        if self.current.get(&lane).is_none_or(|current| current.table != key) {
             let (rows, bytes) = self.estimates.get(&key).copied().unwrap_or_default();
-            self.current = Some(Current { table: key, rows, bytes });
+            let before = self.current.insert(lane, Current { table: key, rows, bytes, seen: 0 });
+            self.finished += before.map_or(0, |current| current.bytes);
         }
-        let current = self.current.as_ref()?;
-        let seen = rows as f64 / current.rows.max(1) as f64;
-        Some((self.finished as f64 + current.bytes as f64 * seen.min(1.0)) / self.total as f64)
+        self.current.get_mut(&lane)?.seen = rows as u64;
+        let passing: f64 = self.current.values().map(Current::done).sum();
+        Some((self.finished as f64 + passing) / self.total as f64)
     }
 }
 

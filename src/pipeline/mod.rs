@@ -25,6 +25,7 @@ pub mod doctor;
 pub mod dump;
 mod input;
 pub mod inspect;
+mod lanes;
 mod leftovers;
 mod load;
 mod manifest;

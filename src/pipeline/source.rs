@@ -1,18 +1,23 @@
-//! The side that is read: reached, judged, planned; then its clients run, and what they write is one stream.
+//! The side that is read: reached, judged, planned; then its clients run, one after the other, whose outputs are one
+//! stream, or side by side.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::task::Poll;
 
+use super::lanes::Waiting;
 use super::load::beat;
 use super::reach::{Reached, reach};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
-use crate::engine::{self, Client, DumpOptions, DumpPlan, Purpose, Role, Severity};
+use crate::engine::{self, Client, DumpOptions, DumpPlan, Purpose, Role, Severity, SnapshotSession};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::process::{Activity, Exited, Failure, Output, spawn};
+use crate::process::{Activity, Cause, Exited, Failure, Output, Running, spawn};
 
 /// A database that is about to be dumped.
 pub struct Source {
@@ -24,8 +29,10 @@ pub struct Source {
     pub plan: DumpPlan,
     /// What the dump will lack, as allowed.
     pub missing: Vec<String>,
-    /// Signs of life of the client that runs.
-    activity: RefCell<Option<Arc<Activity>>>,
+    /// What several clients read, where the plan is for several.
+    pub snapshot: Option<SnapshotSession>,
+    /// Signs of life of the clients that run.
+    activities: RefCell<Vec<Arc<Activity>>>,
 }
 
 impl Source {
@@ -34,11 +41,11 @@ impl Source {
         engine::of(connection.dialect).check_options(connection, options)?;
         let reached = reach(context, connection, Purpose::Dump).await?;
         let missing = judge(context, &reached)?;
-        let (client, plan) = plan(context, &reached, options).await?;
+        let (client, plan, snapshot) = plan(context, &reached, options).await?;
         for what in &missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, missing, activity: RefCell::default() })
+        Ok(Self { reached, client, plan, missing, snapshot, activities: RefCell::default() })
     }
 
     /// Runs a plan's commands one after the other. The relay ends with the sender, that is: with this future.
@@ -53,11 +60,11 @@ impl Source {
         for invocation in &plan.invocations {
             context.tell(Event::Command(invocation.to_string()));
             let mut child = spawn(invocation, &supervision)?;
-            self.activity.replace(Some(child.activity()));
+            self.activities.replace(vec![child.activity()]);
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
-            let asking = self.ask_who_is_waited_for(context, child.activity());
+            let asking = self.ask_who_is_waited_for(context);
             exits.push(tokio::select! {
                 exited = child.wait() => exited?,
                 () = asking => unreachable!("asking never ends"),
@@ -66,12 +73,58 @@ impl Source {
         Ok(exits)
     }
 
-    /// While no byte moves, finds out whose lock the client waits for: once it has given up, nobody can tell.
-    async fn ask_who_is_waited_for(&self, context: &Context, activity: Arc<Activity>) {
+    /// Runs a plan's commands side by side. The first that fails ends the others; `waiting` says which of them wait for
+    /// us.
+    pub async fn run_side_by_side(
+        &self,
+        context: &Context,
+        plan: &DumpPlan,
+        outputs: Sender<Output>,
+        waiting: &Waiting,
+    ) -> Result<Vec<Exited>, Failure> {
+        let supervision = context.supervision(&self.reached.connection.redactor());
+        let mut children = Vec::new();
+        self.activities.take();
+        for invocation in &plan.invocations {
+            context.tell(Event::Command(invocation.to_string()));
+            let mut child = spawn(invocation, &supervision)?;
+            self.activities.borrow_mut().push(child.activity());
+            if let Some(output) = child.take_stdout() {
+                let _ = outputs.send(output);
+            }
+            children.push(child);
+        }
+        drop(outputs);
+        let patience = async {
+            loop {
+                tokio::time::sleep(beat(context)).await;
+                let activities = self.activities.borrow();
+                let waits = activities.iter().zip(waiting.iter()).filter(|(_, waits)| waits.load(Ordering::Relaxed));
+                waits.for_each(|(activity, _)| activity.touch());
+            }
+        };
+        tokio::select! {
+            exits = all(children) => exits,
+            () = self.ask_who_is_waited_for(context) => unreachable!("asking never ends"),
+            () = patience => unreachable!("patience never ends"),
+        }
+    }
+
+    /// Ends when the session does that holds the snapshot of several clients.
+    pub async fn snapshot_lost(&self) -> Error {
+        match &self.snapshot {
+            Some(snapshot) => snapshot.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// While no byte moves, finds out whose lock the clients wait for: once they have given up, nobody can tell.
+    async fn ask_who_is_waited_for(&self, context: &Context) {
+        let bytes = || self.activities.borrow().iter().map(|activity| activity.bytes()).sum::<u64>();
         loop {
-            let before = activity.bytes();
+            let before = bytes();
             tokio::time::sleep(beat(context)).await;
-            if activity.bytes() == before {
+            if bytes() == before {
                 self.reached.is_busy(context).await;
             } else {
                 self.reached.lock_holders.take();
@@ -81,10 +134,33 @@ impl Source {
 
     /// A sign of life for the client that runs: it is somebody else that it waits for.
     pub fn touch(&self) {
-        if let Some(activity) = self.activity.borrow().as_ref() {
-            activity.touch();
-        }
+        self.activities.borrow().iter().for_each(|activity| activity.touch());
     }
+}
+
+/// Waits until all have ended well, or one has not: the others are then killed, unless the same ends all of them.
+async fn all(children: Vec<Running>) -> Result<Vec<Exited>, Failure> {
+    let of = children.len();
+    let mut waits: Vec<_> = children.into_iter().map(|child| Some(Box::pin(child.wait()))).collect();
+    let (mut exits, mut failed) = (Vec::new(), None);
+    poll_fn(|task| {
+        for (n, slot) in waits.iter_mut().enumerate() {
+            let Some(Poll::Ready(ended)) = slot.as_mut().map(|wait| wait.as_mut().poll(task)) else { continue };
+            *slot = None;
+            match ended {
+                Ok(exited) => exits.push(exited),
+                Err(failure) if failed.is_none() => {
+                    let program = format!("{} {} of {of}", failure.program, n + 1);
+                    failed = Some(Failure { program, ..failure });
+                }
+                Err(_) => {}
+            }
+        }
+        let together = failed.as_ref().is_none_or(|f| matches!(f.cause, Cause::Stopped(_) | Cause::Total(_)));
+        if together && waits.iter().any(Option::is_some) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    failed.map_or(Ok(exits), Err)
 }
 
 /// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest; the
@@ -103,18 +179,26 @@ fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
     Ok(of(Severity::Missing).map(|finding| finding.what.clone()).collect())
 }
 
-async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Result<(Client, DumpPlan)> {
+async fn plan(
+    context: &Context,
+    reached: &Reached,
+    options: &DumpOptions,
+) -> Result<(Client, DumpPlan, Option<SnapshotSession>)> {
     let Reached { engine, connection, server, .. } = reached;
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
     tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
-    let plan = engine.plan_dump(connection, server, &client, options, &context.limits)?;
+    let snapshot = engine.hold_snapshot(connection, server, options, &context.limits).await?;
+    let told = snapshot.as_ref().map(|held| &held.snapshot);
+    let plan = engine.plan_dump(connection, server, &client, options, &context.limits, told)?;
+    plan.notes.iter().for_each(|note| context.note(note));
     for warning in &plan.warnings {
         context.warn(warning);
     }
-    Ok((client, plan))
+    let snapshot = snapshot.filter(|_| plan.splice.is_some());
+    Ok((client, plan, snapshot))
 }
 
 /// The stdouts of several children as one stream. It ends when the last sender is gone, not when a child's output
@@ -129,6 +213,11 @@ impl Relay {
     pub fn new() -> (Sender<Output>, Self) {
         let (sender, outputs) = mpsc::channel();
         (sender, Self { outputs, current: None })
+    }
+
+    /// The outputs themselves.
+    pub fn into_outputs(self) -> Receiver<Output> {
+        self.outputs
     }
 }
 

@@ -22,7 +22,7 @@ fn streamed(database: &Database<'_>, folder: &TempDir, args: &[&str]) -> PathBuf
 }
 
 /// Runs `script` under bash with `$X` as the archive; it must say nothing on stderr.
-fn shell(script: &str, archive: &Path, folder: &Path) -> Vec<u8> {
+pub fn shell(script: &str, archive: &Path, folder: &Path) -> Vec<u8> {
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", script]).env("X", archive).env("LC_ALL", "C.UTF-8").current_dir(folder);
     let output = bash.output().expect("run bash");
@@ -118,7 +118,7 @@ fn mariadb_takes_the_archive_by_hand() {
 }
 
 /// Lists and extracts with every program; the bytes must be those that the manifest tells of.
-fn every_reader(archive: &Path, flags: &str) {
+pub fn every_reader(archive: &Path, flags: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let wanted = {
         let manifest = crate::roundtrip::manifest(archive);

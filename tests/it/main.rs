@@ -10,6 +10,7 @@ mod copy;
 mod corruption;
 mod crossing;
 mod damaged;
+mod dump_jobs;
 mod failure_modes;
 mod failures;
 mod faults;

@@ -214,7 +214,7 @@ fn with_manifest(archive: &Path, change: impl FnOnce(&mut Manifest)) {
     };
     change(&mut manifest);
     let options = Options { root: "changed".into(), compression: Compression::None, mtime: 0, encoders: 1 };
-    let mut writer = Writer::new(Memory(Vec::new()), options).expect("a writer");
+    let writer = Writer::new(Memory(Vec::new()), options).expect("a writer");
     let name = manifest.members[0].path.rsplit('/').next().expect("a name").to_owned();
     manifest.members = writer.stream(&name, &mut dump, &mut |_| {}).expect("written");
     writer.bytes("manifest.json", &manifest.to_json()).expect("written");

@@ -44,7 +44,7 @@ const ERRORS: [io::ErrorKind; 4] =
     [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::PermissionDenied, io::ErrorKind::Other];
 
 fn write(sink: Limited, compression: Compression, dump: &[u8]) -> Result<Vec<u8>> {
-    let mut writer = Writer::new(sink, options(compression))?;
+    let writer = Writer::new(sink, options(compression))?;
     let members = writer.stream("dump.sql", &mut &dump[..], &mut |_| {})?;
     writer.bytes(MANIFEST, &manifest(members).to_json())?;
     Ok(writer.seal()?.into_sink().memory.bytes)

@@ -89,7 +89,7 @@ fn a_manifest_that_disagrees() {
         |manifest| manifest.members.push(manifest.members[0].clone()),
     ];
     for wrong in wrong {
-        let mut writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
+        let writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
             .expect("a writer");
         let members = writer.stream("dump.sql", &mut &sql(100)[..], &mut |_| {}).expect("a dump");
         let mut manifest = manifest(members);
@@ -140,7 +140,7 @@ fn an_index_that_is_whole_but_wrong() {
 #[test]
 fn members_without_a_manifest_or_behind_it() {
     for names in [&["dump.sql"][..], &[MANIFEST, "dump.sql"], &["a/manifest.json"]] {
-        let mut writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
+        let writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
             .expect("a writer");
         for name in names {
             writer.bytes(name, &manifest(Vec::new()).to_json()).expect("a member");

@@ -38,7 +38,7 @@ impl Sink for Failing {
 }
 
 fn write<S: Sink>(sink: S, compression: Compression, source: &mut dyn Read) -> Result<Sealed<S>> {
-    let mut writer = Writer::new(sink, options(compression))?;
+    let writer = Writer::new(sink, options(compression))?;
     let members = writer.stream("dump.sql", source, &mut |_| {})?;
     writer.bytes(MANIFEST, &manifest(members).to_json())?;
     writer.seal()
@@ -95,9 +95,8 @@ fn a_source_that_fails_leaves_nothing_to_seal() {
     for can_patch in [true, false] {
         for len in [0, 10, 1_000_000] {
             in_time(move || {
-                let mut writer =
-                    Writer::new(Memory { can_patch, ..Memory::default() }, options(Compression::default()))
-                        .expect("a writer");
+                let writer = Writer::new(Memory { can_patch, ..Memory::default() }, options(Compression::default()))
+                    .expect("a writer");
                 let result = writer.stream("dump.sql", &mut sql(len).chain(Broken), &mut |_| {});
                 assert!(matches!(result, Err(ArchiveError::Source(_))), "{result:?}");
                 assert!(matches!(writer.bytes(MANIFEST, b"{}"), Err(ArchiveError::Abandoned)));
@@ -170,7 +169,7 @@ fn an_encoder_that_dies_is_an_error_at_once() {
         for can_patch in [true, false] {
             let result = in_time(move || {
                 let sink = Memory { can_patch, ..Memory::default() };
-                let mut writer = Writer::with_codec(sink, options(Compression::default()), codec)?;
+                let writer = Writer::with_codec(sink, options(Compression::default()), codec)?;
                 writer.stream("dump.sql", &mut io::repeat(7), &mut |_| {}).map(drop)
             });
             assert!(matches!(result, Err(ArchiveError::Worker { .. })), "{result:?}");
@@ -217,7 +216,7 @@ fn dropping_a_writer_drops_the_sink_first() {
         }
     }
     let (dropped, wait) = channel();
-    let mut writer = Writer::new(Guard(dropped), options(Compression::default())).expect("a writer");
+    let writer = Writer::new(Guard(dropped), options(Compression::default())).expect("a writer");
     writer.stream("dump.sql", &mut &sql(1_000_000)[..], &mut |_| {}).expect("a dump");
     drop(writer);
     wait.try_recv().expect("the sink is gone once the writer is");

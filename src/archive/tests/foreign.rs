@@ -138,7 +138,7 @@ fn claims_are_not_believed() {
 #[test]
 fn a_manifest_of_a_gigabyte_is_not_read() {
     let size = MANIFEST_MAX + 1;
-    let mut writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
+    let writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
         .expect("a writer");
     writer.stream(MANIFEST, &mut io::repeat(b' ').take(size), &mut |_| {}).expect("a member");
     let file = on_disk(&writer.seal().expect("an archive").into_sink().bytes);

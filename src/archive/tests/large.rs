@@ -46,7 +46,7 @@ impl Sink for Sparse {
 fn other_readers_know_its_size() {
     let file = tempfile::Builder::new().suffix(".tar").tempfile().expect("a temporary file");
     let sink = Sparse(file.reopen().expect("the same file"));
-    let mut writer = Writer::new(sink, options(Compression::None)).expect("a writer");
+    let writer = Writer::new(sink, options(Compression::None)).expect("a writer");
     let members = writer.stream("dump.sql", &mut io::repeat(0).take(LARGE), &mut |_| {}).expect("a dump");
     writer.bytes(MANIFEST, &manifest(members).to_json()).expect("a manifest");
     writer.seal().expect("an archive");

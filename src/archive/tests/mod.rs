@@ -4,6 +4,7 @@ mod calls;
 mod damage;
 mod failing;
 mod foreign;
+mod lanes;
 mod large;
 mod parts;
 mod readers;
@@ -71,7 +72,7 @@ fn archive(compression: Compression, can_patch: bool, dump: impl io::Read) -> Ve
 }
 
 fn named(options: Options, name: &str, can_patch: bool, mut dump: impl io::Read) -> Vec<u8> {
-    let mut writer = Writer::new(Memory { can_patch, ..Memory::default() }, options).expect("a writer");
+    let writer = Writer::new(Memory { can_patch, ..Memory::default() }, options).expect("a writer");
     let members = writer.stream(name, &mut dump, &mut |_| {}).expect("a dump");
     writer.bytes(MANIFEST, &manifest(members).to_json()).expect("a manifest");
     let sealed = writer.seal().expect("an archive");

@@ -5,7 +5,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use super::super::encode::BLOCK;
-use super::super::writer::PART;
+use super::super::numbered::PART;
 use super::*;
 
 fn check(compression: Compression, can_patch: bool, dump: &[u8]) {
@@ -152,7 +152,7 @@ fn inspect_reads_no_more_than_it_needs() {
 #[test]
 fn an_observer_sees_the_dump_in_order() {
     let dump = sql(3 * BLOCK + 5);
-    let mut writer = Writer::new(Memory::default(), options(Compression::default())).expect("a writer");
+    let writer = Writer::new(Memory::default(), options(Compression::default())).expect("a writer");
     let mut seen = Vec::new();
     writer.stream("dump.sql", &mut &dump[..], &mut |bytes| seen.extend_from_slice(bytes)).expect("a dump");
     assert!(seen == dump);

@@ -27,6 +27,12 @@ pub(super) fn check(options: &DumpOptions) -> Result<()> {
     if options.schema_only && options.data_only {
         return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
     }
+    if options.jobs > 1 {
+        return Err(Error::new(
+            Kind::Usage,
+            "--jobs is for PostgreSQL: MySQL and MariaDB are not yet dumped by several jobs",
+        ));
+    }
     extra::check(&options.extra)
 }
 
@@ -61,10 +67,12 @@ pub(super) fn plan(
     }
     Ok(DumpPlan {
         invocations,
+        splice: None,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
         warnings: warnings(server, client, options, &selection, consistency),
+        notes: Vec::new(),
     })
 }
 

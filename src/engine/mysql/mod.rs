@@ -8,7 +8,7 @@
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
-    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Snapshot, Version,
 };
 use crate::error::Result;
 
@@ -119,6 +119,7 @@ impl Engine for Mysql {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
+        _: Option<&Snapshot>,
     ) -> Result<DumpPlan> {
         dump::plan(connection, server, client, options, limits)
     }

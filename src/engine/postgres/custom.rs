@@ -8,6 +8,9 @@
 //!
 //! At its end `pg_dump` goes back in a file and writes the table of contents again, now with the blocks' places. Newer
 //! ones set `O_APPEND` on their stdout: then `pg_dump > FILE` leaves that copy behind the last block.
+//!
+//! A dump may come in lanes: the table of contents in the first, and in each of them whole blocks, that are read a piece
+//! of this one, a piece of that one. Each lane has a place of its own ([`Walk`], offset); joined they are the dump.
 
 use std::collections::HashMap;
 
@@ -34,11 +37,16 @@ pub struct Custom {
     toc: Vec<TocEntry>,
     asked: Asked,
     tables: Tables,
-    /// Entries that have data, by number; removed when their block has ended.
+    /// Entries whose block has not begun, by number.
     awaited: HashMap<i64, usize>,
     /// The size of the table of contents in bytes, with the number of its entries.
     toc_size: u64,
     walk: Walk,
+    /// The lane that is read, whose place `offset` and `walk` are; and the places of the others.
+    lane: usize,
+    lanes: Vec<(u64, Walk)>,
+    /// Entries whose blocks stand in other lanes than the first: where that begins is known at the end.
+    elsewhere: Vec<(usize, usize)>,
     large_objects: u64,
     longest: u64,
 }
@@ -95,6 +103,14 @@ impl Inspector for Custom {
         }
     }
 
+    fn see_lane(&mut self, lane: usize, bytes: &[u8]) {
+        self.turn_to(lane);
+        if lane > 0 && !self.in_blocks() && self.broken.is_none() {
+            self.fail("rows stand before its table of contents");
+        }
+        self.see(bytes);
+    }
+
     fn position(&self) -> Option<(&DumpedTable, usize)> {
         let table = self.tables.get(self.walk.table?)?;
         Some((table, self.walk.rows.as_ref().map_or(0, |r| usize::try_from(r.so_far()).unwrap_or(usize::MAX))))
@@ -109,8 +125,14 @@ impl Inspector for Custom {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        for lane in 0..self.lanes.len().max(1) {
+            self.turn_to(lane);
+            if self.broken.is_none() {
+                self.judge_the_end();
+            }
+        }
         if self.broken.is_none() {
-            self.judge_the_end();
+            self.judge_the_whole();
         }
         if let Some(broken) = self.broken {
             return Err(broken);
@@ -126,7 +148,23 @@ impl Inspector for Custom {
 }
 
 impl Custom {
+    /// Goes on in this lane, where it was left.
+    fn turn_to(&mut self, lane: usize) {
+        if lane == self.lane && lane < self.lanes.len().max(1) {
+            return;
+        }
+        let most = lane.max(self.lane) + 1;
+        self.lanes.resize_with(self.lanes.len().max(most), Default::default);
+        self.lanes[self.lane] = (self.offset, std::mem::take(&mut self.walk));
+        (self.offset, self.walk) = std::mem::take(&mut self.lanes[lane]);
+        self.lane = lane;
+    }
+
     fn fail(&mut self, what: impl Into<String>) {
+        let mut what = what.into();
+        if self.lane > 0 {
+            what = format!("{what}, in its lane {}", self.lane);
+        }
         self.give_up(Incomplete::new(what, self.offset));
     }
 
@@ -238,7 +276,7 @@ impl Custom {
                 Ok(())
             }
             // The sign of the number that the table of contents begins with.
-            0 if self.awaited.is_empty() => {
+            0 if self.awaited.is_empty() && self.lane == 0 => {
                 self.walk.step = Step::Copy(self.toc_size - 1);
                 Ok(())
             }
@@ -271,7 +309,7 @@ impl Custom {
     }
 
     fn start_entry(&mut self, id: i64) -> Result<(), String> {
-        let entry = *self.awaited.get(&id).ok_or_else(|| format!("data of an entry {id} that has none, or twice"))?;
+        let entry = self.awaited.remove(&id).ok_or_else(|| format!("data of an entry {id} that has none, or twice"))?;
         let described = &self.toc[entry];
         // The kind's byte came before the number's.
         let start = self.offset - 1;
@@ -311,7 +349,9 @@ impl Custom {
         // The number that ends the block is not counted yet.
         let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
         entry.entry.span = Some(self.walk.start..self.offset + 1 + int as u64);
-        self.awaited.remove(&entry.entry.id);
+        if self.lane > 0 {
+            self.elsewhere.push((self.walk.entry, self.lane));
+        }
         let table = self.walk.table.take();
         if let Some(rows) = self.walk.rows.take() {
             let (count, sum) = rows.finished().ok_or_else(|| format!("the rows of {} have no end", name(entry)))?;
@@ -340,9 +380,24 @@ impl Custom {
             };
             self.offset += self.walk.have as u64;
             self.fail(what);
-        } else if let Some(first) = self.awaited.values().min() {
+        }
+    }
+
+    /// Every lane ended well: whether nothing is missing, and where in the whole the blocks of each stand.
+    fn judge_the_whole(&mut self) {
+        self.turn_to(0);
+        if let Some(first) = self.awaited.values().min() {
             let (count, first) = (self.awaited.len(), name(&self.toc[*first]));
             self.fail(format!("the data of {count} of its entries are missing, the first of them {first}"));
+        }
+        let (mut starts, mut start) = (vec![0], self.offset);
+        for (size, _) in self.lanes.iter().skip(1) {
+            starts.push(start);
+            start += size;
+        }
+        for (entry, lane) in &self.elsewhere {
+            let span = &mut self.toc[*entry].entry.span;
+            *span = span.take().map(|span| span.start + starts[*lane]..span.end + starts[*lane]);
         }
     }
 }

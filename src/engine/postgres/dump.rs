@@ -1,21 +1,25 @@
 //! The whole command line of `pg_dump`.
 //!
 //! The custom format is written uncompressed: the archive compresses better and on more cores, and dbhaul can then
-//! read the rows as they pass.
+//! read the rows as they pass. `jobs` divides it among several.
 
 use super::findings::LeftOut;
-use super::{extra, libpq, patterns};
+use super::{extra, jobs, libpq, patterns};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, refuse_missing};
+use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, refuse_missing};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
 const KEPT: &str = "pg_dump keeps owners in the custom format; a restore leaves them out unless told to keep them";
 
+/// The one flag that says which rows are dumped, and not which tables.
+const ROW_SECURITY: &str = "--enable-row-security";
+
 /// What can be refused without a server.
 pub fn check(connection: &Connection, options: &DumpOptions) -> Result<()> {
     extra::check(&options.extra, options.plain)?;
+    jobs::check(options)?;
     patterns::check(options, &connection.database)
 }
 
@@ -26,6 +30,7 @@ pub fn plan(
     client: &Client,
     options: &DumpOptions,
     limits: &Limits,
+    snapshot: Option<&Snapshot>,
 ) -> Result<DumpPlan> {
     check(connection, options)?;
     let mut warnings = Vec::new();
@@ -40,11 +45,13 @@ pub fn plan(
     };
     // A little less than our own patience, so that it is pg_dump that says which table was locked.
     let patience = limits.idle.as_millis() * 9 / 10;
-    invocation = invocation.arg(format!("--lock-wait-timeout={patience}"));
-    invocation = invocation.args(selection(options));
-    invocation = invocation.args(left_out(options, client, &mut warnings));
-    invocation = invocation.args(incomplete);
-    invocation = invocation.args(options.extra.iter().cloned());
+    let base = invocation.arg(format!("--lock-wait-timeout={patience}"));
+    let everything = base
+        .clone()
+        .args(selection(options))
+        .args(left_out(options, client, &mut warnings))
+        .args(incomplete.iter().cloned())
+        .args(options.extra.iter().cloned());
     if client.version.major > server.version.major {
         warnings.push(format!(
             "pg_dump {} dumps a server {}: an archive for pg_restore {} or newer",
@@ -56,7 +63,20 @@ pub fn plan(
     }
     warnings.extend(outside_of_selection(server, options));
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
-    Ok(DumpPlan { invocations: vec![invocation], member, format, consistency: "snapshot".into(), warnings })
+    let mut plan = DumpPlan {
+        invocations: vec![everything],
+        splice: None,
+        member,
+        format,
+        consistency: "snapshot".into(),
+        warnings,
+        notes: jobs::alone(options).map(str::to_owned).into_iter().collect(),
+    };
+    if let Some(snapshot) = snapshot {
+        let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
+        jobs::divide(&mut plan, &base, snapshot, server, options.jobs, &more);
+    }
+    Ok(plan)
 }
 
 /// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags. Where a
@@ -174,11 +194,12 @@ mod tests {
             no_comments: true,
             extra: one("--no-sync"),
             allow_incomplete: false,
+            jobs: 1,
         }
     }
 
     fn planned(version: &str, options: &DumpOptions) -> DumpPlan {
-        plan(&connection(), &samples::server(10), &client(version), options, &Limits::default()).expect("a plan")
+        plan(&connection(), &samples::server(10), &client(version), options, &Limits::default(), None).expect("a plan")
     }
 
     #[test]
@@ -211,14 +232,15 @@ mod tests {
         through.route = Some(Route { host: "127.0.0.1".into(), port: 10_001 });
         through.tls.mode = TlsMode::VerifyFull;
         through.tls.ca = Some("/etc/ca.pem".into());
-        let plan = plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default());
+        let plan =
+            plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default(), None);
         insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn what_pg_dump_would_refuse_is_refused_first() {
         let refused = |options: DumpOptions| {
-            let plan = plan(&connection(), &samples::server(15), &client("15.20"), &options, &Limits::default());
+            let plan = plan(&connection(), &samples::server(15), &client("15.20"), &options, &Limits::default(), None);
             plan.err().expect("refused").kind
         };
         let with = |extra: &str| DumpOptions { extra: vec![extra.into()], ..DumpOptions::default() };
@@ -232,7 +254,8 @@ mod tests {
         server.settings.extend(LeftOut::everything());
         let allowed = DumpOptions { allow_incomplete: true, ..DumpOptions::default() };
         let planned = |version: &str, options: &DumpOptions| {
-            let plan = plan(&connection(), &server, &client(version), options, &Limits::default()).expect("a plan");
+            let plan =
+                plan(&connection(), &server, &client(version), options, &Limits::default(), None).expect("a plan");
             plan.invocations[0].clone()
         };
         for version in ["13.16", "14.2", "15.20", "16.2", "17.11", "18.6"] {
@@ -254,7 +277,7 @@ mod tests {
     fn a_newer_client_is_said() {
         let newer =
             Client { role: Role::Dump, path: "/x".into(), flavour: Flavour::Postgres, version: Version::new(18, 6, 0) };
-        let plan = plan(&connection(), &samples::server(15), &newer, &DumpOptions::default(), &Limits::default());
+        let plan = plan(&connection(), &samples::server(15), &newer, &DumpOptions::default(), &Limits::default(), None);
         assert!(plan.expect("a plan").warnings[0].contains("pg_restore 18"));
     }
 }

@@ -237,7 +237,7 @@ fn some(names: &[String], predicate: &str) -> Option<String> {
 }
 
 /// A pattern that means this table alone.
-fn pattern(schema: &str, name: &str) -> String {
+pub fn pattern(schema: &str, name: &str) -> String {
     format!("{}.{}", identifier(schema), identifier(name))
 }
 

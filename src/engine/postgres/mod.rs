@@ -24,6 +24,7 @@ mod filter;
 mod findings;
 mod identity;
 mod inflate;
+mod jobs;
 mod lexer;
 mod libpq;
 mod lz4;
@@ -43,11 +44,15 @@ mod scratch;
 mod sections;
 mod selection;
 mod session;
+mod snapshot;
+mod splice;
 mod suitability;
 mod target;
 mod toc;
 
 pub use directory::inspect_directory;
+pub use snapshot::{Shared, Snapshot, SnapshotSession};
+pub use splice::{Body, Contents, Head, Splice};
 
 /// The engine.
 #[derive(Debug)]
@@ -129,6 +134,22 @@ impl Engine for Postgres {
         dump::check(connection, options)
     }
 
+    fn hold_snapshot<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<SnapshotSession>> {
+        Box::pin(async move {
+            if options.jobs <= 1 || jobs::alone(options).is_some() {
+                return Ok(None);
+            }
+            jobs::room(server, options)?;
+            snapshot::hold(connection, server, options, limits).await.map(Some)
+        })
+    }
+
     fn plan_dump(
         &self,
         connection: &Connection,
@@ -136,8 +157,9 @@ impl Engine for Postgres {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
+        snapshot: Option<&Snapshot>,
     ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits)
+        dump::plan(connection, server, client, options, limits, snapshot)
     }
 
     fn inspector(&self, format: Format) -> Box<dyn Inspector> {

@@ -197,28 +197,41 @@ pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limi
     }
     let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
     let major = session.column("SELECT current_setting('server_version_num')::int / 10000").await?.join("");
-    // Since 12, names have the collation "C"; patterns go by the database's.
-    let collate = if major.parse().unwrap_or(0) >= 12 { " COLLATE pg_catalog.\"default\"" } else { "" };
-    let like = |column: &str, regex: &str| format!("{column} OPERATOR(pg_catalog.~) {}{collate}", literal(regex));
+    let version = Version::new(major.parse().unwrap_or(0), 0, 0);
     for pattern in &options.schemas {
         let regex = patterns::schema("--schema", pattern)?;
-        let query = format!("SELECT 1 FROM pg_catalog.pg_namespace n WHERE {} LIMIT 1", like("n.nspname", &regex));
+        let query =
+            format!("SELECT 1 FROM pg_catalog.pg_namespace n WHERE {} LIMIT 1", like(version, "n.nspname", &regex));
         must_match(&session, "--schema", pattern, &query).await?;
     }
     for pattern in &options.tables {
         let parts = patterns::table("--table", pattern, &connection.database)?;
-        let place = match &parts.schema {
-            Some(schema) => like("n.nspname", schema),
-            None => "pg_catalog.pg_table_is_visible(c.oid)".to_owned(),
-        };
         let query = format!(
             "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND {} AND {place} LIMIT 1",
-            like("c.relname", &parts.name)
+             WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND {} LIMIT 1",
+            parts.condition(version)
         );
         must_match(&session, "--table", pattern, &query).await?;
     }
     Ok(())
+}
+
+/// A column that matches a pattern's regular expression. Since 12, names have the collation "C"; patterns go by the
+/// database's.
+pub fn like(version: Version, column: &str, regex: &str) -> String {
+    let collate = if version.major >= 12 { " COLLATE pg_catalog.\"default\"" } else { "" };
+    format!("{column} OPERATOR(pg_catalog.~) {}{collate}", literal(regex))
+}
+
+impl patterns::Pattern {
+    /// That relation `c`, in schema `n`, is meant.
+    pub fn condition(&self, version: Version) -> String {
+        let place = match &self.schema {
+            Some(schema) => like(version, "n.nspname", schema),
+            None => "pg_catalog.pg_table_is_visible(c.oid)".to_owned(),
+        };
+        format!("{} AND {place}", like(version, "c.relname", &self.name))
+    }
 }
 
 async fn must_match(session: &Session, flag: &str, pattern: &str, query: &str) -> Result<()> {

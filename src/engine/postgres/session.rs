@@ -147,6 +147,11 @@ impl Session {
         }))
     }
 
+    /// Whether either side has ended it.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// The first column of each row.
     pub async fn column(&self, sql: &str) -> Result<Vec<String>> {
         let rows = self.rows(sql).await?;

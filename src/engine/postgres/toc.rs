@@ -6,6 +6,7 @@
 //! that the archive claims.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::commands::reaches_files;
 use crate::engine::{Entry, MOST_ENTRIES};
@@ -62,6 +63,10 @@ pub struct TocEntry {
     pub entry: Entry,
     /// A block or a file of data belongs to it.
     pub has_data: bool,
+    /// The catalogue that describes it, and its number there; the rows of a table have the table's, in no catalogue.
+    pub catalog: (u32, u32),
+    /// When it is restored: 1 with what it belongs to, 2 before the data, 3 data, 4 after the data.
+    pub section: i64,
     /// The COPY statement whose text the data are (none for INSERT statements and large objects).
     pub copy: Option<String>,
     /// Where its block starts, if the archive was written to a file.
@@ -78,17 +83,24 @@ pub struct TocEntry {
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the list of an entry's needs stands, its end included.
+    needs: Range<usize>,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of some bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, needs: 0..0 }
     }
 
     /// How many bytes were read.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// Where the entry that was read last names those that it needs.
+    pub fn needs(&self) -> Range<usize> {
+        self.needs.clone()
     }
 
     /// The header of an archive.
@@ -148,11 +160,10 @@ impl<'a> Cursor<'a> {
             return Err(Stop::Bad(format!("an entry with the number {id}")));
         }
         let has_data = self.int(sizes)? != 0;
-        let _table_oid = self.skip_text(sizes)?;
-        let _oid = self.skip_text(sizes)?;
+        let catalog = (self.number(sizes)?, self.number(sizes)?);
         let tag = self.text(sizes)?.unwrap_or_default();
         let kind = self.text(sizes)?.unwrap_or_default();
-        let _section = self.int(sizes)?;
+        let section = self.int(sizes)?;
         let definition = self.text(sizes)?.unwrap_or_default();
         let drop = self.text(sizes)?.unwrap_or_default();
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
@@ -169,10 +180,11 @@ impl<'a> Cursor<'a> {
         let owner = self.text(sizes)?.filter(|o| !o.is_empty());
         let _with_oids = self.skip_text(sizes)?;
         // The entries that this one depends on, up to a null.
-        let mut needs = Vec::new();
+        let (mut needs, start) = (Vec::new(), self.at);
         while let Some(id) = self.optional_text(sizes)? {
             needs.extend(std::str::from_utf8(id).ok().and_then(|id| id.parse::<i64>().ok()));
         }
+        self.needs = start..self.at;
         let (mut offset, mut file) = (None, None);
         if header.custom {
             offset = self.offset(sizes)?;
@@ -180,7 +192,7 @@ impl<'a> Cursor<'a> {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
         let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
-        Ok(TocEntry { entry, has_data, copy, offset, file, definition, reaches_files })
+        Ok(TocEntry { entry, has_data, catalog, section, copy, offset, file, definition, reaches_files })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
@@ -223,6 +235,12 @@ impl<'a> Cursor<'a> {
         Ok(self.optional_text(sizes)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
     }
 
+    /// A number of the server's, which is written as text; 0 where there is none.
+    fn number(&mut self, sizes: Sizes) -> Result<u32, Stop> {
+        let text = self.optional_text(sizes)?.and_then(|digits| std::str::from_utf8(digits).ok());
+        Ok(text.and_then(|digits| digits.parse().ok()).unwrap_or(0))
+    }
+
     fn skip_text(&mut self, sizes: Sizes) -> Result<usize, Stop> {
         Ok(self.optional_text(sizes)?.map_or(0, <[u8]>::len))
     }
@@ -236,6 +254,18 @@ pub fn int(bytes: &[u8]) -> Result<i64, Stop> {
         (1, Ok(value)) => Ok(-value),
         _ => Err(Stop::Bad("a number that can't be one".into())),
     }
+}
+
+/// Appends an integer as `WriteInt` does.
+pub fn put_int(value: i64, sizes: Sizes, out: &mut Vec<u8>) {
+    out.push(u8::from(value < 0));
+    out.extend_from_slice(&value.unsigned_abs().to_le_bytes()[..sizes.int]);
+}
+
+/// Appends a text as `WriteStr` does; none is a null.
+pub fn put_text(text: Option<&str>, sizes: Sizes, out: &mut Vec<u8>) {
+    put_int(text.map_or(-1, |text| i64::try_from(text.len()).unwrap_or(i64::MAX)), sizes, out);
+    out.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
 fn little_endian(bytes: &[u8]) -> u64 {

@@ -44,7 +44,7 @@ const TABLES: &str = "CREATE TABLE users (id int PRIMARY KEY, name varchar(40) N
     CREATE TABLE orders (id int PRIMARY KEY, total decimal(8, 2));
     INSERT INTO orders VALUES (1, 9.90), (2, 12.50)";
 
-/// dbhaul's own: each compression, as one member and as numbered parts.
+/// dbhaul's own: each compression, as one member, as numbered parts and, where several jobs can dump, as lanes.
 pub fn ours() -> &'static [Archive] {
     static OURS: OnceLock<Vec<Archive>> = OnceLock::new();
     OURS.get_or_init(|| {
@@ -53,12 +53,14 @@ pub fn ours() -> &'static [Archive] {
             let source = server().database("corruption");
             source.sql(TABLES);
             for (compression, extension) in [("gzip", "tar.gz"), ("zstd", "tar.zst"), ("none", "tar")] {
-                for (parts, layout) in [(false, "one member"), (true, "parts")] {
+                let lanes = options.contains(&"custom").then_some((false, "lanes"));
+                for (parts, layout) in [(false, "one member"), (true, "parts")].into_iter().chain(lanes) {
                     let folder = tempfile::tempdir().expect("a folder");
                     let path = folder.path().join("archive");
                     let dump = with_clients_of(server())
                         .args(["dump", &source.uri(), "--name", "small", "--compression", compression])
-                        .args(options);
+                        .args(options)
+                        .args(if layout == "lanes" { &["--jobs", "2"][..] } else { &[] });
                     let bytes = if parts {
                         dump.args(["-o", "-"]).run().expect_code(0).stdout
                     } else {

@@ -21,7 +21,7 @@ const MOST: u64 = 64 * 1024;
 const HARD: u64 = 96 << 20;
 
 /// Runs dbhaul to its end; more memory than [`MOST`] at any time is said among `troubles`.
-fn within(troubles: &mut Vec<String>, what: &str, command: Dbhaul) -> Output {
+pub fn within(troubles: &mut Vec<String>, what: &str, command: Dbhaul) -> Output {
     let mut running = command.limit(Duration::from_secs(400)).spawn();
     let pid = Pid::from_raw(running.pid().cast_signed()).expect("a pid");
     // Clients inherit it: they are fakes here, or small.
