@@ -73,7 +73,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
     let Ready { input, reached, content, bytes, plan } = ready;
     if request.dry_run {
-        return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
+        return Ok(Outcome::Planned(target::shown(&plan)));
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;

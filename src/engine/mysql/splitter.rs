@@ -23,6 +23,8 @@ pub(super) trait Visitor {
     fn more(&mut self, bytes: &[u8]);
     /// So many rows began in the current `INSERT` since this was last said; the hashes of those that ended have this sum.
     fn rows(&mut self, count: u64, sum: u64);
+    /// The statement that ends now has more than rows behind its head: `ON DUPLICATE KEY UPDATE`.
+    fn beyond_rows(&mut self) {}
     /// The statement has ended; it had so many bytes.
     fn end(&mut self, length: u64);
 }
@@ -263,6 +265,9 @@ impl Splitter {
             visitor.rows(rows, sum);
         }
         if ended {
+            if runner.beyond {
+                visitor.beyond_rows();
+            }
             visitor.end(self.offset + used as u64 - self.start);
         } else {
             self.inside = Some(runner);
@@ -318,6 +323,8 @@ struct Runner {
     depth: u32,
     /// An opening parenthesis would begin a row.
     row_may_begin: bool,
+    /// There was a word outside of all rows.
+    beyond: bool,
     counts: bool,
     rows: u64,
     sum: RowSum,
@@ -327,7 +334,16 @@ struct Runner {
 
 impl Runner {
     fn new(counts: bool) -> Self {
-        Self { inside: Inside::Code, depth: 0, row_may_begin: true, counts, rows: 0, sum: RowSum::default(), row: None }
+        Self {
+            inside: Inside::Code,
+            depth: 0,
+            row_may_begin: true,
+            beyond: false,
+            counts,
+            rows: 0,
+            sum: RowSum::default(),
+            row: None,
+        }
     }
 
     /// How much of the input was used, and whether the statement ended there.
@@ -393,7 +409,10 @@ impl Runner {
             match byte {
                 b',' => self.row_may_begin = true,
                 b' ' | b'\n' | b'\r' | b'\t' => {}
-                _ => self.row_may_begin = false,
+                _ => {
+                    self.row_may_begin = false;
+                    self.beyond = true;
+                }
             }
         }
     }
