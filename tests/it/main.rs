@@ -24,6 +24,7 @@ mod matrix;
 mod meanwhile;
 mod memory;
 mod objects;
+mod restore_jobs;
 mod restore_options;
 mod roundtrip;
 mod secrets;

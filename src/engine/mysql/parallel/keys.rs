@@ -29,8 +29,10 @@ struct Item {
 enum Part {
     /// A column, the primary key, a check.
     Stays,
-    /// `KEY`, `UNIQUE KEY`, `FULLTEXT KEY`, `SPATIAL KEY`.
+    /// `KEY`, `UNIQUE KEY`, `SPATIAL KEY`.
     Key,
+    /// `FULLTEXT KEY`.
+    Fulltext,
     /// A foreign key, and the table that it points at.
     Foreign(Option<String>),
 }
@@ -97,12 +99,18 @@ impl Definition {
         [&self.text[..first.at.start], &kept.join(&b",\n  "[..]), &self.text[last.at.end..]].concat()
     }
 
-    /// `ALTER TABLE` that adds these; none when there are none.
-    pub(super) fn alter(&self, later: Later) -> Option<Vec<u8>> {
-        let added = self.items.iter().filter(|item| item.part.is(later));
-        let added: Vec<Vec<u8>> = added.map(|item| [b"ADD ", &self.text[item.at.clone()]].concat()).collect();
+    /// `ALTER TABLE`s that add these, in their order: one, but one more for each `FULLTEXT` key, of which `InnoDB` makes
+    /// one at a time.
+    pub(super) fn alter(&self, later: Later) -> Vec<Vec<u8>> {
+        let added: Vec<&Item> = self.items.iter().filter(|item| item.part.is(later)).collect();
+        let (single, together): (Vec<_>, Vec<_>) = added.into_iter().partition(|item| item.part == Part::Fulltext);
         let table = &self.text[self.name.clone()];
-        (!added.is_empty()).then(|| [b"ALTER TABLE ", table, b" ", &added.join(&b", "[..])].concat())
+        let groups = [together].into_iter().chain(single.into_iter().map(|item| vec![item]));
+        let adds = groups.filter(|group| !group.is_empty()).map(|group| {
+            let adds = group.iter().map(|item| [b"ADD ", &self.text[item.at.clone()]].concat());
+            adds.collect::<Vec<_>>().join(&b", "[..])
+        });
+        adds.map(|adds| [b"ALTER TABLE ", table, b" ", &adds].concat()).collect()
     }
 }
 
@@ -110,7 +118,7 @@ impl Part {
     fn is(&self, later: Later) -> bool {
         match self {
             Self::Stays => false,
-            Self::Key => later == Later::Keys,
+            Self::Key | Self::Fulltext => later == Later::Keys,
             Self::Foreign(_) => later == Later::Foreign,
         }
     }
@@ -176,7 +184,8 @@ fn part(inside: &[Piece<'_>]) -> Option<Part> {
         }
         _ if first.is("primary") || first.is("check") => Some(Part::Stays),
         _ if key(0) => is_plain_key(&inside[1..]).then_some(Part::Key),
-        _ if ["unique", "fulltext", "spatial"].iter().any(|kind| first.is(kind)) && key(1) => {
+        _ if first.is("fulltext") && key(1) => is_plain_key(&inside[2..]).then_some(Part::Fulltext),
+        _ if ["unique", "spatial"].iter().any(|kind| first.is(kind)) && key(1) => {
             is_plain_key(&inside[2..]).then_some(Part::Key)
         }
         _ if first.is("constraint") && word(2, "check") => Some(Part::Stays),
@@ -259,14 +268,19 @@ mod tests {
             `g` int GENERATED ALWAYS AS ((`id` + 1)) STORED,\n  PRIMARY KEY (`id`),\n  \
             CONSTRAINT `c` CHECK ((`g` > 0)) /*!80016 NOT ENFORCED */\n) ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=utf8mb4 COMMENT='a, (b'";
         assert_eq!(without, expected);
+        let later = |what| orders.alter(what).into_iter().map(text).collect::<Vec<_>>();
         assert_eq!(
-            text(orders.alter(Later::Keys).expect("keys")),
-            "ALTER TABLE `ord,ers` ADD UNIQUE KEY `u` (`a(`(3) DESC,`g`) USING BTREE COMMENT 'x' /*!80000 INVISIBLE */, ADD KEY `k` (`g`), \
-             ADD FULLTEXT KEY `f` (`a(`) /*!50100 WITH PARSER `ngram` */"
+            later(Later::Keys),
+            [
+                "ALTER TABLE `ord,ers` ADD UNIQUE KEY `u` (`a(`(3) DESC,`g`) USING BTREE COMMENT 'x' /*!80000 INVISIBLE */, ADD KEY `k` (`g`)",
+                "ALTER TABLE `ord,ers` ADD FULLTEXT KEY `f` (`a(`) /*!50100 WITH PARSER `ngram` */"
+            ]
         );
         assert_eq!(
-            text(orders.alter(Later::Foreign).expect("a foreign key")),
-            "ALTER TABLE `ord,ers` ADD CONSTRAINT `fk` FOREIGN KEY (`g`) REFERENCES `customers` (`id`) ON DELETE CASCADE"
+            later(Later::Foreign),
+            [
+                "ALTER TABLE `ord,ers` ADD CONSTRAINT `fk` FOREIGN KEY (`g`) REFERENCES `customers` (`id`) ON DELETE CASCADE"
+            ]
         );
         assert_eq!(orders.parents().collect::<Vec<_>>(), ["customers"]);
     }
@@ -339,16 +353,16 @@ mod tests {
             let stays: Vec<String> = all.iter().filter(|i| !is_key(i) && !is_foreign(i)).cloned().collect();
             prop_assert_eq!(tokens(&definition.create(&[Later::Keys, Later::Foreign])), tokens(create(&stays).as_bytes()));
             prop_assert_eq!(tokens(&definition.create(&[])), tokens(create(&all).as_bytes()));
-            let later: Vec<(Later, Vec<&String>)> = vec![
-                (Later::Keys, all.iter().filter(|i| is_key(i)).collect()),
-                (Later::Foreign, all.iter().filter(|i| is_foreign(i)).collect()),
-            ];
-            for (what, expected) in later {
-                prop_assert_eq!(definition.has(what), !expected.is_empty());
-                let added: Vec<String> = expected.iter().map(|i| format!("ADD {i}")).collect();
-                let alter = definition.alter(what).unwrap_or_default();
-                let wanted = if added.is_empty() { String::new() } else { format!("ALTER TABLE `t` {}", added.join(", ")) };
-                prop_assert_eq!(tokens(&alter), tokens(wanted.as_bytes()));
+            let is_fulltext = |i: &&String| i.starts_with("FULLTEXT");
+            let (single, together): (Vec<_>, Vec<_>) = all.iter().filter(|i| is_key(i)).partition(is_fulltext);
+            let foreign: Vec<&String> = all.iter().filter(|i| is_foreign(i)).collect();
+            let keys = [together].into_iter().chain(single.into_iter().map(|i| vec![i]));
+            for (what, groups) in [(Later::Keys, keys.collect::<Vec<_>>()), (Later::Foreign, vec![foreign])] {
+                let groups: Vec<_> = groups.into_iter().filter(|group| !group.is_empty()).collect();
+                prop_assert_eq!(definition.has(what), !groups.is_empty());
+                let added = |group: &Vec<&String>| group.iter().map(|i| format!("ADD {i}")).collect::<Vec<_>>().join(", ");
+                let wanted: Vec<_> = groups.iter().map(|group| tokens(format!("ALTER TABLE `t` {}", added(group)).as_bytes())).collect();
+                prop_assert_eq!(definition.alter(what).iter().map(|alter| tokens(alter)).collect::<Vec<_>>(), wanted);
             }
         }
 

@@ -37,8 +37,9 @@ mod script;
 mod settings;
 mod working;
 
-/// How much memory rows may take that wait for a session: KiB for each of them, and the least of all.
-const ROOM: (u32, u32) = (2 << 10, 8 << 10);
+/// How much memory the rows may take that sessions have in hand or wait for, in KiB: for each of them, and the least of
+/// all. The client library takes as much again, twice.
+const ROOM: (u32, u32) = (1 << 10, 4 << 10);
 
 /// A load by several sessions, not begun.
 #[derive(Debug)]

@@ -163,14 +163,13 @@ impl Lead {
             None => self.session.run(sql, sql.len(), name).await?,
             Some(definition) => {
                 self.session.run(&definition.create(&later), sql.len(), name).await?;
-                for what in later {
-                    let Some(sql) = definition.alter(what) else { continue };
-                    let step = Step { sql, values: self.values().await? };
-                    match what {
-                        Later::Keys => table.steps.borrow_mut().push(step),
-                        Later::Foreign => self.foreign.push((Rc::clone(&table), step)),
-                    }
-                }
+                let values = self.values().await?;
+                let steps = |what| {
+                    let alters = if later.contains(&what) { definition.alter(what) } else { Vec::new() };
+                    alters.into_iter().map(|sql| Step { sql, values: Rc::clone(&values) })
+                };
+                table.steps.borrow_mut().extend(steps(Later::Keys));
+                self.foreign.extend(steps(Later::Foreign).map(|step| (Rc::clone(&table), step)));
             }
         }
         self.tables.insert(name.to_owned(), Rc::clone(&table));
