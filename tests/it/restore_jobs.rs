@@ -353,6 +353,28 @@ fn a_dry_run_says_that_no_client_runs() {
 }
 
 #[test]
+fn row_57_sessions_that_are_not_let_in_leave_the_target_as_it_was() {
+    for server in [mysql(), mariadb()] {
+        let target = server.database("full");
+        let (user, password) = (format!("{}_user", target.name()), server.password());
+        target.sql(&format!(
+            "CREATE USER {user} IDENTIFIED BY '{password}' WITH MAX_USER_CONNECTIONS 3; GRANT ALL ON {}.* TO {user}",
+            target.name()
+        ));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dump.sql");
+        fs::write(&path, script(&format!("CREATE TABLE `t` {TABLE}{}", rows("t", 3, 10)))).expect("write");
+        let uri = target.uri().replacen("dbhaul:", &format!("{user}:"), 1);
+        let restore = |jobs: &str| with_clients_of(server).arg("restore").arg(&path).args([&uri, "--jobs", jobs]).run();
+        restore("3").refused(4, &["max_user_connections", "nothing was changed", "no connection left"]);
+        assert!(checksum(&target).is_empty());
+        restore("2").expect_code(0);
+        assert_eq!(checksum(&target)["t"].0, 30);
+        server.sql(&format!("DROP USER {user}"));
+    }
+}
+
+#[test]
 fn eight_jobs_keep_within_the_memory() {
     let server = mysql();
     let source = server.database("wide");

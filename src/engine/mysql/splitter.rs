@@ -23,6 +23,8 @@ pub(super) trait Visitor {
     fn more(&mut self, bytes: &[u8]);
     /// So many rows began in the current `INSERT` since this was last said; the hashes of those that ended have this sum.
     fn rows(&mut self, count: u64, sum: u64);
+    /// The last row that ended in the bytes that [`more`](Self::more) was given last, ended after so many of them.
+    fn row_ended(&mut self, _: usize) {}
     /// The statement that ends now has more than rows behind its head: `ON DUPLICATE KEY UPDATE`.
     fn beyond_rows(&mut self) {}
     /// The statement has ended; it had so many bytes.
@@ -260,6 +262,9 @@ impl Splitter {
     fn run(&mut self, mut runner: Runner, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
         let (used, ended) = runner.run(input, &self.syntax, at_end);
         visitor.more(&input[..used]);
+        if let Some(at) = runner.row_end.take() {
+            visitor.row_ended(at);
+        }
         let (rows, sum) = (std::mem::take(&mut runner.rows), runner.sum.take());
         if rows > 0 || sum > 0 {
             visitor.rows(rows, sum);
@@ -330,6 +335,8 @@ struct Runner {
     sum: RowSum,
     /// The row that we are in, if its hash is wanted, starts here in the input.
     row: Option<usize>,
+    /// The last row that ended ends here in the input.
+    row_end: Option<usize>,
 }
 
 impl Runner {
@@ -343,6 +350,7 @@ impl Runner {
             rows: 0,
             sum: RowSum::default(),
             row: None,
+            row_end: None,
         }
     }
 
@@ -390,6 +398,7 @@ impl Runner {
                         }
                         Step::RowEnds => {
                             at += 1;
+                            self.row_end = Some(at);
                             if let Some(start) = self.row.take() {
                                 self.sum.end(&input[start..at]);
                             }

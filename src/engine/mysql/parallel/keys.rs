@@ -216,8 +216,7 @@ fn is_plain_key(inside: &[Piece<'_>]) -> bool {
                 depth -= 1;
                 true
             }
-            Token::Quoted(b'`') => depth == 1,
-            Token::Symbol(b',') => depth == 1,
+            Token::Quoted(b'`') | Token::Symbol(b',') => depth == 1,
             _ if depth == 2 => number(piece),
             _ => piece.is("asc") || piece.is("desc"),
         };

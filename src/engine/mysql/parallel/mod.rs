@@ -86,7 +86,7 @@ async fn load(
     let Load { connection, jobs, rows } = load;
     let (before, board) = (RefCell::default(), board::Board::default());
     let common = Rc::new(Common { connection, limits, ids, done, before, board });
-    let lead = Session::open(&common).await?;
+    let first = Session::open(&common).await?;
     let mut opened = Vec::new();
     for _ in 0..jobs {
         opened.push(Session::open(&common).await?);
@@ -96,7 +96,7 @@ async fn load(
         sessions.spawn_local(session.work());
     }
     let room = (jobs * ROOM.0).max(ROOM.1);
-    let mut leading = Box::pin(Lead::new(lead, &common, rows, room).lead(statements));
+    let mut leading = Box::pin(Lead::new(first, &common, rows, room).lead(statements));
     let mut led = false;
     loop {
         tokio::select! {

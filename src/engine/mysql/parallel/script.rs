@@ -10,6 +10,9 @@ use super::super::splitter::{Between, Splitter, Visitor};
 use super::keys::Definition;
 use super::settings;
 
+/// Rows are handed over in pieces of about this many bytes, and up to twice as many.
+const PIECE: usize = 256 << 10;
+
 /// A statement of the dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Statement {
@@ -53,7 +56,21 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(statements: Sender<Statement>) -> Self {
-        let out = Collector { statements, now: None, delimiter: 0, beyond_rows: false, likely: 0, gone: false };
+        Self::in_pieces(statements, PIECE)
+    }
+
+    fn in_pieces(statements: Sender<Statement>, piece: usize) -> Self {
+        let out = Collector {
+            statements,
+            piece,
+            now: None,
+            delimiter: 0,
+            borders: Vec::new(),
+            beyond_rows: false,
+            before: 0,
+            likely: 0,
+            gone: false,
+        };
         Self { splitter: Splitter::without_rows(), out }
     }
 }
@@ -76,8 +93,13 @@ struct Collector {
     now: Option<Statement>,
     /// Bytes of the delimiter that ends the current statement.
     delimiter: usize,
+    piece: usize,
+    /// Where rows end, at least a piece apart.
+    borders: Vec<usize>,
     /// Something stands behind the rows.
     beyond_rows: bool,
+    /// The length of the statement before the last bytes.
+    before: usize,
     /// How long the next rows will be, most likely.
     likely: usize,
     /// Nobody takes statements any more.
@@ -94,12 +116,21 @@ impl Visitor for Collector {
         sql.extend_from_slice(head);
         self.now = Some(Statement { kind, sql, head: head.len() });
         self.delimiter = syntax.delimiter().len();
+        self.borders.clear();
         self.beyond_rows = false;
     }
 
     fn more(&mut self, bytes: &[u8]) {
         if let Some(now) = &mut self.now {
+            self.before = now.sql.len();
             now.sql.extend_from_slice(bytes);
+        }
+    }
+
+    fn row_ended(&mut self, at: usize) {
+        let border = self.before + at;
+        if border >= self.borders.last().unwrap_or(&0) + self.piece {
+            self.borders.push(border);
         }
     }
 
@@ -115,8 +146,36 @@ impl Visitor for Collector {
         if let Kind::Rows { plain, .. } = &mut statement.kind {
             *plain &= !self.beyond_rows;
             self.likely = statement.sql.len() + statement.sql.len() / 16;
+            if *plain && !self.borders.is_empty() {
+                return self.send_pieces(&statement);
+            }
         }
-        self.gone |= self.statements.blocking_send(statement).is_err();
+        self.send(statement);
+    }
+}
+
+impl Collector {
+    fn send(&mut self, statement: Statement) {
+        if !self.gone {
+            self.gone = self.statements.blocking_send(statement).is_err();
+        }
+    }
+
+    /// Rows in pieces, each a statement of its own: the less a session has in hand, the less memory it takes.
+    fn send_pieces(&mut self, whole: &Statement) {
+        let Statement { kind: Kind::Rows { table, plain }, sql, head } = whole else { return };
+        let mut start = *head;
+        let borders = std::mem::take(&mut self.borders);
+        for end in borders.into_iter().filter(|end| *end < sql.len()).chain([sql.len()]) {
+            let next = sql[end..].trim_ascii_start().strip_prefix(b",");
+            // A comment, or nothing more: what stands there goes with the rows before it.
+            if next.is_none() && end < sql.len() {
+                continue;
+            }
+            let kind = Kind::Rows { table: table.clone(), plain: *plain };
+            self.send(Statement { kind, sql: [&sql[..*head], &sql[start..end]].concat(), head: *head });
+            start = sql.len() - next.map_or(0, <[u8]>::len);
+        }
     }
 }
 
@@ -193,8 +252,12 @@ mod tests {
     use super::*;
 
     fn statements(text: &[u8], chunk: usize) -> Vec<Statement> {
+        in_pieces(text, chunk, PIECE)
+    }
+
+    fn in_pieces(text: &[u8], chunk: usize, piece: usize) -> Vec<Statement> {
         let (sender, mut receiver) = channel(1 << 12);
-        let mut script = Script::new(sender);
+        let mut script = Script::in_pieces(sender, piece);
         for bytes in text.chunks(chunk) {
             script.write_all(bytes).expect("written");
         }
@@ -251,7 +314,37 @@ mod tests {
         assert_eq!(all, ["CREATE PROCEDURE p() BEGIN SELECT 1; END ", "SELECT 2"]);
     }
 
+    #[test]
+    fn rows_that_are_not_plain_stay_together() {
+        for tail in [" ON DUPLICATE KEY UPDATE a = 1", " AS new"] {
+            let text = format!("INSERT INTO t VALUES (1),(2),(3){tail};");
+            let all = in_pieces(text.as_bytes(), 4, 4);
+            assert_eq!(all.len(), 1);
+            assert_eq!(all[0].sql, text.trim_end_matches(';').as_bytes());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn pieces_hold_all_rows_in_their_order(
+            rows in prop::collection::vec("\\([0-9]{1,3},'[a-z(),;\n]{0,9}'\\)", 1..30),
+            between in "(,|,\n|, /\\* \\),\\( \\*/ | ,\n  )",
+            (piece, chunk) in (1..60_usize, 1..60_usize),
+        ) {
+            let head = "INSERT INTO `t` (`a`, `b`) VALUES";
+            let all = in_pieces(format!("{head} {};", rows.join(&between)).as_bytes(), chunk, piece);
+            let mut found = String::new();
+            for statement in all {
+                let text = String::from_utf8(statement.sql).expect("text");
+                let rows = text.strip_prefix(head).expect("the same head").trim().to_owned();
+                prop_assert!(rows.starts_with(['(', '/']) && rows.ends_with(')'), "{rows}");
+                found += &rows;
+                found += &between;
+            }
+            let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join("");
+            prop_assert_eq!(squeezed(&found), squeezed(&(rows.join(&between) + &between)));
+        }
+
         #[test]
         fn any_chunking_gives_the_same_statements(text in crate::engine::mysql::splitter::tests::script(), chunk in 1..50_usize) {
             prop_assert_eq!(statements(text.as_bytes(), chunk), statements(text.as_bytes(), text.len().max(1)));

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use mysql_async::consts::ColumnType;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row, Value};
 
 use super::super::head::{self, Piece};
 use super::super::lexer::{Syntax, Token};
@@ -98,45 +97,30 @@ fn is_unknown(error: &mysql_async::Error) -> bool {
     session::number(error).is_some_and(|number| UNKNOWN.contains(&number))
 }
 
+/// All in one column: each column of a result takes a buffer of the library's, and every buffer grows to the largest
+/// statement that was ever sent.
 async fn read_all(conn: &mut Conn, names: &[String]) -> mysql_async::Result<Values> {
     if names.is_empty() {
         return Ok(Values::new());
     }
-    let columns: Vec<String> = names.iter().map(|name| format!("@@SESSION.{}", session::quote(name))).collect();
-    let row: Option<Row> = conn.query_first(format!("SELECT {}", columns.join(", "))).await?;
-    let Some(row) = row else { return Ok(Values::new()) };
-    let literals = row.columns_ref().iter().enumerate().map(|(at, column)| {
-        let number = !matches!(
-            column.column_type(),
-            ColumnType::MYSQL_TYPE_VAR_STRING | ColumnType::MYSQL_TYPE_STRING | ColumnType::MYSQL_TYPE_VARCHAR
-        ) && !column.column_type().is_blob_type();
-        literal(row.as_ref(at), number)
-    });
-    Ok(names.iter().cloned().zip(literals).collect())
+    let value =
+        |name: &String| format!("IFNULL(HEX(CONVERT(@@SESSION.{} USING utf8mb4)), 'NULL')", session::quote(name));
+    let values: Vec<String> = names.iter().map(value).collect();
+    let row: Option<String> = conn.query_first(format!("SELECT CONCAT_WS(',', {})", values.join(", "))).await?;
+    let row = row.unwrap_or_default();
+    Ok(names.iter().cloned().zip(row.split(',').map(literal)).collect())
 }
 
-trait IsBlob {
-    fn is_blob_type(&self) -> bool;
-}
-
-impl IsBlob for ColumnType {
-    fn is_blob_type(&self) -> bool {
-        matches!(
-            self,
-            Self::MYSQL_TYPE_BLOB
-                | Self::MYSQL_TYPE_TINY_BLOB
-                | Self::MYSQL_TYPE_MEDIUM_BLOB
-                | Self::MYSQL_TYPE_LONG_BLOB
-        )
+/// As SQL wants it: numbers as they are, other text in quotes.
+fn literal(hex: &str) -> String {
+    if hex == "NULL" {
+        return hex.to_owned();
     }
-}
-
-fn literal(value: Option<&Value>, number: bool) -> String {
-    match value {
-        Some(Value::Bytes(bytes)) if number => String::from_utf8_lossy(bytes).into_owned(),
-        Some(Value::Bytes(bytes)) => format!("'{}'", String::from_utf8_lossy(bytes).replace('\'', "''")),
-        _ => "NULL".to_owned(),
-    }
+    let digit = |at: usize| hex.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Vec<u8> = (0..hex.len()).step_by(2).filter_map(digit).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    let number = text.parse::<f64>().is_ok() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    if number { text.into_owned() } else { format!("'{}'", text.replace('\'', "''")) }
 }
 
 /// `SET` of what differs; none when nothing does.
@@ -204,6 +188,15 @@ mod tests {
         let (have, want) = (values(&[("a", "1"), ("b", "'x'")]), values(&[("a", "1"), ("b", "NULL"), ("c", "'y'")]));
         assert_eq!(set(&have, &want).as_deref(), Some("SET SESSION `b`=NULL, SESSION `c`='y'"));
         assert_eq!(set(&want, &want), None);
-        assert_eq!(literal(Some(&Value::Bytes(b"it's".to_vec())), false), "'it''s'");
+        for (hex, sql) in [
+            ("6974277320", "'it''s '"),
+            ("", "''"),
+            ("NULL", "NULL"),
+            ("313030", "100"),
+            ("2D312E35", "-1.5"),
+            ("2B30303A3030", "'+00:00'"),
+        ] {
+            assert_eq!(literal(hex), sql);
+        }
     }
 }
