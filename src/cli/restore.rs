@@ -21,7 +21,10 @@ pub struct RestoreArgs {
     archive: String,
     /// The target database: a URI, env:NAME or file:PATH; without it, the variables that `dump` reads
     uri: Option<String>,
-    /// Parallel sessions; more than 1 is not one transaction, and needs disk for a copy of the dump
+    /// Parallel sessions; more than 1 is not one transaction, and for PostgreSQL needs disk for a copy of the dump
+    ///
+    /// MySQL and MariaDB: sessions of dbhaul's own instead of the client, one more than N. Rows are shared among them,
+    /// secondary and foreign keys are made behind the rows.
     #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
     /// No rows

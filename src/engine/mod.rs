@@ -28,7 +28,7 @@ pub use content::{
 };
 pub use near::near;
 pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
-pub use plan::{DumpPlan, Filter, RestoreInput, RestorePlan, ScratchPlan, Site};
+pub use plan::{DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};

@@ -1,10 +1,14 @@
 //! Plans: what is to be run, before anything is.
 
+use std::fmt;
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use super::{Client, DumpedTable, Format, Splice};
-use crate::connection::Connection;
+use super::{Client, DumpedTable, Format, Pending, Splice};
+use crate::connection::{Connection, Limits};
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
 
@@ -39,8 +43,8 @@ pub enum RestoreInput<'a> {
 pub struct RestorePlan {
     /// Turns the dump into SQL first, when the loader can't read it itself: `pg_restore -f -`.
     pub decoder: Option<Invocation>,
-    /// The command that writes to the target; its stdin is a pipe unless it opens the input itself.
-    pub loader: Invocation,
+    /// What writes to the target.
+    pub loader: Loader,
     /// Adapts the bytes on their way into the loader.
     pub filter: Option<Box<dyn Filter>>,
     /// The stretches of the dump's bytes that are needed, in order; all of them without it. Only for a stream.
@@ -51,6 +55,55 @@ pub struct RestorePlan {
     pub atomic: bool,
     /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.
     pub notes: Vec<String>,
+}
+
+/// What writes to a target.
+pub enum Loader {
+    /// A command; its stdin is a pipe unless it opens the input itself.
+    Client(Invocation),
+    /// Sessions of our own.
+    Sessions(Box<dyn Sessions>),
+}
+
+impl Loader {
+    /// The command, if it is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Invocation> {
+        match self {
+            Self::Client(invocation) => Some(invocation),
+            Self::Sessions(_) => None,
+        }
+    }
+}
+
+/// The command, redacted and ready to paste, or a comment to a shell that says what happens in its place.
+impl fmt::Display for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(invocation) => invocation.fmt(f),
+            Self::Sessions(sessions) => write!(f, "# {}", sessions.describe()),
+        }
+    }
+}
+
+/// A load by several sessions of our own, not begun.
+pub trait Sessions {
+    /// What will happen, for people: `2 sessions of dbhaul's own`.
+    fn describe(&self) -> String;
+
+    /// Begins. `done` counts the statements that are done: what counts is not silent.
+    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> Working;
+}
+
+/// A load by several sessions, at work.
+pub struct Working {
+    /// Takes the SQL: blocking, for a plain thread. To be flushed at the end; dropping it is the end of the input.
+    pub sql: Box<dyn Write + Send>,
+    /// Ends when all is done, or with the first error of any session.
+    pub work: Pending<'static, ()>,
+    /// To be awaited when the work did not end well, after it was dropped: ends what the sessions are doing on the
+    /// server.
+    pub end: Pending<'static, ()>,
 }
 
 /// Where a throw-away server is to live, and out of what.

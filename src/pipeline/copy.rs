@@ -101,7 +101,7 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let Ready { source, target, mut planned, mut plan, target_client } = ready;
     if request.dry_run {
         let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
-        return Ok(Outcome::Planned { dump, load: target::invocations(&plan).map(ToString::to_string).collect() });
+        return Ok(Outcome::Planned { dump, load: target::shown(&plan) });
     }
     let prepared = target::prepare(context, &target, &request.restore, request.approve).await?;
     let (notes, atomic) = (plan.notes.clone(), plan.atomic);

@@ -1,7 +1,7 @@
 //! Bytes into a target.
 //!
 //! ```text
-//! dump ──▶ [decoder: pg_restore -f -] ──▶ [Filter] ──▶ loader: pg_restore, psql, mysql ──▶ target
+//! dump ──▶ [decoder: pg_restore -f -] ──▶ [Filter] ──▶ loader: pg_restore, psql, mysql, or sessions ──▶ target
 //! ```
 //!
 //! A loader takes the end of its input for the end of the dump, and commits. So its stdin is closed only when
@@ -9,15 +9,16 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::reach::Reached;
-use super::watch::on_thread;
+use super::watch::{on_thread, until_stopped};
 use super::{Context, explain, target};
-use crate::engine::{Filter, RestorePlan};
+use crate::engine::{Filter, Loader, RestorePlan, Sessions, Working};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::invocation::Invocation;
 use crate::process::{self, Running, SpawnOptions, spawn};
 
 /// What is fed into a loader.
@@ -32,12 +33,68 @@ pub struct Feed {
 
 /// Runs the plan. What the filter adapted comes back.
 pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Vec<(String, u64)>> {
-    let supervision = context.supervision(&reached.connection.redactor());
     for invocation in target::invocations(&plan) {
         context.tell(Event::Command(invocation.to_string()));
     }
+    match plan.loader {
+        Loader::Client(client) => by_client(context, reached, plan.decoder, &client, plan.filter, dump).await,
+        Loader::Sessions(sessions) => by_sessions(context, reached, sessions, plan.filter, dump).await,
+    }
+}
+
+/// By sessions of our own.
+async fn by_sessions(
+    context: &Context,
+    reached: &Reached,
+    sessions: Box<dyn Sessions>,
+    filter: Option<Box<dyn Filter>>,
+    dump: Feed,
+) -> Result<Vec<(String, u64)>> {
+    let done: Arc<AtomicU64> = Arc::default();
+    let Working { sql, work, end } = sessions.start(&context.limits, Arc::clone(&done));
+    let Feed { dump, waiting, broken } = dump;
+    let feeding = on_thread(move || feed(dump, broken, filter, sql));
+    let loading = async {
+        tokio::select! {
+            worked = until_stopped(context, work) => worked,
+            silent = silence(context, reached, &waiting, &done) => Err(silent),
+        }
+    };
+    let loaded = both(feeding, loading).await;
+    if loaded.is_err() && end.await.is_err() {
+        tracing::debug!("the sessions could not be ended on the server");
+    }
+    loaded
+}
+
+/// Ends when no statement has ended for too long, and the server does not work for us.
+async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool, done: &AtomicU64) -> Error {
+    let (mut before, mut sign) = (0, Instant::now());
+    loop {
+        tokio::time::sleep(beat(context)).await;
+        let now = done.load(Ordering::Relaxed);
+        if now != before || waiting.load(Ordering::Relaxed) || reached.is_busy(context).await {
+            (before, sign) = (now, Instant::now());
+        } else if sign.elapsed() >= context.limits.idle {
+            let holders = reached.lock_holders.take().into_iter().map(|h| format!("it waited for a lock of {h}"));
+            let what = format!("no statement ended for {} s", context.limits.idle.as_secs_f64());
+            return holders.fold(Error::new(Kind::TimedOut, what), Error::why).hint(process::SILENT);
+        }
+    }
+}
+
+/// By a client.
+async fn by_client(
+    context: &Context,
+    reached: &Reached,
+    decoder: Option<Invocation>,
+    loader: &Invocation,
+    filter: Option<Box<dyn Filter>>,
+    dump: Feed,
+) -> Result<Vec<(String, u64)>> {
+    let supervision = context.supervision(&reached.connection.redactor());
     let failed = async |failure| explain(reached, failure, Kind::RestoreFailed).await;
-    let mut loader = match spawn(&plan.loader, &supervision) {
+    let mut loader = match spawn(loader, &supervision) {
         Ok(loader) => loader,
         Err(failure) => return Err(failed(failure).await),
     };
@@ -47,8 +104,8 @@ pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump:
     };
     let Feed { dump, broken, .. } = dump;
     let feeding = async {
-        let Some(decoder) = &plan.decoder else {
-            return on_thread(move || feed(dump, broken, plan.filter, stdin)).await;
+        let Some(decoder) = &decoder else {
+            return on_thread(move || feed(dump, broken, filter, Box::new(stdin))).await;
         };
         // It only stands between two that are watched: when the target works for long, the decoder is silent, too.
         let supervision = SpawnOptions { idle: None, ..supervision.clone() };
@@ -63,10 +120,10 @@ pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump:
         // the loader's stdin stays open until all three have ended well.
         let (decoding, feeding, ended) = tokio::join!(
             on_thread(move || {
-                let Fed { result, source, .. } = feed(dump, broken, None, raw);
+                let Fed { result, source, .. } = feed(dump, broken, None, Box::new(raw));
                 (result, source)
             }),
-            on_thread(move || feed(Box::new(sql), broken, plan.filter, stdin)),
+            on_thread(move || feed(Box::new(sql), broken, filter, Box::new(stdin))),
             decoder.wait()
         );
         let (mut fed, (input, _source)) = (feeding?, decoding?);
@@ -99,10 +156,10 @@ async fn both(
     };
     if let Err(error) = fed.result {
         drop(loading);
-        drop(fed.child);
+        drop(fed.loader);
         return Err(error);
     }
-    drop(fed.child);
+    drop(fed.loader);
     loading.await?;
     Ok(fed.adaptations)
 }
@@ -112,16 +169,16 @@ async fn both(
 struct Fed {
     result: Result<()>,
     source: Box<dyn Read + Send>,
-    child: process::Input,
+    loader: Box<dyn Write + Send>,
     adaptations: Vec<(String, u64)>,
 }
 
-/// Moves bytes into a child, through the filter. A child that went away is no error here: its exit status says why.
+/// Moves bytes into a loader, through the filter. One that went away is no error here: its own end says why.
 fn feed(
     mut source: Box<dyn Read + Send>,
     broken: fn(io::Error) -> Error,
     mut filter: Option<Box<dyn Filter>>,
-    mut child: process::Input,
+    mut loader: Box<dyn Write + Send>,
 ) -> Fed {
     let mut buffer = vec![0; 256 * 1024];
     let mut adapted = Vec::with_capacity(buffer.len());
@@ -142,11 +199,15 @@ fn feed(
                 &adapted[..]
             }
         };
-        if child.write_all(bytes).is_err() || count == 0 {
+        if loader.write_all(bytes).is_err() {
+            break Ok(());
+        }
+        if count == 0 {
+            let _ = loader.flush();
             break Ok(());
         }
     };
-    Fed { result, source, child, adaptations: filter.map_or_else(Vec::new, |filter| filter.adaptations()) }
+    Fed { result, source, loader, adaptations: filter.map_or_else(Vec::new, |filter| filter.adaptations()) }
 }
 
 /// How often it is looked whether a silence is one: some times within the one that is allowed.

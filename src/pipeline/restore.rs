@@ -73,7 +73,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
     let Ready { input, reached, content, bytes, plan } = ready;
     if request.dry_run {
-        return Ok(Outcome::Planned(target::invocations(&plan).map(ToString::to_string).collect()));
+        return Ok(Outcome::Planned(target::shown(&plan)));
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
@@ -83,6 +83,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         context.note(note);
     }
     let atomic = plan.atomic;
+    let by_client = plan.loader.client().is_some();
     // Stretches may reach beyond the end; what is fed is what there is.
     let fed = plan
         .parts
@@ -95,8 +96,10 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
         Ok(adaptations) => adaptations,
         Err(error) => {
-            // Of several sessions, others may have been let in before; an archive that breaks now was whole a moment ago.
-            let later = error.kind == Kind::Connect && request.options.jobs > 1 || error.kind == Kind::Archive;
+            // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
+            // moment ago.
+            let several = by_client && request.options.jobs > 1;
+            let later = error.kind == Kind::Connect && several || error.kind == Kind::Archive;
             let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
             return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));

@@ -1,9 +1,9 @@
 //! The side that is written: checked, planned, prepared, and what is said of it after a failure.
 
 use super::reach::Reached;
-use super::watch::{Gauge, shown, until_stopped};
+use super::watch::{self, Gauge, until_stopped};
 use super::{Context, clients, tell_stand_in};
-use crate::engine::{Clean, Client, Content, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
+use crate::engine::{Clean, Client, Content, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
 
 /// The last line of everything that ends before the first change.
@@ -39,6 +39,9 @@ pub async fn plan(
     let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source);
     let plan = plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })?;
     let mut loader = None;
+    if let Loader::Sessions(sessions) = &plan.loader {
+        context.fact("sessions", sessions.describe());
+    }
     for program in invocations(&plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {
@@ -51,7 +54,12 @@ pub async fn plan(
 
 /// The plan's commands, in the order in which the bytes pass them.
 pub fn invocations(plan: &RestorePlan) -> impl Iterator<Item = &crate::invocation::Invocation> {
-    plan.decoder.iter().chain([&plan.loader])
+    plan.decoder.iter().chain(plan.loader.client())
+}
+
+/// What a dry run prints: the commands, or what takes their place.
+pub fn shown(plan: &RestorePlan) -> Vec<String> {
+    plan.decoder.iter().map(ToString::to_string).chain([plan.loader.to_string()]).collect()
 }
 
 /// What was done to the target before the first byte: for people, and for the words after a failure.
@@ -71,7 +79,7 @@ pub async fn prepare(
     let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
     let gauge = Gauge::about("preparing");
-    let done = until_stopped(context, shown(context, &gauge, work))
+    let done = until_stopped(context, watch::shown(context, &gauge, work))
         .await
         .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
     for step in &done {

@@ -49,6 +49,10 @@ pub enum Cause {
     Lost(io::Error),
 }
 
+/// What to do when nothing moved for too long.
+pub const SILENT: &str = "the server waits for a lock that somebody holds, or it hangs: look at its list of sessions; \
+                          --idle-timeout S waits longer";
+
 impl Failure {
     /// The failure as people see it. `kind` is what it means to the caller when the child itself is to blame; stops
     /// and time-outs have kinds of their own.
@@ -61,10 +65,7 @@ impl Failure {
         };
         let error = Error::new(kind, self.to_string()).why(&self.stderr);
         match self.cause {
-            Cause::Idle(_) => error.hint(
-                "the server waits for a lock that somebody holds, or it hangs: look at its list of sessions; \
-                 --idle-timeout S waits longer",
-            ),
+            Cause::Idle(_) => error.hint(SILENT),
             Cause::Signalled(9) => error.hint("signal 9 mostly is the system running out of memory: see dmesg"),
             _ => error,
         }

@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 
 pub use capture::{Captured, capture};
 pub use environment::{ChildEnv, FIXED, PASSED_ON};
-pub use failure::{Cause, Failure};
+pub use failure::{Cause, Failure, SILENT};
 pub use orphans::reap_orphans;
 pub use pipes::{Activity, Input, Output};
 pub use running::{Exited, Running};

@@ -25,6 +25,7 @@ mod matrix;
 mod meanwhile;
 mod memory;
 mod objects;
+mod restore_jobs;
 mod restore_options;
 mod roundtrip;
 mod secrets;

@@ -59,6 +59,11 @@ impl Syntax {
         self.delimiter = delimiter[..delimiter.len().min(LONGEST_DELIMITER)].to_vec();
     }
 
+    /// What ends a statement now.
+    pub(super) fn delimiter(&self) -> &[u8] {
+        &self.delimiter
+    }
+
     /// Where the next byte stands that is not plain code.
     #[inline]
     pub(super) fn plain(&self, input: &[u8]) -> usize {

@@ -3,7 +3,7 @@
 //! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
 //! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
 //! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
-//! which reads, or `rewrite`, which adapts.
+//! which reads, or `rewrite`, which adapts; a restore by several sessions is `parallel`.
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
@@ -27,6 +27,7 @@ mod head;
 mod identity;
 mod lexer;
 mod options;
+mod parallel;
 mod prepare;
 mod probe;
 mod products;

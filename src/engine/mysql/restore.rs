@@ -4,22 +4,27 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::content::{fact, names};
+use super::parallel::Load;
 use super::rewrite::{Adapt, Rewriter};
 use super::setting::some;
 use super::suitability::bare;
 use super::{clients, options as common};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Flavour, Found, RestoreInput, RestoreOptions, RestorePlan, Role, Server, Version,
+    Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
+    Version,
 };
 use crate::error::{Error, Kind, Result};
-use crate::invocation::Stdin;
+use crate::invocation::{Invocation, Stdin};
 
 /// Seconds for the client's own connecting; the probe has just got through.
 const CONNECT_SECONDS: u32 = 10;
 /// For the loading session: a source may be slow, and a lock that is held must not hang us for a year.
-const SESSION: &str =
+pub(super) const SESSION: &str =
     "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
+
+/// A longer statement may take more than the memory that dbhaul promises.
+const LONG_STATEMENT: u64 = 8 << 20;
 
 /// MariaDB's clients repeat a failing statement between two of these lines. The option against that came late, and
 /// versions that lack it pass over it.
@@ -37,7 +42,50 @@ pub(super) fn plan(
     if let RestoreInput::Path(path) = source {
         return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
     }
-    let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
+    let sandbox = |client: Option<&Client>| !client.is_some_and(knows_sandbox);
+    let adapt = |client| Adapt {
+        definers: !options.keep_definers,
+        sandbox: sandbox(client),
+        sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
+        schema_only: options.schema_only,
+        data_only: options.data_only,
+        tables: bare_names(&options.tables),
+        without_rows: bare_names(&options.exclude_table_data),
+        collations: options.map_collations.clone(),
+    };
+    let (loader, adapt) = if shares(options) {
+        let adapt = adapt(None);
+        (Loader::Sessions(Box::new(sessions(connection, content, options, &adapt))), adapt)
+    } else {
+        let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
+        (Loader::Client(shell(connection, server, client)?), adapt(Some(client)))
+    };
+    let parts = needed(content, &adapt.tables);
+    let tables = coming(content, &adapt);
+    Ok(RestorePlan {
+        decoder: None,
+        loader,
+        filter: Some(Box::new(Rewriter::new(adapt))),
+        parts,
+        tables,
+        atomic: false,
+        notes: notes(server, content, options),
+    })
+}
+
+/// Whether several sessions have something to share.
+fn shares(options: &RestoreOptions) -> bool {
+    options.jobs > 1 && !options.schema_only && !options.data_only
+}
+
+/// Sessions of our own, which know how many rows will come.
+fn sessions(connection: &Connection, content: &Content, options: &RestoreOptions, adapt: &Adapt) -> Load {
+    let rows = coming(content, adapt).into_iter().filter_map(|table| Some((table.name, table.rows?))).collect();
+    Load { connection: connection.clone(), jobs: options.jobs, rows }
+}
+
+/// The client's command line.
+fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<Invocation> {
     let mut loader = common::connected(connection, server, client)?
         .args([
             // Also keeps a dump from running programs: no command but DELIMITER is obeyed.
@@ -55,27 +103,7 @@ pub(super) fn plan(
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;
     loader.echo_fence = (client.flavour == Flavour::Mariadb).then_some(ECHO_FENCE);
-    let adapt = Adapt {
-        definers: !options.keep_definers,
-        sandbox: !knows_sandbox(client),
-        sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
-        schema_only: options.schema_only,
-        data_only: options.data_only,
-        tables: bare_names(&options.tables),
-        without_rows: bare_names(&options.exclude_table_data),
-        collations: options.map_collations.clone(),
-    };
-    let parts = needed(content, &adapt.tables);
-    let tables = coming(content, &adapt);
-    Ok(RestorePlan {
-        decoder: None,
-        loader,
-        filter: Some(Box::new(Rewriter::new(adapt))),
-        parts,
-        tables,
-        atomic: false,
-        notes: notes(server, content, options),
-    })
+    Ok(loader)
 }
 
 /// The tables that come; some without their rows.
@@ -152,6 +180,14 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
     if !options.tables.is_empty() {
         notes.push("routines and events left out: only some tables were asked for".to_owned());
     }
+    if options.jobs > 1 && !shares(options) {
+        notes.push("--jobs has no effect on structure alone or rows alone: one session".to_owned());
+    }
+    // Several sessions hold statements whole, and others of them besides.
+    if shares(options) && content.longest_statement > LONG_STATEMENT {
+        let size = content.longest_statement;
+        notes.push(format!("the longest statement has {size} bytes, and up to three times that is held in memory"));
+    }
     if options.keep_owner || options.keep_privileges || options.no_comments {
         notes.push("a MySQL dump holds no owners or privileges, and comments stay with their columns".to_owned());
     }
@@ -188,10 +224,11 @@ mod tests {
             let found = Found { clients: vec![client], rejected: Vec::new() };
             let plan =
                 plan(&connection(), &server, &content, &found, &options(), RestoreInput::Stream).expect("a plan");
-            for option in long_options(&plan.loader) {
+            let loader = plan.loader.client().expect("a client");
+            for option in long_options(loader) {
                 assert!(knows(&help, &option.replace("--loose-", "--")), "{name} does not know {option}");
             }
-            all.extend([name, "\n  ".into(), words(&plan.loader), "\n".into()]);
+            all.extend([name, "\n  ".into(), words(loader), "\n".into()]);
         }
         insta::assert_snapshot!(all, @r#"
         mariadb-10.11.19

@@ -23,6 +23,10 @@ pub(super) trait Visitor {
     fn more(&mut self, bytes: &[u8]);
     /// So many rows began in the current `INSERT` since this was last said; the hashes of those that ended have this sum.
     fn rows(&mut self, count: u64, sum: u64);
+    /// The last row that ended in the bytes that [`more`](Self::more) was given last, ended after so many of them.
+    fn row_ended(&mut self, _: usize) {}
+    /// The statement that ends now has more than rows behind its head: `ON DUPLICATE KEY UPDATE`.
+    fn beyond_rows(&mut self) {}
     /// The statement has ended; it had so many bytes.
     fn end(&mut self, length: u64);
 }
@@ -258,11 +262,17 @@ impl Splitter {
     fn run(&mut self, mut runner: Runner, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
         let (used, ended) = runner.run(input, &self.syntax, at_end);
         visitor.more(&input[..used]);
+        if let Some(at) = runner.row_end.take() {
+            visitor.row_ended(at);
+        }
         let (rows, sum) = (std::mem::take(&mut runner.rows), runner.sum.take());
         if rows > 0 || sum > 0 {
             visitor.rows(rows, sum);
         }
         if ended {
+            if runner.beyond {
+                visitor.beyond_rows();
+            }
             visitor.end(self.offset + used as u64 - self.start);
         } else {
             self.inside = Some(runner);
@@ -318,16 +328,30 @@ struct Runner {
     depth: u32,
     /// An opening parenthesis would begin a row.
     row_may_begin: bool,
+    /// There was a word outside of all rows.
+    beyond: bool,
     counts: bool,
     rows: u64,
     sum: RowSum,
     /// The row that we are in, if its hash is wanted, starts here in the input.
     row: Option<usize>,
+    /// The last row that ended ends here in the input.
+    row_end: Option<usize>,
 }
 
 impl Runner {
     fn new(counts: bool) -> Self {
-        Self { inside: Inside::Code, depth: 0, row_may_begin: true, counts, rows: 0, sum: RowSum::default(), row: None }
+        Self {
+            inside: Inside::Code,
+            depth: 0,
+            row_may_begin: true,
+            beyond: false,
+            counts,
+            rows: 0,
+            sum: RowSum::default(),
+            row: None,
+            row_end: None,
+        }
     }
 
     /// How much of the input was used, and whether the statement ended there.
@@ -374,6 +398,7 @@ impl Runner {
                         }
                         Step::RowEnds => {
                             at += 1;
+                            self.row_end = Some(at);
                             if let Some(start) = self.row.take() {
                                 self.sum.end(&input[start..at]);
                             }
@@ -393,7 +418,10 @@ impl Runner {
             match byte {
                 b',' => self.row_may_begin = true,
                 b' ' | b'\n' | b'\r' | b'\t' => {}
-                _ => self.row_may_begin = false,
+                _ => {
+                    self.row_may_begin = false;
+                    self.beyond = true;
+                }
             }
         }
     }

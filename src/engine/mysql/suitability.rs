@@ -55,9 +55,6 @@ fn left(server: &Server, content: &Content) -> Option<String> {
 /// Options that make no sense with this dump.
 fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
-    if options.jobs > 1 {
-        return wrong("--jobs: a MySQL dump is restored by one session", "leave --jobs out");
-    }
     if !options.exclude_extensions.is_empty() {
         return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
     }
@@ -379,7 +376,6 @@ mod tests {
     fn options_that_make_no_sense_are_usage_errors() {
         let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
         for wrong in [
-            RestoreOptions { jobs: 2, ..options() },
             RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
             RestoreOptions { schemas: strings(&["shop"]), ..options() },
             RestoreOptions { exclude_table_data: strings(&["Users"]), ..options() },

@@ -15,8 +15,8 @@ use super::target::lines;
 use super::{clients, libpq};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, RestoreInput, RestoreOptions, RestorePlan, Role,
-    Server, Version,
+    Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, Loader, RestoreInput, RestoreOptions,
+    RestorePlan, Role, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
@@ -87,7 +87,7 @@ impl Job<'_> {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
         let loader = self.psql(psql, &["--single-transaction"])?;
-        Ok(RestorePlan { decoder: None, loader, filter, parts, tables, atomic, notes })
+        Ok(RestorePlan { decoder: None, loader: Loader::Client(loader), filter, parts, tables, atomic, notes })
     }
 
     /// The numbers of the entries that were asked for by name; none when that is all of them.
@@ -116,6 +116,7 @@ impl Job<'_> {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
         }
         let loader = self.with_input(selection.add_to(loader))?;
+        let loader = Loader::Client(loader);
         Ok(RestorePlan { decoder: None, loader, filter: None, parts, tables, atomic: jobs <= 1, notes })
     }
 
@@ -143,6 +144,7 @@ impl Job<'_> {
         let filter = self.filter(psql, &mut notes);
         // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
         let loader = self.psql(psql, &[])?;
+        let loader = Loader::Client(loader);
         Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, tables, atomic: true, notes })
     }
 
@@ -421,11 +423,17 @@ mod tests {
             let clients = found(&[version]);
             let restore =
                 plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
-            samples::assert_known(&restore.loader, &samples::recording(&format!("pg_restore-{version}.help.txt")));
+            samples::assert_known(
+                restore.loader.client().expect("a client"),
+                &samples::recording(&format!("pg_restore-{version}.help.txt")),
+            );
             content.format = Format::PgPlain;
             let script =
                 plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
-            samples::assert_known(&script.loader, &samples::recording(&format!("psql-{version}.help.txt")));
+            samples::assert_known(
+                script.loader.client().expect("a client"),
+                &samples::recording(&format!("psql-{version}.help.txt")),
+            );
         }
     }
 
@@ -437,7 +445,12 @@ mod tests {
             owners left out (--keep-owner keeps them)
             privileges left out (--keep-privileges keeps them)
         "#);
-        assert!(plan.atomic && plan.decoder.is_none() && plan.filter.is_none() && plan.loader.stdin == Stdin::Pipe);
+        assert!(
+            plan.atomic
+                && plan.decoder.is_none()
+                && plan.filter.is_none()
+                && plan.loader.client().is_some_and(|client| client.stdin == Stdin::Pipe)
+        );
     }
 
     #[test]
@@ -455,7 +468,7 @@ mod tests {
         let path = RestoreInput::Path(Path::new("/backups/my dump"));
         let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
         insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --jobs=4 '/backups/my dump'"#);
-        assert!(!plan.atomic && plan.loader.stdin == Stdin::Null);
+        assert!(!plan.atomic && plan.loader.client().is_some_and(|client| client.stdin == Stdin::Null));
     }
 
     #[test]

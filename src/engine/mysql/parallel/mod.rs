@@ -1,0 +1,142 @@
+//! A restore by several sessions of our own, in the place of the `mysql` client.
+//!
+//! ```text
+//! SQL ──▶ script ──▶ order (the leading session) ──▶ board ──▶ working (a session) ──▶ target
+//!         statements  SET, CREATE, views, ...         rows,     working
+//!                                                     keys      ...
+//! ```
+//!
+//! `script` cuts the SQL on the thread that reads it; everything else happens in [`load`], on one thread. `keys` takes
+//! secondary and foreign keys out of a table's definition, to be made when its rows are in. `settings` gives each
+//! session what the dump had set where a statement stood. Why it is done so:
+//! `docs/decisions/mysql-sessions-of-our-own.md`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use mysql_async::prelude::Queryable;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::{JoinSet, LocalSet};
+
+use self::order::Lead;
+use self::script::{Script, Statement};
+use self::working::{Common, Session};
+use super::session;
+use crate::connection::{Connection, Limits};
+use crate::engine::{Sessions, Working};
+use crate::error::{Error, Kind, Result};
+
+mod board;
+mod keys;
+mod order;
+mod script;
+mod settings;
+mod working;
+
+/// How much memory the rows may take that sessions have in hand or wait for, in KiB: for each of them, and the least of
+/// all. The client library takes as much again, twice.
+const ROOM: (u32, u32) = (1 << 10, 4 << 10);
+
+/// A load by several sessions, not begun.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) connection: Connection,
+    /// Sessions that work, beside the one that leads.
+    pub(super) jobs: u32,
+    /// The rows that come for each table.
+    pub(super) rows: HashMap<String, u64>,
+}
+
+impl Sessions for Load {
+    fn describe(&self) -> String {
+        format!("{} sessions of dbhaul's own, and one that leads them; no client is run", self.jobs)
+    }
+
+    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> Working {
+        // What waits for room waits here, and keeps the reader waiting.
+        let (sender, statements) = channel(1);
+        let sql: Box<dyn Write + Send> = Box::new(Script::new(sender));
+        let ids = Rc::new(RefCell::new(Vec::new()));
+        let (connection, limits) = (self.connection.clone(), *limits);
+        let of_end = Rc::clone(&ids);
+        let work = Box::pin(async move {
+            let local = LocalSet::new();
+            local.run_until(load(*self, limits, statements, ids, done)).await
+        });
+        let end = Box::pin(async move {
+            let left = of_end.take();
+            end(&connection, &limits, &left).await
+        });
+        Working { sql, work, end }
+    }
+}
+
+/// Opens all sessions before the first statement runs, and ends with the first error of any.
+async fn load(
+    load: Load,
+    limits: Limits,
+    statements: Receiver<Statement>,
+    ids: Rc<RefCell<Vec<u32>>>,
+    done: Arc<AtomicU64>,
+) -> Result<()> {
+    let Load { connection, jobs, rows } = load;
+    let (before, board) = (RefCell::default(), board::Board::default());
+    let common = Rc::new(Common { connection, limits, ids, done, before, board });
+    let first = Session::open(&common).await?;
+    let mut opened = Vec::new();
+    for _ in 0..jobs {
+        opened.push(Session::open(&common).await?);
+    }
+    let mut sessions = JoinSet::new();
+    for session in opened {
+        sessions.spawn_local(session.work());
+    }
+    let room = (jobs * ROOM.0).max(ROOM.1);
+    let mut leading = Box::pin(Lead::new(first, &common, rows, room).lead(statements));
+    let mut led = false;
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = sessions.join_next() => {
+                ended.map_err(|e| Error::new(Kind::Unexpected, "a session ended with a defect of dbhaul's").why(e))??;
+            }
+            result = &mut leading, if !led => {
+                result?;
+                led = true;
+            }
+            else => return Ok(()),
+        }
+    }
+}
+
+/// Ends what our sessions are still doing: a statement that runs does not notice that nobody waits for it.
+async fn end(connection: &Connection, limits: &Limits, ids: &[u32]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    // Behind a proxy a number may be somebody else's.
+    let ours = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE ID IN ({}) AND ID <> CONNECTION_ID() \
+         AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND DB = ?",
+        ids.join(", ")
+    );
+    let work = async {
+        let mut conn = session::open(connection, None, limits).await?;
+        let kill = async {
+            let left: Vec<u64> = conn.exec(ours, (&connection.database,)).await?;
+            for id in left {
+                let _ = conn.query_drop(format!("KILL {id}")).await;
+            }
+            Ok(())
+        };
+        session::within(connection, limits, kill).await?;
+        let _ = conn.disconnect().await;
+        Ok(())
+    };
+    tokio::time::timeout(limits.grace, work).await.unwrap_or(Ok(()))
+}

@@ -1,0 +1,273 @@
+//! The session that leads: it runs what is no rows, in the dump's order, and hands out the rest.
+//!
+//! What may be needed by a statement is there before it runs: the rows of a table before its triggers, all tables with
+//! their keys before routines, events and views. What is not understood ends the sharing: from there on the leading
+//! session does everything, as a client would.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Receiver;
+
+use super::board::{Rows, Step, Table};
+use super::keys::{Definition, Later};
+use super::script::{Kind, Statement};
+use super::settings::{self, Values};
+use super::working::{Common, Session, failed};
+use crate::error::{Error, Kind as ErrorKind, Result};
+
+/// A table with fewer rows is filled with its keys in place: adding them later costs more than it saves.
+const FEW_ROWS: u64 = 1000;
+/// Each `INSERT` counts at least as much, in KiB.
+const LEAST_ROOM: u32 = 16;
+
+/// The leading session and what it knows.
+pub(super) struct Lead {
+    session: Session,
+    common: Rc<Common>,
+    /// The rows that the dump holds for each table.
+    rows: HashMap<String, u64>,
+    tables: HashMap<String, Rc<Table>>,
+    /// The table that the last statement was about.
+    current: Option<Rc<Table>>,
+    /// Foreign keys to be made when all tables are there.
+    foreign: Vec<(Rc<Table>, Step)>,
+    /// What the dump has set, unless it must be asked for.
+    values: Option<Rc<Values>>,
+    /// The variables that the dump sets.
+    names: Vec<String>,
+    /// How much memory waiting rows may take, in KiB.
+    room: (Arc<Semaphore>, u32),
+    /// No sharing any more.
+    alone: bool,
+}
+
+impl Lead {
+    pub(super) fn new(session: Session, common: &Rc<Common>, rows: HashMap<String, u64>, room: u32) -> Self {
+        Self {
+            session,
+            common: Rc::clone(common),
+            rows,
+            tables: HashMap::new(),
+            current: None,
+            foreign: Vec::new(),
+            values: None,
+            names: Vec::new(),
+            room: (Arc::new(Semaphore::new(room as usize)), room),
+            alone: false,
+        }
+    }
+
+    /// Takes all statements, and waits until all that was handed out is done.
+    pub(super) async fn lead(mut self, mut statements: Receiver<Statement>) -> Result<()> {
+        while let Some(statement) = statements.recv().await {
+            self.take(statement).await?;
+        }
+        self.all().await?;
+        self.common.board.end();
+        self.session.close().await
+    }
+
+    async fn take(&mut self, statement: Statement) -> Result<()> {
+        let Statement { kind, sql, head } = statement;
+        if self.alone {
+            // What is left out otherwise: there is nobody to be locked out.
+            return if kind == Kind::Ours && !is_transaction(&sql) { Ok(()) } else { self.run(&sql, head).await };
+        }
+        match kind {
+            Kind::Rows { table, plain } => self.insert(&table, plain, sql, head).await,
+            Kind::Set(names) => self.set(names, &sql).await,
+            Kind::Ours => Ok(()),
+            Kind::SwitchKeys(name) => self.switch_keys(&name, &sql).await,
+            Kind::Table { name, definition } => self.create(&name, definition.map(|d| *d), &sql).await,
+            Kind::Trigger => self.trigger(sql).await,
+            Kind::Drop(name) => {
+                self.leave();
+                if self.tables.contains_key(&name) {
+                    self.all().await?;
+                    self.tables.remove(&name);
+                }
+                self.run(&sql, head).await
+            }
+            Kind::Alone => {
+                self.leave();
+                self.run(&sql, head).await
+            }
+            Kind::After | Kind::Unknown => {
+                self.all().await?;
+                self.alone = kind == Kind::Unknown;
+                self.run(&sql, head).await
+            }
+        }
+    }
+
+    async fn run(&mut self, sql: &[u8], shows: usize) -> Result<()> {
+        self.session.run(sql, shows, "").await
+    }
+
+    /// Runs a `SET`. What its variables were before is kept, for sessions that go back to where it was not set.
+    async fn set(&mut self, names: Vec<String>, sql: &[u8]) -> Result<()> {
+        // Sessions have their own transactions.
+        let new = names.iter().filter(|name| !self.names.contains(name) && *name != "autocommit");
+        let new: Vec<String> = new.cloned().collect();
+        if !new.is_empty() {
+            let before = self.read(&new).await?;
+            self.names.extend(before.keys().cloned());
+            self.common.before.borrow_mut().extend(before);
+        }
+        if !names.is_empty() {
+            self.values = None;
+        }
+        self.run(sql, sql.len()).await
+    }
+
+    async fn read(&mut self, names: &[String]) -> Result<Values> {
+        let read = settings::read(&mut self.session.conn, names).await;
+        read.map_err(|error| failed(&error, &self.common.connection, b"SELECT @@SESSION", ""))
+    }
+
+    /// What the dump has set by now.
+    async fn values(&mut self) -> Result<Rc<Values>> {
+        if let Some(values) = &self.values {
+            return Ok(Rc::clone(values));
+        }
+        let names = self.names.clone();
+        let values = Rc::new(self.read(&names).await?);
+        self.values = Some(Rc::clone(&values));
+        Ok(values)
+    }
+
+    async fn create(&mut self, name: &str, definition: Option<Definition>, sql: &[u8]) -> Result<()> {
+        self.leave();
+        if self.tables.contains_key(name) {
+            self.all().await?;
+        }
+        let has_few = |name: &str| self.rows.get(name).is_none_or(|rows| *rows < FEW_ROWS);
+        let few = has_few(name);
+        let mut later = Vec::new();
+        if let Some(definition) = &definition {
+            if !few && definition.has(Later::Keys) {
+                later.push(Later::Keys);
+            }
+            // While a table's keys are made, no other can be made that points at it.
+            if definition.has(Later::Foreign) && !(few && definition.parents().all(has_few)) {
+                later.push(Later::Foreign);
+            }
+        }
+        // With secondary keys in place sessions might wait for each other in circles.
+        let shared = definition.as_ref().is_some_and(|d| !few || !d.has(Later::Keys));
+        let table = Table::new(name, shared);
+        match definition.filter(|_| !later.is_empty()) {
+            None => self.session.run(sql, sql.len(), name).await?,
+            Some(definition) => {
+                self.session.run(&definition.create(&later), sql.len(), name).await?;
+                let values = self.values().await?;
+                let steps = |what| {
+                    let alters = if later.contains(&what) { definition.alter(what) } else { Vec::new() };
+                    alters.into_iter().map(|sql| Step { sql, values: Rc::clone(&values) })
+                };
+                table.steps.borrow_mut().extend(steps(Later::Keys));
+                self.foreign.extend(steps(Later::Foreign).map(|step| (Rc::clone(&table), step)));
+            }
+        }
+        self.tables.insert(name.to_owned(), Rc::clone(&table));
+        self.current = Some(table);
+        Ok(())
+    }
+
+    async fn insert(&mut self, name: &str, plain: bool, sql: Vec<u8>, head: usize) -> Result<()> {
+        if self.current.as_ref().is_none_or(|table| table.name != name) {
+            self.leave();
+            // A table that is complete by now, or was there before, takes them one after the other.
+            let known = self.tables.get(name).filter(|table| table.is_open()).cloned();
+            if known.is_none() {
+                self.finished(name).await;
+            }
+            let table = known.unwrap_or_else(|| Table::new(name, false));
+            self.tables.insert(name.to_owned(), Rc::clone(&table));
+            self.current = Some(table);
+        }
+        let Some(table) = self.current.clone() else { return Ok(()) };
+        if !plain {
+            table.shared.set(false);
+        }
+        // The first one goes alone: MariaDB locks a table that it fills from empty.
+        let shared = table.shared.get();
+        if !shared || table.sent.get() == 1 {
+            self.common.board.until(|| table.all_committed()).await;
+        }
+        let alone = !shared || table.sent.get() == 0;
+        let values = self.values().await?;
+        let wanted = u32::try_from(sql.len() / 1024 + 1).unwrap_or(u32::MAX).clamp(LEAST_ROOM, self.room.1);
+        let room = Arc::clone(&self.room.0).acquire_many_owned(wanted).await;
+        let room = room.map_err(|e| Error::new(ErrorKind::Unexpected, e.to_string()))?;
+        self.common.board.insert(Rows { table, sql, head, values, alone, room });
+        Ok(())
+    }
+
+    /// Waits for the steps of a table that was closed.
+    async fn finished(&self, name: &str) {
+        if let Some(table) = self.tables.get(name) {
+            self.common.board.until(|| table.is_done()).await;
+        }
+    }
+
+    /// Keys of `InnoDB`'s are not switched; other tables' are, when their rows are not on their way.
+    async fn switch_keys(&mut self, name: &str, sql: &[u8]) -> Result<()> {
+        if let Some(table) = self.tables.get(name) {
+            if table.shared.get() {
+                return Ok(());
+            }
+            self.common.board.until(|| table.all_committed()).await;
+        }
+        self.session.run(sql, sql.len(), name).await
+    }
+
+    /// A trigger comes when its table's rows are in, as it stands in a dump: there it is about the current table.
+    async fn trigger(&mut self, sql: Vec<u8>) -> Result<()> {
+        let has_rows = |table: &Rc<Table>| self.rows.get(&table.name).is_some_and(|rows| *rows > 0);
+        let table = self.current.as_ref().filter(|table| table.is_open() && (table.sent.get() > 0 || !has_rows(table)));
+        let Some(table) = table.cloned() else {
+            self.all().await?;
+            return self.run(&sql, sql.len()).await;
+        };
+        let values = self.values().await?;
+        table.steps.borrow_mut().push(Step { sql, values });
+        Ok(())
+    }
+
+    /// The statements go on to something else. A table whose rows are still to come stays open.
+    fn leave(&mut self) {
+        if let Some(table) = self.current.take() {
+            let expected = self.rows.get(&table.name).is_some_and(|rows| *rows > 0);
+            if table.sent.get() > 0 || !expected {
+                self.common.board.close(&table);
+            }
+        }
+    }
+
+    /// Waits for everything that was handed out, and makes the foreign keys.
+    async fn all(&mut self) -> Result<()> {
+        self.current = None;
+        for table in self.tables.values() {
+            self.common.board.close(table);
+        }
+        for table in self.tables.values() {
+            self.common.board.until(|| table.is_done()).await;
+        }
+        for (table, step) in self.foreign.drain(..) {
+            // One after the other: each locks two tables.
+            self.common.board.follow(&table, vec![step]);
+            self.common.board.until(|| table.is_done()).await;
+        }
+        Ok(())
+    }
+}
+
+/// `COMMIT`, `START TRANSACTION`, and not `LOCK TABLES`.
+fn is_transaction(sql: &[u8]) -> bool {
+    let text = sql.to_ascii_lowercase();
+    memchr::memmem::find(&text, b"lock").is_none()
+}
