@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::snapshot::Shared;
 use super::toc::{self, Cursor, Header, Sizes, Stop, put_int, put_text};
-use crate::engine::{MOST_ENTRIES, too_many};
+use crate::engine::too_many;
 
 const DATA: u8 = 1;
 /// The section of an entry that stands between definitions and what is built on data.
@@ -162,6 +162,7 @@ impl Head {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(Stop::More) => return Ok(false),
+                Err(Stop::TooMany) => return Err(too_many(0).what),
                 Err(Stop::Bad(what)) => return Err(what),
             }
         }
@@ -172,9 +173,6 @@ impl Head {
         let mut cursor = Cursor::new(&self.bytes[self.at..]);
         let Some(header) = &self.header else {
             let header = cursor.header()?;
-            if usize::try_from(header.entries).is_ok_and(|all| all > *MOST_ENTRIES) {
-                return Err(Stop::Bad(too_many(0).what));
-            }
             self.at = cursor.at();
             (self.header_end, self.data_end) = (self.at, self.at);
             self.header = Some(header);
