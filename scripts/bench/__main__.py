@@ -40,7 +40,8 @@ def main():
         done = [(work, bench.compare(work, runs)) for work in plan.all_work(gigabytes) if work.name in names]
         machine = report.machine(started, sys.argv[1:], gigabytes)
     tables = "\n".join(report.table(*each) for each in done)
-    text = f"{machine}\n### Goals\n\n{report.goals(done)}\n### All figures\n\nMinimum, **median**, maximum.\n\n{tables}"
+    little = " (they say little at this size)" if divisor >= 10 else ""
+    text = f"{machine}\n### Goals{little}\n\n{report.goals(done)}\n### All figures\n\nMinimum, **median**, maximum.\n\n{tables}"
     print(text)
     if arguments.write:
         report.write("docs/performance.md", text)

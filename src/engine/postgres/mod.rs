@@ -46,6 +46,7 @@ mod session;
 mod suitability;
 mod target;
 mod toc;
+mod tuning;
 
 pub use directory::inspect_directory;
 
