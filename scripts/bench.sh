@@ -10,7 +10,7 @@
 #   --only  the kinds of work whose name matches, such as 'dump' or 'MySQL restore'
 #   --write puts the table into docs/performance.md
 #
-# DBHAUL_BENCH_BINARY=PATH takes a binary that is there already; its times say nothing unless it is a release build.
+# DBHAUL_BENCH_BINARY=.../dbhaul takes a binary that is there already; its times say nothing unless it is a release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

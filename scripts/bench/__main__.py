@@ -112,7 +112,7 @@ class Bench:
         for what in work.needs:
             self.need(work.engine, what)
         results = {contender.name: report.Results() for contender in work.contenders}
-        for turn in range(1, runs + 1):
+        for turn in range(1, runs * work.times + 1):
             for contender in work.contenders:
                 found = results[contender.name]
                 if found.missing is None:

@@ -40,6 +40,7 @@ class Work:
     goals: list = field(default_factory=list)
     needs: tuple = ()  # of INPUTS
     databases: tuple = ("shop",)
+    times: int = 1  # as many runs as others, where one takes no time
     result: str = ""  # how a result is checked: "archive" by `dbhaul verify`, "target" by comparing it with `shop`
 
 
@@ -179,7 +180,7 @@ def start_up(engine, peer, command):
     return Work(f"{engine} start-up: an empty database", engine, [
         Contender("dbhaul dump", "dbhaul dump ${SHOP%shop}nothing -o $OUT/"),
         Contender(peer, command),
-    ], [Goal(f"time over {peer}", value, 50, " ms")], databases=(), result="archive")
+    ], [Goal(f"time over {peer}", value, 50, " ms")], databases=(), times=5, result="archive")
 
 
 def verify(engine, gigabytes):
