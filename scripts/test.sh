@@ -18,3 +18,5 @@ run cargo deny check bans licenses sources
 run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 # Most tests wait for servers, not for a core. Some send HUP, which nohup would have ignored.
 run env --default-signal=HUP RUST_TEST_THREADS=4 cargo test --locked
+# Whether results are right, not how fast they come. The release build is the one that quickstart.sh needs as well.
+run scripts/bench.sh --size small

@@ -381,3 +381,22 @@ fn patterns_choose_what_is_dumped_of_mysql() {
         assert_eq!(chosen(&source, &["--schema-only"]), (set(&all), BTreeSet::new()));
     }
 }
+
+/// Its sessions together get what the server has as shared buffers: 32 MB here.
+#[test]
+fn a_restore_into_postgresql_builds_indexes_with_more_memory_than_a_session_has() {
+    let (source, archive, _folder) = chinook(postgres15());
+    for (args, wanted) in [(&[][..], "32MB"), (&["--jobs", "2"], "16MB")] {
+        let target = postgres15().database("remembers");
+        target.sql(&format!(
+            "ALTER DATABASE {} SET maintenance_work_mem = '1MB'; CREATE SCHEMA watch; CREATE TABLE watch.seen (memory text);
+            CREATE FUNCTION watch.see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO watch.seen VALUES (current_setting('maintenance_work_mem')); END $$;
+            CREATE EVENT TRIGGER watching ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION watch.see()",
+            target.name()
+        ));
+        restored(&archive, &target, &[args, &["--into-non-empty"]].concat());
+        assert_eq!(target.sql("SELECT DISTINCT memory FROM watch.seen"), wanted);
+        assert_eq!(target.sql("SELECT count(*) FROM public.track"), source.sql("SELECT count(*) FROM public.track"));
+    }
+}

@@ -49,6 +49,7 @@ mod splice;
 mod suitability;
 mod target;
 mod toc;
+mod tuning;
 
 pub use directory::inspect_directory;
 pub use snapshot::{Shared, Snapshot, SnapshotSession};

@@ -17,7 +17,7 @@ pub const POOLING: &str = "pooling";
 pub const BY_TRANSACTION: &str = "transaction";
 
 /// A second session may have to wait for a place in the pool: that is not worth the whole connect time-out.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Fills the server's `pooler`, the setting [`POOLING`], and a finding.
 pub async fn look(connection: &Connection, session: &Session, server: &mut Server, limits: &Limits) -> Result<()> {

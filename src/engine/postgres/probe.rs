@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{findings, patterns, pooler, target};
+use super::{findings, patterns, pooler, target, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
@@ -44,6 +44,9 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
     let words = std::iter::once(version_text).chain(witnesses).collect::<Vec<_>>().join("\n");
     server.products = recognise(PRODUCTS, "PostgreSQL", &words)?;
     pooler::look(connection, &session, &mut server, limits).await?;
+    if purpose == Purpose::Restore {
+        tuning::read(connection, &session, &mut server, limits).await?;
+    }
     server.database.clone_from(&connection.database);
     if !exists {
         server.size = None;

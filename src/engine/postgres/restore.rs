@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::filter::{Adapter, Restriction};
 use super::selection::{self, select, tables};
 use super::target::lines;
-use super::{clients, libpq};
+use super::{clients, libpq, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, Loader, RestoreInput, RestoreOptions,
@@ -108,9 +108,7 @@ impl Job<'_> {
             return self.through_psql(client, selection, notes);
         }
         let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
-        let mut loader =
-            libpq::connect(Invocation::new(&client.path), self.connection, client.version, Limits::default().connect)?;
-        loader = loader.arg("--exit-on-error");
+        let mut loader = self.connected(client, jobs)?.arg("--exit-on-error");
         loader = if jobs > 1 { loader.arg(format!("--jobs={jobs}")) } else { loader.arg("--single-transaction") };
         if jobs > 1 {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
@@ -149,13 +147,22 @@ impl Job<'_> {
     }
 
     fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
-        let limits = Limits::default();
-        let connected = libpq::connect(Invocation::new(&psql.path), self.connection, psql.version, limits.connect)?;
-        let mut loader = connected
+        let mut loader = self
+            .connected(psql, 1)?
             .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"])
             .args(more.iter().copied());
         loader.stdin = Stdin::Pipe;
         Ok(loader)
+    }
+
+    /// The client with its way to the target, and what its sessions are told there.
+    fn connected(&self, client: &Client, sessions: u32) -> Result<Invocation> {
+        let invocation = Invocation::new(&client.path);
+        let invocation = match tuning::options(self.server, sessions) {
+            Some(options) => invocation.env("PGOPTIONS", options),
+            None => invocation,
+        };
+        libpq::connect(invocation, self.connection, client.version, Limits::default().connect)
     }
 
     /// Shuts psql's commands off, and leaves out lines that the server or this psql does not know.
