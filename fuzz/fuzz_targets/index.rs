@@ -4,10 +4,14 @@
 use std::io::Cursor;
 
 use dbhaul::archive::{Index, Manifest};
+use dbhaul_fuzz::seal::resealed;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = Index::read(&mut Cursor::new(bytes));
+    if let Some(bytes) = resealed(bytes) {
+        let _ = Index::read(&mut Cursor::new(bytes));
+    }
     if let Ok(manifest) = Manifest::parse(bytes) {
         let again = Manifest::parse(&manifest.to_json()).expect("a manifest that was read once");
         assert_eq!(again, manifest);

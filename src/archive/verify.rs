@@ -76,6 +76,7 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
     let (mut file, index) = open(path)?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
     let codec = codec_of(&mut file)?;
+    let again = file.try_clone().map_err(ArchiveError::Read)?;
     let (medium, position) = Medium::new(Spanned::new(file, &index.spans, index.at));
     let inside = codec.whole(Box::new(medium)).map_err(ArchiveError::from_read)?;
     let mut check = Check { tar: TarReader::new(inside), position, members: Vec::new(), buffer: vec![0; 128 * 1024] };
@@ -87,14 +88,22 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
     if manifest.members != check.members {
         return Err(ArchiveError::corrupt(disagreement(&manifest.members, &check.members)).at(None, Some(MANIFEST)));
     }
+    // Whoever wants the manifest alone goes where the index says: there must be the same.
+    indexed_manifest(again, &index)?;
     Ok(Verified { manifest, manifest_json, bytes, raw_bytes: index.tar_len })
 }
 
 /// Reads an archive's index, and its manifest through it: a few blocks of the file, however large that is.
 pub fn inspect(path: &Path) -> Result<Inspected> {
-    let (mut file, index) = open(path)?;
+    let (file, index) = open(path)?;
+    let json = indexed_manifest(file, &index)?;
+    Ok(Inspected { manifest: Manifest::parse(&json)?, index })
+}
+
+/// The manifest's bytes where the index has it.
+fn indexed_manifest(mut file: File, index: &Index) -> Result<Vec<u8>> {
     let codec = codec_of(&mut file)?;
-    let last = manifest_of(&index)?;
+    let last = manifest_of(index)?;
     file.seek(SeekFrom::Start(last.at)).map_err(ArchiveError::Read)?;
     let (medium, _) = Medium::new(file);
     let here = |error: ArchiveError| error.at(Some(last.at), Some(&last.path));
@@ -108,7 +117,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
     if Crc::of(&json) != (Crc { sum: last.crc32, len: last.size }) {
         return Err(here(ArchiveError::corrupt("it does not agree with its checksum in the index")));
     }
-    Ok(Inspected { manifest: Manifest::parse(&json)?, index })
+    Ok(json)
 }
 
 /// The dump inside an archive of ours, whole or in parts, with the manifest that it is checked against on the way.

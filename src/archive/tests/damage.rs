@@ -113,13 +113,14 @@ fn an_index_that_is_whole_but_wrong() {
     let bytes = small(Compression::None, true);
     let index = Index::read(&mut io::Cursor::new(&bytes)).expect("our own").expect("our own");
     let tar = &bytes[..usize::try_from(index.at).expect("small")];
-    let wrong: [fn(&mut Gather, &mut Vec<u8>, &mut u64); 6] = [
+    let wrong: [fn(&mut Gather, &mut Vec<u8>, &mut u64); 7] = [
         |_, tar, _| tar.extend_from_slice(b"something behind the end"),
         |_, _, tar_len| *tar_len += 512,
         |gather, _, _| gather.members[0].offset += 512,
         |gather, _, _| gather.members[0].size += 1,
         |gather, _, _| gather.members[0].crc32 ^= 1,
         |gather, _, _| drop(gather.members.remove(0)),
+        |gather, _, _| gather.members[1].at += 512,
     ];
     let made = |wrong: Option<fn(&mut Gather, &mut Vec<u8>, &mut u64)>| {
         let (mut gather, mut file, mut tar_len) = (Gather::new(), tar.to_vec(), tar.len() as u64);

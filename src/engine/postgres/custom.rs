@@ -230,6 +230,8 @@ impl Custom {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let (chunk, rest) = bytes.split_at(here);
                 if let Err(what) = self.walk.data(chunk) {
+                    // How far into it they were read hangs on where the pipe cut.
+                    self.offset = self.walk.start;
                     return self.fail(format!("{}: {what}", name(&self.toc[self.walk.entry])));
                 }
                 self.offset += here as u64;
