@@ -83,6 +83,9 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started_at = Timestamp::now();
     let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
+        if source.snapshot.is_some() {
+            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
+        }
         return Ok(Outcome::Planned(source.plan.invocations.iter().map(ToString::to_string).collect()));
     }
     if request.destination != Destination::Nowhere {

@@ -74,7 +74,7 @@ pub fn plan(
     };
     if let Some(snapshot) = snapshot {
         let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
-        jobs::divide(&mut plan, &base, snapshot, server, options.jobs, &more);
+        jobs::divide(&mut plan, &base, snapshot, options.jobs, &more);
     }
     Ok(plan)
 }

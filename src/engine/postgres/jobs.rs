@@ -62,11 +62,11 @@ pub fn room(server: &Server, options: &DumpOptions) -> Result<()> {
 }
 
 /// The tables that the others are given, group by group; the main one keeps a share of about their size.
-fn groups(snapshot: &Snapshot, server: &Server, jobs: u32) -> Vec<Vec<Shared>> {
+fn groups(snapshot: &Snapshot, jobs: u32) -> Vec<Vec<Shared>> {
     let mut tables: Vec<_> = snapshot.tables.iter().filter(|table| table.bytes > 0).collect();
     tables.sort_by_key(|table| std::cmp::Reverse(table.bytes));
     tables.truncate(MOST);
-    let all: u64 = server.tables.iter().map(|table| table.bytes).sum();
+    let all: u64 = snapshot.tables.iter().map(|table| table.bytes).sum();
     let given: u64 = tables.iter().map(|table| table.bytes).sum();
     let mut groups = vec![(0, Vec::new()); jobs.max(1) as usize];
     groups[0].0 = all.saturating_sub(given);
@@ -82,8 +82,8 @@ fn groups(snapshot: &Snapshot, server: &Server, jobs: u32) -> Vec<Vec<Shared>> {
 
 /// Divides a plan for one command among several. `base` is what all of them begin with, `more` what those that dump rows
 /// alone are told besides.
-pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, server: &Server, jobs: u32, more: &[&str]) {
-    let groups = groups(snapshot, server, jobs);
+pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, jobs: u32, more: &[&str]) {
+    let groups = groups(snapshot, jobs);
     let count = groups.len() as u64 + 1;
     if count < u64::from(jobs) {
         let count = units::plural(count, "job");
@@ -105,4 +105,62 @@ pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, serve
     }));
     plan.member = "part.pgsql";
     plan.splice = Some(Splice::new(groups));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(sizes: &[u64]) -> Snapshot {
+        let table = |(n, bytes): (usize, &u64)| {
+            let oid = u32::try_from(n).expect("few");
+            Shared { oid, schema: "s".into(), name: format!("t\"{n}"), bytes: *bytes }
+        };
+        Snapshot { name: "00000003-1".into(), tables: sizes.iter().enumerate().map(table).collect() }
+    }
+
+    /// The sizes of each group's tables, the main one's left out.
+    fn sizes(of: &[u64], jobs: u32) -> Vec<Vec<u64>> {
+        let groups = groups(&snapshot(of), jobs);
+        groups.into_iter().map(|group| group.into_iter().map(|table| table.bytes).collect()).collect()
+    }
+
+    #[test]
+    fn the_largest_tables_are_dealt_out_onto_the_least_loaded() {
+        assert_eq!(sizes(&[5, 9, 4, 7, 0], 2), [[7, 5]]);
+        assert_eq!(sizes(&[100, 1, 1, 1], 3), [vec![1, 1], vec![1]]);
+        assert_eq!(sizes(&[3, 3], 8), [[3]]);
+        assert!(sizes(&[3], 8).is_empty());
+        assert!(sizes(&[0, 0], 8).is_empty() && sizes(&[], 8).is_empty());
+        // What is not given away is the main one's: it takes no other table then.
+        let many = sizes(&[10; 2000], 2);
+        assert_eq!((many.len(), many[0].len()), (1, MOST));
+    }
+
+    #[test]
+    fn one_dumps_everything_but_the_rows_that_the_others_dump() {
+        let mut plan = DumpPlan {
+            invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
+            splice: None,
+            member: "dump.pgsql",
+            format: crate::engine::Format::PgCustom,
+            consistency: "snapshot".into(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        };
+        let base = Invocation::new("/pg_dump").arg("--format=custom");
+        divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"]);
+        let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(commands.join("\n"), @r#"
+        /pg_dump --format=custom --schema=s --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
+        /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""1"'
+        /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""2"'
+        "#);
+        assert_eq!(plan.notes, ["3 jobs instead of 4: there are no more tables with rows"]);
+        assert_eq!((plan.member, plan.splice.map(|splice| splice.commands())), ("part.pgsql", Some(3)));
+        for version in ["10.3", "13.16", "15.20", "18.6"] {
+            let help = super::super::samples::recording(&format!("pg_dump-{version}.help.txt"));
+            plan.invocations.iter().for_each(|command| super::super::samples::assert_known(command, &help));
+        }
+    }
 }

@@ -40,7 +40,7 @@ fn lanes(archive: &Path) -> Vec<usize> {
     let lane = |path: &str| {
         let (rest, number) = path.rsplit_once('.').expect("a number");
         assert_eq!(number.len(), 6, "{path}");
-        rest.rsplit_once(".").expect("a lane").1.parse().expect("a number")
+        rest.rsplit_once('.').expect("a lane").1.parse().expect("a number")
     };
     members.map(|member| lane(member["path"].as_str().expect("a path"))).collect()
 }

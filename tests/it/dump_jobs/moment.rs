@@ -71,6 +71,7 @@ impl Drop for Writers {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "how many rounds there were is asked for with --nocapture")]
 fn rounds(server: &Server, jobs: &str, enough: impl Fn(u32, Instant) -> bool) {
     let source = server.database("moment");
     accounts(&source);
