@@ -327,7 +327,7 @@ mod tests {
         let key = (
             "(UNIQUE |FULLTEXT |SPATIAL )?",
             name(),
-            prop::collection::vec((name(), "(\\(\\d{1,3}\\))?( DESC)?"), 1..4),
+            prop::collection::vec((name(), "(\\([0-9]{1,3}\\))?( DESC)?"), 1..4),
             "( USING BTREE| COMMENT 'x, \\(y'| /\\*!80000 INVISIBLE \\*/)?",
         )
             .prop_map(|(kind, name, columns, more)| {
