@@ -38,7 +38,7 @@ fn feed(mut tool: Command, dump: File) {
 }
 
 /// The tool that the README names for this dump, on that database.
-fn tool(target: &Database<'_>, plain: bool) -> Command {
+pub fn tool(target: &Database<'_>, plain: bool) -> Command {
     let mut tool = match (target.server().flavour().family(), plain) {
         (Family::Postgres, false) => {
             let mut tool = target.client("pg_restore");

@@ -1,10 +1,10 @@
 //! Without dbhaul: tar, cat and `pg_restore`.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::{dumped_by, tables};
 use crate::{
-    by_hand::{every_reader, shell},
+    by_hand::{every_reader, shell, tool},
     roundtrip::{assert_same, loaded},
     support::{Server, postgres15, postgres18},
 };
@@ -16,30 +16,18 @@ fn by_hand(server: &Server) {
     let archive = dumped_by(&source, &folder, "4", &[]);
     shell("tar xzf \"$X\"", &archive, folder.path());
     let stem = archive.file_name().expect("a name").to_str().expect("UTF-8").trim_end_matches(".tar.gz").to_owned();
-    for script in [
-        "cat $STEM/part.* | \"$RESTORE\" $OPTIONS",
-        "cat $STEM/part.* > $STEM.dump && \"$RESTORE\" $OPTIONS $STEM.dump",
-        "cat $STEM/part.* > $STEM.dump && \"$RESTORE\" $OPTIONS -j2 $STEM.dump",
-    ] {
+    shell(&format!("cat {stem}/part.* > joined"), &archive, folder.path());
+    for (piped, options) in [(true, &[][..]), (false, &["joined"]), (false, &["-j2", "joined"])] {
         let target = server.database("by_hand");
-        let mut restore = target.client("pg_restore");
-        let (program, args) = (restore.get_program().to_owned(), restore.get_args().map(ToOwned::to_owned));
-        let words: Vec<_> = std::iter::once(program).chain(args).collect();
-        let runs = folder.path().join("pg_restore");
-        let line: Vec<_> = words.iter().map(|word| format!("'{}'", word.to_str().expect("UTF-8"))).collect();
-        std::fs::write(&runs, format!("exec {} \"$@\"\n", line.join(" "))).expect("write");
-        let options = format!("--no-owner --no-privileges --exit-on-error -d {}", target.name());
-        let script = script.replace("\"$RESTORE\"", "sh ./pg_restore").replace("$STEM", &stem);
-        restore = {
-            let mut bash = Command::new("bash");
-            for (name, value) in restore.get_envs() {
-                bash.env(name, value.unwrap_or_default());
-            }
-            bash
-        };
-        restore.args(["-euo", "pipefail", "-c", &script.replace("$OPTIONS", &options)]).current_dir(folder.path());
-        let output = restore.output().expect("run bash");
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        let mut restore = tool(&target, false);
+        restore.args(options).current_dir(folder.path());
+        let mut cat = Command::new("bash");
+        cat.args(["-c", "exec cat \"$0\"/part.*", &stem]).current_dir(folder.path()).stdout(Stdio::piped());
+        let mut cat = piped.then(|| cat.spawn().expect("run cat"));
+        restore.stdin(cat.as_mut().and_then(|cat| cat.stdout.take()).map_or_else(Stdio::null, Stdio::from));
+        let output = restore.output().expect("run pg_restore");
+        assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(cat.is_none_or(|mut cat| cat.wait().expect("wait for cat").success()));
         assert_same(&source, &target);
     }
     // The line for the other layouts would join the parts in the order of the tar: it finds nothing here.
