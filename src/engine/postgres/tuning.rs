@@ -58,7 +58,8 @@ mod tests {
         ] {
             let mut server = samples::server(15);
             for (setting, megabytes) in [(NOW, now), (SHARED, shared)] {
-                server.settings.insert(setting.into(), (megabytes << 20_u64).to_string());
+                let bytes: u64 = megabytes << 20;
+                server.settings.insert(setting.into(), bytes.to_string());
             }
             let wanted = wanted.map(|megabytes: u64| format!("-c maintenance_work_mem={}kB", megabytes << 10));
             assert_eq!(options(&server, sessions), wanted, "{now} {shared} {sessions}");
