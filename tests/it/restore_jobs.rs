@@ -252,6 +252,32 @@ fn a_silence_of_sessions_has_an_end_and_names_the_lock() {
     eventually("all sessions but the lock's are gone", || sessions(&target, false) == 1);
 }
 
+/// The server tells that it works, whatever bytes the statement holds that it works on.
+#[test]
+fn a_server_that_works_for_long_is_not_given_up() {
+    for server in [mysql(), mariadb()] {
+        let target = server.database("works");
+        target.sql(
+            "CREATE TABLE held (v varbinary(9));
+             DELIMITER //
+             CREATE TRIGGER slow BEFORE INSERT ON held FOR EACH ROW BEGIN
+                 DECLARE until DATETIME(6) DEFAULT SYSDATE(6) + INTERVAL 9 SECOND;
+                 WHILE SYSDATE(6) < until DO SET @n = 1; END WHILE;
+             END //",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dump.sql");
+        let rows = script("INSERT INTO `held` VALUES (_binary '?@');\n").replace('?', "\u{7f}").into_bytes();
+        let no_text = rows.iter().map(|byte| if *byte == 0x7f { 0x99 } else { *byte });
+        fs::write(&path, no_text.collect::<Vec<_>>()).expect("write");
+        for jobs in ["1", "2"] {
+            let args = ["--jobs", jobs, "--into-non-empty", "--idle-timeout", "4"];
+            restore(&path, &target, &args).expect_code(0);
+        }
+        assert_eq!(target.sql("SELECT hex(v) FROM held"), "9940\n9940");
+    }
+}
+
 #[test]
 fn what_a_dump_sets_reaches_the_rows_of_every_session_and_is_put_back() {
     for server in [mysql(), mariadb()] {

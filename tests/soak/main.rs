@@ -82,7 +82,8 @@ fn nothing_left(server: &Server) {
         (format!("SELECT count(*) FROM pg_stat_activity WHERE {others}"), "SELECT gid FROM pg_prepared_xacts")
     } else {
         let others = "command NOT IN ('Daemon', 'Binlog Dump') AND user <> 'event_scheduler' AND id <> connection_id()";
-        (format!("SELECT count(*) FROM information_schema.processlist WHERE {others}"), "XA RECOVER")
+        let list = server.flavour().processlist();
+        (format!("SELECT count(*) FROM {list} WHERE {others}"), "XA RECOVER")
     };
     eventually("the server counts no session", || server.sql(&sessions).starts_with('0'));
     assert_eq!(server.sql(prepared), "", "a prepared transaction on {}", server.flavour().name());

@@ -1,16 +1,12 @@
 //! What our sessions are doing, and whose lock they wait for.
 
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
 
 use super::session::{self, tolerant};
 use crate::connection::{Connection, Limits};
 use crate::engine::Doing;
 use crate::error::Result;
-
-/// Sessions of ours, other than the asking one, and their states.
-const STATES: &str = "SELECT IFNULL(STATE, '') FROM information_schema.PROCESSLIST \
-    WHERE COMMAND IN ('Query', 'Execute') AND ID <> CONNECTION_ID() \
-    AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND DB = ?";
 
 /// Holders of a lock on what one of our sessions waits to use. Readers keep nobody waiting but who wants it alone. Where
 /// the server does not tell this, or not this user (MariaDB, a user without rights on `performance_schema`), there are none.
@@ -31,17 +27,45 @@ const HOLDERS: &str = "SELECT DISTINCT CONCAT('session ', h.PROCESSLIST_ID, ' of
 pub(super) async fn doing(connection: &Connection, limits: &Limits) -> Result<Doing> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let work = async {
-        let states: Vec<String> = conn.exec(STATES, (&connection.database,)).await?;
+        let ours = processes(&mut conn, &connection.database).await?;
         let holders = tolerant(&mut conn, HOLDERS).await?;
-        Ok(Doing { busy: states.iter().any(|state| works(state)), holders })
+        Ok(Doing { busy: ours.iter().any(Process::works), holders })
     };
     let done = session::within(connection, limits, work).await;
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
     done
 }
 
-/// `Sending to client` and `Writing to net` wait for us, `Waiting for table metadata lock` for somebody else.
-fn works(state: &str) -> bool {
-    let state = state.to_ascii_lowercase();
-    !["waiting", "lock", "sending to client", "writing to net", "sleep"].iter().any(|word| state.contains(word))
+/// A session on the server.
+pub(super) struct Process {
+    pub(super) id: u64,
+    command: String,
+    state: String,
+}
+
+/// Our user's sessions in this database, other than the asking one. By `SHOW`: MySQL's `information_schema.PROCESSLIST`
+/// fails while a statement on the server holds bytes that are no text (3854), as rows of a dump do.
+pub(super) async fn processes(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Process>> {
+    let asking = conn.query_first("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), CONNECTION_ID()").await?;
+    let (user, asking): (String, u64) = asking.unwrap_or_default();
+    let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await?;
+    let ours = rows.iter().filter(|row| text(row, "User") == user && text(row, "db").eq_ignore_ascii_case(database));
+    let processes = ours.filter_map(|row| {
+        let id = row.get_opt("Id")?.ok()?;
+        Some(Process { id, command: text(row, "Command"), state: text(row, "State") })
+    });
+    Ok(processes.filter(|process| process.id != asking).collect())
+}
+
+fn text(row: &Row, column: &str) -> String {
+    row.get_opt::<Option<String>, _>(column).and_then(Result::ok).flatten().unwrap_or_default()
+}
+
+impl Process {
+    /// `Sending to client` and `Writing to net` wait for us, `Waiting for table metadata lock` for somebody else.
+    fn works(&self) -> bool {
+        let state = self.state.to_ascii_lowercase();
+        let waits = ["waiting", "lock", "sending to client", "writing to net", "sleep"];
+        ["Query", "Execute"].contains(&self.command.as_str()) && !waits.iter().any(|word| state.contains(word))
+    }
 }

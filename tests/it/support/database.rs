@@ -47,7 +47,8 @@ impl<'s> Database<'s> {
             let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
             return server.sql(&sql).lines().count();
         }
-        let ids = server.sql(&format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'"));
+        let list = server.flavour().processlist();
+        let ids = server.sql(&format!("SELECT id FROM {list} WHERE db = '{name}'"));
         // One may have gone meanwhile.
         ids.lines().filter(|id| self.try_sql(&format!("KILL CONNECTION {id}")).is_ok()).count()
     }

@@ -141,7 +141,8 @@ pub fn sessions(database: &Database<'_>, waiting: bool) -> usize {
         )
     } else {
         let which = if waiting { "state LIKE 'Waiting for%lock%'" } else { "true" };
-        format!("SELECT count(*) FROM information_schema.processlist WHERE db = '{name}' AND {which}")
+        let list = database.server().flavour().processlist();
+        format!("SELECT count(*) FROM {list} WHERE db = '{name}' AND {which}")
     };
     database.server().sql(&sql).parse().expect("a number")
 }

@@ -135,6 +135,15 @@ impl Flavour {
         self.family() == Family::Postgres
     }
 
+    /// The table of a MySQL's or MariaDB's sessions. MySQL's older one, which MariaDB has, fails while any session sends
+    /// bytes that are no text.
+    pub fn processlist(self) -> &'static str {
+        match self.family() {
+            Family::Mysql => "performance_schema.processlist",
+            _ => "information_schema.processlist",
+        }
+    }
+
     /// `15`, `10.11`: what its version begins with.
     pub fn version(self) -> &'static str {
         self.row().version

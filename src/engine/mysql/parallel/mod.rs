@@ -25,6 +25,7 @@ use tokio::task::{JoinSet, LocalSet};
 use self::order::Lead;
 use self::script::{Script, Statement};
 use self::working::{Common, Session};
+use super::doing::processes;
 use super::session;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Sessions, Working};
@@ -118,19 +119,13 @@ async fn end(connection: &Connection, limits: &Limits, ids: &[u32]) -> Result<()
     if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-    // Behind a proxy a number may be somebody else's.
-    let ours = format!(
-        "SELECT ID FROM information_schema.PROCESSLIST WHERE ID IN ({}) AND ID <> CONNECTION_ID() \
-         AND USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND DB = ?",
-        ids.join(", ")
-    );
     let work = async {
         let mut conn = session::open(connection, None, limits).await?;
         let kill = async {
-            let left: Vec<u64> = conn.exec(ours, (&connection.database,)).await?;
-            for id in left {
-                let _ = conn.query_drop(format!("KILL {id}")).await;
+            // Behind a proxy a number may be somebody else's.
+            let left = processes(&mut conn, &connection.database).await?;
+            for process in left.iter().filter(|process| ids.iter().any(|id| u64::from(*id) == process.id)) {
+                let _ = conn.query_drop(format!("KILL {}", process.id)).await;
             }
             Ok(())
         };

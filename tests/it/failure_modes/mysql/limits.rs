@@ -24,10 +24,8 @@ fn large(server: &Server) -> Database<'_> {
 
 /// How long, in seconds, the server has been trying to hand over rows.
 fn stuck(database: &Database<'_>) -> u64 {
-    let name = database.name();
-    let sql = format!(
-        "SELECT COALESCE(MAX(time), 0) FROM information_schema.processlist WHERE db = '{name}' AND command = 'Query'"
-    );
+    let (name, list) = (database.name(), database.server().flavour().processlist());
+    let sql = format!("SELECT COALESCE(MAX(time), 0) FROM {list} WHERE db = '{name}' AND command = 'Query'");
     database.server().sql(&sql).parse().expect("seconds")
 }
 
