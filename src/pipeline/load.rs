@@ -76,9 +76,12 @@ async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool, don
         if now != before || waiting.load(Ordering::Relaxed) || reached.is_busy(context).await {
             (before, sign) = (now, Instant::now());
         } else if sign.elapsed() >= context.limits.idle {
-            let holders = reached.lock_holders.take().into_iter().map(|h| format!("it waited for a lock of {h}"));
             let what = format!("no statement ended for {} s", context.limits.idle.as_secs_f64());
-            return holders.fold(Error::new(Kind::TimedOut, what), Error::why).hint(process::SILENT);
+            return reached
+                .waited_for()
+                .into_iter()
+                .fold(Error::new(Kind::TimedOut, what), Error::why)
+                .hint(process::SILENT);
         }
     }
 }

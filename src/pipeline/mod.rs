@@ -160,9 +160,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
 async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
-    let holders = reached.lock_holders.take().into_iter().map(|holder| format!("it waited for a lock of {holder}"));
+    let holders = reached.waited_for();
     if !matches!(failure.cause, Cause::Exit(_)) {
-        return holders.fold(failure.into_error(kind), Error::why);
+        return holders.into_iter().fold(failure.into_error(kind), Error::why);
     }
     reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();

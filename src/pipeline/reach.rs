@@ -41,6 +41,12 @@ impl Reached {
         doing.busy
     }
 
+    /// Whose lock the clients waited for when they were last looked at, for people.
+    pub fn waited_for(&self) -> Vec<String> {
+        let holders = self.lock_holders.take();
+        holders.into_iter().map(|holder| format!("it waited for a lock of {holder}")).collect()
+    }
+
     /// Gives a tunnel the moment in which its end is seen: a client that fails for it may well end first.
     pub async fn settle(&self) {
         if self.tunnel.is_some() {

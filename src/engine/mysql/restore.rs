@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::content::{fact, names};
 use super::parallel::Load;
 use super::rewrite::{Adapt, Rewriter};
+use super::session::LOADING;
 use super::setting::some;
 use super::suitability::bare;
 use super::{clients, options as common};
@@ -19,9 +20,6 @@ use crate::invocation::{Invocation, Stdin};
 
 /// Seconds for the client's own connecting; the probe has just got through.
 const CONNECT_SECONDS: u32 = 10;
-/// For the loading session: a source may be slow, and a lock that is held must not hang us for a year.
-pub(super) const SESSION: &str =
-    "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
 
 /// A longer statement may take more than the memory that dbhaul promises.
 const LONG_STATEMENT: u64 = 8 << 20;
@@ -42,10 +40,9 @@ pub(super) fn plan(
     if let RestoreInput::Path(path) = source {
         return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
     }
-    let sandbox = |client: Option<&Client>| !client.is_some_and(knows_sandbox);
-    let adapt = |client| Adapt {
+    let adapt = |client: Option<&Client>| Adapt {
         definers: !options.keep_definers,
-        sandbox: sandbox(client),
+        sandbox: !client.is_some_and(knows_sandbox),
         sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
         schema_only: options.schema_only,
         data_only: options.data_only,
@@ -98,7 +95,7 @@ fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<In
             "--local-infile=0",
         ])
         .arg(format!("--connect-timeout={CONNECT_SECONDS}"))
-        .arg(format!("--init-command={SESSION}"))
+        .arg(format!("--init-command={LOADING}"))
         .args(by_version(client))
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;

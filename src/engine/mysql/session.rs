@@ -10,6 +10,11 @@ use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
+/// For a session that loads a dump, a client's or ours: a source may be slow, and a lock that is held must not hang us
+/// for a year.
+pub(super) const LOADING: &str =
+    "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
+
 /// Opens a session, in this database or in none, within the time to connect.
 pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
     let attempt = async { connect(connection, database).await.map_err(|e| explain(&e, connection)) };

@@ -11,7 +11,6 @@ use mysql_async::prelude::Queryable;
 
 use super::super::commands::shown;
 use super::super::diagnose::diagnose;
-use super::super::restore::SESSION;
 use super::super::session;
 use super::board::{Board, Rows, Step, Table, Work};
 use super::settings::{self, Values};
@@ -53,7 +52,7 @@ impl Session {
         let mut conn = session::open(connection, Some(&connection.database), limits).await?;
         let begin = async {
             conn.query_drop("SET NAMES utf8mb4").await?;
-            conn.query_drop(SESSION).await?;
+            conn.query_drop(session::LOADING).await?;
             conn.query_first::<u32, _>("SELECT CONNECTION_ID()").await
         };
         let id = session::within(connection, limits, begin).await?;
