@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 mod checksum;
 mod client;
 mod content;
+mod moment;
 pub mod mysql;
 mod near;
 mod options;
@@ -26,6 +27,8 @@ pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
     Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, fingerprint, too_many,
 };
+pub use moment::Moment;
+pub use mysql::{Readers, Weaving, Woven};
 pub use near::near;
 pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
@@ -115,20 +118,16 @@ pub trait Engine: Sync {
         rejected: &[Rejected],
     ) -> Result<&'c Client>;
 
-    /// One point in time for the several clients that these options ask for, in a session that holds it; none where one
-    /// client dumps alone.
-    fn hold_snapshot<'a>(
+    /// One point in time for the several clients or sessions that these options ask for, held until it is dropped.
+    fn hold_moment<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Option<SnapshotSession>> {
-        let _ = (connection, server, options, limits);
-        Box::pin(async { Ok(None) })
-    }
+    ) -> Pending<'a, Moment>;
 
-    /// The dump's whole command lines, and how to read what they write; several at once only under a snapshot.
+    /// The dump's whole command lines, and how to read what they write; several at once only of one moment.
     fn plan_dump(
         &self,
         connection: &Connection,
@@ -136,7 +135,7 @@ pub trait Engine: Sync {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        snapshot: Option<&Snapshot>,
+        moment: &Moment,
     ) -> Result<DumpPlan>;
 
     /// A reader for a dump's bytes in this format.

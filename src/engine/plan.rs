@@ -18,6 +18,8 @@ pub struct DumpPlan {
     pub invocations: Vec<Invocation>,
     /// The commands run side by side instead, and this makes lanes of one dump of their outputs.
     pub splice: Option<Splice>,
+    /// The outputs have no rows in them: sessions of our own read those.
+    pub without_rows: bool,
     /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
     /// The form of what it writes.

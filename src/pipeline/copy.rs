@@ -24,8 +24,8 @@ use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, explain, leftovers};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
-    fingerprint,
+    Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, RestoreInput, RestoreOptions, RestorePlan,
+    Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
 use crate::process::{Cause, Failure};
@@ -209,7 +209,8 @@ async fn source_failed(source: &Source, failure: Failure) -> Error {
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
     let Reached { engine, connection, server, .. } = &source.reached;
-    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits, None)?;
+    let alone = Moment::Alone(None);
+    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits, &alone)?;
     let (outputs, mut relay) = Relay::new();
     let inspector = engine.inspector(plan.format);
     let mut reading = std::pin::pin!(on_thread(move || {
@@ -222,7 +223,7 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
             biased;
             // Once enough was read, the client is ended with its future.
             read = &mut reading => read?.0,
-            ended = source.run(context, &plan, outputs) => match ended {
+            ended = source.run(context, &plan, outputs, None) => match ended {
                 Ok(_) => reading.await?.0,
                 Err(failure) => Err(source_failed(source, failure).await),
             },
@@ -260,11 +261,12 @@ async fn stream(
     gauge: &Gauge,
 ) -> Result<(Content, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
+    let (dump, weaving) = source.dump(&source.plan, relay);
     let (exited, exits) = mpsc::channel();
     let (proof, proved) = mpsc::channel();
     let waiting: Arc<AtomicBool> = Arc::default();
     let dump = Box::new(Proven {
-        relay,
+        source: dump,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
         planned: Some(planned),
@@ -280,7 +282,7 @@ async fn stream(
     };
     let feed = Feed { dump, waiting: Arc::clone(&waiting), broken };
     let dumping = async move {
-        let exits = source.run(context, &source.plan, outputs).await?;
+        let exits = source.run(context, &source.plan, outputs, weaving).await?;
         let _ = exited.send(exits);
         Ok(())
     };

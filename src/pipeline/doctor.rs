@@ -6,7 +6,7 @@ use std::path::Path;
 use super::reach::{Reached, reach};
 use super::{Context, clients, leftovers, trial};
 use crate::connection::{Connection, Dialect, Limits};
-use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Purpose, Role, Server, Severity};
+use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Moment, Purpose, Role, Server, Severity};
 use crate::error::Result;
 
 /// Clients of one engine.
@@ -58,7 +58,7 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
 fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {
     let Reached { engine, connection, server, .. } = reached;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
-    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, None)
+    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, &Moment::Alone(None))
 }
 
 /// Looks for what killed runs left in this folder and in TMPDIR.

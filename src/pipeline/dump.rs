@@ -11,6 +11,7 @@
 //!
 //! Several clients at once have a lane of the archive each: `lanes`.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,9 +27,9 @@ use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, dump_error, explain, lanes, leftovers, manifest};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{Complete, Content, DumpOptions, Inspector};
+use crate::engine::{Complete, Content, DumpOptions, DumpPlan, Inspector, Moment, Splice};
 use crate::error::{Error, Kind, Result};
-use crate::process::Exited;
+use crate::process::{Exited, Output};
 use crate::report::units;
 use crate::store::{self, Destination, Nowhere, Proof, Staged, Store, Stream, parent};
 
@@ -83,10 +84,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started_at = Timestamp::now();
     let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
-        if source.snapshot.is_some() {
-            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
-        }
-        return Ok(Outcome::Planned(source.plan.invocations.iter().map(ToString::to_string).collect()));
+        return Ok(Outcome::Planned(planned(context, &source)));
     }
     if request.destination != Destination::Nowhere {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
@@ -111,13 +109,28 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         mtime: started_at.as_second().unsigned_abs(),
         encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
     };
-    let job = Job { context, source: &source, options, manifest };
-    let mut dumped = job.to(&request.destination).await?;
+    let job = Job { context, source: &source, plan: &source.plan, options, manifest };
+    let mut dumped = job.to(&request).await?;
     dumped.duration_s = started.elapsed().as_secs_f64();
     if let Some(tunnel) = source.reached.tunnel {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(dumped)))
+}
+
+/// The commands, and what happens beside them.
+fn planned(context: &Context, source: &Source) -> Vec<String> {
+    let mut lines: Vec<_> = source.plan.invocations.iter().map(ToString::to_string).collect();
+    match &source.moment {
+        Moment::Alone(_) => {}
+        Moment::Exported(_) => {
+            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
+        }
+        Moment::Seen(readers) => {
+            lines.push(format!("# {} sessions of dbhaul's own read the rows, all of one moment", readers.jobs));
+        }
+    }
+    lines
 }
 
 /// `20231207000608_my_app`: UTC, and nothing that a file system or a shell would mind.
@@ -137,6 +150,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 struct Job<'a> {
     context: &'a Context,
     source: &'a Source,
+    plan: &'a DumpPlan,
     options: Options,
     manifest: Manifest,
 }
@@ -151,7 +165,8 @@ struct Written<S: Store> {
 impl Job<'_> {
     /// Dumps to a file or to the stream. A table that was altered meanwhile does not read like that again: a file is
     /// begun anew, once; what a stream has taken can't be taken back.
-    async fn to(self, destination: &Destination) -> Result<Dumped> {
+    async fn to(self, request: &Request) -> Result<Dumped> {
+        let destination = &request.destination;
         if *destination == Destination::Nowhere {
             return self.run(Nowhere).await;
         }
@@ -162,7 +177,12 @@ impl Job<'_> {
             ended => return ended,
         };
         let Some(staged) = stage()? else { return Err(error) };
-        let mut again = self.clone();
+        // What our own sessions saw is gone with them; a client reads rows of any length.
+        let alone = match &self.source.moment {
+            Moment::Seen(_) => Some(self.source.plan_alone(self.context, &request.options)?),
+            _ => None,
+        };
+        let mut again = Job { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
         again.manifest.warnings.push(format!("the dump was begun again, once: {}", error.why.join("; ")));
         self.context.warn(again.manifest.warnings.last().map_or("", String::as_str));
         again.run_staged(staged, destination).await
@@ -221,27 +241,28 @@ impl Job<'_> {
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the others.
     async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &Gauge) -> Result<(Written<S>, Vec<Exited>)> {
-        let (outputs, relay) = Relay::new();
-        let Source { reached, plan, .. } = self.source;
+        let (Source { reached, moment, .. }, plan) = (self.source, self.plan);
         let inspector = reached.engine.inspector(plan.format);
+        let (outputs, relay) = Relay::new();
+
         let watch = Watch { inspector, meter: Meter::new(gauge.clone(), &reached.server.tables) };
         let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
-        let (member, splice, held, rings) = (plan.member, plan.splice.clone(), waiting.clone(), alarm.clone());
-        // The outputs of several clients come back open.
-        let mut archive = std::pin::pin!(on_thread(move || match splice {
-            None => (write_member(writer, member, relay, watch), Vec::new()),
-            Some(splice) => {
-                let mut outputs = lanes::outputs(&relay.into_outputs(), &splice);
-                let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm: &rings };
-                let done = lanes.write(&splice, &mut outputs, &held);
-                let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);
-                (done.map(|()| Written { members: writer.members(), writer, inspector }), outputs)
+        let (member, held, rings) = (plan.member, waiting.clone(), alarm.clone());
+        let (work, weaving): (Work<S>, _) = match plan.splice.clone() {
+            None => {
+                let (dump, weaving) = self.source.dump(plan, relay);
+                (Box::new(move || (write_member(writer, member, dump, watch), Vec::new())), weaving)
             }
-        }));
+            Some(splice) => {
+                let work = move || write_lanes(writer, member, &splice, relay, watch, &rings, &held);
+                (Box::new(work), None)
+            }
+        };
+        let mut archive = std::pin::pin!(on_thread(work));
         let mut children = Box::pin(shown(self.context, gauge, async {
             match &plan.splice {
-                None => self.source.run(self.context, plan, outputs).await,
+                None => self.source.run(self.context, plan, outputs, weaving).await,
                 Some(_) => self.source.run_side_by_side(self.context, plan, outputs, &waiting).await,
             }
         }));
@@ -269,10 +290,11 @@ impl Job<'_> {
         };
         match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
-                if let Some(snapshot) = &self.source.snapshot {
-                    snapshot.confirm().await?;
-                }
+                moment.confirm().await?;
                 Ok((written, exits))
+            }
+            (Err(ArchiveError::Source(error)), _) if error.get_ref().is_some_and(|e| e.is::<Error>()) => {
+                Err(dump_error(ArchiveError::Source(error)))
             }
             (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(failure))) => {
                 Err(explain(reached, failure, Kind::DumpFailed).await)
@@ -287,20 +309,40 @@ impl Job<'_> {
     async fn lost(&self) -> Error {
         tokio::select! {
             lost = self.source.reached.lost() => lost,
-            lost = self.source.snapshot_lost() => lost,
+            lost = self.source.moment.lost() => lost,
         }
     }
+}
+
+/// Writing, for a thread of its own: what was written, and the outputs of several clients, still open.
+type Work<S> = Box<dyn FnOnce() -> (Result<Written<S>, ArchiveError>, Vec<Output>) + Send>;
+
+/// The outputs of several clients as lanes of the archive.
+fn write_lanes<S: Store>(
+    writer: Writer<S>,
+    member: &str,
+    splice: &Splice,
+    relay: Relay,
+    watch: Watch,
+    alarm: &Notify,
+    waiting: &Waiting,
+) -> (Result<Written<S>, ArchiveError>, Vec<Output>) {
+    let mut outputs = lanes::outputs(&relay.into_outputs(), splice);
+    let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm };
+    let done = lanes.write(splice, &mut outputs, waiting);
+    let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (done.map(|()| Written { members: writer.members(), writer, inspector }), outputs)
 }
 
 /// The hot path of one stream: this thread reads, inspects and hashes; the writer's own threads compress.
 fn write_member<S: Store>(
     writer: Writer<S>,
     member: &str,
-    mut relay: Relay,
+    mut dump: Box<dyn Read + Send>,
     watch: Watch,
 ) -> Result<Written<S>, ArchiveError> {
     let Watch { mut inspector, mut meter } = watch;
-    let members = writer.stream(member, &mut relay, &mut |bytes| {
+    let members = writer.stream(member, &mut dump, &mut |bytes| {
         inspector.see(bytes);
         meter.passed(bytes.len(), inspector.as_ref());
     })?;

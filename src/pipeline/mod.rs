@@ -147,7 +147,10 @@ fn dump_error(error: ArchiveError) -> Error {
             let hint = what_helps(&e);
             Error::new(Kind::Store, "the archive could not be written; nothing was published").why(e).hint(hint)
         }
-        ArchiveError::Source(_) => Error::new(Kind::DumpFailed, "the dump could not be read").why(why),
+        // An error of ours may have travelled through a reader.
+        ArchiveError::Source(e) => {
+            e.downcast().unwrap_or_else(|_| Error::new(Kind::DumpFailed, "the dump could not be read").why(why))
+        }
         _ => Error::new(Kind::Unexpected, "the archive could not be made").why(why),
     }
 }

@@ -10,15 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::meter::Meter;
-use super::source::Relay;
 use super::watch::Gauge;
 use crate::engine::{Complete, Inspector, fingerprint};
 use crate::process::Exited;
 
 /// The stream of a dump that goes into a loader as it comes.
 pub struct Proven {
-    /// What the clients write.
-    pub relay: Relay,
+    /// What the clients write, with the rows of our own sessions in it.
+    pub source: Box<dyn Read + Send>,
     /// Told once when all clients have ended well; gone without a word when one has not.
     pub exits: Receiver<Vec<Exited>>,
     /// None once the proof was given.
@@ -76,7 +75,7 @@ impl Read for Proven {
         loop {
             let at = usize::from(self.held.is_some());
             self.waiting.store(true, Ordering::Relaxed);
-            let read = self.relay.read(&mut buffer[at..]);
+            let read = self.source.read(&mut buffer[at..]);
             let count = match read {
                 Ok(0) => {
                     self.prove()?;

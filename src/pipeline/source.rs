@@ -14,10 +14,10 @@ use super::load::beat;
 use super::reach::{Reached, reach};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
-use crate::engine::{self, Client, DumpOptions, DumpPlan, Purpose, Role, Severity, SnapshotSession};
+use crate::engine::{self, Client, DumpOptions, DumpPlan, Moment, Purpose, Role, Severity, Weaving};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::process::{Activity, Cause, Exited, Failure, Output, Running, spawn};
+use crate::process::{Activity, Cause, Exited, Failure, Output, Running, StderrTail, spawn};
 
 /// A database that is about to be dumped.
 pub struct Source {
@@ -29,8 +29,8 @@ pub struct Source {
     pub plan: DumpPlan,
     /// What the dump will lack, as allowed.
     pub missing: Vec<String>,
-    /// What several clients read, where the plan is for several.
-    pub snapshot: Option<SnapshotSession>,
+    /// What is read, where several read it.
+    pub moment: Moment,
     /// Signs of life of the clients that run.
     activities: RefCell<Vec<Arc<Activity>>>,
 }
@@ -41,15 +41,43 @@ impl Source {
         engine::of(connection.dialect).check_options(connection, options)?;
         let reached = reach(context, connection, Purpose::Dump).await?;
         let missing = judge(context, &reached)?;
-        let (client, plan, snapshot) = plan(context, &reached, options).await?;
+        let (client, plan, moment) = plan(context, &reached, options).await?;
         for what in &missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, missing, snapshot, activities: RefCell::default() })
+        Ok(Self { reached, client, plan, missing, moment, activities: RefCell::default() })
     }
 
-    /// Runs a plan's commands one after the other. The relay ends with the sender, that is: with this future.
+    /// Runs a plan's commands one after the other. The relay ends with the sender, that is: with this future. With rows of
+    /// our own, it ends when all of the dump was read.
     pub async fn run(
+        &self,
+        context: &Context,
+        plan: &DumpPlan,
+        outputs: Sender<Output>,
+        weaving: Option<Weaving>,
+    ) -> Result<Vec<Exited>, Failure> {
+        let Some(mut weaving) = weaving else { return self.run_in_turn(context, plan, outputs).await };
+        let waits = weaving.client_waits();
+        let running = async {
+            let exits = self.run_in_turn(context, plan, outputs).await?;
+            until_ended(context, weaving.ended()).await.map(|()| exits)
+        };
+        let patience = async {
+            loop {
+                tokio::time::sleep(beat(context)).await;
+                if waits.load(Ordering::Relaxed) {
+                    self.touch();
+                }
+            }
+        };
+        tokio::select! {
+            exits = running => exits,
+            () = patience => unreachable!("patience never ends"),
+        }
+    }
+
+    async fn run_in_turn(
         &self,
         context: &Context,
         plan: &DumpPlan,
@@ -110,11 +138,20 @@ impl Source {
         }
     }
 
-    /// Ends when the session does that holds the snapshot of several clients.
-    pub async fn snapshot_lost(&self) -> Error {
-        match &self.snapshot {
-            Some(snapshot) => snapshot.lost().await,
-            None => std::future::pending().await,
+    /// The plan for one client alone.
+    pub fn plan_alone(&self, context: &Context, options: &DumpOptions) -> Result<DumpPlan> {
+        let Reached { engine, connection, server, .. } = &self.reached;
+        engine.plan_dump(connection, server, &self.client, options, &context.limits, &Moment::Alone(None))
+    }
+
+    /// What the clients write, with the rows in it that our own sessions read. What comes along is for [`Self::run`].
+    pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<Weaving>) {
+        match &self.moment {
+            Moment::Seen(readers) if plan.without_rows => {
+                let (woven, weaving) = readers.weave(Box::new(relay), &self.client);
+                (Box::new(woven), Some(weaving))
+            }
+            _ => (Box::new(relay), None),
         }
     }
 
@@ -136,6 +173,25 @@ impl Source {
     pub fn touch(&self) {
         self.activities.borrow().iter().for_each(|activity| activity.touch());
     }
+}
+
+/// Waits for sessions of our own, which are told to stop as children are.
+async fn until_ended(context: &Context, ended: impl Future<Output = ()>) -> Result<(), Failure> {
+    let overdue = async {
+        match context.deadline {
+            Some(deadline) => {
+                tokio::time::sleep(deadline.left()).await;
+                deadline.given()
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let cause = tokio::select! {
+        () = ended => return Ok(()),
+        signal = context.stop.wait() => Cause::Stopped(signal),
+        limit = overdue => Cause::Total(limit),
+    };
+    Err(Failure { program: "the reading of rows".to_owned(), cause, stderr: StderrTail::default() })
 }
 
 /// Waits until all have ended well, or one has not: the others are then killed, unless the same ends all of them.
@@ -179,26 +235,31 @@ fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
     Ok(of(Severity::Missing).map(|finding| finding.what.clone()).collect())
 }
 
-async fn plan(
-    context: &Context,
-    reached: &Reached,
-    options: &DumpOptions,
-) -> Result<(Client, DumpPlan, Option<SnapshotSession>)> {
+async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Result<(Client, DumpPlan, Moment)> {
     let Reached { engine, connection, server, .. } = reached;
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
     tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
-    let snapshot = engine.hold_snapshot(connection, server, options, &context.limits).await?;
-    let told = snapshot.as_ref().map(|held| &held.snapshot);
-    let plan = engine.plan_dump(connection, server, &client, options, &context.limits, told)?;
+    let plan = |moment| engine.plan_dump(connection, server, &client, options, &context.limits, moment);
+    if options.jobs > 1 {
+        // What is refused is refused before anything is held.
+        plan(&Moment::Alone(None))?;
+    }
+    let moment = engine.hold_moment(connection, server, options, &context.limits).await?;
+    let plan = plan(&moment)?;
+    if let Moment::Alone(Some(why)) = &moment {
+        context.note(why);
+    }
     plan.notes.iter().for_each(|note| context.note(note));
     for warning in &plan.warnings {
         context.warn(warning);
     }
-    let snapshot = snapshot.filter(|_| plan.splice.is_some());
-    Ok((client, plan, snapshot))
+    // Where there is but one table, there is but one client.
+    let needless = matches!(moment, Moment::Exported(_)) && plan.splice.is_none();
+    let moment = if needless { Moment::Alone(None) } else { moment };
+    Ok((client, plan, moment))
 }
 
 /// The stdouts of several children as one stream. It ends when the last sender is gone, not when a child's output

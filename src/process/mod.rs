@@ -80,6 +80,12 @@ impl Deadline {
         Self { at, after: time }
     }
 
+    /// The time that was given.
+    #[must_use]
+    pub fn given(&self) -> Duration {
+        self.after
+    }
+
     /// The time that is left.
     #[must_use]
     pub fn left(&self) -> Duration {

@@ -4,9 +4,9 @@
 use super::select::{self, Selection};
 use super::setting::some;
 use super::suitability::belongs;
-use super::{extra, findings, options as common, setting};
+use super::{extra, findings, options as common, rows, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Server, Version, refuse_missing};
+use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, refuse_missing};
 use crate::error::{Error, Kind, Result};
 
 /// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
@@ -27,11 +27,9 @@ pub(super) fn check(options: &DumpOptions) -> Result<()> {
     if options.schema_only && options.data_only {
         return Err(Error::new(Kind::Usage, "--schema-only and --data-only exclude each other"));
     }
-    if options.jobs > 1 {
-        return Err(Error::new(
-            Kind::Usage,
-            "--jobs is for PostgreSQL: MySQL and MariaDB are not yet dumped by several jobs",
-        ));
+    if options.jobs > 1 && !options.extra.is_empty() {
+        return Err(Error::new(Kind::Usage, "--jobs and arguments after -- exclude each other")
+            .why("the rows are read by several sessions, which know nothing of these arguments"));
     }
     extra::check(&options.extra)
 }
@@ -43,6 +41,7 @@ pub(super) fn plan(
     client: &Client,
     options: &DumpOptions,
     limits: &Limits,
+    moment: &Moment,
 ) -> Result<DumpPlan> {
     check(options)?;
     let mut selection = select::select(options, server)?;
@@ -58,6 +57,8 @@ pub(super) fn plan(
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
     base = base.args(by_version(server, client, limits));
+    let without_rows = matches!(moment, Moment::Seen(_));
+    base = base.args(without_rows.then_some(rows::NO_ROWS));
     let runs = runs(server, client, options, &selection)
         .into_iter()
         .map(|run| base.clone().args(run.flags).args(options.extra.clone()).args(positional(connection, &run.tables)));
@@ -68,6 +69,7 @@ pub(super) fn plan(
     Ok(DumpPlan {
         invocations,
         splice: None,
+        without_rows,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
@@ -355,7 +357,8 @@ mod tests {
         let dumpers = recorded().into_iter().filter(|(_, client, _)| client.role == Role::Dump);
         let plan = |(name, client, help): (String, Client, String)| {
             let server = server(client.flavour, client.version);
-            let plan = plan(&connection(), &server, &client, options, &Limits::default()).expect("a plan");
+            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &Moment::Alone(None))
+                .expect("a plan");
             (name, client, help, plan)
         };
         dumpers.map(plan).collect()
@@ -468,7 +471,8 @@ mod tests {
         };
         let server = server(Flavour::Mysql, Version::new(9, 7, 4));
         let tail = |options: &DumpOptions| {
-            let plan = plan(&connection(), &server, &client, options, &Limits::default()).expect("a plan");
+            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &Moment::Alone(None))
+                .expect("a plan");
             let runs = plan.invocations.iter().map(words).collect::<Vec<_>>();
             runs.iter()
                 .map(|r| r[r.find("86400'").map_or(0, |at| at + 7)..].to_owned())
@@ -512,13 +516,15 @@ mod tests {
         server.settings.insert(setting::NO_TRANSACTIONS.into(), "logs".into());
         server.settings.insert("max_execution_time".into(), "5000".into());
         let planned =
-            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
+            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default(), &Moment::Alone(None))
+                .expect("a plan");
         assert_eq!(planned.consistency, "snapshot, except for tables without transactions");
         assert_eq!(planned.warnings.len(), 2);
         server.settings.insert(setting::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
         server.settings.insert("grant.lock tables".into(), "yes".into());
         let planned =
-            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default()).expect("a plan");
+            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default(), &Moment::Alone(None))
+                .expect("a plan");
         assert!(words(&planned.invocations[0]).contains("--lock-tables"));
     }
 
@@ -528,7 +534,7 @@ mod tests {
         mysql.settings.insert(setting::GENERATED.to_owned(), ["orders.total", "users.full name"].join(setting::JOIN));
         let plan_with = |flavour, options: &DumpOptions| {
             let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
-            plan(&connection(), &mysql, &client, options, &Limits::default()).map(drop)
+            plan(&connection(), &mysql, &client, options, &Limits::default(), &Moment::Alone(None)).map(drop)
         };
         let all = DumpOptions::default();
         let error = plan_with(Flavour::Mariadb, &all).expect_err("refused");

@@ -3,12 +3,13 @@
 //! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
 //! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
 //! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
-//! which reads, or `rewrite`, which adapts; a restore by several sessions is `parallel`.
+//! which reads, or `rewrite`, which adapts; a restore by several sessions is `parallel`,
+//! the rows of a dump by several `rows`.
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
-    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Snapshot, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Moment,
+    Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
@@ -33,6 +34,7 @@ mod probe;
 mod products;
 mod restore;
 mod rewrite;
+mod rows;
 mod scratch;
 mod select;
 mod session;
@@ -41,6 +43,8 @@ mod splitter;
 mod suitability;
 #[cfg(test)]
 mod testing;
+
+pub use rows::{Readers, Weaving, Woven};
 
 /// The engine for MySQL and MariaDB.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +117,16 @@ impl Engine for Mysql {
         dump::check(options)
     }
 
+    fn hold_moment<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Moment> {
+        Box::pin(rows::hold(connection, server, options, limits))
+    }
+
     fn plan_dump(
         &self,
         connection: &Connection,
@@ -120,9 +134,9 @@ impl Engine for Mysql {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        _: Option<&Snapshot>,
+        moment: &Moment,
     ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits)
+        dump::plan(connection, server, client, options, limits, moment)
     }
 
     fn inspector(&self, _format: Format) -> Box<dyn Inspector> {

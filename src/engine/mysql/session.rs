@@ -17,7 +17,28 @@ pub(super) const LOADING: &str =
 
 /// Opens a session, in this database or in none, within the time to connect.
 pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
-    let attempt = async { connect(connection, database).await.map_err(|e| explain(&e, connection)) };
+    open_within(connection, database, limits, None).await
+}
+
+/// One in the connection's database whose rows must not have more than so many bytes: a longer one is an
+/// [error](is_too_long), and ends the session.
+pub(super) async fn open_for_rows(connection: &Connection, limits: &Limits, longest: usize) -> Result<Conn> {
+    open_within(connection, Some(&connection.database), limits, Some(longest)).await
+}
+
+/// Whether a row was too long for a session.
+pub(super) fn is_too_long(error: &mysql_async::Error) -> bool {
+    // It comes wrapped in more than one way; the words are the same.
+    error.to_string().to_ascii_lowercase().contains("packet too large")
+}
+
+async fn open_within(
+    connection: &Connection,
+    database: Option<&str>,
+    limits: &Limits,
+    longest: Option<usize>,
+) -> Result<Conn> {
+    let attempt = async { connect(connection, database, longest).await.map_err(|e| explain(&e, connection)) };
     match tokio::time::timeout(limits.connect, attempt).await {
         Ok(result) => result,
         Err(_) => Err(failed(connection)
@@ -39,17 +60,17 @@ pub(super) async fn within<T>(
 }
 
 /// `prefer` tries TLS first, and does without when the server has none or its handshake fails.
-async fn connect(connection: &Connection, database: Option<&str>) -> mysql_async::Result<Conn> {
+async fn connect(connection: &Connection, database: Option<&str>, longest: Option<usize>) -> mysql_async::Result<Conn> {
     // Two crates bring rustls; whichever comes first, the provider is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let with = |tls: bool| options(connection, database, tls.then(|| connection.identity()));
+    let as_who =
+        |identity: Option<&str>| -> Opts { options(connection, database, identity).max_allowed_packet(longest).into() };
+    let with = |tls: bool| as_who(tls.then(|| connection.identity()));
     let mode = connection.tls.mode;
     let offered = mode > TlsMode::Off && connection.address().is_some();
     match Conn::new(with(offered)).await {
         Err(e) if mode == TlsMode::Prefer && offered && is_tls(&e) => Conn::new(with(false)).await,
-        Err(e) if mode == TlsMode::VerifyCa && is_other_name(&e) => {
-            Conn::new(options(connection, database, Some(ANY_NAME))).await
-        }
+        Err(e) if mode == TlsMode::VerifyCa && is_other_name(&e) => Conn::new(as_who(Some(ANY_NAME))).await,
         other => other,
     }
 }
@@ -92,7 +113,7 @@ fn is_tls(error: &mysql_async::Error) -> bool {
 }
 
 /// With TLS when a name is given that the certificate is held against.
-fn options(connection: &Connection, database: Option<&str>, identity: Option<&str>) -> Opts {
+fn options(connection: &Connection, database: Option<&str>, identity: Option<&str>) -> OptsBuilder {
     let mut builder = OptsBuilder::default()
         .user(Some(&connection.user))
         .pass(connection.password.as_ref().map(Secret::expose))
@@ -105,7 +126,7 @@ fn options(connection: &Connection, database: Option<&str>, identity: Option<&st
         (None, Host::Socket { path, .. }) => builder.socket(Some(path.to_string_lossy())),
         (None, Host::Tcp { .. }) => builder,
     };
-    builder.ssl_opts(identity.map(|identity| ssl(&connection.tls, identity))).into()
+    builder.ssl_opts(identity.map(|identity| ssl(&connection.tls, identity)))
 }
 
 fn ssl(tls: &Tls, identity: &str) -> SslOpts {

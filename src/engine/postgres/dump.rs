@@ -66,11 +66,12 @@ pub fn plan(
     let mut plan = DumpPlan {
         invocations: vec![everything],
         splice: None,
+        without_rows: false,
         member,
         format,
         consistency: "snapshot".into(),
         warnings,
-        notes: jobs::alone(options).map(str::to_owned).into_iter().collect(),
+        notes: Vec::new(),
     };
     if let Some(snapshot) = snapshot {
         let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();

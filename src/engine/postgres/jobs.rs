@@ -142,6 +142,7 @@ mod tests {
         let mut plan = DumpPlan {
             invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
             splice: None,
+            without_rows: false,
             member: "dump.pgsql",
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),

@@ -5,8 +5,8 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
-    Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Moment,
+    Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 
@@ -135,19 +135,20 @@ impl Engine for Postgres {
         dump::check(connection, options)
     }
 
-    fn hold_snapshot<'a>(
+    fn hold_moment<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Option<SnapshotSession>> {
+    ) -> Pending<'a, Moment> {
         Box::pin(async move {
-            if options.jobs <= 1 || jobs::alone(options).is_some() {
-                return Ok(None);
+            let why = jobs::alone(options).map(str::to_owned);
+            if options.jobs <= 1 || why.is_some() {
+                return Ok(Moment::Alone(why));
             }
             jobs::room(server, options)?;
-            snapshot::hold(connection, server, options, limits).await.map(Some)
+            snapshot::hold(connection, server, options, limits).await.map(Moment::Exported)
         })
     }
 
@@ -158,9 +159,9 @@ impl Engine for Postgres {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        snapshot: Option<&Snapshot>,
+        moment: &Moment,
     ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, snapshot)
+        dump::plan(connection, server, client, options, limits, moment.exported())
     }
 
     fn inspector(&self, format: Format) -> Box<dyn Inspector> {

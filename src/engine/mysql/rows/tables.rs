@@ -1,0 +1,190 @@
+//! What has to be known of tables whose rows are read by sessions of our own: columns that a statement must name, and
+//! how a large table is divided.
+
+use std::collections::{HashMap, HashSet};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params};
+
+use super::super::session::quote;
+use crate::engine::{Flavour, Server};
+
+/// A table is divided into stretches of about this many bytes of its data: what a session may read ahead of its turn.
+const STRETCH: u64 = 2 << 20;
+/// Every stretch costs a question, so there are no more than this of one table.
+const MOST_STRETCHES: u64 = 1 << 16;
+
+/// What is known of a table; nothing for most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Table {
+    /// All columns, in order, where some of them are hidden from `SELECT *` or can't be written.
+    pub(super) columns: Vec<Column>,
+    /// How it is divided.
+    pub(super) division: Option<Division>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) generated: bool,
+    pub(super) hidden: bool,
+}
+
+/// A table divided by the first column of its primary key, a whole number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Division {
+    column: String,
+    first: i128,
+    last: i128,
+    stretches: u64,
+}
+
+impl Table {
+    /// The columns that this client's statements name; all, unnamed, when there are none.
+    pub(super) fn named(&self, client: Flavour) -> Vec<&str> {
+        let mariadb = client == Flavour::Mariadb;
+        // MariaDB's client also writes what is generated: its server passes over that.
+        let name = |column: &Column| column.hidden || column.generated && !mariadb;
+        if !self.columns.iter().any(name) {
+            return Vec::new();
+        }
+        let written = self.columns.iter().filter(|column| mariadb || !column.generated);
+        written.map(|column| column.name.as_str()).collect()
+    }
+
+    /// The conditions of its stretches, in the order of their rows: together every row, each once.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = Option<String>> + Send + use<> {
+        let division = self.division.clone();
+        let count = division.as_ref().map_or(1, |division| division.stretches);
+        (0..count).map(move |n| division.as_ref().and_then(|division| division.condition(n)))
+    }
+}
+
+impl Division {
+    fn new(column: String, first: i128, last: i128, bytes: u64) -> Option<Self> {
+        let span = u64::try_from(last - first).unwrap_or(u64::MAX).saturating_add(1);
+        let stretches = bytes.div_ceil(STRETCH).min(MOST_STRETCHES).min(span);
+        (stretches > 1).then_some(Self { column, first, last, stretches })
+    }
+
+    /// The first and the last have no end: rows may have come since the borders were asked for.
+    fn condition(&self, n: u64) -> Option<String> {
+        let span = self.last - self.first + 1;
+        let border = |n: u64| self.first + span * i128::from(n) / i128::from(self.stretches);
+        let column = quote(&self.column);
+        let from = (n > 0).then(|| format!("{column} >= {}", border(n)));
+        let to = (n + 1 < self.stretches).then(|| format!("{column} < {}", border(n + 1)));
+        let conditions: Vec<_> = from.into_iter().chain(to).collect();
+        (!conditions.is_empty()).then(|| conditions.join(" AND "))
+    }
+}
+
+/// Asks for all tables of the database that something has to be known of.
+pub(super) async fn ask(conn: &mut Conn, server: &Server) -> mysql_async::Result<HashMap<String, Table>> {
+    let mut tables: HashMap<String, Table> = HashMap::new();
+    let database = &server.database;
+    let special: Vec<String> = conn
+        .exec(
+            "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+             AND (EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%')",
+            (database,),
+        )
+        .await?;
+    let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA) FROM information_schema.COLUMNS \
+                   WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+    for table in &special {
+        let rows: Vec<(String, String, String)> = conn.exec(columns, (database, table)).await?;
+        for (table, name, extra) in rows {
+            let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
+            let column = Column { name, generated, hidden: extra.contains("INVISIBLE") };
+            tables.entry(table).or_default().columns.push(column);
+        }
+    }
+    for (table, division) in divisions(conn, server).await? {
+        tables.entry(table).or_default().division = Some(division);
+    }
+    Ok(tables)
+}
+
+/// How each large table can be divided. Of a partitioned one the rows would come in another order.
+async fn divisions(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<(String, Division)>> {
+    let large: HashMap<_, _> =
+        server.tables.iter().filter(|t| t.bytes > STRETCH).map(|t| (t.name.as_str(), t.bytes)).collect();
+    if large.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<(String, String)> = conn
+        .exec(
+            "SELECT s.TABLE_NAME, s.COLUMN_NAME FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c \
+             ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
+             WHERE s.TABLE_SCHEMA = ? AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 \
+             AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')",
+            (&server.database,),
+        )
+        .await?;
+    let partitioned: HashSet<String> = conn
+        .exec(
+            "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS \
+             WHERE TABLE_SCHEMA = ? AND PARTITION_NAME IS NOT NULL",
+            (&server.database,),
+        )
+        .await?
+        .into_iter()
+        .collect();
+    let mut divisions = Vec::new();
+    for (table, column) in keys {
+        let Some(bytes) = large.get(table.as_str()).filter(|_| !partitioned.contains(&table)) else { continue };
+        let name = quote(&column);
+        let query = format!(
+            "SELECT CAST(MIN({name}) AS CHAR), CAST(MAX({name}) AS CHAR) FROM {}.{}",
+            quote(&server.database),
+            quote(&table)
+        );
+        let found: Option<(Option<String>, Option<String>)> = conn.exec_first(query, Params::Empty).await?;
+        let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let Some((Some(first), Some(last))) = found.map(|(first, last)| (number(first), number(last))) else {
+            continue;
+        };
+        divisions.extend(Division::new(column, first, last, *bytes).map(|division| (table, division)));
+    }
+    Ok(divisions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_have_no_gap_and_no_end() {
+        let table = |first, last, bytes| Table {
+            division: Division::new("i`d".into(), first, last, bytes),
+            columns: Vec::new(),
+        };
+        let conditions = |table: Table| table.stretches().map(Option::unwrap_or_default).collect::<Vec<_>>();
+        assert_eq!(
+            conditions(table(1, 30, 3 * STRETCH)),
+            ["`i``d` < 11", "`i``d` >= 11 AND `i``d` < 21", "`i``d` >= 21"]
+        );
+        assert_eq!(conditions(table(-5, -4, 1 << 40)), ["`i``d` < -4", "`i``d` >= -4"]);
+        assert_eq!(conditions(table(7, 7, 1 << 40)), [""]);
+        assert_eq!(conditions(table(1, 1000, STRETCH)), [""]);
+        let widest = table(0, u64::MAX.into(), 1 << 60);
+        assert_eq!(widest.stretches().count() as u64, MOST_STRETCHES);
+        assert!(conditions(widest).last().is_some_and(|last| last.starts_with("`i``d` >= 18446")));
+    }
+
+    #[test]
+    fn columns_are_named_where_the_client_names_them() {
+        let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden };
+        let table = |columns: &[Column]| Table { columns: columns.to_vec(), division: None };
+        let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
+        let generated = table(&[a.clone(), g.clone()]);
+        assert_eq!(generated.named(Flavour::Mysql), ["a"]);
+        assert!(generated.named(Flavour::Mariadb).is_empty());
+        let hidden = table(&[a.clone(), g, h]);
+        assert_eq!(hidden.named(Flavour::Mysql), ["a", "h"]);
+        assert_eq!(hidden.named(Flavour::Mariadb), ["a", "g", "h"]);
+        assert!(table(&[a]).named(Flavour::Mysql).is_empty());
+    }
+}
