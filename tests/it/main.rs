@@ -11,6 +11,7 @@ mod corruption;
 mod crossing;
 mod damaged;
 mod dump_jobs;
+mod dump_rows;
 mod failure_modes;
 mod failures;
 mod faults;

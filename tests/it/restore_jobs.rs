@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// All that these servers can hold, in few rows and in many.
-fn everything<'s>(server: &'s Server, name: &str) -> Database<'s> {
+pub fn everything<'s>(server: &'s Server, name: &str) -> Database<'s> {
     let database = loaded(server, name);
     let more = if server.flavour() == Flavour::Mysql { "objects-mysql-9.sql" } else { "objects-mariadb.sql" };
     if name == "objects" && [Flavour::Mysql, Flavour::Mariadb].contains(&server.flavour()) {

@@ -213,9 +213,14 @@ fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'
         return Some(next(&|p| p.is_symbol(b')'))?.end());
     }
     if next(&|p| p.is_symbol(b'@')).is_some() {
-        end = next(&named)?.end();
-        // An unquoted host name has dots and dashes.
-        while let Some(more) = next(&|p| p.at == end && (named(p) || p.is_symbol(b'.') || p.is_symbol(b'-'))) {
+        let host = next(&named)?;
+        end = host.end();
+        // An unquoted host name has dots; one in quotes ends with them.
+        let goes_on = |p: &Piece<'_>| match host.token {
+            Token::Word => p.token == Token::Word || p.is_symbol(b'.'),
+            _ => matches!(p.token, Token::Quoted(_)),
+        };
+        while let Some(more) = next(&|p| p.at == end && goes_on(p)) {
             end = more.end();
         }
     }

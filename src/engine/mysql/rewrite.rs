@@ -309,6 +309,15 @@ mod tests {
     }
 
     #[test]
+    fn a_definer_ends_where_the_server_ends_it() {
+        becomes("CREATE DEFINER=`app`@`db`VIEW v AS SELECT 1;", "CREATE VIEW v AS SELECT 1;");
+        becomes("CREATE DEFINER=`app`@`d``b` VIEW v AS SELECT 1;", "CREATE VIEW v AS SELECT 1;");
+        becomes("CREATE DEFINER=app@db.example VIEW v AS SELECT 1;", "CREATE VIEW v AS SELECT 1;");
+        // No server takes a dash there; at the end of what is cut off, two of them look like a comment.
+        becomes("CREATE DEFINER=`a`@`b`--`v", "CREATE --`v");
+    }
+
+    #[test]
     fn a_definer_that_no_dump_writes_stays() {
         // Without it the bracket would have no beginning.
         let over_a_bracket = "CREATE DEFINER=`a`@ /*!50003 `b` VIEW v AS SELECT 1 */;";

@@ -152,7 +152,6 @@ fn a_table_that_is_locked_in_the_middle_is_named() {
 fn what_several_jobs_can_not_do_is_refused() {
     let postgres = postgres15().database("ends");
     tables(&postgres, 2, 10);
-    let mysql = crate::support::mysql().database("ends");
     let run = |database: &Database<'_>, args: &[&str]| {
         dbhaul().arg("dump").args([&database.uri()]).client_dirs([database.server().client_dir()]).args(args).run()
     };
@@ -160,7 +159,6 @@ fn what_several_jobs_can_not_do_is_refused() {
     run(&postgres, &["--jobs", "2", "--", "--inserts"]).refused(2, &["arguments after --"]);
     run(&postgres, &["--jobs", "0"]).refused(2, &["--jobs"]);
     run(&postgres, &["--jobs", "65"]).refused(2, &["--jobs"]);
-    run(&mysql, &["--jobs", "2"]).refused(2, &["not yet"]);
     let role = format!("limited_{}", postgres.name());
     postgres.sql(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'p' CONNECTION LIMIT 3; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"

@@ -251,7 +251,9 @@ fn definer_length(tokens: &[Token<'_>]) -> Option<usize> {
     }
     let Some(at) = behind(tokens, end, &|token| token.is_symbol(b"@")) else { return Some(end) };
     let host = behind(tokens, at, &|token| token.is_name())?;
-    Some(joined(tokens, host, &|token| token.is_name() || token.is_symbol(b".") || token.is_symbol(b"-")))
+    let quoted = tokens[host - 1].kind == Kind::Quoted;
+    let in_name = |token: &Token<'_>| token.kind == Kind::Word || token.is_symbol(b".");
+    Some(joined(tokens, host, &|token| if quoted { token.kind == Kind::Quoted } else { in_name(token) }))
 }
 
 /// Whether nothing stands between the two.
