@@ -30,7 +30,7 @@ pub struct DumpArgs {
     /// PostgreSQL: custom can be restored in part and adapted, plain is SQL
     #[arg(long, env = "DBHAUL_FORMAT", default_value = "custom", value_parser = ["custom", "plain"])]
     format: String,
-    /// PostgreSQL, custom format: N sessions at once, which read one snapshot
+    /// N sessions at once, all of one moment (PostgreSQL: custom format)
     #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
     /// gzip, zstd or none, with :LEVEL; without a level, it is chosen while the dump runs

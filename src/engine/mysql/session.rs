@@ -28,8 +28,8 @@ pub(super) async fn open_for_rows(connection: &Connection, limits: &Limits, long
 
 /// Whether a row was too long for a session.
 pub(super) fn is_too_long(error: &mysql_async::Error) -> bool {
-    // It comes wrapped in more than one way; the words are the same.
-    error.to_string().to_ascii_lowercase().contains("packet too large")
+    // It comes wrapped in more than one way: the words are the library's own.
+    error.to_string().contains("larger than max_allowed_packet")
 }
 
 async fn open_within(

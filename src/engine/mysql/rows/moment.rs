@@ -10,8 +10,8 @@ use super::super::session::{self, quote};
 use crate::connection::{Connection, Limits};
 use crate::error::Result;
 
-/// Seconds for which a lock is waited for.
-const PATIENCE: u32 = 3;
+/// Seconds for which a lock is waited for, at most.
+const PATIENCE: u64 = 3;
 
 /// What each lock may fail with.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub(super) enum Quiet {
 /// as well, or else a transaction that has written could still commit: that takes `autocommit=0`.
 pub(super) async fn quiet(connection: &Connection, limits: &Limits, tables: &[String]) -> Result<Quiet> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
+    // Two are asked for within the time that a server may be silent.
+    let wait = (limits.idle.as_secs() / 4).clamp(1, PATIENCE);
     let setup = format!(
-        "SET SESSION lock_wait_timeout={PATIENCE}, innodb_lock_wait_timeout={PATIENCE}, innodb_table_locks=1, autocommit=0"
+        "SET SESSION lock_wait_timeout={wait}, innodb_lock_wait_timeout={wait}, innodb_table_locks=1, autocommit=0"
     );
     let locked: Vec<_> = tables.iter().map(|table| format!("{} READ", quote(table))).collect();
     let attempt = async {
