@@ -1,13 +1,15 @@
 //! MySQL and MariaDB.
 //!
 //! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
-//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
+//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target), `resume` (what it holds already). A dump's bytes go
 //! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
-//! which reads, or `rewrite`, which adapts; a restore by several sessions is `parallel`.
+//! which reads, or `rewrite`, which adapts; `structure` is what a table's definition names; a restore by several sessions is `parallel`.
+
+use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Pending,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Left, Pending,
     Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Snapshot, Version,
 };
 use crate::error::Result;
@@ -32,12 +34,14 @@ mod prepare;
 mod probe;
 mod products;
 mod restore;
+mod resume;
 mod rewrite;
 mod scratch;
 mod select;
 mod session;
 mod setting;
 mod splitter;
+mod structure;
 mod suitability;
 #[cfg(test)]
 mod testing;
@@ -67,6 +71,18 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn left<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+        done: &'a AtomicU64,
+    ) -> Pending<'a, Left> {
+        Box::pin(resume::left(connection, server, content, options, limits, done))
     }
 
     fn same_database<'a>(

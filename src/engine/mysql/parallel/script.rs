@@ -194,9 +194,7 @@ fn kind(head: &[u8], syntax: &Syntax) -> Kind {
         (Verb::Create, Object::Table) => {
             Kind::Table { name: name(), definition: Definition::read(head, syntax).map(Box::new) }
         }
-        (Verb::Alter, Object::Table) if has(head, syntax, "keys") && is_switch(head, syntax) => {
-            Kind::SwitchKeys(name())
-        }
+        (Verb::Alter, Object::Table) if head::switches_keys(head, syntax) => Kind::SwitchKeys(name()),
         (Verb::Create | Verb::Drop, Object::Trigger) => Kind::Trigger,
         (Verb::Drop, Object::Table | Object::View | Object::Sequence) => Kind::Drop(name()),
         (Verb::Create, Object::Sequence) => Kind::Alone,
@@ -208,12 +206,6 @@ fn kind(head: &[u8], syntax: &Syntax) -> Kind {
 
 fn has(head: &[u8], syntax: &Syntax, word: &str) -> bool {
     head::pieces(head, syntax).any(|p| p.is(word))
-}
-
-/// `ALTER TABLE t DISABLE KEYS`, and nothing else.
-fn is_switch(head: &[u8], syntax: &Syntax) -> bool {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
-    matches!(&pieces[..], [.., what, keys] if keys.is("keys") && (what.is("disable") || what.is("enable")))
 }
 
 /// A head that ends where the rows begin: `INSERT INTO t (a, b) VALUES`.
