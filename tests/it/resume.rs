@@ -208,6 +208,35 @@ fn a_table_that_others_point_at_comes_again() {
     }
 }
 
+/// A trigger of a complete table, behind a view that stands in: foreign keys are still made when all tables are there.
+#[test]
+fn a_trigger_of_a_complete_table_waits_for_nothing() {
+    for server in [mysql(), mariadb()] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dump.sql");
+        let child =
+            KEYED.replace(") ENGINE", ",CONSTRAINT `of_z` FOREIGN KEY (`id`) REFERENCES `z` (`number`)) ENGINE");
+        let numbers: Vec<String> = (0..2000).map(|id| format!("({id},{id})")).collect();
+        let body = [
+            "CREATE TABLE `a` ",
+            &child,
+            &rows("a", 20, 100),
+            "/*!50001 CREATE VIEW `stands_in` AS SELECT 1 AS `id` */;\nCREATE TABLE `t` ",
+            KEYED,
+            "DROP TRIGGER IF EXISTS `of_t`;\nCREATE TRIGGER `of_t` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.v = 'x';\n",
+            "CREATE TABLE `z` (`id` int NOT NULL,`number` int NOT NULL,PRIMARY KEY (`id`),UNIQUE KEY `number` (`number`)) ENGINE=InnoDB;\n",
+            &format!("INSERT INTO `z` VALUES {};\n", numbers.join(",")),
+        ];
+        fs::write(&path, script(&body.concat())).expect("write");
+        let (whole, target) = (server.database("whole"), server.database("triggered"));
+        restored(&path, &whole, &[]);
+        restored(&path, &target, &[]);
+        target.sql("SET foreign_key_checks = 0; DROP TABLE a; DELETE FROM z WHERE id = 7");
+        goes_on(&path, &target, &["--jobs", "2"], &["z"]);
+        assert_alike(&target, &whole);
+    }
+}
+
 #[test]
 fn everything_that_servers_can_hold_is_found_complete() {
     for server in [mysql(), mariadb()] {
@@ -220,6 +249,8 @@ fn everything_that_servers_can_hold_is_found_complete() {
         let json = goes_on(&archive, &target, &[], &["counter", "down", "seq@0060uence"]);
         assert_eq!((&json["tables"], &json["tables_complete"]), (&0.into(), &first["tables"]), "{json}");
         assert_same(&source, &target);
+        // All of it can be dropped, packages too.
+        restored(&archive, &target, &["--clean", "schema"]);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::content::{fact, names};
-use super::parallel::Load;
+use super::parallel::{Known, Load};
 use super::rewrite::{Adapt, Rewriter};
 use super::session::LOADING;
 use super::setting::some;
@@ -84,8 +84,9 @@ fn shares(options: &RestoreOptions) -> bool {
 fn sessions(connection: &Connection, server: &Server, content: &Content, options: &RestoreOptions) -> Load {
     let rows = coming(content, options).into_iter().filter_map(|table| Some((table.name, table.rows?))).collect();
     let left = &server.target.left;
-    let (there, pointed_at) = (left.without_foreign_keys.clone(), pointed_at(content, left));
-    Load { connection: connection.clone(), jobs: options.jobs, rows, there, pointed_at }
+    let (complete, without_foreign_keys) = (left.complete.clone(), left.without_foreign_keys.clone());
+    let known = Known { rows, complete, without_foreign_keys, pointed_at: pointed_at(content, left) };
+    Load { connection: connection.clone(), jobs: options.jobs, known }
 }
 
 /// The tables that foreign keys of complete tables point at.

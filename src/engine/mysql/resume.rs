@@ -242,3 +242,77 @@ impl Brought {
 fn fold(name: &str, folds: bool) -> String {
     if folds { name.to_lowercase() } else { name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mysql::content::Reader;
+    use crate::engine::mysql::testing::server;
+    use crate::engine::{Flavour, Inspector, Version};
+
+    const DUMP: &str = "CREATE TABLE `Users` (`id` int);CREATE TABLE `logs` (`id` int);INSERT INTO `late` VALUES (1);\
+        CREATE VIEW `recent` AS SELECT 1;CREATE FUNCTION f() RETURNS int RETURN 1;CREATE PROCEDURE p() SELECT 1;\
+        CREATE TRIGGER t BEFORE INSERT ON `Users` FOR EACH ROW SET @x=1;CREATE EVENT e ON SCHEDULE AT NOW() DO SELECT 1;\
+        \n-- Dump completed\n";
+
+    fn content() -> Content {
+        let mut reader = Box::new(Reader::new());
+        reader.see(DUMP.as_bytes());
+        reader.finish().expect("complete")
+    }
+
+    fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+        all.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect()
+    }
+
+    #[test]
+    fn what_the_dump_brings_is_told_from_what_is_somebody_elses() {
+        let brought = Brought::of(&content(), &[], false);
+        let objects = pairs(&[
+            ("TABLE", "Users"),
+            ("TABLE", "users"),
+            ("TABLE", "logs"),
+            ("TABLE", "recent"),
+            ("FUNCTION", "f"),
+            ("FUNCTION", "p"),
+            ("PROCEDURE", "p"),
+            ("EVENT", "e"),
+        ]);
+        let triggers = pairs(&[("t", "Users"), ("t2", "Users"), ("t", "users")]);
+        let foreign = brought.foreign(&objects, &triggers);
+        assert_eq!(foreign, ["table users", "function p", "trigger t2", "trigger t"]);
+        let again = brought.again(objects, triggers, &["Users".to_owned()].into());
+        let all = [
+            ("TRIGGER", "t"),
+            ("TABLE", "logs"),
+            ("TABLE", "recent"),
+            ("FUNCTION", "f"),
+            ("PROCEDURE", "p"),
+            ("EVENT", "e"),
+        ];
+        assert_eq!(again, pairs(&all));
+        assert!(Brought::of(&content(), &[], true).holds("TABLE", "USERS"));
+    }
+
+    #[test]
+    fn of_chosen_tables_nothing_else_is_dropped() {
+        let brought = Brought::of(&content(), &["shop.logs".to_owned()], false);
+        let objects = pairs(&[("TABLE", "Users"), ("TABLE", "logs"), ("VIEW", "recent"), ("FUNCTION", "f")]);
+        assert_eq!(brought.again(objects, pairs(&[("t", "Users")]), &BTreeSet::new()), pairs(&[("TABLE", "logs")]));
+    }
+
+    #[test]
+    fn what_nothing_can_go_on_from_is_refused() {
+        let mut server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let options = RestoreOptions { resume: true, tables: vec!["Users".to_owned()], ..RestoreOptions::default() };
+        assert!(check(&server, &content(), &options).is_ok());
+        let late = RestoreOptions { tables: Vec::new(), ..options.clone() };
+        let error = check(&server, &content(), &late).expect_err("refused");
+        assert!(error.what.ends_with("can't load these again: late"), "{error}");
+        server.target.left.foreign = vec!["table theirs".to_owned()];
+        let error = check(&server, &content(), &options).expect_err("refused");
+        assert!(error.kind == Kind::Refused && error.what.ends_with("could have left: table theirs"), "{error}");
+        assert!(check(&server, &content(), &RestoreOptions { into_non_empty: true, ..options }).is_ok());
+        assert!(check(&server, &content(), &RestoreOptions::default()).is_ok());
+    }
+}

@@ -125,7 +125,8 @@ fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
     if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty && !options.resume {
         return refuse(
             format!("the target is not empty: {}", contents(server)),
-            "--clean schema drops them first; --into-non-empty restores beside them",
+            "--clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of \
+             this dump that failed",
         );
     }
     if !target.lacks.is_empty() {
@@ -343,9 +344,9 @@ mod tests {
         the database "shop" does not exist
         hint: --create makes it
         the target is not empty: 12 tables in database "shop" (users, orders, ...)
-        hint: --clean schema drops them first; --into-non-empty restores beside them
+        hint: --clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of this dump that failed
         the target is not empty: 1 object in database "shop" (view v)
-        hint: --clean schema drops them first; --into-non-empty restores beside them
+        hint: --clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of this dump that failed
         the target is a replica
         hint: name the primary in the URI
         MariaDB 10.11.19 does not know the collation latin1_german1_ci

@@ -12,7 +12,6 @@
 //! `docs/decisions/mysql-sessions-of-our-own.md`.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,7 +21,8 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::{JoinSet, LocalSet};
 
-use self::order::{Known, Lead};
+pub(super) use self::order::Known;
+use self::order::Lead;
 use self::script::{Script, Statement};
 use self::working::{Common, Session};
 use super::doing::processes;
@@ -49,12 +49,7 @@ pub(super) struct Load {
     pub(super) connection: Connection,
     /// Sessions that work, beside the one that leads.
     pub(super) jobs: u32,
-    /// The rows that come for each table.
-    pub(super) rows: HashMap<String, u64>,
-    /// Tables that are there already, but for their foreign keys.
-    pub(super) there: BTreeSet<String>,
-    /// Tables that foreign keys point at which are there already.
-    pub(super) pointed_at: BTreeSet<String>,
+    pub(super) known: Known,
 }
 
 impl Sessions for Load {
@@ -90,7 +85,7 @@ async fn load(
     ids: Rc<RefCell<Vec<u32>>>,
     done: Arc<AtomicU64>,
 ) -> Result<()> {
-    let Load { connection, jobs, rows, there, pointed_at } = load;
+    let Load { connection, jobs, known } = load;
     let (before, board) = (RefCell::default(), board::Board::default());
     let common = Rc::new(Common { connection, limits, ids, done, before, board });
     let first = Session::open(&common).await?;
@@ -103,7 +98,7 @@ async fn load(
         sessions.spawn_local(session.work());
     }
     let room = (jobs * ROOM.0).max(ROOM.1);
-    let mut leading = Box::pin(Lead::new(first, &common, room, Known { rows, there, pointed_at }).lead(statements));
+    let mut leading = Box::pin(Lead::new(first, &common, room, known).lead(statements));
     let mut led = false;
     loop {
         tokio::select! {

@@ -44,14 +44,17 @@ pub(super) struct Lead {
 }
 
 /// What is known beforehand.
-pub(super) struct Known {
+#[derive(Debug)]
+pub(in super::super) struct Known {
     /// The rows that the dump holds for each table.
-    pub(super) rows: HashMap<String, u64>,
-    /// Tables that are there already, but for their foreign keys.
-    pub(super) there: BTreeSet<String>,
+    pub(in super::super) rows: HashMap<String, u64>,
+    /// Tables that are there already.
+    pub(in super::super) complete: BTreeSet<String>,
+    /// Those of them that lack their foreign keys.
+    pub(in super::super) without_foreign_keys: BTreeSet<String>,
     /// Tables that foreign keys point at which are there already: servers want the key that is pointed at from the
     /// beginning.
-    pub(super) pointed_at: BTreeSet<String>,
+    pub(in super::super) pointed_at: BTreeSet<String>,
 }
 
 impl Lead {
@@ -82,7 +85,7 @@ impl Lead {
 
     async fn take(&mut self, statement: Statement) -> Result<()> {
         let Statement { kind, sql, head } = statement;
-        if self.alone && !matches!(&kind, Kind::Table { name, .. } if self.known.there.contains(name)) {
+        if self.alone && !matches!(&kind, Kind::Table { name, .. } if self.known.without_foreign_keys.contains(name)) {
             // What is left out otherwise: there is nobody to be locked out.
             return if kind == Kind::Ours && !is_transaction(&sql) { Ok(()) } else { self.run(&sql, head).await };
         }
@@ -92,7 +95,9 @@ impl Lead {
             Kind::Ours => Ok(()),
             Kind::SwitchKeys(name) => self.switch_keys(&name, &sql).await,
             Kind::Table { name, definition } => self.create(&name, definition.map(|d| *d), &sql).await,
-            Kind::Trigger => self.trigger(sql).await,
+            // It waits for nothing: its table is complete.
+            Kind::Trigger { on: Some(table) } if self.known.complete.contains(&table) => self.run(&sql, head).await,
+            Kind::Trigger { .. } => self.trigger(sql).await,
             Kind::Drop(name) => {
                 self.leave();
                 if self.tables.contains_key(&name) {
@@ -161,7 +166,7 @@ impl Lead {
         match definition.filter(|_| !later.is_empty()) {
             None => self.session.run(sql, sql.len(), name).await?,
             Some(definition) => {
-                if !self.known.there.contains(name) {
+                if !self.known.without_foreign_keys.contains(name) {
                     self.session.run(&definition.create(&later), sql.len(), name).await?;
                 }
                 let values = self.values().await?;
@@ -180,9 +185,9 @@ impl Lead {
 
     /// What of a definition is made behind the rows.
     fn later(&self, name: &str, definition: &Definition) -> Vec<Later> {
-        let Known { rows, there, pointed_at } = &self.known;
+        let Known { rows, without_foreign_keys, pointed_at, .. } = &self.known;
         let has_few = |name: &str| rows.get(name).is_none_or(|rows| *rows < FEW_ROWS);
-        let (few, there) = (has_few(name), there.contains(name));
+        let (few, there) = (has_few(name), without_foreign_keys.contains(name));
         let mut later = Vec::new();
         if definition.has(Later::Keys) && !few && !there && !pointed_at.contains(name) {
             later.push(Later::Keys);
