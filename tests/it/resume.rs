@@ -16,7 +16,9 @@ use tempfile::TempDir;
 use crate::{
     restore_jobs::{by_the_manual, everything, restore, rows, script},
     roundtrip::{assert_same, dumped, loaded, restored, with_clients_of},
-    support::{Database, Family, Server, checksum, eventually, mariadb, mysql, postgres15, schema, sessions},
+    support::{
+        Database, Family, Flavour, Server, checksum, eventually, mariadb, mysql, postgres15, schema, sessions, shared,
+    },
 };
 
 /// The numbers by which `InnoDB` knows its tables: a table that was made again has another.
@@ -251,6 +253,25 @@ fn everything_that_servers_can_hold_is_found_complete() {
         assert_same(&source, &target);
         // All of it can be dropped, packages too.
         restored(&archive, &target, &["--clean", "schema"]);
+    }
+}
+
+#[test]
+fn older_and_newer_mariadbs_tell_the_same() {
+    for flavour in [Flavour::Mariadb105, Flavour::Mariadb118] {
+        let server = shared(flavour);
+        let source = everything(server, "keys");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, _) = dumped(&source, &folder, &[]);
+        let target = server.database("of_others");
+        restored(&archive, &target, &["--jobs", "2"]);
+        target.sql(
+            "SET foreign_key_checks = 0; ALTER TABLE orders DROP KEY at; DELETE FROM customers LIMIT 1;
+             ALTER TABLE few DROP FOREIGN KEY few_customer, DROP FOREIGN KEY few_later",
+        );
+        let json = goes_on(&archive, &target, &["--jobs", "2"], &["customers", "orders"]);
+        assert_eq!(json["tables"], 2, "{json}");
+        assert_same(&source, &target);
     }
 }
 
