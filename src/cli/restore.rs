@@ -15,6 +15,7 @@ use crate::report::{Report, units};
 ///
 /// Takes dbhaul's archives, a platform's tar.gz, and bare .sql, .dump and .pgsql files, compressed or not: what it is
 /// is found by content. The archive is checked to its last byte before the target is touched.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
@@ -51,6 +52,13 @@ pub struct RestoreArgs {
     /// PostgreSQL: foreign keys of other tables that point at it are left out, and named.
     #[arg(long, value_name = "TABLE", env = "DBHAUL_EXCLUDE_TABLE_DATA", value_delimiter = '\n')]
     exclude_table_data: Vec<String>,
+    /// MySQL and MariaDB: goes on after a restore of this archive that failed: complete tables stay, the rest comes again
+    ///
+    /// The target tells what is complete: a table with the columns, keys and checks of the dump's, by name, and as many
+    /// rows. Whoever changed rows since is not noticed. What else the archive brings is dropped and restored again; a
+    /// target that holds more than that is refused, unless --into-non-empty is given.
+    #[arg(long, help_heading = "The target")]
+    resume: bool,
     /// Checks everything, prints the commands, redacted, and changes nothing
     #[arg(long, env = "DBHAUL_DRY_RUN")]
     dry_run: bool,
@@ -145,6 +153,7 @@ impl RestoreArgs {
             tables: self.table.clone(),
             schemas: self.schema.clone(),
             exclude_table_data: self.exclude_table_data.clone(),
+            resume: self.resume,
             ..self.into.options()
         }
     }
@@ -213,10 +222,13 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
     let of_all =
         if restored.fed < restored.bytes { format!(" of {}", units::size(restored.bytes)) } else { String::new() };
+    let complete = restored.server.target.left.complete.len() as u64;
+    let beside =
+        if args.resume { format!("; {} there already", units::plural(complete, "table")) } else { String::new() };
     report.fact(
         "done",
         format!(
-            "{}{shown} ({}{of_all}) restored into \"{}\" in {:.1} s",
+            "{}{shown} ({}{of_all}) restored into \"{}\" in {:.1} s{beside}",
             units::plural(tables, "table"),
             units::size(restored.fed),
             restored.server.database,
@@ -231,6 +243,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "engine": content.format.dialect().name(),
         "server_version": restored.server.version.to_string(),
         "tables": tables,
+        "tables_complete": complete,
         "rows": rows,
         "adaptations": adaptations,
         "notes": restored.notes,

@@ -178,6 +178,19 @@ pub struct DumpedTable {
     /// PostgreSQL: the table that the rows are loaded into when it is another, as `schema.name`: that of a partition
     /// whose rows its root sorts anew (`--load-via-partition-root`).
     pub root: Option<String>,
+    /// MySQL: what its definition names; none where the dump does not create it.
+    pub structure: Option<Structure>,
+}
+
+/// What a table's definition names, in sums of hashes: the order of the names is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Structure {
+    /// Columns, keys and checks; 0 where the definition was not understood.
+    pub own: u64,
+    /// Foreign keys; 0 where there is none.
+    pub foreign: u64,
+    /// The foreign keys can be made behind the rows, in a statement of their own.
+    pub divides: bool,
 }
 
 /// Something in a dump that not every server of its engine takes.

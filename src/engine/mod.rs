@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
@@ -25,7 +26,8 @@ mod server;
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
-    Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, fingerprint, too_many,
+    Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure, fingerprint,
+    too_many,
 };
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
@@ -34,7 +36,7 @@ pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
 pub use plan::{DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
-pub use server::{Finding, Purpose, Server, Severity, Table, Target};
+pub use server::{Finding, Left, Purpose, Server, Severity, Table, Target};
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -85,6 +87,21 @@ pub trait Engine: Sync {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
+
+    /// What an earlier restore of this dump left in the target, as the target itself tells. `done` counts the tables that
+    /// were looked at.
+    fn left<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+        done: &'a AtomicU64,
+    ) -> Pending<'a, Left> {
+        let _ = (connection, server, content, options, limits, done);
+        Box::pin(async { Ok(Left::default()) })
+    }
 
     /// Whether both connections lead to the same database, by whatever names and ways; a standby and its primary
     /// count as one where that can be told.

@@ -88,6 +88,8 @@ pub struct RestoreOptions {
     pub create: bool,
     /// Restore beside what is there.
     pub into_non_empty: bool,
+    /// Go on from what an earlier restore of the same dump left (MySQL family).
+    pub resume: bool,
     /// No rows.
     pub schema_only: bool,
     /// Only rows.
@@ -139,6 +141,7 @@ impl Default for RestoreOptions {
             clean: None,
             create: false,
             into_non_empty: false,
+            resume: false,
             schema_only: false,
             data_only: false,
             tables: Vec::new(),

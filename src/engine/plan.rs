@@ -55,6 +55,8 @@ pub struct RestorePlan {
     pub tables: Vec<DumpedTable>,
     /// True when a failure rolls everything back, preparation apart.
     pub atomic: bool,
+    /// True when `--resume` goes on from what a failure leaves.
+    pub resumable: bool,
     /// What is left out or done otherwise, for people: `owners left out (--keep-owner keeps them)`.
     pub notes: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! What a probe learns of a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flavour, Product, Version};
 
@@ -109,4 +109,21 @@ pub struct Target {
     pub collations: Vec<String>,
     /// Rights that the user lacks, as sentences.
     pub lacks: Vec<String>,
+    /// What an earlier restore of the same dump left, where that was asked for.
+    pub left: Left,
+}
+
+/// What an earlier restore of the same dump left in a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Tables that hold what the dump brings, by their names in the dump.
+    pub complete: BTreeSet<String>,
+    /// Those of them that lack their foreign keys, and nothing else.
+    pub without_foreign_keys: BTreeSet<String>,
+    /// Tables that are there and not complete, and what they lack: `orders (1,200 of 3,000 rows)`.
+    pub incomplete: Vec<String>,
+    /// What comes again and is there, to be dropped in this order: `TABLE`, and the name.
+    pub again: Vec<(String, String)>,
+    /// What the dump does not bring: `table logs`.
+    pub foreign: Vec<String>,
 }

@@ -127,6 +127,7 @@ mod tests {
             checksum: Some(sum),
             columns: Some("(id)".into()),
             root: root.map(str::to_owned),
+            structure: None,
         };
         Content { tables: tables.iter().map(table).collect(), ..Content::new(Format::PgCustom) }
     }

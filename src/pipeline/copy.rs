@@ -19,7 +19,7 @@ use super::meter::Meter;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
 use super::source::{Relay, Source};
-use super::target::{self, Approve, UNCHANGED};
+use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, explain, leftovers};
 use crate::connection::Connection;
@@ -108,7 +108,8 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     for note in &notes {
         context.note(note);
     }
-    let failed = |error, all_fed| target::say_what_is_left(error, atomic, all_fed, &prepared);
+    let failed =
+        |error, all_fed| target::say_what_is_left(error, Ends { atomic, resumable: false }, all_fed, &prepared);
     let mut again = atomic;
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);

@@ -68,7 +68,7 @@ async fn by_sessions(
 }
 
 /// Ends when no statement has ended for too long, and the server does not work for us.
-async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool, done: &AtomicU64) -> Error {
+pub async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool, done: &AtomicU64) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
         tokio::time::sleep(beat(context)).await;

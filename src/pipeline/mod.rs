@@ -1,7 +1,7 @@
 //! The only place that joins the stages: connection, engine, child, archive, store.
 //!
 //! One file per command. What they share: [`Context`], the world around a run; `reach`, from a URI to a probed server;
-//! `source`, what is read, and `target`, what is written, each judged and planned; `load`, bytes into a target;
+//! `source`, what is read, and `target`, what is written, each judged and planned; `resume`, what is there already; `load`, bytes into a target;
 //! `clients`, which programs are there; `watch`, progress while something else works.
 
 use std::ffi::OsString;
@@ -33,6 +33,7 @@ mod meter;
 mod proven;
 mod reach;
 pub mod restore;
+mod resume;
 mod source;
 mod target;
 mod trial;

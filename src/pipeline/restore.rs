@@ -11,9 +11,9 @@ use std::time::Instant;
 use super::input::{Checked, Input};
 use super::load::{Feed, load};
 use super::reach::{Reached, reach};
-use super::target::{self, Approve, UNCHANGED};
+use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, shown};
-use super::{Context, chain, leftovers};
+use super::{Context, chain, leftovers, resume};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
@@ -67,13 +67,14 @@ pub struct Restored {
 /// Restores an archive into a database.
 pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
+    resume::check(request.connection.dialect, &request.options)?;
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
     let Ready { input, reached, content, bytes, plan } = ready;
     if request.dry_run {
-        return Ok(Outcome::Planned(target::shown(&plan)));
+        return Ok(Outcome::Planned([resume::shown(&reached.server.target.left), target::shown(&plan)].concat()));
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
@@ -82,7 +83,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     for note in &notes {
         context.note(note);
     }
-    let atomic = plan.atomic;
+    let ends = Ends { atomic: plan.atomic, resumable: plan.resumable };
     let by_client = plan.loader.client().is_some();
     // Stretches may reach beyond the end; what is fed is what there is.
     let fed = plan
@@ -102,7 +103,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
             let later = error.kind == Kind::Connect && several || error.kind == Kind::Archive;
             let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
             let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
-            return Err(target::say_what_is_left(error, atomic, all_fed, &prepared));
+            return Err(target::say_what_is_left(error, ends, all_fed, &prepared));
         }
     };
     let Reached { server, tunnel, .. } = reached;
@@ -125,8 +126,11 @@ struct Ready {
 async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(&request.connection)?;
-    let reached = reach(context, &request.connection, Purpose::Restore).await?;
+    let mut reached = reach(context, &request.connection, Purpose::Restore).await?;
     let Checked { content, bytes, .. } = input.check(context).await?;
+    if request.options.resume {
+        reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
+    }
     target::check(context, &reached, &content, &request.options)?;
     let plan = plan(context, &reached, &content, &mut input, &request.options).await?;
     Ok(Ready { input, reached, content, bytes, plan })

@@ -73,7 +73,8 @@ pub async fn prepare(
         approve(&reached.server)?;
     }
     let drops = matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    if !(drops || options.create && !reached.server.target.exists) {
+    let again = !reached.server.target.left.again.is_empty();
+    if !(drops || again || options.create && !reached.server.target.exists) {
         return Ok(Vec::new());
     }
     let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
@@ -88,10 +89,19 @@ pub async fn prepare(
     Ok(done)
 }
 
+/// What a failure leaves of a restore's own work.
+#[derive(Clone, Copy)]
+pub struct Ends {
+    /// Nothing.
+    pub atomic: bool,
+    /// What the same restore can go on from.
+    pub resumable: bool,
+}
+
 /// The last lines of a failed restore: whether the target was changed. Once a loader has got everything, only the
 /// server's own word tells that it did not commit: a loader that was killed, or that lost its session, may have sent its
 /// COMMIT just before.
-pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[String]) -> Error {
+pub fn say_what_is_left(error: Error, ends: Ends, all_fed: bool, prepared: &[String]) -> Error {
     if error.kind == Kind::Connect && prepared.is_empty() {
         return error.why(UNCHANGED);
     }
@@ -103,6 +113,7 @@ pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[S
         ),
         _ => error,
     };
+    let Ends { atomic, resumable } = ends;
     if atomic && all_fed && !error.refused_by_server {
         error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
     } else if atomic {
@@ -111,5 +122,6 @@ pub fn say_what_is_left(error: Error, atomic: bool, all_fed: bool, prepared: &[S
         error
             .why("the target may have been changed: what was restored before the error stays in it")
             .hint("restore again with --clean schema, which drops that first")
+            .hints(resumable.then_some("--resume goes on from the tables that are complete"))
     }
 }

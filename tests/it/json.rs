@@ -136,6 +136,7 @@ fn the_results_of_dump_and_restore_have_their_shape() {
             "rows integer",
             "server_version string",
             "tables integer",
+            "tables_complete integer",
         ];
         is(&restored, "restore", "ok", &[&fixed[..], &rest.iter().map(String::as_str).collect::<Vec<_>>()].concat());
         for line in &rest {

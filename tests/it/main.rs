@@ -28,6 +28,7 @@ mod memory;
 mod objects;
 mod restore_jobs;
 mod restore_options;
+mod resume;
 mod roundtrip;
 mod secrets;
 mod selection;

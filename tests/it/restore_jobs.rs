@@ -29,7 +29,7 @@ pub fn everything<'s>(server: &'s Server, name: &str) -> Database<'s> {
     database
 }
 
-fn restore(archive: &Path, target: &Database<'_>, args: &[&str]) -> Output {
+pub fn restore(archive: &Path, target: &Database<'_>, args: &[&str]) -> Output {
     with_clients_of(target.server()).arg("restore").args(args).arg(archive).arg(target.uri()).run()
 }
 
@@ -90,7 +90,7 @@ fn every_kind_of_object_comes_back_on_the_oldest_and_the_newest_mariadb() {
 }
 
 /// A dump as the manuals make it, by the vendor's client, as a file.
-fn by_the_manual(source: &Database<'_>, folder: &TempDir, args: &[&str]) -> PathBuf {
+pub fn by_the_manual(source: &Database<'_>, folder: &TempDir, args: &[&str]) -> PathBuf {
     let path = folder.path().join("dump.sql");
     let mut client = source.client(source.server().flavour().family().dump());
     client.args(["--routines", "--triggers", "--events", "--single-transaction"]).args(args).arg(source.name());
@@ -160,7 +160,7 @@ fn recorded_dumps_of_both_flavours_come_back_as_with_one_session() {
 }
 
 /// A dump of `t`, made by hand: `body` stands where mysqldump writes a table.
-fn script(body: &str) -> String {
+pub fn script(body: &str) -> String {
     format!(
         "-- MySQL dump 10.13  Distrib 9.7.4, for Linux (x86_64)\n--\n-- Host: localhost    Database: shop\n\n\
          /*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;\n\
@@ -169,7 +169,7 @@ fn script(body: &str) -> String {
 }
 
 /// `INSERT`s of so many rows each.
-fn rows(table: &str, statements: u32, each: u32) -> String {
+pub fn rows(table: &str, statements: u32, each: u32) -> String {
     let insert = |s: u32| {
         let rows: Vec<String> = (0..each).map(|r| format!("({},'{}')", s * each + r, "x".repeat(20))).collect();
         format!("INSERT INTO `{table}` VALUES {};\n", rows.join(","))

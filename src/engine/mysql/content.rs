@@ -11,8 +11,10 @@ use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
+use super::structure;
 use crate::engine::{
-    Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, Version, too_many,
+    Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, Structure, Version,
+    too_many,
 };
 
 /// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
@@ -183,6 +185,7 @@ impl Visitor for Seen {
             (Verb::Insert, _) => self.insert(subject.name),
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
             (Verb::Create, _) => self.create(&subject, head, syntax),
+            (Verb::Alter, Object::Table) if !head::switches_keys(head, syntax) => self.alter(subject.name.as_ref()),
             (Verb::Use, _) => self.note(fact::DATABASES, subject.name),
             (Verb::Set, _) => self.set(head, syntax),
             _ => {}
@@ -302,6 +305,7 @@ impl Seen {
         let index = self.index(name.clone());
         self.tables[index].rows.get_or_insert(0);
         self.tables[index].checksum.get_or_insert(0);
+        self.tables[index].structure = Some(structure::read(head, syntax).unwrap_or_default());
         let definition = Definition::read(head, syntax);
         self.collations(head, syntax);
         self.features.extend(features::of(subject, head, syntax));
@@ -316,6 +320,14 @@ impl Seen {
         }
         if !definition.primary_key {
             self.note(fact::NO_PRIMARY_KEY, Some(name));
+        }
+    }
+
+    /// A definition that is not all that makes a table tells little of it.
+    fn alter(&mut self, name: Option<&String>) {
+        let index = name.and_then(|name| self.by_name.get(name));
+        if let Some(structure) = index.and_then(|at| self.tables[*at].structure.as_mut()) {
+            *structure = Structure::default();
         }
     }
 

@@ -251,6 +251,16 @@ fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl It
     }
 }
 
+/// `ALTER TABLE t DISABLE KEYS`, `ENABLE KEYS`, and nothing else.
+pub(super) fn switches_keys(head: &[u8], syntax: &Syntax) -> bool {
+    let (mut before, mut last) = (None, None);
+    for piece in pieces(head, syntax) {
+        before = last.replace(piece);
+    }
+    let switched = before.is_some_and(|what| what.is("disable") || what.is("enable"));
+    switched && last.is_some_and(|keys| keys.is("keys"))
+}
+
 /// The collations that a statement names: `COLLATE x`, `COLLATE=x`, `SET collation_connection = x`.
 pub(super) fn collations<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
     let mut pieces = pieces(head, syntax).peekable();

@@ -1,14 +1,16 @@
 //! MySQL and MariaDB.
 //!
 //! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
-//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target). A dump's bytes go
+//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target), `resume` (what it holds already). A dump's bytes go
 //! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
-//! which reads, or `rewrite`, which adapts; a restore by several sessions is `parallel`,
-//! the rows of a dump by several `rows`.
+//! which reads, or `rewrite`, which adapts; `structure` is what a table's definition names. A dump's rows are read by
+//! several sessions in `rows`, a restore's are written by several in `parallel`.
+
+use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Moment,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Left, Moment,
     Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
@@ -33,6 +35,7 @@ mod prepare;
 mod probe;
 mod products;
 mod restore;
+mod resume;
 mod rewrite;
 mod rows;
 mod scratch;
@@ -40,6 +43,7 @@ mod select;
 mod session;
 mod setting;
 mod splitter;
+mod structure;
 mod suitability;
 #[cfg(test)]
 mod testing;
@@ -71,6 +75,18 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         Box::pin(prepare::prepare(connection, server, options, limits))
+    }
+
+    fn left<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+        done: &'a AtomicU64,
+    ) -> Pending<'a, Left> {
+        Box::pin(resume::left(connection, server, content, options, limits, done))
     }
 
     fn same_database<'a>(

@@ -1,5 +1,7 @@
 //! Empties or makes a restore's target.
 
+use std::collections::BTreeMap;
+
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
@@ -7,8 +9,9 @@ use super::session::{self, quote, tolerant};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::report::units;
 
-/// Does what `--clean` and `--create` ask for; `objects` needs nothing, as every dump drops what it brings.
+/// Does what `--clean`, `--create` and `--resume` ask for; `objects` needs nothing, as every dump drops what it brings.
 pub(super) async fn prepare(
     connection: &Connection,
     server: Option<&Server>,
@@ -18,7 +21,8 @@ pub(super) async fn prepare(
     let exists = server.is_none_or(|s| s.target.exists);
     let creates = options.create && !exists;
     let cleans = exists && matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    if !creates && !cleans {
+    let again = server.map_or(&[][..], |server| &server.target.left.again);
+    if !creates && !cleans && again.is_empty() {
         return Ok(Vec::new());
     }
     let mut conn = session::open(connection, exists.then_some(connection.database.as_str()), limits).await?;
@@ -26,7 +30,11 @@ pub(super) async fn prepare(
         match options.clean {
             _ if creates => create(&mut conn, &connection.database).await,
             Some(Clean::Database) => recreate(&mut conn, &connection.database).await,
-            _ => empty(&mut conn, &connection.database).await,
+            Some(_) => {
+                let all = objects(&mut conn).await?;
+                drop_all(&mut conn, &connection.database, &all).await
+            }
+            None => drop_all(&mut conn, &connection.database, again).await,
         }
     };
     let done = session::within(connection, limits, work).await;
@@ -53,27 +61,39 @@ async fn recreate(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<St
     Ok(vec![format!("dropped and created database {database:?}")])
 }
 
-/// Drops everything in the database; the database, its grants and its settings stay.
-async fn empty(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
-    let mut done = Vec::new();
-    // Tables that point at each other can be dropped in no order.
-    conn.query_drop("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 60").await?;
+/// Everything in the database that can be dropped by itself, in an order in which that can be done: `VIEW`, and the name.
+/// Triggers go with their tables.
+pub(super) async fn objects(conn: &mut Conn) -> mysql_async::Result<Vec<(String, String)>> {
     let views = "SELECT 'VIEW', TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'VIEW'";
     let tables = "SELECT IF(TABLE_TYPE = 'SEQUENCE', 'SEQUENCE', 'TABLE'), TABLE_NAME FROM information_schema.TABLES \
                   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW'";
     let routines = "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES \
                     WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE <> 'PACKAGE BODY'";
     let events = "SELECT 'EVENT', EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
-    for (what, query) in [("events", events), ("views", views), ("tables", tables), ("routines", routines)] {
-        let objects: Vec<(String, String)> = tolerant(conn, query).await?;
-        for (kind, name) in &objects {
-            conn.query_drop(format!("DROP {kind} IF EXISTS {}.{}", quote(database), quote(name))).await?;
-        }
-        if !objects.is_empty() {
-            done.push(format!("dropped {} {what}", objects.len()));
-        }
+    let mut found = Vec::new();
+    for query in [events, views, tables, routines] {
+        found.extend(tolerant::<(String, String)>(conn, query).await?);
     }
-    Ok(done)
+    Ok(found)
+}
+
+/// Drops these; the database, its grants and its settings stay. Says how many of each kind.
+async fn drop_all(conn: &mut Conn, database: &str, objects: &[(String, String)]) -> mysql_async::Result<Vec<String>> {
+    // Tables that point at each other can be dropped in no order.
+    conn.query_drop("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 60").await?;
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (kind, name) in objects {
+        if kind == "PACKAGE" {
+            // MariaDB's parser knows the word in this mode only.
+            conn.query_drop("SET SESSION sql_mode = 'ORACLE'").await?;
+        }
+        conn.query_drop(format!("DROP {kind} IF EXISTS {}.{}", quote(database), quote(name))).await?;
+        *counts.entry(kind).or_default() += 1;
+    }
+    Ok(counts
+        .into_iter()
+        .map(|(kind, count)| format!("dropped {}", units::plural(count, &kind.to_lowercase())))
+        .collect())
 }
 
 /// Makes an empty database.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::content::{fact, names};
-use super::parallel::Load;
+use super::parallel::{Known, Load};
 use super::rewrite::{Adapt, Rewriter};
 use super::session::LOADING;
 use super::setting::some;
@@ -12,8 +12,8 @@ use super::suitability::bare;
 use super::{clients, options as common};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
-    Version,
+    Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role,
+    Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, Stdin};
@@ -40,6 +40,7 @@ pub(super) fn plan(
     if let RestoreInput::Path(path) = source {
         return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
     }
+    let left = &server.target.left;
     let adapt = |client: Option<&Client>| Adapt {
         definers: !options.keep_definers,
         sandbox: !client.is_some_and(knows_sandbox),
@@ -49,16 +50,19 @@ pub(super) fn plan(
         tables: bare_names(&options.tables),
         without_rows: bare_names(&options.exclude_table_data),
         collations: options.map_collations.clone(),
+        complete: left.complete.clone(),
+        without_foreign_keys: left.without_foreign_keys.clone(),
     };
     let (loader, adapt) = if shares(options) {
-        let adapt = adapt(None);
-        (Loader::Sessions(Box::new(sessions(connection, content, options, &adapt))), adapt)
+        (Loader::Sessions(Box::new(sessions(connection, server, content, options))), adapt(None))
     } else {
         let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
         (Loader::Client(shell(connection, server, client)?), adapt(Some(client)))
     };
     let parts = needed(content, &adapt.tables);
-    let tables = coming(content, &adapt);
+    let mut tables = coming(content, options);
+    let resumable = !options.schema_only && !options.data_only && tables.iter().all(|table| table.structure.is_some());
+    tables.retain(|table| !left.complete.contains(&table.name));
     Ok(RestorePlan {
         decoder: None,
         loader,
@@ -66,19 +70,34 @@ pub(super) fn plan(
         parts,
         tables,
         atomic: false,
+        resumable,
         notes: notes(server, content, options),
     })
 }
 
-/// Whether several sessions have something to share.
+/// Whether sessions of our own have something to share, or to go on from.
 fn shares(options: &RestoreOptions) -> bool {
-    options.jobs > 1 && !options.schema_only && !options.data_only
+    (options.jobs > 1 || options.resume) && !options.schema_only && !options.data_only
 }
 
 /// Sessions of our own, which know how many rows will come.
-fn sessions(connection: &Connection, content: &Content, options: &RestoreOptions, adapt: &Adapt) -> Load {
-    let rows = coming(content, adapt).into_iter().filter_map(|table| Some((table.name, table.rows?))).collect();
-    Load { connection: connection.clone(), jobs: options.jobs, rows }
+fn sessions(connection: &Connection, server: &Server, content: &Content, options: &RestoreOptions) -> Load {
+    let rows = coming(content, options).into_iter().filter_map(|table| Some((table.name, table.rows?))).collect();
+    let left = &server.target.left;
+    let (complete, without_foreign_keys) = (left.complete.clone(), left.without_foreign_keys.clone());
+    let known = Known { rows, complete, without_foreign_keys, pointed_at: pointed_at(content, left) };
+    Load { connection: connection.clone(), jobs: options.jobs, known }
+}
+
+/// The tables that foreign keys of complete tables point at.
+fn pointed_at(content: &Content, left: &Left) -> BTreeSet<String> {
+    let has_keys = |table: &str| left.complete.contains(table) && !left.without_foreign_keys.contains(table);
+    // Names may have dots: `table.other` is parted wherever a table's name ends.
+    let parted = |both: &'_ str| {
+        let ends = both.match_indices('.').map(|(at, _)| (&both[..at], &both[at + 1..]));
+        ends.filter(|(table, _)| has_keys(table)).map(|(_, other)| other.to_owned()).collect::<Vec<_>>()
+    };
+    names(content, fact::REFERENCES).into_iter().flat_map(parted).collect()
 }
 
 /// The client's command line.
@@ -103,10 +122,11 @@ fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<In
     Ok(loader)
 }
 
-/// The tables that come; some without their rows.
-fn coming(content: &Content, adapt: &Adapt) -> Vec<DumpedTable> {
-    let chosen = content.tables.iter().filter(|t| adapt.tables.is_empty() || adapt.tables.contains(&t.name));
-    let rows = |t: &DumpedTable| if adapt.without_rows.contains(&t.name) { Some(0) } else { t.rows };
+/// The tables that were asked for; some without their rows.
+pub(super) fn coming(content: &Content, options: &RestoreOptions) -> Vec<DumpedTable> {
+    let (tables, without_rows) = (bare_names(&options.tables), bare_names(&options.exclude_table_data));
+    let chosen = content.tables.iter().filter(|t| tables.is_empty() || tables.contains(&t.name));
+    let rows = |t: &DumpedTable| if without_rows.contains(&t.name) { Some(0) } else { t.rows };
     chosen.map(|t| DumpedTable { rows: rows(t), ..t.clone() }).collect()
 }
 

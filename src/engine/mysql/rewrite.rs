@@ -34,6 +34,10 @@ pub(super) struct Adapt {
     pub(super) collations: Vec<CollationMap>,
     /// These tables without their rows.
     pub(super) without_rows: BTreeSet<String>,
+    /// These tables are there already, and stay as they are.
+    pub(super) complete: BTreeSet<String>,
+    /// Of these their definitions come all the same: they lack their foreign keys.
+    pub(super) without_foreign_keys: BTreeSet<String>,
 }
 
 /// The filter in front of the loading client.
@@ -243,6 +247,9 @@ impl Adapt {
         if rows && (self.schema_only || unwanted) || self.data_only && structure {
             return false;
         }
+        if self.is_complete(subject) {
+            return false;
+        }
         if self.tables.is_empty() || !(changes || rows || subject.verb == Verb::Lock) {
             return true;
         }
@@ -252,6 +259,16 @@ impl Adapt {
             Object::Routine | Object::Function | Object::Event | Object::Database | Object::Other => return false,
         };
         table.as_ref().is_some_and(|name| self.tables.contains(name))
+    }
+
+    /// Whether a statement is about a table that needs it no more. Triggers come again: those that were there are gone.
+    fn is_complete(&self, subject: &Subject) -> bool {
+        if (subject.verb, subject.object) == (Verb::Drop, Object::Trigger) {
+            return !self.complete.is_empty();
+        }
+        let of = |tables: &BTreeSet<String>| subject.name.as_ref().is_some_and(|name| tables.contains(name));
+        let defines = subject.verb == Verb::Create && of(&self.without_foreign_keys);
+        subject.object == Object::Table && of(&self.complete) && !defines
     }
 }
 
@@ -365,6 +382,20 @@ mod tests {
             );
             assert_eq!(rewrite(&Adapt::default(), dump.as_bytes(), 100).0.len() < dump.len(), *name == "gtid");
         }
+    }
+
+    #[test]
+    fn of_complete_tables_triggers_come_and_missing_foreign_keys() {
+        let all = "DROP TABLE IF EXISTS `a`;CREATE TABLE `a` (x int);LOCK TABLES `a` WRITE;\
+            /*!40000 ALTER TABLE `a` DISABLE KEYS */;INSERT INTO `a` VALUES (1);UNLOCK TABLES;\
+            DROP TRIGGER IF EXISTS t;CREATE TRIGGER t BEFORE INSERT ON `a` FOR EACH ROW SET @x=1;INSERT INTO `b` VALUES (1);";
+        let [complete, without_foreign_keys] = [["a"]; 2].map(|names| names.map(str::to_owned).into());
+        let adapt = Adapt { complete, ..Adapt::default() };
+        let rest =
+            "UNLOCK TABLES;CREATE TRIGGER t BEFORE INSERT ON `a` FOR EACH ROW SET @x=1;INSERT INTO `b` VALUES (1);";
+        assert_eq!(rewrite(&adapt, all.as_bytes(), 5).0, rest);
+        let adapt = Adapt { without_foreign_keys, ..adapt };
+        assert_eq!(rewrite(&adapt, all.as_bytes(), 5).0, format!("CREATE TABLE `a` (x int);{rest}"));
     }
 
     #[test]

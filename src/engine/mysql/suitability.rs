@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::setting::some;
-use super::{collation, setting};
+use super::{collation, resume, setting};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
@@ -17,6 +17,7 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     usage(content, options)?;
     harmless(content, options)?;
     room(server, options)?;
+    resume::check(server, content, options)?;
     takes(server, content, options)?;
     let mut warnings: Vec<_> =
         (options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten().into_iter().collect();
@@ -121,10 +122,11 @@ fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
             "--into-non-empty says that this is meant",
         );
     }
-    if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty {
+    if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty && !options.resume {
         return refuse(
             format!("the target is not empty: {}", contents(server)),
-            "--clean schema drops them first; --into-non-empty restores beside them",
+            "--clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of \
+             this dump that failed",
         );
     }
     if !target.lacks.is_empty() {
@@ -342,9 +344,9 @@ mod tests {
         the database "shop" does not exist
         hint: --create makes it
         the target is not empty: 12 tables in database "shop" (users, orders, ...)
-        hint: --clean schema drops them first; --into-non-empty restores beside them
+        hint: --clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of this dump that failed
         the target is not empty: 1 object in database "shop" (view v)
-        hint: --clean schema drops them first; --into-non-empty restores beside them
+        hint: --clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of this dump that failed
         the target is a replica
         hint: name the primary in the URI
         MariaDB 10.11.19 does not know the collation latin1_german1_ci

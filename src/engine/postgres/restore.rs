@@ -87,7 +87,16 @@ impl Job<'_> {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
         let loader = self.psql(psql, &["--single-transaction"])?;
-        Ok(RestorePlan { decoder: None, loader: Loader::Client(loader), filter, parts, tables, atomic, notes })
+        Ok(RestorePlan {
+            decoder: None,
+            loader: Loader::Client(loader),
+            filter,
+            parts,
+            tables,
+            atomic,
+            resumable: false,
+            notes,
+        })
     }
 
     /// The numbers of the entries that were asked for by name; none when that is all of them.
@@ -115,7 +124,16 @@ impl Job<'_> {
         }
         let loader = self.with_input(selection.add_to(loader))?;
         let loader = Loader::Client(loader);
-        Ok(RestorePlan { decoder: None, loader, filter: None, parts, tables, atomic: jobs <= 1, notes })
+        Ok(RestorePlan {
+            decoder: None,
+            loader,
+            filter: None,
+            parts,
+            tables,
+            atomic: jobs <= 1,
+            resumable: false,
+            notes,
+        })
     }
 
     /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
@@ -143,7 +161,7 @@ impl Job<'_> {
         // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
         let loader = self.psql(psql, &[])?;
         let loader = Loader::Client(loader);
-        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, tables, atomic: true, notes })
+        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, tables, atomic: true, resumable: false, notes })
     }
 
     fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {

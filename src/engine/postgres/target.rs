@@ -2,7 +2,7 @@
 
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
 use super::session::Session;
-use crate::engine::{Server, Target};
+use crate::engine::{Left, Server, Target};
 use crate::error::Result;
 
 /// As many objects are named.
@@ -19,6 +19,7 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         extensions: session.column(&creatable(server)).await?,
         collations: session.column(COLLATIONS).await?,
         lacks: lacks(session, server).await?,
+        left: Left::default(),
     };
     let lists = [
         ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1"),

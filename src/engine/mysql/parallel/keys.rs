@@ -11,7 +11,7 @@ use super::super::lexer::{Syntax, Token};
 
 /// `CREATE TABLE` of an `InnoDB` table with a primary key, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Definition {
+pub(in super::super) struct Definition {
     text: Vec<u8>,
     /// The table's name as it is written.
     name: Range<usize>,
@@ -48,7 +48,7 @@ pub(super) enum Later {
 
 impl Definition {
     /// Takes a statement apart; none when it is another one, or has something in it that is not known here.
-    pub(super) fn read(text: &[u8], syntax: &Syntax) -> Option<Self> {
+    pub(in super::super) fn read(text: &[u8], syntax: &Syntax) -> Option<Self> {
         let pieces: Vec<Piece<'_>> = head::pieces(text, syntax).collect();
         let subject = head::subject(text, syntax);
         let plain = pieces.first()?.is("create") && pieces.get(1)?.is("table") && pieces[2].at == subject.name_at.start;

@@ -12,7 +12,6 @@
 //! `docs/decisions/mysql-sessions-of-our-own.md`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::{JoinSet, LocalSet};
 
+pub(super) use self::order::Known;
 use self::order::Lead;
 use self::script::{Script, Statement};
 use self::working::{Common, Session};
@@ -30,9 +30,10 @@ use super::session;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Sessions, Working};
 use crate::error::{Error, Kind, Result};
+use crate::report::units;
 
 mod board;
-mod keys;
+pub(super) mod keys;
 mod order;
 mod script;
 mod settings;
@@ -48,13 +49,13 @@ pub(super) struct Load {
     pub(super) connection: Connection,
     /// Sessions that work, beside the one that leads.
     pub(super) jobs: u32,
-    /// The rows that come for each table.
-    pub(super) rows: HashMap<String, u64>,
+    pub(super) known: Known,
 }
 
 impl Sessions for Load {
     fn describe(&self) -> String {
-        format!("{} sessions of dbhaul's own, and one that leads them; no client is run", self.jobs)
+        let (sessions, them) = (units::plural(self.jobs.into(), "session"), if self.jobs == 1 { "it" } else { "them" });
+        format!("{sessions} of dbhaul's own, and one that leads {them}; no client is run")
     }
 
     fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> Working {
@@ -84,7 +85,7 @@ async fn load(
     ids: Rc<RefCell<Vec<u32>>>,
     done: Arc<AtomicU64>,
 ) -> Result<()> {
-    let Load { connection, jobs, rows } = load;
+    let Load { connection, jobs, known } = load;
     let (before, board) = (RefCell::default(), board::Board::default());
     let common = Rc::new(Common { connection, limits, ids, done, before, board });
     let first = Session::open(&common).await?;
@@ -97,7 +98,7 @@ async fn load(
         sessions.spawn_local(session.work());
     }
     let room = (jobs * ROOM.0).max(ROOM.1);
-    let mut leading = Box::pin(Lead::new(first, &common, rows, room).lead(statements));
+    let mut leading = Box::pin(Lead::new(first, &common, room, known).lead(statements));
     let mut led = false;
     loop {
         tokio::select! {

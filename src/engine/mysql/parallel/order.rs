@@ -4,7 +4,7 @@
 //! their keys before routines, events and views. What is not understood ends the sharing: from there on the leading
 //! session does everything, as a client would.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,8 +27,7 @@ const LEAST_ROOM: u32 = 16;
 pub(super) struct Lead {
     session: Session,
     common: Rc<Common>,
-    /// The rows that the dump holds for each table.
-    rows: HashMap<String, u64>,
+    known: Known,
     tables: HashMap<String, Rc<Table>>,
     /// The table that the last statement was about.
     current: Option<Rc<Table>>,
@@ -44,12 +43,26 @@ pub(super) struct Lead {
     alone: bool,
 }
 
+/// What is known beforehand.
+#[derive(Debug)]
+pub(in super::super) struct Known {
+    /// The rows that the dump holds for each table.
+    pub(in super::super) rows: HashMap<String, u64>,
+    /// Tables that are there already.
+    pub(in super::super) complete: BTreeSet<String>,
+    /// Those of them that lack their foreign keys.
+    pub(in super::super) without_foreign_keys: BTreeSet<String>,
+    /// Tables that foreign keys point at which are there already: servers want the key that is pointed at from the
+    /// beginning.
+    pub(in super::super) pointed_at: BTreeSet<String>,
+}
+
 impl Lead {
-    pub(super) fn new(session: Session, common: &Rc<Common>, rows: HashMap<String, u64>, room: u32) -> Self {
+    pub(super) fn new(session: Session, common: &Rc<Common>, room: u32, known: Known) -> Self {
         Self {
             session,
             common: Rc::clone(common),
-            rows,
+            known,
             tables: HashMap::new(),
             current: None,
             foreign: Vec::new(),
@@ -72,7 +85,7 @@ impl Lead {
 
     async fn take(&mut self, statement: Statement) -> Result<()> {
         let Statement { kind, sql, head } = statement;
-        if self.alone {
+        if self.alone && !matches!(&kind, Kind::Table { name, .. } if self.known.without_foreign_keys.contains(name)) {
             // What is left out otherwise: there is nobody to be locked out.
             return if kind == Kind::Ours && !is_transaction(&sql) { Ok(()) } else { self.run(&sql, head).await };
         }
@@ -82,7 +95,9 @@ impl Lead {
             Kind::Ours => Ok(()),
             Kind::SwitchKeys(name) => self.switch_keys(&name, &sql).await,
             Kind::Table { name, definition } => self.create(&name, definition.map(|d| *d), &sql).await,
-            Kind::Trigger => self.trigger(sql).await,
+            // It waits for nothing: its table is complete.
+            Kind::Trigger { on: Some(table) } if self.known.complete.contains(&table) => self.run(&sql, head).await,
+            Kind::Trigger { .. } => self.trigger(sql).await,
             Kind::Drop(name) => {
                 self.leave();
                 if self.tables.contains_key(&name) {
@@ -144,25 +159,16 @@ impl Lead {
         if self.tables.contains_key(name) {
             self.all().await?;
         }
-        let has_few = |name: &str| self.rows.get(name).is_none_or(|rows| *rows < FEW_ROWS);
-        let few = has_few(name);
-        let mut later = Vec::new();
-        if let Some(definition) = &definition {
-            if !few && definition.has(Later::Keys) {
-                later.push(Later::Keys);
-            }
-            // While a table's keys are made, no other can be made that points at it.
-            if definition.has(Later::Foreign) && !(few && definition.parents().all(has_few)) {
-                later.push(Later::Foreign);
-            }
-        }
+        let later = definition.as_ref().map_or_else(Vec::new, |definition| self.later(name, definition));
         // With secondary keys in place sessions might wait for each other in circles.
-        let shared = definition.as_ref().is_some_and(|d| !few || !d.has(Later::Keys));
+        let shared = definition.as_ref().is_some_and(|d| later.contains(&Later::Keys) || !d.has(Later::Keys));
         let table = Table::new(name, shared);
         match definition.filter(|_| !later.is_empty()) {
             None => self.session.run(sql, sql.len(), name).await?,
             Some(definition) => {
-                self.session.run(&definition.create(&later), sql.len(), name).await?;
+                if !self.known.without_foreign_keys.contains(name) {
+                    self.session.run(&definition.create(&later), sql.len(), name).await?;
+                }
                 let values = self.values().await?;
                 let steps = |what| {
                     let alters = if later.contains(&what) { definition.alter(what) } else { Vec::new() };
@@ -175,6 +181,22 @@ impl Lead {
         self.tables.insert(name.to_owned(), Rc::clone(&table));
         self.current = Some(table);
         Ok(())
+    }
+
+    /// What of a definition is made behind the rows.
+    fn later(&self, name: &str, definition: &Definition) -> Vec<Later> {
+        let Known { rows, without_foreign_keys, pointed_at, .. } = &self.known;
+        let has_few = |name: &str| rows.get(name).is_none_or(|rows| *rows < FEW_ROWS);
+        let (few, there) = (has_few(name), without_foreign_keys.contains(name));
+        let mut later = Vec::new();
+        if definition.has(Later::Keys) && !few && !there && !pointed_at.contains(name) {
+            later.push(Later::Keys);
+        }
+        // While a table's keys are made, no other can be made that points at it.
+        if definition.has(Later::Foreign) && (there || !(few && definition.parents().all(has_few))) {
+            later.push(Later::Foreign);
+        }
+        later
     }
 
     async fn insert(&mut self, name: &str, plain: bool, sql: Vec<u8>, head: usize) -> Result<()> {
@@ -227,7 +249,7 @@ impl Lead {
 
     /// A trigger comes when its table's rows are in, as it stands in a dump: there it is about the current table.
     async fn trigger(&mut self, sql: Vec<u8>) -> Result<()> {
-        let has_rows = |table: &Rc<Table>| self.rows.get(&table.name).is_some_and(|rows| *rows > 0);
+        let has_rows = |table: &Rc<Table>| self.known.rows.get(&table.name).is_some_and(|rows| *rows > 0);
         let table = self.current.as_ref().filter(|table| table.is_open() && (table.sent.get() > 0 || !has_rows(table)));
         let Some(table) = table.cloned() else {
             self.all().await?;
@@ -241,7 +263,7 @@ impl Lead {
     /// The statements go on to something else. A table whose rows are still to come stays open.
     fn leave(&mut self) {
         if let Some(table) = self.current.take() {
-            let expected = self.rows.get(&table.name).is_some_and(|rows| *rows > 0);
+            let expected = self.known.rows.get(&table.name).is_some_and(|rows| *rows > 0);
             if table.sent.get() > 0 || !expected {
                 self.common.board.close(&table);
             }

@@ -38,8 +38,8 @@ pub(super) enum Kind {
     SwitchKeys(String),
     /// `CREATE TABLE`, taken apart where it can be.
     Table { name: String, definition: Option<Box<Definition>> },
-    /// A trigger is made or dropped.
-    Trigger,
+    /// A trigger is made, on this table, or dropped.
+    Trigger { on: Option<String> },
     /// A table, view or sequence is dropped.
     Drop(String),
     /// It needs nothing of what stands before it: a sequence, a view that stands in for one to come.
@@ -194,10 +194,8 @@ fn kind(head: &[u8], syntax: &Syntax) -> Kind {
         (Verb::Create, Object::Table) => {
             Kind::Table { name: name(), definition: Definition::read(head, syntax).map(Box::new) }
         }
-        (Verb::Alter, Object::Table) if has(head, syntax, "keys") && is_switch(head, syntax) => {
-            Kind::SwitchKeys(name())
-        }
-        (Verb::Create | Verb::Drop, Object::Trigger) => Kind::Trigger,
+        (Verb::Alter, Object::Table) if head::switches_keys(head, syntax) => Kind::SwitchKeys(name()),
+        (Verb::Create | Verb::Drop, Object::Trigger) => Kind::Trigger { on: subject.on },
         (Verb::Drop, Object::Table | Object::View | Object::Sequence) => Kind::Drop(name()),
         (Verb::Create, Object::Sequence) => Kind::Alone,
         (Verb::Create, Object::View) if !has(head, syntax, "from") => Kind::Alone,
@@ -208,12 +206,6 @@ fn kind(head: &[u8], syntax: &Syntax) -> Kind {
 
 fn has(head: &[u8], syntax: &Syntax, word: &str) -> bool {
     head::pieces(head, syntax).any(|p| p.is(word))
-}
-
-/// `ALTER TABLE t DISABLE KEYS`, and nothing else.
-fn is_switch(head: &[u8], syntax: &Syntax) -> bool {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
-    matches!(&pieces[..], [.., what, keys] if keys.is("keys") && (what.is("disable") || what.is("enable")))
 }
 
 /// A head that ends where the rows begin: `INSERT INTO t (a, b) VALUES`.
@@ -297,7 +289,11 @@ mod tests {
             ("ALTER TABLE `t` ADD KEY `keys` (a)", Kind::After),
             ("CREATE TABLE `t` (`a` int)", Kind::Table { name: "t".into(), definition: None }),
             ("CREATE TEMPORARY TABLE `t` (`a` int)", Kind::Unknown),
-            ("/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON `t` FOR EACH ROW SET @a=1 */", Kind::Trigger),
+            (
+                "/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON `t` FOR EACH ROW SET @a=1 */",
+                Kind::Trigger { on: Some("t".into()) },
+            ),
+            ("DROP TRIGGER IF EXISTS `x`", Kind::Trigger { on: None }),
             ("/*!50001 DROP VIEW IF EXISTS `v`*/", Kind::Drop("v".into())),
             ("/*!50001 CREATE VIEW `v` AS SELECT 1 AS `from`*/", Kind::Alone),
             ("/*!50001 CREATE VIEW `v` AS select `a` from `t` */", Kind::After),
