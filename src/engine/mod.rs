@@ -27,9 +27,9 @@ pub use content::{
     Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, fingerprint, too_many,
 };
 pub use near::near;
-pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
-pub use plan::{DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
-pub use postgres::{Body, Head, Snapshot, SnapshotSession, Splice};
+pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions, Section};
+pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
+pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Purpose, Server, Severity, Table, Target};
 
@@ -126,6 +126,12 @@ pub trait Engine: Sync {
     ) -> Pending<'a, Option<SnapshotSession>> {
         let _ = (connection, server, options, limits);
         Box::pin(async { Ok(None) })
+    }
+
+    /// Why a copy by several jobs is left to one, for people; none where it is not.
+    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+        let _ = (dump, restore);
+        None
     }
 
     /// The dump's whole command lines, and how to read what they write; several at once only under a snapshot.

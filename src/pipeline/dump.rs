@@ -12,7 +12,7 @@
 //! Several clients at once have a lane of the archive each: `lanes`.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -241,8 +241,11 @@ impl Job<'_> {
         }));
         let mut children = Box::pin(shown(self.context, gauge, async {
             match &plan.splice {
-                None => self.source.run(self.context, plan, outputs).await,
-                Some(_) => self.source.run_side_by_side(self.context, plan, outputs, &waiting).await,
+                None => self.source.run(self.context, &plan.invocations, outputs, || false).await,
+                Some(_) => {
+                    let waits = |n: usize| waiting.get(n).is_some_and(|waits| waits.load(Ordering::Relaxed));
+                    self.source.run_side_by_side(self.context, &plan.invocations, outputs, waits).await
+                }
             }
         }));
         let (mut exits, mut written) = (None, None);
@@ -270,7 +273,7 @@ impl Job<'_> {
         match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
                 if let Some(snapshot) = &self.source.snapshot {
-                    snapshot.confirm().await?;
+                    snapshot.confirm().await.map_err(unpublished)?;
                 }
                 Ok((written, exits))
             }
@@ -287,9 +290,13 @@ impl Job<'_> {
     async fn lost(&self) -> Error {
         tokio::select! {
             lost = self.source.reached.lost() => lost,
-            lost = self.source.snapshot_lost() => lost,
+            lost = self.source.snapshot_lost() => unpublished(lost),
         }
     }
+}
+
+fn unpublished(error: Error) -> Error {
+    error.why("nothing was published")
 }
 
 /// The hot path of one stream: this thread reads, inspects and hashes; the writer's own threads compress.

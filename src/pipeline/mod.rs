@@ -21,6 +21,7 @@ use crate::tunnel::{Tunnel, TunnelSpec};
 pub mod clients;
 mod compare;
 pub mod copy;
+mod copy_jobs;
 pub mod doctor;
 pub mod dump;
 mod input;

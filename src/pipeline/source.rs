@@ -1,22 +1,21 @@
 //! The side that is read: reached, judged, planned; then its clients run, one after the other, whose outputs are one
 //! stream, or side by side.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Poll;
 
-use super::lanes::Waiting;
 use super::load::beat;
 use super::reach::{Reached, reach};
+use super::watch::until_stopped;
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
 use crate::engine::{self, Client, DumpOptions, DumpPlan, Purpose, Role, Severity, SnapshotSession};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::invocation::Invocation;
 use crate::process::{Activity, Cause, Exited, Failure, Output, Running, spawn};
 
 /// A database that is about to be dumped.
@@ -31,8 +30,6 @@ pub struct Source {
     pub missing: Vec<String>,
     /// What several clients read, where the plan is for several.
     pub snapshot: Option<SnapshotSession>,
-    /// Signs of life of the clients that run.
-    activities: RefCell<Vec<Arc<Activity>>>,
 }
 
 impl Source {
@@ -45,67 +42,83 @@ impl Source {
         for what in &missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, missing, snapshot, activities: RefCell::default() })
+        Ok(Self { reached, client, plan, missing, snapshot })
     }
 
-    /// Runs a plan's commands one after the other. The relay ends with the sender, that is: with this future.
+    /// What the clients of a copy by several jobs run, and the session that holds what they read.
+    pub async fn hold(&self, context: &Context, options: &DumpOptions) -> Result<(DumpPlan, SnapshotSession)> {
+        let Reached { engine, connection, server, .. } = &self.reached;
+        let held = until_stopped(context, engine.hold_snapshot(connection, server, options, &context.limits)).await?;
+        let held = held.ok_or_else(|| Error::new(Kind::Unexpected, "there is no snapshot for several jobs"))?;
+        let told = Some(&held.snapshot);
+        let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, told)?;
+        Ok((plan, held))
+    }
+
+    /// Runs commands one after the other; `waits` says whether the one that runs waits for us. The relay ends with the
+    /// sender, that is: with this future.
     pub async fn run(
         &self,
         context: &Context,
-        plan: &DumpPlan,
+        commands: &[Invocation],
         outputs: Sender<Output>,
+        waits: impl Fn() -> bool,
     ) -> Result<Vec<Exited>, Failure> {
         let supervision = context.supervision(&self.reached.connection.redactor());
         let mut exits = Vec::new();
-        for invocation in &plan.invocations {
+        for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
             let mut child = spawn(invocation, &supervision)?;
-            self.activities.replace(vec![child.activity()]);
+            let activity = [child.activity()];
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
-            let asking = self.ask_who_is_waited_for(context);
-            exits.push(tokio::select! {
-                exited = child.wait() => exited?,
-                () = asking => unreachable!("asking never ends"),
-            });
+            exits.push(self.attend(context, &activity, |_| waits(), child.wait()).await?);
         }
         Ok(exits)
     }
 
-    /// Runs a plan's commands side by side. The first that fails ends the others; `waiting` says which of them wait for
-    /// us.
+    /// Runs commands side by side. The first that fails ends the others; `waits` says which of them wait for us.
     pub async fn run_side_by_side(
         &self,
         context: &Context,
-        plan: &DumpPlan,
+        commands: &[Invocation],
         outputs: Sender<Output>,
-        waiting: &Waiting,
+        waits: impl Fn(usize) -> bool,
     ) -> Result<Vec<Exited>, Failure> {
         let supervision = context.supervision(&self.reached.connection.redactor());
-        let mut children = Vec::new();
-        self.activities.take();
-        for invocation in &plan.invocations {
+        let (mut children, mut activities) = (Vec::new(), Vec::new());
+        for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
             let mut child = spawn(invocation, &supervision)?;
-            self.activities.borrow_mut().push(child.activity());
+            activities.push(child.activity());
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
             children.push(child);
         }
         drop(outputs);
+        self.attend(context, &activities, waits, all(children)).await
+    }
+
+    /// Waits for clients. The silence of those that wait for us is not their own.
+    async fn attend<T>(
+        &self,
+        context: &Context,
+        activities: &[Arc<Activity>],
+        waits: impl Fn(usize) -> bool,
+        ended: impl Future<Output = T>,
+    ) -> T {
         let patience = async {
             loop {
                 tokio::time::sleep(beat(context)).await;
-                let activities = self.activities.borrow();
-                let waits = activities.iter().zip(waiting.iter()).filter(|(_, waits)| waits.load(Ordering::Relaxed));
-                waits.for_each(|(activity, _)| activity.touch());
+                let waiting = activities.iter().enumerate().filter(|(n, _)| waits(*n));
+                waiting.for_each(|(_, activity)| activity.touch());
             }
         };
         tokio::select! {
-            exits = all(children) => exits,
-            () = self.ask_who_is_waited_for(context) => unreachable!("asking never ends"),
+            ended = ended => ended,
+            () = self.ask_who_is_waited_for(context, activities) => unreachable!("asking never ends"),
             () = patience => unreachable!("patience never ends"),
         }
     }
@@ -119,8 +132,8 @@ impl Source {
     }
 
     /// While no byte moves, finds out whose lock the clients wait for: once they have given up, nobody can tell.
-    async fn ask_who_is_waited_for(&self, context: &Context) {
-        let bytes = || self.activities.borrow().iter().map(|activity| activity.bytes()).sum::<u64>();
+    async fn ask_who_is_waited_for(&self, context: &Context, activities: &[Arc<Activity>]) {
+        let bytes = || activities.iter().map(|activity| activity.bytes()).sum::<u64>();
         loop {
             let before = bytes();
             tokio::time::sleep(beat(context)).await;
@@ -130,11 +143,6 @@ impl Source {
                 self.reached.lock_holders.take();
             }
         }
-    }
-
-    /// A sign of life for the client that runs: it is somebody else that it waits for.
-    pub fn touch(&self) {
-        self.activities.borrow().iter().for_each(|activity| activity.touch());
     }
 }
 
@@ -190,7 +198,11 @@ async fn plan(
     context.fact("client", client.to_string());
     tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
-    let snapshot = engine.hold_snapshot(connection, server, options, &context.limits).await?;
+    // A copy holds one when it begins, and no earlier: somebody may have to be asked before.
+    let snapshot = match options.apart {
+        false => engine.hold_snapshot(connection, server, options, &context.limits).await?,
+        true => None,
+    };
     let told = snapshot.as_ref().map(|held| &held.snapshot);
     let plan = engine.plan_dump(connection, server, &client, options, &context.limits, told)?;
     plan.notes.iter().for_each(|note| context.note(note));
@@ -213,6 +225,13 @@ impl Relay {
     pub fn new() -> (Sender<Output>, Self) {
         let (sender, outputs) = mpsc::channel();
         (sender, Self { outputs, current: None })
+    }
+
+    /// One output alone.
+    pub fn of(output: Output) -> Self {
+        let (sender, relay) = Self::new();
+        let _ = sender.send(output);
+        relay
     }
 
     /// The outputs themselves.

@@ -68,6 +68,7 @@ pub(super) fn plan(
     Ok(DumpPlan {
         invocations,
         splice: None,
+        apart: None,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),

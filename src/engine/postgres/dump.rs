@@ -66,14 +66,18 @@ pub fn plan(
     let mut plan = DumpPlan {
         invocations: vec![everything],
         splice: None,
+        apart: None,
         member,
         format,
         consistency: "snapshot".into(),
         warnings,
         notes: jobs::alone(options).map(str::to_owned).into_iter().collect(),
     };
-    if let Some(snapshot) = snapshot {
-        let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
+    let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
+    if options.apart {
+        jobs::room(server, options)?;
+        jobs::part(&mut plan, &base, snapshot, options.jobs, &more);
+    } else if let Some(snapshot) = snapshot {
         jobs::divide(&mut plan, &base, snapshot, options.jobs, &more);
     }
     Ok(plan)
@@ -195,6 +199,7 @@ mod tests {
             extra: one("--no-sync"),
             allow_incomplete: false,
             jobs: 1,
+            apart: false,
         }
     }
 

@@ -1,12 +1,13 @@
 //! Several `pg_dump`s side by side: who dumps what.
 //!
 //! One of them, the main one, dumps everything but the rows of the tables that were given to the others; each of these
-//! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write.
+//! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write. For a copy all of them dump
+//! rows alone, and one more dumps the definitions.
 
 use super::findings::pattern;
 use super::snapshot::{Shared, Snapshot};
 use super::splice::Splice;
-use crate::engine::{DumpOptions, DumpPlan, Server};
+use crate::engine::{Apart, Clean, DumpOptions, DumpPlan, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 use crate::report::units;
@@ -49,9 +50,17 @@ pub fn alone(options: &DumpOptions) -> Option<&'static str> {
     }
 }
 
-/// Refuses more sessions than the server has room for: the clients', and ours that holds the snapshot.
+/// The same for a copy.
+pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+    // What is dropped goes in the order of everything that comes, and sections are less.
+    let objects = "--clean objects keeps to one job: foreign keys go before the tables that they point at";
+    alone(dump).or((dump.jobs > 1 && restore.clean == Some(Clean::Objects)).then_some(objects))
+}
+
+/// Refuses more sessions than the server has room for: the clients', of a copy that of the definitions, too, and ours
+/// that holds the snapshot.
 pub fn room(server: &Server, options: &DumpOptions) -> Result<()> {
-    let (jobs, wanted) = (options.jobs, u64::from(options.jobs) + 1);
+    let (jobs, wanted) = (options.jobs, u64::from(options.jobs) + 1 + u64::from(options.apart));
     match server.connections_left {
         Some(left) if left < wanted => {
             let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
@@ -93,18 +102,45 @@ pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, jobs:
         return;
     }
     let Some(main) = plan.invocations.pop() else { return };
-    let snapshot = format!("--snapshot={}", snapshot.name);
+    plan.invocations = commands(main, base, snapshot, &groups, more);
+    plan.member = "part.pgsql";
+    plan.splice = Some(Splice::new(groups));
+}
+
+/// Divides it for a copy: definitions, and the rows among several. Without a snapshot only the definitions are looked at.
+pub fn part(plan: &mut DumpPlan, base: &Invocation, snapshot: Option<&Snapshot>, jobs: u32, more: &[&str]) {
+    let Some(everything) = plan.invocations.pop() else { return };
+    let definitions = everything.clone().args(["--section=pre-data", "--section=post-data"]);
+    let Some(snapshot) = snapshot else {
+        plan.invocations = vec![definitions];
+        return;
+    };
+    let given = groups(snapshot, jobs);
+    plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more);
+    plan.apart = Some(Apart { definitions: definitions.arg(told(snapshot)), given });
+}
+
+/// The main command, without the rows of these groups, and one for each of them.
+fn commands(
+    main: Invocation,
+    base: &Invocation,
+    snapshot: &Snapshot,
+    groups: &[Vec<Shared>],
+    more: &[&str],
+) -> Vec<Invocation> {
     let named = |flag: &str, tables: &[Shared]| -> Vec<String> {
         tables.iter().map(|table| format!("--{flag}={}", pattern(&table.schema, &table.name))).collect()
     };
-    let others = named("exclude-table-data", &groups.concat());
-    plan.invocations = vec![main.arg(&snapshot).args(others)];
-    plan.invocations.extend(groups.iter().map(|group| {
+    let mut commands = vec![main.arg(told(snapshot)).args(named("exclude-table-data", &groups.concat()))];
+    commands.extend(groups.iter().map(|group| {
         let command = base.clone().args(more.iter().copied());
-        command.args(["--data-only", &snapshot]).args(named("table", group))
+        command.arg("--data-only").arg(told(snapshot)).args(named("table", group))
     }));
-    plan.member = "part.pgsql";
-    plan.splice = Some(Splice::new(groups));
+    commands
+}
+
+fn told(snapshot: &Snapshot) -> String {
+    format!("--snapshot={}", snapshot.name)
 }
 
 #[cfg(test)]
@@ -142,6 +178,7 @@ mod tests {
         let mut plan = DumpPlan {
             invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
             splice: None,
+            apart: None,
             member: "dump.pgsql",
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),

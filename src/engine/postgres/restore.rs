@@ -16,7 +16,7 @@ use super::{clients, libpq, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, Loader, RestoreInput, RestoreOptions,
-    RestorePlan, Role, Server, Version,
+    RestorePlan, Role, Section, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
@@ -213,6 +213,8 @@ impl Job<'_> {
         when(!options.keep_privileges, "--no-privileges", "privileges left out (--keep-privileges keeps them)");
         when(options.schema_only, "--schema-only", "");
         when(options.data_only, "--data-only", "");
+        when(options.section == Some(Section::PreData), "--section=pre-data", "");
+        when(options.section == Some(Section::PostData), "--section=post-data", "");
         when(options.no_comments && client.version.major >= 11, "--no-comments", "comments left out");
         // Cleaning an empty target can fail where there is nothing to clean.
         let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
