@@ -72,7 +72,7 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
     let target = ReachArgs::side("target", &args.target, report)?;
     let select = args.select.options();
     let (schema_only, data_only, jobs) = (select.schema_only, select.data_only, args.jobs);
-    let restore = RestoreOptions { schema_only, data_only, jobs, ..args.into.options() };
+    let restore = RestoreOptions { jobs, schema_only, data_only, ..args.into.options() };
     let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
     let request = Request {
         source,
@@ -83,7 +83,7 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
         dry_run: args.dry_run,
         approve: &|server| args.into.approve(server),
     };
-    match copy(&args.reach.context(report)?, request).await? {
+    match Box::pin(copy(&args.reach.context(report)?, request)).await? {
         Outcome::Planned(pipes) => {
             let commands: Vec<_> = pipes.iter().flat_map(|pipe| pipe.dump.iter().chain(&pipe.load)).collect();
             let text: Vec<_> = pipes.iter().map(shell).collect();

@@ -167,6 +167,10 @@ pub enum Section {
     PreData,
     /// What is made behind rows: indexes, constraints, triggers, the rows of materialized views.
     PostData,
+    /// Of that, all but [`Section::Readers`].
+    Indexes,
+    /// Of that, what reads tables when it is made, through their indexes: foreign keys, materialized views.
+    Readers,
 }
 
 /// What `--clean` drops before a restore.

@@ -25,17 +25,17 @@ use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
+use super::sides::{both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
 use super::target::{self, Approve, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, explain, leftovers};
+use super::{Context, leftovers};
 use crate::connection::Connection;
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, Inspector, Purpose, RestoreInput, RestoreOptions, RestorePlan,
     Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
-use crate::process::{Cause, Failure};
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -290,18 +290,6 @@ async fn two_databases(context: &Context, source: &Reached, target: &Reached) ->
         .hint("name another database as the target; --create makes it"))
 }
 
-/// An error with the side that it comes from.
-pub fn side(side: &str, error: Error) -> Error {
-    Error { what: format!("{side}: {}", error.what), ..error }
-}
-
-/// A client of the source's that did not end well, even if it was the login that failed: others may have been before.
-pub async fn source_failed(source: &Source, failure: Failure) -> Error {
-    let error = explain(&source.reached, failure, Kind::DumpFailed).await;
-    let kind = if error.kind == Kind::Connect { Kind::DumpFailed } else { error.kind };
-    side("source", Error { kind, ..error }).why(&source.reached.connection)
-}
-
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
     let Reached { engine, connection, server, .. } = &source.reached;
@@ -393,42 +381,4 @@ async fn stream(
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
     Ok((complete.into_content(), adaptations))
-}
-
-/// What it means when a dump's bytes don't come to their end.
-pub fn broken(error: io::Error) -> Error {
-    Error { transient: error.kind() == io::ErrorKind::InvalidData, ..Error::new(Kind::DumpFailed, error.to_string()) }
-}
-
-/// What went wrong while bytes went into the target, with the side to blame.
-pub fn named(source: &Source, target: &Reached, error: Error) -> Error {
-    match error.kind {
-        Kind::DumpFailed => side("source", error).why(&source.reached.connection),
-        _ => side("target", error).why(&target.connection),
-    }
-}
-
-/// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks
-/// off as an error of its input; a dumper whose loader is gone waits, until it is ended here.
-pub async fn both<T>(
-    source: &Source,
-    dumping: impl Future<Output = Result<(), Failure>>,
-    loading: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut loading = Box::pin(loading);
-    tokio::select! {
-        biased;
-        dumped = dumping => {
-            if let Err(failure) = dumped {
-                if matches!(failure.cause, Cause::Stopped(_) | Cause::Total(_)) {
-                    // It was told the same, and ends in order.
-                    let _ = loading.await;
-                }
-                // Otherwise it is ended here: it may wait for a lock, and would never see that the dump broke off.
-                return Err(source_failed(source, failure).await);
-            }
-            loading.await
-        }
-        loaded = &mut loading => loaded,
-    }
 }

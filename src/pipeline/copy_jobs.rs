@@ -23,11 +23,12 @@ use std::task::Poll;
 use tempfile::NamedTempFile;
 
 use super::Context;
-use super::copy::{Pipe, both, broken, named, side, source_failed};
+use super::copy::Pipe;
 use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::{Planned, Proven};
 use super::reach::Reached;
+use super::sides::{both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
 use super::target;
 use super::watch::{Gauge, on_thread, until_stopped};
@@ -48,8 +49,8 @@ pub struct Plan {
     before: RestorePlan,
     /// Rows, for as many lanes as there can be.
     rows: Vec<RestorePlan>,
-    /// What is made behind them.
-    after: RestorePlan,
+    /// What is made behind them, one after the other.
+    after: Vec<RestorePlan>,
 }
 
 impl Plan {
@@ -68,12 +69,16 @@ impl Plan {
         };
         let before = plan(held, 1, Some(Section::PreData), RestoreInput::Stream)?;
         let client = target::tell_clients(context, target, &before, &found);
-        let behind = Some(Section::PostData);
-        let mut after = plan(held, options.jobs, behind, RestoreInput::Path(spool))?;
-        if after.decoder.is_some() {
-            after = plan(held, 1, behind, RestoreInput::Stream)?;
-            after.notes.push("indexes and constraints are made by one session: psql runs them".into());
-            after.notes.push(format!("{} jobs: a failure leaves behind what was copied before it", options.jobs));
+        // An index that is attached to its parent's excludes who goes through both, and the server sees a deadlock.
+        let attached = held.entries.iter().any(|entry| entry.kind == "INDEX ATTACH");
+        let sections = if attached { &[Section::Indexes, Section::Readers][..] } else { &[Section::PostData] };
+        let behind = |section: &Section| plan(held, options.jobs, Some(*section), RestoreInput::Path(spool));
+        let mut after = sections.iter().map(behind).collect::<Result<Vec<_>>>()?;
+        if after.iter().any(|plan| plan.decoder.is_some()) {
+            let mut one = plan(held, 1, Some(Section::PostData), RestoreInput::Stream)?;
+            one.notes.push("indexes and constraints are made by one session: psql runs them".into());
+            one.notes.push(format!("{} jobs: a failure leaves behind what was copied before it", options.jobs));
+            after = vec![one];
         }
         // The entries that are left out are definitions.
         let rows_alone = Content { entries: Vec::new(), ..held.clone() };
@@ -84,7 +89,11 @@ impl Plan {
     /// What is left out or done otherwise, each once.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.before.notes.clone();
-        notes.extend(self.after.notes.iter().filter(|note| !self.before.notes.contains(note)).cloned());
+        for note in self.after.iter().flat_map(|plan| &plan.notes) {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
         notes
     }
 
@@ -95,10 +104,10 @@ impl Plan {
         let rows = dump.invocations.iter().zip(&self.rows);
         let mut pipes = vec![Pipe { dump: first.collect(), load: Vec::new() }, cat(&self.before)];
         pipes.extend(rows.map(|(dump, load)| Pipe { dump: vec![dump.to_string()], load: target::shown(load) }));
-        pipes.push(match self.after.decoder {
-            Some(_) => cat(&self.after),
-            None => Pipe { dump: Vec::new(), load: target::shown(&self.after) },
-        });
+        pipes.extend(self.after.iter().map(|plan| match plan.decoder {
+            Some(_) => cat(plan),
+            None => Pipe { dump: Vec::new(), load: target::shown(plan) },
+        }));
         pipes
     }
 }
@@ -143,10 +152,12 @@ impl Jobs<'_> {
         until_stopped(self.context, snapshot.confirm()).await.map_err(|e| side("source", e))?;
         drop(snapshot);
         self.gauge.update(|progress| progress.what = "indexes and constraints".into());
-        adapted.push(tokio::select! {
-            loaded = self.load(after, self.spooled()?) => loaded?,
-            error = self.target.lost() => return Err(lost("target", Kind::RestoreFailed, error)),
-        });
+        for plan in after {
+            adapted.push(tokio::select! {
+                loaded = self.load(plan, self.spooled()?) => loaded?,
+                error = self.target.lost() => return Err(lost("target", Kind::RestoreFailed, error)),
+            });
+        }
         Ok((content, summed(adapted)))
     }
 
@@ -186,7 +197,7 @@ impl Jobs<'_> {
             adapted.extend(more);
             Ok((counted.into_iter().fold(content, with_rows), adapted))
         };
-        both(self.source, dumping, loading).await
+        Box::pin(both(self.source, dumping, loading)).await
     }
 
     /// Dumps the definitions into the spool. What they hold, which must be what was planned for.

@@ -240,12 +240,11 @@ impl Job<'_> {
             }
         }));
         let mut children = Box::pin(shown(self.context, gauge, async {
-            match &plan.splice {
-                None => self.source.run(self.context, &plan.invocations, outputs, || false).await,
-                Some(_) => {
-                    let waits = |n: usize| waiting.get(n).is_some_and(|waits| waits.load(Ordering::Relaxed));
-                    self.source.run_side_by_side(self.context, &plan.invocations, outputs, waits).await
-                }
+            let (commands, waits) = (&plan.invocations, |n: usize| waiting[n].load(Ordering::Relaxed));
+            if plan.splice.is_some() {
+                self.source.run_side_by_side(self.context, commands, outputs, waits).await
+            } else {
+                self.source.run(self.context, commands, outputs, || false).await
             }
         }));
         let (mut exits, mut written) = (None, None);

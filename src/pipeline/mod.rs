@@ -34,6 +34,7 @@ mod meter;
 mod proven;
 mod reach;
 pub mod restore;
+mod sides;
 mod source;
 mod target;
 mod trial;

@@ -199,10 +199,8 @@ async fn plan(
     tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
     // A copy holds one when it begins, and no earlier: somebody may have to be asked before.
-    let snapshot = match options.apart {
-        false => engine.hold_snapshot(connection, server, options, &context.limits).await?,
-        true => None,
-    };
+    let snapshot =
+        if options.apart { None } else { engine.hold_snapshot(connection, server, options, &context.limits).await? };
     let told = snapshot.as_ref().map(|held| &held.snapshot);
     let plan = engine.plan_dump(connection, server, &client, options, &context.limits, told)?;
     plan.notes.iter().for_each(|note| context.note(note));

@@ -173,9 +173,8 @@ mod tests {
         assert_eq!((many.len(), many[0].len()), (1, MOST));
     }
 
-    #[test]
-    fn one_dumps_everything_but_the_rows_that_the_others_dump() {
-        let mut plan = DumpPlan {
+    fn everything() -> DumpPlan {
+        DumpPlan {
             invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
             splice: None,
             apart: None,
@@ -184,8 +183,38 @@ mod tests {
             consistency: "snapshot".into(),
             warnings: Vec::new(),
             notes: Vec::new(),
-        };
-        let base = Invocation::new("/pg_dump").arg("--format=custom");
+        }
+    }
+
+    #[test]
+    fn a_copy_dumps_definitions_apart_and_each_row_once() {
+        let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
+        part(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"]);
+        let apart = plan.apart.expect("definitions apart");
+        let commands: Vec<_> = [&apart.definitions].into_iter().chain(&plan.invocations).collect();
+        let text: Vec<_> = commands.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        /pg_dump --format=custom --schema=s --section=pre-data --section=post-data --snapshot=00000003-1
+        /pg_dump --format=custom --schema=s --section=data --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
+        /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""1"' '--table="s"."t""2"'
+        "#);
+        assert_eq!(apart.given.len(), 1);
+        for version in ["10.3", "13.16", "15.20", "18.6"] {
+            let help = super::super::samples::recording(&format!("pg_dump-{version}.help.txt"));
+            for command in &commands {
+                super::super::samples::assert_known(command, &help);
+            }
+        }
+        // The look, without a snapshot.
+        let mut plan = everything();
+        part(&mut plan, &base, None, 2, &[]);
+        let look: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
+        assert_eq!(look, ["/pg_dump --format=custom --schema=s --section=pre-data --section=post-data"]);
+    }
+
+    #[test]
+    fn one_dumps_everything_but_the_rows_that_the_others_dump() {
+        let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
         divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"]);
         let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(commands.join("\n"), @r#"
