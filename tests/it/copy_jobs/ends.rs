@@ -146,7 +146,7 @@ fn a_session_that_ends_on_the_source_ends_all() {
 
 #[test]
 fn a_session_that_ends_on_the_target_ends_all() {
-    let copying = Copying::new(postgres15(), clients(postgres15(), WHOLE, HANGS, HALTS));
+    let copying = Copying::new(postgres15(), clients(postgres15(), WHOLE, HALTS, HALTS));
     let running = copying.in_the_middle();
     let children = descendants(running.pid());
     end_session(&copying.target, "COPY public.t_ %FROM stdin%");
