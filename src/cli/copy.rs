@@ -8,7 +8,7 @@ use super::reach::ReachArgs;
 use super::restore::{IntoArgs, adapted};
 use crate::engine::{Client, DumpOptions, RestoreOptions, Server};
 use crate::error::Result;
-use crate::pipeline::copy::{Copied, Outcome, Request, copy};
+use crate::pipeline::copy::{Copied, Outcome, Pipe, Request, copy};
 use crate::report::{Report, units};
 use crate::tunnel::TunnelSpec;
 
@@ -16,7 +16,7 @@ use crate::tunnel::TunnelSpec;
 ///
 /// PostgreSQL to PostgreSQL, MySQL or MariaDB to MySQL or MariaDB, across versions. Everything is checked beforehand
 /// as for a restore; then the rows are read once. A failure on either side ends both. On PostgreSQL it leaves the
-/// target as it was; MySQL and MariaDB commit as they go, and keep a part.
+/// target as it was, unless there are several jobs; MySQL and MariaDB commit as they go, and keep a part.
 ///
 /// Time-outs and --client-dir are for both sides; --tunnel, --ssh and --tunnel-command are the way to the source.
 #[derive(Args, Debug)]
@@ -25,8 +25,11 @@ pub struct CopyArgs {
     source: String,
     /// The database that it is copied into, of the same family
     target: String,
-    /// Parallel sessions; only 1 for now
-    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1))]
+    /// Parallel sessions on each side; more than 1 is not one transaction
+    ///
+    /// Rows are read in one snapshot by N sessions and written side by side; N sessions make the indexes and constraints
+    /// behind them. A failure leaves behind what came before it.
+    #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
     /// Copies what can be read, and says what is missing
     #[arg(long, env = "DBHAUL_ALLOW_INCOMPLETE")]
@@ -65,26 +68,26 @@ struct TargetWayArgs {
 
 /// Runs it.
 pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
-    debug_assert_eq!(args.jobs, 1);
     let source = ReachArgs::side("source", &args.source, report)?;
     let target = ReachArgs::side("target", &args.target, report)?;
     let select = args.select.options();
-    let restore =
-        RestoreOptions { schema_only: select.schema_only, data_only: select.data_only, ..args.into.options() };
+    let (schema_only, data_only, jobs) = (select.schema_only, select.data_only, args.jobs);
+    let restore = RestoreOptions { jobs, schema_only, data_only, ..args.into.options() };
     let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
     let request = Request {
         source,
         target,
         target_tunnel: target_tunnel.or(target_ssh).or(target_tunnel_command),
-        dump: DumpOptions { allow_incomplete: args.allow_incomplete, extra: args.extra, ..select },
+        dump: DumpOptions { allow_incomplete: args.allow_incomplete, extra: args.extra, jobs, ..select },
         restore,
         dry_run: args.dry_run,
         approve: &|server| args.into.approve(server),
     };
-    match copy(&args.reach.context(report)?, request).await? {
-        Outcome::Planned { dump, load } => {
-            let commands: Vec<_> = dump.iter().chain(&load).collect();
-            report.result(&pipe(&dump, &load), json!({ "commands": commands }));
+    match Box::pin(copy(&args.reach.context(report)?, request)).await? {
+        Outcome::Planned(pipes) => {
+            let commands: Vec<_> = pipes.iter().flat_map(|pipe| pipe.dump.iter().chain(&pipe.load)).collect();
+            let text: Vec<_> = pipes.iter().map(shell).collect();
+            report.result(&text.join("\n"), json!({ "commands": commands }));
         }
         Outcome::Done(copied) => show(report, &copied),
     }
@@ -92,14 +95,13 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
 }
 
 /// As a shell wants it: several dumps after each other, then the pipe.
-fn pipe(dump: &[String], load: &[String]) -> String {
-    let dump = match dump {
-        [one] => one.clone(),
-        several => format!("{{ {}; }}", several.join(" &&\n")),
+fn shell(pipe: &Pipe) -> String {
+    let dump = match pipe.dump.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("{{ {}; }}", several.join(" &&\n"))),
     };
-    let mut stages = vec![dump];
-    stages.extend_from_slice(load);
-    stages.join(" |\n")
+    dump.into_iter().chain(pipe.load.iter().cloned()).collect::<Vec<_>>().join(" |\n")
 }
 
 fn show(report: &Report, copied: &Copied) {

@@ -32,9 +32,9 @@ pub use content::{
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
 pub use near::near;
-pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions};
-pub use plan::{DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
-pub use postgres::{Body, Head, Snapshot, SnapshotSession, Splice};
+pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions, Section};
+pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
+pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
 pub use server::{Finding, Left, Purpose, Server, Severity, Table, Target};
 
@@ -143,6 +143,12 @@ pub trait Engine: Sync {
         options: &'a DumpOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Moment>;
+
+    /// Why a copy by several jobs is left to one, for people; none where it is not.
+    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+        let _ = (dump, restore);
+        None
+    }
 
     /// The dump's whole command lines, and how to read what they write; several at once only of one moment.
     fn plan_dump(

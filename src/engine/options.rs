@@ -60,6 +60,8 @@ pub struct DumpOptions {
     pub extra: Vec<String>,
     /// Sessions at once; one for less than two.
     pub jobs: u32,
+    /// PostgreSQL, for a copy by several jobs: definitions apart from rows.
+    pub apart: bool,
 }
 
 impl DumpOptions {
@@ -114,6 +116,8 @@ pub struct RestoreOptions {
     pub exclude_extensions: Vec<String>,
     /// Run what the dump holds beside SQL for its database: psql's commands, the files of the server's machine.
     pub trust: bool,
+    /// PostgreSQL: only this part of the definitions.
+    pub section: Option<Section>,
 }
 
 impl RestoreOptions {
@@ -154,8 +158,22 @@ impl Default for RestoreOptions {
             map_collations: Vec::new(),
             exclude_extensions: Vec::new(),
             trust: false,
+            section: None,
         }
     }
+}
+
+/// A part of a database's definitions, as `pg_dump` divides them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What rows need: tables, types, functions.
+    PreData,
+    /// What is made behind rows: indexes, constraints, triggers, the rows of materialized views.
+    PostData,
+    /// Of that, all but [`Section::Readers`].
+    Indexes,
+    /// Of that, what reads tables when it is made, through their indexes: foreign keys, materialized views.
+    Readers,
 }
 
 /// What `--clean` drops before a restore.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{Client, DumpedTable, Format, Pending, Splice};
+use super::{Client, DumpedTable, Format, Pending, Shared, Splice};
 use crate::connection::{Connection, Limits};
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
@@ -20,6 +20,8 @@ pub struct DumpPlan {
     pub splice: Option<Splice>,
     /// The outputs have no rows in them: sessions of our own read those.
     pub without_rows: bool,
+    /// Of a copy by several jobs: what comes before its rows, which the commands dump side by side.
+    pub apart: Option<Apart>,
     /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
     /// The form of what it writes.
@@ -30,6 +32,14 @@ pub struct DumpPlan {
     pub warnings: Vec<String>,
     /// What is done otherwise than asked, for people.
     pub notes: Vec<String>,
+}
+
+/// What a copy by several jobs dumps beside rows, and whose rows each job dumps.
+pub struct Apart {
+    /// Dumps all definitions.
+    pub definitions: Invocation,
+    /// The tables of each command of rows but the first, which dumps all the rest.
+    pub given: Vec<Vec<Shared>>,
 }
 
 /// Where a restore's bytes come from.

@@ -6,29 +6,36 @@
 //! ```
 //!
 //! Everything that a restore knows from its archive is read beforehand, by a first look at the source's schema
-//! (`docs/decisions/copy-reads-the-schema-first.md`). Whoever fails first ends the other, and is named.
+//! (`docs/decisions/copy-reads-the-schema-first.md`). Whoever fails first ends the other, and is named. Several jobs are
+//! in `copy_jobs`.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::load::{Feed, beat, load};
+use tempfile::NamedTempFile;
+
+use super::copy_jobs::{self, Jobs};
+use super::input::spool_file;
+use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
+use super::sides::{both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, explain, leftovers};
-use crate::connection::Connection;
+use super::{Context, leftovers};
+use crate::connection::{Connection, Dialect};
 use crate::engine::{
-    Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, RestoreInput, RestoreOptions, RestorePlan,
-    Server, fingerprint,
+    self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, RestoreInput, RestoreOptions,
+    RestorePlan, Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
-use crate::process::{Cause, Failure};
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -52,15 +59,19 @@ pub struct Request<'a> {
 /// How a copy ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// What would be run, redacted and ready to paste: first one after the other, then into these.
-    Planned {
-        /// The source's commands.
-        dump: Vec<String>,
-        /// The target's commands, each reading from the one before it.
-        load: Vec<String>,
-    },
+    /// What would be run.
+    Planned(Vec<Pipe>),
     /// What was done.
     Done(Box<Copied>),
+}
+
+/// Commands, redacted and ready to paste: first one after the other, then into these.
+#[derive(Debug)]
+pub struct Pipe {
+    /// The source's commands.
+    pub dump: Vec<String>,
+    /// The target's commands, each reading from the one before it.
+    pub load: Vec<String>,
 }
 
 /// A finished copy.
@@ -91,44 +102,56 @@ pub struct Copied {
 }
 
 /// Copies a database into another one.
-pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
+pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
     same_family(&request.source, &request.target)?;
+    divide(context, &mut request)?;
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
-    let Ready { source, target, mut planned, mut plan, target_client } = ready;
+    let Ready { source, target, mut planned, mut plan, target_client, spool } = ready;
     if request.dry_run {
-        let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
-        return Ok(Outcome::Planned { dump, load: target::shown(&plan) });
+        return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
     let prepared = target::prepare(context, &target, &request.restore, request.approve).await?;
-    let (notes, atomic) = (plan.notes.clone(), plan.atomic);
+    let notes = plan.notes();
     for note in &notes {
         context.note(note);
     }
-    let failed =
-        |error, all_fed| target::say_what_is_left(error, Ends { atomic, resumable: false }, all_fed, &prepared);
-    let mut again = atomic;
+    let (whole, begun) = (plan.is_whole(), Cell::new(false));
+    let failed = |error, all_fed| {
+        let ends = Ends { atomic: whole && !begun.get(), resumable: false };
+        target::say_what_is_left(error, ends, all_fed, &prepared)
+    };
+    let mut again = whole;
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
         let outline = fingerprint(&planned.entries);
         drop(planned);
-        let streaming = stream(context, &source, &target, plan, outline, &gauge);
-        let error = match Box::pin(shown(context, &gauge, streaming)).await {
+        let copying = async {
+            match (plan, &spool) {
+                (Plan::Jobs(plan), Some(spool)) => {
+                    let (source, target, options) = (&source, &target, &request.dump);
+                    let jobs = Jobs { context, source, target, options, spool, gauge: &gauge, begun: &begun };
+                    Box::pin(jobs.run(plan, outline)).await
+                }
+                (Plan::One(plan), _) => Box::pin(stream(context, &source, &target, plan, outline, &gauge)).await,
+                (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
+            }
+        };
+        let error = match Box::pin(shown(context, &gauge, copying)).await {
             Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
             Err(error) => error,
         };
-        if !(error.transient && std::mem::take(&mut again)) {
+        if !(error.transient && !begun.get() && std::mem::take(&mut again)) {
             return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
         }
         // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
         planned = look(context, &source, &request.dump).await.map_err(|error| failed(error, false))?;
-        plan = target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream)
-            .await
-            .map_err(|error| failed(error, false))?
-            .0;
+        let path = spool.as_ref().map(NamedTempFile::path);
+        let planning = Plan::make(context, &target, &planned, &request.restore, path);
+        plan = planning.await.map_err(|error| failed(error, false))?.0;
     };
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
@@ -149,13 +172,71 @@ pub async fn copy(context: &Context, request: Request<'_>) -> Result<Outcome> {
     })))
 }
 
+/// Several jobs, where the engine does not leave them to one.
+fn divide(context: &Context, request: &mut Request<'_>) -> Result<()> {
+    let engine = engine::of(request.source.dialect);
+    engine.check_options(&request.source, &request.dump)?;
+    if let Some(why) = engine.copied_alone(&request.dump, &request.restore) {
+        context.note(why);
+        (request.dump.jobs, request.restore.jobs) = (1, 1);
+    }
+    // MySQL's sessions read rows into one stream, which several sessions then load.
+    request.dump.apart = request.dump.jobs > 1 && request.source.dialect == Dialect::Postgres;
+    Ok(())
+}
+
+/// How the target will be loaded.
+enum Plan {
+    One(RestorePlan),
+    Jobs(copy_jobs::Plan),
+}
+
+impl Plan {
+    /// `spool` is where several jobs will find the definitions.
+    async fn make(
+        context: &Context,
+        target: &Reached,
+        held: &Content,
+        options: &RestoreOptions,
+        spool: Option<&Path>,
+    ) -> Result<(Self, Option<Client>)> {
+        match spool {
+            None => {
+                let planned = target::plan(context, target, held, options, RestoreInput::Stream).await?;
+                Ok((Self::One(planned.0), planned.1))
+            }
+            Some(spool) => {
+                let planned = copy_jobs::Plan::make(context, target, held, options, spool).await?;
+                Ok((Self::Jobs(planned.0), planned.1))
+            }
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::One(plan) => plan.notes.clone(),
+            Self::Jobs(plan) => plan.notes(),
+        }
+    }
+
+    /// True when a failure leaves nothing behind; of several jobs, as long as they have not begun.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::One(plan) => plan.atomic,
+            Self::Jobs(_) => true,
+        }
+    }
+}
+
 /// Everything that can be known before the first change.
 struct Ready {
     source: Source,
     target: Reached,
     planned: Content,
-    plan: RestorePlan,
+    plan: Plan,
     target_client: Option<Client>,
+    /// Takes the definitions, of several jobs.
+    spool: Option<NamedTempFile>,
 }
 
 async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
@@ -165,9 +246,27 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     two_databases(context, &source.reached, &target).await?;
     let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
     target::check(context, &target, &planned, &request.restore)?;
-    let (plan, target_client) =
-        target::plan(context, &target, &planned, &request.restore, RestoreInput::Stream).await?;
-    Ok(Ready { source, target, planned, plan, target_client })
+    let spool = if request.dump.apart && !request.dry_run { Some(spool_file(context)?) } else { None };
+    let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.apart.then(|| Path::new(DEFINITIONS)));
+    let (plan, target_client) = Plan::make(context, &target, &planned, &request.restore, path).await?;
+    Ok(Ready { source, target, planned, plan, target_client, spool })
+}
+
+/// Where the definitions stand in the commands of a dry run.
+const DEFINITIONS: &str = "definitions.pgsql";
+
+async fn would_run(context: &Context, request: &Request<'_>, source: &Source, plan: &Plan) -> Result<Vec<Pipe>> {
+    match plan {
+        Plan::One(plan) => {
+            let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
+            Ok(vec![Pipe { dump, load: target::shown(plan) }])
+        }
+        Plan::Jobs(plan) => {
+            let (dump, _) = source.hold(context, &request.dump).await.map_err(|e| side("source", e))?;
+            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
+            Ok(plan.shown(&dump, DEFINITIONS))
+        }
+    }
 }
 
 fn same_family(source: &Connection, target: &Connection) -> Result<()> {
@@ -195,18 +294,6 @@ async fn two_databases(context: &Context, source: &Reached, target: &Reached) ->
         .hint("name another database as the target; --create makes it"))
 }
 
-/// An error with the side that it comes from.
-fn side(side: &str, error: Error) -> Error {
-    Error { what: format!("{side}: {}", error.what), ..error }
-}
-
-/// A client of the source's that did not end well, even if it was the login that failed: others may have been before.
-async fn source_failed(source: &Source, failure: Failure) -> Error {
-    let error = explain(&source.reached, failure, Kind::DumpFailed).await;
-    let kind = if error.kind == Kind::Connect { Kind::DumpFailed } else { error.kind };
-    side("source", Error { kind, ..error }).why(&source.reached.connection)
-}
-
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
     let Reached { engine, connection, server, .. } = &source.reached;
@@ -224,7 +311,7 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
             biased;
             // Once enough was read, the client is ended with its future.
             read = &mut reading => read?.0,
-            ended = source.run(context, &plan, outputs, None) => match ended {
+            ended = source.run(context, &plan.invocations, outputs, || false) => match ended {
                 Ok(_) => reading.await?.0,
                 Err(failure) => Err(source_failed(source, failure).await),
             },
@@ -266,73 +353,38 @@ async fn stream(
     let (exited, exits) = mpsc::channel();
     let (proof, proved) = mpsc::channel();
     let waiting: Arc<AtomicBool> = Arc::default();
+    let as_planned = move |outline: &Content| {
+        let changed = "the schema was changed between the look at it and the copy: copy again";
+        let same = fingerprint(&outline.entries) == planned;
+        if same { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, changed)) }
+    };
     let dump = Box::new(Proven {
         source: dump,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
-        planned: Some(planned),
+        planned: Some(Box::new(as_planned)),
         proof,
         waiting: Arc::clone(&waiting),
-        meter: Meter::new(gauge.clone(), &source.reached.server.tables),
+        meter: Arc::new(Mutex::new(Meter::new(gauge.clone(), &source.reached.server.tables))),
+        lane: 0,
         gauge: gauge.clone(),
         held: None,
     });
-    let broken = |e: std::io::Error| Error {
-        transient: e.kind() == std::io::ErrorKind::InvalidData,
-        ..Error::new(Kind::DumpFailed, e.to_string())
-    };
     let feed = Feed { dump, waiting: Arc::clone(&waiting), broken };
     let dumping = async move {
-        let exits = source.run(context, &source.plan, outputs, weaving).await?;
+        // While the target works, the source's client has to wait.
+        let waits = || !waiting.load(Ordering::Relaxed);
+        let exits = source.run_woven(context, &source.plan.invocations, outputs, weaving, waits).await?;
         let _ = exited.send(exits);
         Ok(())
     };
-    // While the target works, the source's client has to wait: its silence is not its own.
-    let patience = async {
-        loop {
-            tokio::time::sleep(beat(context)).await;
-            if !waiting.load(Ordering::Relaxed) {
-                source.touch();
-            }
-        }
-    };
+    let loading = async { load(context, target, plan, feed).await.map_err(|error| named(source, target, error)) };
     let adaptations = tokio::select! {
-        both = both(source, target, dumping, load(context, target, plan, feed)) => both?,
+        both = both(source, dumping, loading) => both?,
         lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         lost = target.lost() => return Err(Error { kind: Kind::RestoreFailed, ..side("target", lost) }),
-        () = patience => unreachable!("patience never ends"),
     };
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
     Ok((complete.into_content(), adaptations))
-}
-
-/// Waits for both sides. The failure of one ends the other, and is not hidden by it: a loader sees a dump that breaks
-/// off as an error of its input; a dumper whose loader is gone waits, until it is ended here.
-async fn both<T>(
-    source: &Source,
-    target: &Reached,
-    dumping: impl Future<Output = Result<(), Failure>>,
-    loading: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut loading = Box::pin(loading);
-    let loaded = tokio::select! {
-        biased;
-        dumped = dumping => {
-            if let Err(failure) = dumped {
-                if matches!(failure.cause, Cause::Stopped(_) | Cause::Total(_)) {
-                    // It was told the same, and ends in order.
-                    let _ = loading.await;
-                }
-                // Otherwise it is ended here: it may wait for a lock, and would never see that the dump broke off.
-                return Err(source_failed(source, failure).await);
-            }
-            loading.await
-        }
-        loaded = &mut loading => loaded,
-    };
-    loaded.map_err(|error| match error.kind {
-        Kind::DumpFailed => side("source", error).why(&source.reached.connection),
-        _ => side("target", error).why(&target.connection),
-    })
 }

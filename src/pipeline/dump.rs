@@ -13,7 +13,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -261,9 +261,11 @@ impl Job<'_> {
         };
         let mut archive = std::pin::pin!(on_thread(work));
         let mut children = Box::pin(shown(self.context, gauge, async {
-            match &plan.splice {
-                None => self.source.run(self.context, plan, outputs, weaving).await,
-                Some(_) => self.source.run_side_by_side(self.context, plan, outputs, &waiting).await,
+            let (commands, waits) = (&plan.invocations, |n: usize| waiting[n].load(Ordering::Relaxed));
+            if plan.splice.is_some() {
+                self.source.run_side_by_side(self.context, commands, outputs, waits).await
+            } else {
+                self.source.run_woven(self.context, commands, outputs, weaving, || false).await
             }
         }));
         let (mut exits, mut written) = (None, None);
@@ -290,7 +292,7 @@ impl Job<'_> {
         };
         match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
-                moment.confirm().await?;
+                moment.confirm().await.map_err(unpublished)?;
                 Ok((written, exits))
             }
             (Err(ArchiveError::Source(error)), _) if error.get_ref().is_some_and(|e| e.is::<Error>()) => {
@@ -309,9 +311,13 @@ impl Job<'_> {
     async fn lost(&self) -> Error {
         tokio::select! {
             lost = self.source.reached.lost() => lost,
-            lost = self.source.moment.lost() => lost,
+            lost = self.source.moment.lost() => unpublished(lost),
         }
     }
+}
+
+fn unpublished(error: Error) -> Error {
+    error.why("nothing was published")
 }
 
 /// Writing, for a thread of its own: what was written, and the outputs of several clients, still open.

@@ -360,15 +360,21 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
     }
 }
 
+/// A private temporary file, held as ours, and gone with this value.
+pub fn spool_file(context: &Context) -> Result<NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir);
+        let file = file.map_err(|e| no_spool(context, &e))?;
+        if leftovers::hold_path(file.as_file(), file.path()) {
+            return Ok(file);
+        }
+    }
+}
+
 /// Copies a stream, by its name for errors and for people, into a private temporary file.
 async fn spool(context: &Context, from: impl Read + Send + 'static, name: &str, what: &str) -> Result<NamedTempFile> {
     let failed = |e: io::Error| no_spool(context, &e);
-    let file = loop {
-        let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir).map_err(failed)?;
-        if leftovers::hold_path(file.as_file(), file.path()) {
-            break file;
-        }
-    };
+    let file = spool_file(context)?;
     context.note(format!("{what} is copied to {} first", file.path().display()));
     // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
     let handle = file.reopen().map_err(failed)?;

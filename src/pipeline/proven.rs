@@ -5,14 +5,17 @@
 //! the dump complete. Without it no archive, no transaction and no last statement is whole.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::meter::Meter;
 use super::watch::Gauge;
-use crate::engine::{Complete, Inspector, fingerprint};
+use crate::engine::{Complete, Content, Inspector};
 use crate::process::Exited;
+
+/// Fails when it is not what was planned for.
+pub type Planned = Box<dyn FnOnce(&Content) -> io::Result<()> + Send>;
 
 /// The stream of a dump that goes into a loader as it comes.
 pub struct Proven {
@@ -22,14 +25,16 @@ pub struct Proven {
     pub exits: Receiver<Vec<Exited>>,
     /// None once the proof was given.
     pub inspector: Option<Box<dyn Inspector>>,
-    /// The fingerprint of the table of contents that the restore was planned for, until it has been compared.
-    pub planned: Option<u64>,
+    /// Compares the table of contents with what the restore was planned for, once it has come.
+    pub planned: Option<Planned>,
     /// Takes the proof.
     pub proof: Sender<Complete>,
     /// True while the clients are waited for.
     pub waiting: Arc<AtomicBool>,
-    /// Counts what passes by.
-    pub meter: Meter,
+    /// Counts what passes by, in all lanes.
+    pub meter: Arc<Mutex<Meter>>,
+    /// Which of them this is.
+    pub lane: usize,
     /// Says 1.0 when everything has been handed on.
     pub gauge: Gauge,
     /// The last byte that came.
@@ -41,13 +46,13 @@ impl Proven {
     fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(inspector) = &mut self.inspector else { return Ok(()) };
         inspector.see(bytes);
-        self.meter.passed(bytes.len(), inspector.as_ref());
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.passed_in(self.lane, bytes.len(), inspector.as_ref());
         if self.planned.is_some()
             && let Some(outline) = inspector.outline()
-            && self.planned.take().is_some_and(|planned| planned != fingerprint(&outline.entries))
+            && let Some(planned) = self.planned.take()
         {
-            let changed = "the schema was changed between the look at it and the copy: copy again";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, changed));
+            planned(&outline)?;
         }
         Ok(())
     }

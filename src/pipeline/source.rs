@@ -1,7 +1,6 @@
 //! The side that is read: reached, judged, planned; then its clients run, one after the other, whose outputs are one
 //! stream, or side by side.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -9,14 +8,15 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Poll;
 
-use super::lanes::Waiting;
 use super::load::beat;
 use super::reach::{Reached, reach};
+use super::watch::until_stopped;
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
 use crate::engine::{self, Client, DumpOptions, DumpPlan, Moment, Purpose, Role, Severity, Weaving};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::invocation::Invocation;
 use crate::process::{Activity, Cause, Exited, Failure, Output, Running, StderrTail, spawn};
 
 /// A database that is about to be dumped.
@@ -31,8 +31,6 @@ pub struct Source {
     pub missing: Vec<String>,
     /// What is read, where several read it.
     pub moment: Moment,
-    /// Signs of life of the clients that run.
-    activities: RefCell<Vec<Arc<Activity>>>,
 }
 
 impl Source {
@@ -45,95 +43,97 @@ impl Source {
         for what in &missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, missing, moment, activities: RefCell::default() })
+        Ok(Self { reached, client, plan, missing, moment })
     }
 
-    /// Runs a plan's commands one after the other. The relay ends with the sender, that is: with this future. With rows of
-    /// our own, it ends when all of the dump was read.
+    /// What the clients of a copy by several jobs run, and what holds what they read.
+    pub async fn hold(&self, context: &Context, options: &DumpOptions) -> Result<(DumpPlan, Moment)> {
+        let Reached { engine, connection, server, .. } = &self.reached;
+        let moment = until_stopped(context, engine.hold_moment(connection, server, options, &context.limits)).await?;
+        let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, &moment)?;
+        Ok((plan, moment))
+    }
+
+    /// Runs commands one after the other; `waits` says whether the one that runs waits for us. The relay ends with the
+    /// sender, that is: with this future.
     pub async fn run(
         &self,
         context: &Context,
-        plan: &DumpPlan,
+        commands: &[Invocation],
         outputs: Sender<Output>,
-        weaving: Option<Weaving>,
-    ) -> Result<Vec<Exited>, Failure> {
-        let Some(mut weaving) = weaving else { return self.run_in_turn(context, plan, outputs).await };
-        let waits = weaving.client_waits();
-        let running = async {
-            let exits = self.run_in_turn(context, plan, outputs).await?;
-            until_ended(context, weaving.ended()).await.map(|()| exits)
-        };
-        let patience = async {
-            loop {
-                tokio::time::sleep(beat(context)).await;
-                if waits.load(Ordering::Relaxed) {
-                    self.touch();
-                }
-            }
-        };
-        tokio::select! {
-            exits = running => exits,
-            () = patience => unreachable!("patience never ends"),
-        }
-    }
-
-    async fn run_in_turn(
-        &self,
-        context: &Context,
-        plan: &DumpPlan,
-        outputs: Sender<Output>,
+        waits: impl Fn() -> bool,
     ) -> Result<Vec<Exited>, Failure> {
         let supervision = context.supervision(&self.reached.connection.redactor());
         let mut exits = Vec::new();
-        for invocation in &plan.invocations {
+        for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
             let mut child = spawn(invocation, &supervision)?;
-            self.activities.replace(vec![child.activity()]);
+            let activity = [child.activity()];
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
-            let asking = self.ask_who_is_waited_for(context);
-            exits.push(tokio::select! {
-                exited = child.wait() => exited?,
-                () = asking => unreachable!("asking never ends"),
-            });
+            exits.push(self.attend(context, &activity, |_| waits(), child.wait()).await?);
         }
         Ok(exits)
     }
 
-    /// Runs a plan's commands side by side. The first that fails ends the others; `waiting` says which of them wait for
-    /// us.
+    /// The same; where sessions of our own read the rows, it ends when all of the dump was read.
+    pub async fn run_woven(
+        &self,
+        context: &Context,
+        commands: &[Invocation],
+        outputs: Sender<Output>,
+        weaving: Option<Weaving>,
+        waits: impl Fn() -> bool,
+    ) -> Result<Vec<Exited>, Failure> {
+        let Some(mut weaving) = weaving else { return self.run(context, commands, outputs, waits).await };
+        let unread = weaving.client_waits();
+        let waits = || waits() || unread.load(Ordering::Relaxed);
+        let exits = self.run(context, commands, outputs, waits).await?;
+        until_ended(context, weaving.ended()).await.map(|()| exits)
+    }
+
+    /// Runs commands side by side. The first that fails ends the others; `waits` says which of them wait for us.
     pub async fn run_side_by_side(
         &self,
         context: &Context,
-        plan: &DumpPlan,
+        commands: &[Invocation],
         outputs: Sender<Output>,
-        waiting: &Waiting,
+        waits: impl Fn(usize) -> bool,
     ) -> Result<Vec<Exited>, Failure> {
         let supervision = context.supervision(&self.reached.connection.redactor());
-        let mut children = Vec::new();
-        self.activities.take();
-        for invocation in &plan.invocations {
+        let (mut children, mut activities) = (Vec::new(), Vec::new());
+        for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
             let mut child = spawn(invocation, &supervision)?;
-            self.activities.borrow_mut().push(child.activity());
+            activities.push(child.activity());
             if let Some(output) = child.take_stdout() {
                 let _ = outputs.send(output);
             }
             children.push(child);
         }
         drop(outputs);
+        self.attend(context, &activities, waits, all(children)).await
+    }
+
+    /// Waits for clients. The silence of those that wait for us is not their own.
+    async fn attend<T>(
+        &self,
+        context: &Context,
+        activities: &[Arc<Activity>],
+        waits: impl Fn(usize) -> bool,
+        ended: impl Future<Output = T>,
+    ) -> T {
         let patience = async {
             loop {
                 tokio::time::sleep(beat(context)).await;
-                let activities = self.activities.borrow();
-                let waits = activities.iter().zip(waiting.iter()).filter(|(_, waits)| waits.load(Ordering::Relaxed));
-                waits.for_each(|(activity, _)| activity.touch());
+                let waiting = activities.iter().enumerate().filter(|(n, _)| waits(*n));
+                waiting.for_each(|(_, activity)| activity.touch());
             }
         };
         tokio::select! {
-            exits = all(children) => exits,
-            () = self.ask_who_is_waited_for(context) => unreachable!("asking never ends"),
+            ended = ended => ended,
+            () = self.ask_who_is_waited_for(context, activities) => unreachable!("asking never ends"),
             () = patience => unreachable!("patience never ends"),
         }
     }
@@ -144,7 +144,8 @@ impl Source {
         engine.plan_dump(connection, server, &self.client, options, &context.limits, &Moment::Alone(None))
     }
 
-    /// What the clients write, with the rows in it that our own sessions read. What comes along is for [`Self::run`].
+    /// What the clients write, with the rows in it that our own sessions read. What comes along is for
+    /// [`Self::run_woven`].
     pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<Weaving>) {
         match &self.moment {
             Moment::Seen(readers) if plan.without_rows => {
@@ -156,8 +157,8 @@ impl Source {
     }
 
     /// While no byte moves, finds out whose lock the clients wait for: once they have given up, nobody can tell.
-    async fn ask_who_is_waited_for(&self, context: &Context) {
-        let bytes = || self.activities.borrow().iter().map(|activity| activity.bytes()).sum::<u64>();
+    async fn ask_who_is_waited_for(&self, context: &Context, activities: &[Arc<Activity>]) {
+        let bytes = || activities.iter().map(|activity| activity.bytes()).sum::<u64>();
         loop {
             let before = bytes();
             tokio::time::sleep(beat(context)).await;
@@ -167,11 +168,6 @@ impl Source {
                 self.reached.lock_holders.take();
             }
         }
-    }
-
-    /// A sign of life for the client that runs: it is somebody else that it waits for.
-    pub fn touch(&self) {
-        self.activities.borrow().iter().for_each(|activity| activity.touch());
     }
 }
 
@@ -243,11 +239,16 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
     tell_stand_in(context, &client, server);
     engine.check_patterns(connection, options, &context.limits).await?;
     let plan = |moment| engine.plan_dump(connection, server, &client, options, &context.limits, moment);
-    if options.jobs > 1 {
-        // What is refused is refused before anything is held.
-        plan(&Moment::Alone(None))?;
-    }
-    let moment = engine.hold_moment(connection, server, options, &context.limits).await?;
+    // A copy holds a moment when it begins, and no earlier: somebody may have to be asked before.
+    let moment = if options.apart {
+        Moment::Alone(None)
+    } else {
+        if options.jobs > 1 {
+            // What is refused is refused before anything is held.
+            plan(&Moment::Alone(None))?;
+        }
+        engine.hold_moment(connection, server, options, &context.limits).await?
+    };
     let plan = plan(&moment)?;
     if let Moment::Alone(Some(why)) = &moment {
         context.note(why);
@@ -274,6 +275,13 @@ impl Relay {
     pub fn new() -> (Sender<Output>, Self) {
         let (sender, outputs) = mpsc::channel();
         (sender, Self { outputs, current: None })
+    }
+
+    /// One output alone.
+    pub fn of(output: Output) -> Self {
+        let (sender, relay) = Self::new();
+        let _ = sender.send(output);
+        relay
     }
 
     /// The outputs themselves.

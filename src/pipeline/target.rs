@@ -3,7 +3,7 @@
 use super::reach::Reached;
 use super::watch::{self, Gauge, until_stopped};
 use super::{Context, clients, tell_stand_in};
-use crate::engine::{Clean, Client, Content, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
+use crate::engine::{Clean, Client, Content, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
 
 /// The last line of everything that ends before the first change.
@@ -35,21 +35,43 @@ pub async fn plan(
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<(RestorePlan, Option<Client>)> {
-    let found = clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await?;
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, &found, options, source);
-    let plan = plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })?;
+    let found = clients(context, reached).await?;
+    let plan = plan_with(reached, held, &found, options, source)?;
+    let loader = tell_clients(context, reached, &plan, &found);
+    Ok((plan, loader))
+}
+
+/// The clients that there are for a restore.
+pub async fn clients(context: &Context, reached: &Reached) -> Result<Found> {
+    clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await
+}
+
+/// The commands, made of these clients.
+pub fn plan_with(
+    reached: &Reached,
+    held: &Content,
+    found: &Found,
+    options: &RestoreOptions,
+    source: RestoreInput<'_>,
+) -> Result<RestorePlan> {
+    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, found, options, source);
+    plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })
+}
+
+/// Tells which clients a plan takes. The one that writes to the target comes back.
+pub fn tell_clients(context: &Context, reached: &Reached, plan: &RestorePlan, found: &Found) -> Option<Client> {
     let mut loader = None;
     if let Loader::Sessions(sessions) = &plan.loader {
         context.fact("sessions", sessions.describe());
     }
-    for program in invocations(&plan).map(|invocation| &invocation.program) {
+    for program in invocations(plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {
             context.fact("client", client.to_string());
             tell_stand_in(context, client, &reached.server);
         }
     }
-    Ok((plan, loader.cloned()))
+    loader.cloned()
 }
 
 /// The plan's commands, in the order in which the bytes pass them.

@@ -139,7 +139,6 @@ fn options_of_both_sides_are_obeyed() {
         let options = ["--data-only", "--into-non-empty", "--table", "orders"];
         copy(&source, &target).args(options).run().expect_code(0);
         assert_eq!(target.sql("SELECT count(*) FROM orders"), "3");
-        copy(&source, &target).args(["--jobs", "2"]).run().expect_code(2);
     }
 }
 

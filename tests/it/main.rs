@@ -7,6 +7,7 @@ mod by_hand;
 mod clients;
 mod container;
 mod copy;
+mod copy_jobs;
 mod corruption;
 mod crossing;
 mod damaged;

@@ -70,6 +70,7 @@ pub(super) fn plan(
         invocations,
         splice: None,
         without_rows,
+        apart: None,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),

@@ -67,14 +67,18 @@ pub fn plan(
         invocations: vec![everything],
         splice: None,
         without_rows: false,
+        apart: None,
         member,
         format,
         consistency: "snapshot".into(),
         warnings,
         notes: Vec::new(),
     };
-    if let Some(snapshot) = snapshot {
-        let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
+    let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
+    if options.apart {
+        jobs::room(server, options)?;
+        jobs::part(&mut plan, &base, snapshot, options.jobs, &more);
+    } else if let Some(snapshot) = snapshot {
         jobs::divide(&mut plan, &base, snapshot, options.jobs, &more);
     }
     Ok(plan)
@@ -196,6 +200,7 @@ mod tests {
             extra: one("--no-sync"),
             allow_incomplete: false,
             jobs: 1,
+            apart: false,
         }
     }
 

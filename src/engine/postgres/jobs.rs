@@ -1,12 +1,13 @@
 //! Several `pg_dump`s side by side: who dumps what.
 //!
 //! One of them, the main one, dumps everything but the rows of the tables that were given to the others; each of these
-//! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write.
+//! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write. For a copy all of them dump
+//! rows alone, and one more dumps the definitions.
 
 use super::findings::pattern;
 use super::snapshot::{Shared, Snapshot};
 use super::splice::Splice;
-use crate::engine::{DumpOptions, DumpPlan, Server};
+use crate::engine::{Apart, Clean, DumpOptions, DumpPlan, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 use crate::report::units;
@@ -49,9 +50,17 @@ pub fn alone(options: &DumpOptions) -> Option<&'static str> {
     }
 }
 
-/// Refuses more sessions than the server has room for: the clients', and ours that holds the snapshot.
+/// The same for a copy.
+pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+    // What is dropped goes in the order of everything that comes, and sections are less.
+    let objects = "--clean objects keeps to one job: foreign keys go before the tables that they point at";
+    alone(dump).or((dump.jobs > 1 && restore.clean == Some(Clean::Objects)).then_some(objects))
+}
+
+/// Refuses more sessions than the server has room for: the clients', of a copy that of the definitions, too, and ours
+/// that holds the snapshot.
 pub fn room(server: &Server, options: &DumpOptions) -> Result<()> {
-    let (jobs, wanted) = (options.jobs, u64::from(options.jobs) + 1);
+    let (jobs, wanted) = (options.jobs, u64::from(options.jobs) + 1 + u64::from(options.apart));
     match server.connections_left {
         Some(left) if left < wanted => {
             let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
@@ -93,18 +102,45 @@ pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, jobs:
         return;
     }
     let Some(main) = plan.invocations.pop() else { return };
-    let snapshot = format!("--snapshot={}", snapshot.name);
+    plan.invocations = commands(main, base, snapshot, &groups, more);
+    plan.member = "part.pgsql";
+    plan.splice = Some(Splice::new(groups));
+}
+
+/// Divides it for a copy: definitions, and the rows among several. Without a snapshot only the definitions are looked at.
+pub fn part(plan: &mut DumpPlan, base: &Invocation, snapshot: Option<&Snapshot>, jobs: u32, more: &[&str]) {
+    let Some(everything) = plan.invocations.pop() else { return };
+    let definitions = everything.clone().args(["--section=pre-data", "--section=post-data"]);
+    let Some(snapshot) = snapshot else {
+        plan.invocations = vec![definitions];
+        return;
+    };
+    let given = groups(snapshot, jobs);
+    plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more);
+    plan.apart = Some(Apart { definitions: definitions.arg(told(snapshot)), given });
+}
+
+/// The main command, without the rows of these groups, and one for each of them.
+fn commands(
+    main: Invocation,
+    base: &Invocation,
+    snapshot: &Snapshot,
+    groups: &[Vec<Shared>],
+    more: &[&str],
+) -> Vec<Invocation> {
     let named = |flag: &str, tables: &[Shared]| -> Vec<String> {
         tables.iter().map(|table| format!("--{flag}={}", pattern(&table.schema, &table.name))).collect()
     };
-    let others = named("exclude-table-data", &groups.concat());
-    plan.invocations = vec![main.arg(&snapshot).args(others)];
-    plan.invocations.extend(groups.iter().map(|group| {
+    let mut commands = vec![main.arg(told(snapshot)).args(named("exclude-table-data", &groups.concat()))];
+    commands.extend(groups.iter().map(|group| {
         let command = base.clone().args(more.iter().copied());
-        command.args(["--data-only", &snapshot]).args(named("table", group))
+        command.arg("--data-only").arg(told(snapshot)).args(named("table", group))
     }));
-    plan.member = "part.pgsql";
-    plan.splice = Some(Splice::new(groups));
+    commands
+}
+
+fn told(snapshot: &Snapshot) -> String {
+    format!("--snapshot={}", snapshot.name)
 }
 
 #[cfg(test)]
@@ -137,19 +173,49 @@ mod tests {
         assert_eq!((many.len(), many[0].len()), (1, MOST));
     }
 
-    #[test]
-    fn one_dumps_everything_but_the_rows_that_the_others_dump() {
-        let mut plan = DumpPlan {
+    fn everything() -> DumpPlan {
+        DumpPlan {
             invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
             splice: None,
             without_rows: false,
+            apart: None,
             member: "dump.pgsql",
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),
             warnings: Vec::new(),
             notes: Vec::new(),
-        };
-        let base = Invocation::new("/pg_dump").arg("--format=custom");
+        }
+    }
+
+    #[test]
+    fn a_copy_dumps_definitions_apart_and_each_row_once() {
+        let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
+        part(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"]);
+        let apart = plan.apart.expect("definitions apart");
+        let commands: Vec<_> = [&apart.definitions].into_iter().chain(&plan.invocations).collect();
+        let text: Vec<_> = commands.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        /pg_dump --format=custom --schema=s --section=pre-data --section=post-data --snapshot=00000003-1
+        /pg_dump --format=custom --schema=s --section=data --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
+        /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""1"' '--table="s"."t""2"'
+        "#);
+        assert_eq!(apart.given.len(), 1);
+        for version in ["10.3", "13.16", "15.20", "18.6"] {
+            let help = super::super::samples::recording(&format!("pg_dump-{version}.help.txt"));
+            for command in &commands {
+                super::super::samples::assert_known(command, &help);
+            }
+        }
+        // The look, without a snapshot.
+        let mut plan = everything();
+        part(&mut plan, &base, None, 2, &[]);
+        let look: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
+        assert_eq!(look, ["/pg_dump --format=custom --schema=s --section=pre-data --section=post-data"]);
+    }
+
+    #[test]
+    fn one_dumps_everything_but_the_rows_that_the_others_dump() {
+        let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
         divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"]);
         let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(commands.join("\n"), @r#"

@@ -152,6 +152,10 @@ impl Engine for Postgres {
         })
     }
 
+    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+        jobs::copied_alone(dump, restore)
+    }
+
     fn plan_dump(
         &self,
         connection: &Connection,

@@ -16,7 +16,7 @@ use super::{clients, libpq, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, Loader, RestoreInput, RestoreOptions,
-    RestorePlan, Role, Server, Version,
+    RestorePlan, Role, Section, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
@@ -231,6 +231,8 @@ impl Job<'_> {
         when(!options.keep_privileges, "--no-privileges", "privileges left out (--keep-privileges keeps them)");
         when(options.schema_only, "--schema-only", "");
         when(options.data_only, "--data-only", "");
+        when(options.section == Some(Section::PreData), "--section=pre-data", "");
+        when(options.section.is_some_and(|section| section != Section::PreData), "--section=post-data", "");
         when(options.no_comments && client.version.major >= 11, "--no-comments", "comments left out");
         // Cleaning an empty target can fail where there is nothing to clean.
         let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
@@ -246,9 +248,16 @@ impl Job<'_> {
     /// The list of entries to restore, if it is not all of them.
     fn list(&self, chosen: Option<&BTreeSet<i64>>, clean: bool, notes: &mut Vec<String>) -> Option<PrivateFile> {
         let wanted = self.content.entries.iter().filter(|e| chosen.is_none_or(|chosen| chosen.contains(&e.id)));
-        let (kept, left): (Vec<&Entry>, Vec<&Entry>) = wanted.partition(|e| !self.leaves_out(e, clean));
-        if left.is_empty() && chosen.is_none() {
+        let (mut kept, left): (Vec<&Entry>, Vec<&Entry>) = wanted.partition(|e| !self.leaves_out(e, clean));
+        let readers = match self.options.section {
+            Some(section @ (Section::Indexes | Section::Readers)) => Some((section, readers(&self.content.entries))),
+            _ => None,
+        };
+        if left.is_empty() && chosen.is_none() && readers.is_none() {
             return None;
+        }
+        if let Some((section, readers)) = readers {
+            kept.retain(|entry| readers.contains(&entry.id) == (section == Section::Readers));
         }
         let kinds = [
             ("COMMENT", false, "comments", "may not be set there"),
@@ -329,6 +338,21 @@ impl Selection {
         match self.list {
             Some(list) => invocation.file_arg("--use-list=", list),
             None => invocation,
+        }
+    }
+}
+
+/// Foreign keys and materialized views, and what needs them.
+fn readers(entries: &[Entry]) -> BTreeSet<i64> {
+    let reads = |e: &&Entry| ["FK CONSTRAINT", "MATERIALIZED VIEW DATA"].contains(&e.kind.as_str());
+    let mut readers: BTreeSet<i64> = entries.iter().filter(reads).map(|e| e.id).collect();
+    loop {
+        let before = readers.len();
+        let behind = |e: &&Entry| e.needs.iter().any(|id| readers.contains(id));
+        let more: Vec<i64> = entries.iter().filter(behind).map(|e| e.id).collect();
+        readers.extend(more);
+        if readers.len() == before {
+            return readers;
         }
     }
 }
@@ -523,6 +547,31 @@ mod tests {
             comments left out (may not be set there), 2: SCHEMA public, EXTENSION hstore
             schemas left out (there already), 1: public
         "#);
+    }
+
+    #[test]
+    fn the_parts_of_a_copys_definitions() {
+        let mut content = samples::content("1.14");
+        content.entries = vec![
+            entry(1, "TABLE", Some("public"), "users"),
+            entry(2, "CONSTRAINT", Some("public"), "users users_pkey"),
+            entry(3, "FK CONSTRAINT", Some("public"), "orders to_users"),
+            entry(4, "COMMENT", Some("public"), "CONSTRAINT to_users ON orders"),
+            entry(5, "MATERIALIZED VIEW DATA", Some("public"), "seen"),
+        ];
+        content.entries[3].needs = vec![3];
+        let (server, clients) = (samples::server(15), found(&["15.20"]));
+        let words = |section, jobs, source| {
+            let options = RestoreOptions { section: Some(section), jobs, ..samples::restore_options() };
+            let plan = plan(&connection(), &server, &content, &clients, &options, source).expect("a plan");
+            let text = plan.loader.to_string();
+            text.split_once("--exit-on-error ").expect("options").1.replace('\n', " ")
+        };
+        let file = RestoreInput::Path(Path::new("/tmp/definitions"));
+        insta::assert_snapshot!(words(Section::PreData, 1, RestoreInput::Stream), @"--single-transaction --no-owner --no-privileges --section=pre-data");
+        insta::assert_snapshot!(words(Section::PostData, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data /tmp/definitions");
+        insta::assert_snapshot!(words(Section::Indexes, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data --use-list=<(printf %s '1; TABLE users 2; CONSTRAINT users users_pkey ') /tmp/definitions");
+        insta::assert_snapshot!(words(Section::Readers, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data --use-list=<(printf %s '3; FK CONSTRAINT orders to_users 4; COMMENT CONSTRAINT to_users ON orders 5; MATERIALIZED VIEW DATA seen ') /tmp/definitions");
     }
 
     #[test]

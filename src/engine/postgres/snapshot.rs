@@ -113,7 +113,7 @@ impl SnapshotSession {
         while !self.session.is_closed() {
             tokio::time::sleep(BEAT).await;
         }
-        Error::new(Kind::DumpFailed, "the session that held the dump's snapshot ended: nothing was published")
+        Error::new(Kind::DumpFailed, "the session that held the dump's snapshot ended")
             .why("the server ended it, or the way to the server broke")
             .hint("the server's own log may say why")
     }

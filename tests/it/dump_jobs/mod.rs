@@ -3,7 +3,7 @@
 mod by_hand;
 mod ends;
 mod memory;
-mod moment;
+pub mod moment;
 mod trips;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Tables of about so many rows each, with what stands around tables.
-fn tables(database: &Database<'_>, count: u32, rows: u32) {
+pub fn tables(database: &Database<'_>, count: u32, rows: u32) {
     let mut sql = String::new();
     for n in 1..=count {
         sql += &format!(

@@ -32,7 +32,8 @@ const MOVE: &str = "CREATE PROCEDURE move() LANGUAGE plpgsql AS $$
         END LOOP;
     END $$";
 
-fn accounts(database: &Database<'_>) {
+/// Makes them.
+pub fn accounts(database: &Database<'_>) {
     database.sql("CREATE SEQUENCE ids; CREATE TABLE moves (a int, b int)");
     for n in 1..=TABLES {
         database.sql(&format!(
@@ -44,15 +45,16 @@ fn accounts(database: &Database<'_>) {
 }
 
 /// Rows and money of all tables.
-fn total(database: &Database<'_>) -> String {
+pub fn total(database: &Database<'_>) -> String {
     let all: Vec<_> = (1..=TABLES).map(|n| format!("SELECT amount FROM account_{n}")).collect();
     database.sql(&format!("SELECT count(*), sum(amount) FROM ({}) all_of_them", all.join(" UNION ALL ")))
 }
 
-struct Writers(Vec<Child>);
+/// Sessions that move all the time.
+pub struct Writers(Vec<Child>);
 
 impl Writers {
-    fn on(database: &Database<'_>) -> Self {
+    pub fn on(database: &Database<'_>) -> Self {
         let writer = |_| {
             let mut psql = database.client("psql");
             psql.args(["-X", "-q", "-c", "CALL move()"]).stdout(Stdio::null()).stderr(Stdio::null());
