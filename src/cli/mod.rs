@@ -195,7 +195,7 @@ mod tests {
                 let Some(long) = arg.get_long() else { continue };
                 let expected = format!("DBHAUL_{}", long.to_uppercase().replace('-', "_"));
                 // `--dry-run`, `--yes` and what is destructive are for the command line, where somebody sees them.
-                if !["dry-run", "yes", "clean", "create", "into-non-empty", "trust"].contains(&long)
+                if !["dry-run", "yes", "clean", "create", "into-non-empty", "resume", "trust"].contains(&long)
                     || arg.get_env().is_some()
                 {
                     let env = arg.get_env().map(|e| e.to_string_lossy().into_owned());
