@@ -11,7 +11,7 @@
 //!
 //! Several clients at once have a lane of the archive each: `lanes`.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -295,9 +295,7 @@ impl Job<'_> {
                 moment.confirm().await.map_err(unpublished)?;
                 Ok((written, exits))
             }
-            (Err(ArchiveError::Source(error)), _) if error.get_ref().is_some_and(|e| e.is::<Error>()) => {
-                Err(dump_error(ArchiveError::Source(error)))
-            }
+            (Err(ArchiveError::Source(error)), _) if is_ours(&error) => Err(dump_error(ArchiveError::Source(error))),
             (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(failure))) => {
                 Err(explain(reached, failure, Kind::DumpFailed).await)
             }
@@ -314,6 +312,11 @@ impl Job<'_> {
             lost = self.source.moment.lost() => unpublished(lost),
         }
     }
+}
+
+/// An error of ours that travelled through the reader, and says more than a client's.
+fn is_ours(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>)
 }
 
 fn unpublished(error: Error) -> Error {

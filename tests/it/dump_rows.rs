@@ -61,7 +61,7 @@ fn by_several(source: &Database<'_>, folder: &TempDir, args: &[&str]) -> PathBuf
 }
 
 /// All that these servers can hold, and what leaves out the tables that are left to one client: those of engines without
-/// transactions, unless they can be InnoDB's, and those with a history.
+/// transactions, unless they can be `InnoDB`'s, and those with a history.
 fn transactional<'s>(server: &'s Server, name: &str) -> (Database<'s>, Vec<String>) {
     let database = everything(server, name);
     let others = database.server().sql(&format!(

@@ -137,7 +137,10 @@ pub(super) fn subject(head: &[u8], syntax: &Syntax) -> Subject {
         Verb::Set | Verb::Replication | Verb::Other => {}
     }
     if subject.object != Object::Other {
-        while pieces.next_if(|p| ["if", "not", "exists"].iter().any(|n| p.is(n))).is_some() {}
+        // `ALTER DATABASE` knows no condition: what stands there is the name.
+        let conditional = (subject.verb, subject.object) != (Verb::Alter, Object::Database);
+        let condition = |p: &Piece<'_>| conditional && ["if", "not", "exists"].iter().any(|n| p.is(n));
+        while pieces.next_if(condition).is_some() {}
         find_name(&mut subject, &mut pieces);
     }
     if subject.object == Object::Trigger && pieces.any(|p| p.is("on")) {

@@ -360,6 +360,8 @@ mod tests {
         becomes("SET @@SESSION.SQL_LOG_BIN= 0;x;", "x;");
         becomes("USE `prod`;CREATE DATABASE /*!32312 IF NOT EXISTS*/ `prod`;x;", "x;");
         becomes("ALTER DATABASE `prod` CHARACTER SET utf8mb4 ;", "ALTER DATABASE CHARACTER SET utf8mb4 ;");
+        // What stands right behind is taken for the name, or nothing is.
+        becomes("/*!50001ALTER DATABASE /*! EXISTS `v2`*/;", "/*!50001ALTER DATABASE /*! `v2`*/;");
         becomes("CHANGE MASTER TO MASTER_LOG_FILE='x';START TRANSACTION;", "START TRANSACTION;");
         becomes(
             "/*!50003 SET sql_mode              = 'A,NO_AUTO_CREATE_USER,B' */ ;",

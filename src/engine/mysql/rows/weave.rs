@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
@@ -69,8 +70,7 @@ struct Dealt {
     place: Arc<Place>,
     insert: Arc<Vec<u8>>,
     columns: String,
-    conditions: Box<dyn Iterator<Item = Option<String>> + Send>,
-    next: Option<Option<String>>,
+    conditions: Peekable<Box<dyn Iterator<Item = Option<String>> + Send>>,
 }
 
 /// The dump. Reading from it blocks; it is for a plain thread.
@@ -196,11 +196,10 @@ impl Woven {
     /// Gives out the next stretch of the table that is being dealt; false when there is none.
     fn deal(&mut self) -> io::Result<bool> {
         let Some(dealt) = &mut self.dealt else { return Ok(false) };
-        let Some(condition) = dealt.next.take() else { return Ok(false) };
-        dealt.next = dealt.conditions.next();
+        let Some(condition) = dealt.conditions.next() else { return Ok(false) };
         let (sender, pieces) = sync_channel(PIECES);
         let (place, select) = (Arc::clone(&dealt.place), dealt.select(condition.as_deref()));
-        let last = dealt.next.is_none();
+        let last = dealt.conditions.peek().is_none();
         self.line.push_back(Item::Stretch { insert: Arc::clone(&dealt.insert), pieces, last });
         if last {
             self.dealt = None;
@@ -306,9 +305,8 @@ impl Dealt {
         let named: Vec<_> = table.named(form.flavour).into_iter().map(quote).collect();
         let columns = if named.is_empty() { "*".to_owned() } else { named.join(", ") };
         let insert = Arc::new(form.head(&place.quoted, table));
-        let mut conditions = Box::new(table.stretches());
-        let next = conditions.next();
-        Self { place: Arc::new(place), insert, columns, conditions, next }
+        let conditions: Box<dyn Iterator<Item = _> + Send> = Box::new(table.stretches());
+        Self { place: Arc::new(place), insert, columns, conditions: conditions.peekable() }
     }
 
     fn select(&self, condition: Option<&str>) -> String {
