@@ -14,7 +14,7 @@ fn rounds(from: &Server, to: &Server, jobs: &str) {
     let writers = Writers::on(&source);
     let moves = || source.sql("SELECT count(*) FROM moves").parse::<u64>().expect("a count");
     eventually("rows are moved", || moves() > 10);
-    let rounds = std::env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(10);
+    let rounds = std::env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
     for round in 0..rounds {
         let before = moves();
         let target = to.database("moment");

@@ -4,7 +4,7 @@ use super::{copied, copy};
 use crate::{
     dump_jobs::tables,
     roundtrip::{assert_same, with_clients_of},
-    support::{Pooler, Pooling, checksum, mysql, postgres15},
+    support::{Pooler, Pooling, checksum, postgres15},
 };
 
 #[test]
@@ -14,8 +14,6 @@ fn what_several_jobs_can_not_do_is_refused_before_the_target_is_touched() {
     copy(&source, &target, "0").run().refused(2, &["--jobs"]);
     copy(&source, &target, "65").run().refused(2, &["--jobs"]);
     copy(&source, &target, "2").args(["--", "--inserts"]).run().refused(2, &["arguments after --"]);
-    let (from, to) = (mysql().database("source"), mysql().database("target"));
-    copy(&from, &to, "2").run().refused(2, &["--jobs is for PostgreSQL"]);
     // Two for rows, one for the definitions, and ours.
     let role = format!("limited_{}", source.name());
     source.sql(&format!(

@@ -111,9 +111,12 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
     let word = (0..rest.len()).find(|&at| !in_word(rest[at]) || rest[at..].starts_with(delimiter));
     let word = word.unwrap_or(rest.len());
     let bracket = [&b"/*!"[..], b"/*M!"].into_iter().find(|start| rest.starts_with(start));
-    let (kind, length) = if rest.starts_with(delimiter) {
+    let (kind, length) = if first && is_sandbox(&rest[..upto(0, b"\n")]) {
+        // The client looks for its own commands before it looks for a delimiter: that may be `/*`.
+        (Kind::Command, upto(0, b"\n"))
+    } else if rest.starts_with(delimiter) {
         (Kind::Delimiter, delimiter.len())
-    } else if first && (is_sandbox(&rest[..upto(0, b"\n")]) || rest[..word].eq_ignore_ascii_case(b"delimiter")) {
+    } else if first && rest[..word].eq_ignore_ascii_case(b"delimiter") {
         (Kind::Command, upto(0, b"\n"))
     } else if rest[0] == b'#' || rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) {
         (Kind::Comment, upto(0, b"\n"))
