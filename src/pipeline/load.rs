@@ -116,14 +116,19 @@ async fn by_client(
             Ok(decoder) => decoder,
             Err(failure) => return Err(failed(failure).await),
         };
-        let (Some(sql), Some(raw)) = (decoder.take_stdout(), decoder.take_stdin()) else {
-            return Err(Error::new(Kind::Unexpected, "the decoder has no pipes"));
+        let Some(sql) = decoder.take_stdout() else {
+            return Err(Error::new(Kind::Unexpected, "the decoder has no stdout"));
+        };
+        let (dump, raw): (_, Box<dyn Write + Send>) = match decoder.take_stdin() {
+            Some(raw) => (dump, Box::new(raw)),
+            // It opens the dump itself.
+            None => (Box::new(io::empty()) as _, Box::new(io::sink())),
         };
         // The decoder may see the end of its input at once: what it makes of a broken one does not get through, since
         // the loader's stdin stays open until all three have ended well.
         let (decoding, feeding, ended) = tokio::join!(
             on_thread(move || {
-                let Fed { result, source, .. } = feed(dump, broken, None, Box::new(raw));
+                let Fed { result, source, .. } = feed(dump, broken, None, raw);
                 (result, source)
             }),
             on_thread(move || feed(Box::new(sql), broken, filter, Box::new(stdin))),

@@ -209,6 +209,24 @@ fn a_directory_dump_compressed_by_zstd_comes_back() {
     come_back(&source, folder.path(), &["zstd", "lz4", "custom"]);
 }
 
+/// A newer `pg_restore` opens the file or folder itself, and psql runs what it makes of that.
+#[test]
+fn what_a_newer_client_dumped_comes_back_into_an_older_server_from_a_folder_and_by_several_jobs() {
+    let (source, newer) = (loaded(postgres15(), "objects"), postgres18().client_dir());
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().join("folder");
+    let mut dump = postgres18().client("pg_dump");
+    dump.env("PGPORT", postgres15().port().to_string()).env("PGDATABASE", source.name()).args(["-Fd", "-f"]).arg(&at);
+    assert!(dump.status().expect("run pg_dump").success());
+    let by_newer = || dbhaul().client_dirs([&newer]).cwd(folder.path());
+    let archive = by_newer().args(["dump", &source.uri(), "--jobs", "2"]).run().expect_code(0).text().trim().to_owned();
+    for (name, jobs) in [(archive.as_str(), "2"), ("folder", "1"), ("folder", "2")] {
+        let target = postgres15().database("older");
+        by_newer().args(["restore", name, &target.uri(), "--jobs", jobs]).run().expect_code(0);
+        assert_same(&source, &target);
+    }
+}
+
 #[test]
 fn the_manuals_pg_dump_comes_back() {
     let source = loaded(postgres15(), "chinook");
