@@ -25,6 +25,7 @@ use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
+pub use super::sides::Pipe;
 use super::sides::{both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
 use super::target::{self, Approve, Ends, UNCHANGED};
@@ -63,15 +64,6 @@ pub enum Outcome {
     Planned(Vec<Pipe>),
     /// What was done.
     Done(Box<Copied>),
-}
-
-/// Commands, redacted and ready to paste: first one after the other, then into these.
-#[derive(Debug)]
-pub struct Pipe {
-    /// The source's commands.
-    pub dump: Vec<String>,
-    /// The target's commands, each reading from the one before it.
-    pub load: Vec<String>,
 }
 
 /// A finished copy.

@@ -23,12 +23,11 @@ use std::task::Poll;
 use tempfile::NamedTempFile;
 
 use super::Context;
-use super::copy::Pipe;
 use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::{Planned, Proven};
 use super::reach::Reached;
-use super::sides::{both, broken, named, side, source_failed};
+use super::sides::{Pipe, both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
 use super::target;
 use super::watch::{Gauge, on_thread, until_stopped};

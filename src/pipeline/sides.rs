@@ -1,4 +1,4 @@
-//! The two sides of a copy: whose failure it was, and what it does to the other.
+//! The two sides of a copy: their commands, whose failure it was, and what it does to the other.
 
 use std::io;
 
@@ -7,6 +7,15 @@ use super::reach::Reached;
 use super::source::Source;
 use crate::error::{Error, Kind, Result};
 use crate::process::{Cause, Failure};
+
+/// Commands, redacted and ready to paste: first one after the other, then into these.
+#[derive(Debug)]
+pub struct Pipe {
+    /// The source's commands.
+    pub dump: Vec<String>,
+    /// The target's commands, each reading from the one before it.
+    pub load: Vec<String>,
+}
 
 /// An error with the side that it comes from.
 pub fn side(side: &str, error: Error) -> Error {

@@ -247,7 +247,7 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
             // What is refused is refused before anything is held.
             plan(&Moment::Alone(None))?;
         }
-        engine.hold_moment(connection, server, options, &context.limits).await?
+        until_stopped(context, engine.hold_moment(connection, server, options, &context.limits)).await?
     };
     let plan = plan(&moment)?;
     if let Moment::Alone(Some(why)) = &moment {

@@ -129,12 +129,17 @@ impl<'s> Worker<'s> {
         command.args([name, "--quiet"]).args(fault.options()).limit(Duration::from_secs(300))
     }
 
+    /// One job, as a rule.
+    fn jobs(&mut self) -> &'static str {
+        if self.dice.once_in(3) { "3" } else { "1" }
+    }
+
     fn dump(&mut self, at: usize) {
         let fault = self.fault();
         let proxy = Proxy::to(self.lines[at].server.port());
         let before = names(&self.out);
         let uri = through(&self.lines[at].source, &proxy);
-        let command = self.command("dump", at, fault).arg(uri);
+        let command = self.command("dump", at, fault).arg(uri).args(["--jobs", self.jobs()]);
         let ran = self.run("dump", fault, at, command, None, &proxy);
         drop(proxy);
         let line = &mut self.lines[at];
@@ -170,11 +175,10 @@ impl<'s> Worker<'s> {
         let fault = self.fault();
         let server = self.lines[at].server;
         let (archive, sums) = self.drawn(at);
-        let jobs = if server.flavour().is_postgres() && self.dice.once_in(3) { "2" } else { "1" };
         let proxy = Proxy::to(server.port());
         let target = Target::new(server, &mut self.dice);
         let command = self.command("restore", at, fault).arg(archive).arg(through(&target.database, &proxy));
-        let command = command.args(["--into-non-empty", "--jobs", jobs]);
+        let command = command.args(["--into-non-empty", "--jobs", self.jobs()]);
         let ran = self.run("restore", fault, at, command, Some(&target.database), &proxy);
         drop(proxy);
         target.judge(&ran.output, &sums, fault);
@@ -186,7 +190,8 @@ impl<'s> Worker<'s> {
         let proxy = Proxy::to(server.port());
         let target = Target::new(server, &mut self.dice);
         let (from, to) = (through(&self.lines[at].source, &proxy), through(&target.database, &proxy));
-        let command = self.command("copy", at, fault).arg(from).arg(to).arg("--into-non-empty");
+        let command = self.command("copy", at, fault).arg(from).arg(to);
+        let command = command.args(["--into-non-empty", "--jobs", self.jobs()]);
         let ran = self.run("copy", fault, at, command, Some(&target.database), &proxy);
         drop(proxy);
         no_sessions(&self.lines[at].source);

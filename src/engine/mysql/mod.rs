@@ -160,6 +160,7 @@ impl Engine for Mysql {
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        resume::check(server, content, options)?;
         suitability::check(server, content, options)
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::setting::some;
-use super::{collation, resume, setting};
+use super::{collation, setting};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
@@ -17,7 +17,6 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     usage(content, options)?;
     harmless(content, options)?;
     room(server, options)?;
-    resume::check(server, content, options)?;
     takes(server, content, options)?;
     let mut warnings: Vec<_> =
         (options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten().into_iter().collect();
