@@ -152,5 +152,6 @@ fn backend_is_killed(case: Case, moment: Moment) -> Option<String> {
     send(backend.lines().next().and_then(|pid| pid.parse().ok()).expect("a pid"), Signal::KILL);
     eventually("the server has recovered", || recovered() > before);
     held.release();
-    Some(held.outcome())
+    // A loader that has not yet come to the end of what it was given notices at once.
+    Some(weaker(case.work == Work::Copy && moment == Moment::LastByte, held.outcome()))
 }
