@@ -122,15 +122,16 @@ impl Pace {
 
     /// Takes in that all encoders together were busy for `busy`, of `available` that they had.
     ///
-    /// A level up costs at most about twice the time, so it is only tried from below a quarter, and never answered
-    /// at once by the step down above a half.
+    /// A level up costs at most about twice the time, so it is only tried from below an eighth: a source that is slow
+    /// leaves the encoders that idle. From below a quarter, as long as it was tried from there, they took the time of a
+    /// server and a dumper that had both cores busy (`docs/performance.md`).
     pub fn observe(&mut self, busy: Duration, available: Duration) {
         let load = busy.as_secs_f64() / available.as_secs_f64().max(1e-9);
         if load > 0.8 {
             self.level = self.least;
         } else if load > 0.55 {
             self.level = self.level.saturating_sub(1).max(self.least);
-        } else if load < 0.25 {
+        } else if load < 0.125 {
             self.level = (self.level + 1).min(self.most);
         }
     }
@@ -161,7 +162,7 @@ mod tests {
             pace.observe(second / 10, second); // a slow source
             assert_eq!(pace.level(), level);
         }
-        pace.observe(second / 3, second); // comfortable
+        pace.observe(second / 6, second); // comfortable
         assert_eq!(pace.level(), 6);
         pace.observe(second * 6 / 10, second);
         assert_eq!(pace.level(), 5);

@@ -189,7 +189,7 @@ impl Writer {
         if self.adapt.collations.is_empty() {
             return Cow::Borrowed(head);
         }
-        let (mut mapped, mut done) = (Vec::new(), 0);
+        let (mut mapped, mut done, mut count) = (Vec::new(), 0, 0);
         for name in head::collations(head, syntax) {
             let wanted = name.unquoted().and_then(|from| collation::mapped(&self.adapt.collations, &from));
             if let Some(to) = wanted {
@@ -198,10 +198,16 @@ impl Writer {
                 mapped.extend_from_slice(&head[done..name.at + quote]);
                 mapped.extend_from_slice(to.as_bytes());
                 done = name.end() - quote;
-                self.counts.collations += 1;
+                count += 1;
             }
         }
         mapped.extend_from_slice(&head[done..]);
+        // A name may hold the delimiter, where that is a letter.
+        let ends = |text: &[u8]| memchr::memmem::find_iter(text, syntax.delimiter()).count();
+        if ends(&mapped) > ends(head) {
+            return Cow::Borrowed(head);
+        }
+        self.counts.collations += count;
         Cow::Owned(mapped)
     }
 
@@ -323,6 +329,16 @@ mod tests {
             "INSERT INTO t VALUES ('CREATE DEFINER=`a`@`b` VIEW');",
             "INSERT INTO t VALUES ('CREATE DEFINER=`a`@`b` VIEW');",
         );
+    }
+
+    #[test]
+    fn a_collation_does_not_bring_a_delimiter_into_its_statement() {
+        let map = crate::engine::CollationMap { from: "a_ci".into(), to: "unicode_ci".into() };
+        let adapt = Adapt { collations: vec![map], ..all() };
+        let plain = rewrite(&adapt, b"CREATE TABLE t (a int) COLLATE a_ci;", 99);
+        assert_eq!(plain.0, "CREATE TABLE t (a int) COLLATE unicode_ci;");
+        let text = "DELIMITER e\n/*!O COLLATE a_ci */ e";
+        assert_eq!(rewrite(&adapt, text.as_bytes(), 99), (text.to_owned(), Vec::new()));
     }
 
     #[test]
