@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_collation_does_not_bring_a_delimiter_into_its_statement() {
-        let map = crate::engine::CollationMap { from: "a_ci".into(), to: "unicode_ci".into() };
+        let map = CollationMap { from: "a_ci".into(), to: "unicode_ci".into() };
         let adapt = Adapt { collations: vec![map], ..all() };
         let plain = rewrite(&adapt, b"CREATE TABLE t (a int) COLLATE a_ci;", 99);
         assert_eq!(plain.0, "CREATE TABLE t (a int) COLLATE unicode_ci;");
