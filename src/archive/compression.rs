@@ -162,9 +162,11 @@ mod tests {
             pace.observe(second / 10, second); // a slow source
             assert_eq!(pace.level(), level);
         }
-        pace.observe(second / 6, second); // comfortable
+        pace.observe(second / 3, second); // comfortable
         assert_eq!(pace.level(), 6);
         pace.observe(second * 6 / 10, second);
+        assert_eq!(pace.level(), 5);
+        pace.observe(second / 6, second); // what they took may be the source's
         assert_eq!(pace.level(), 5);
         pace.observe(second, second); // the encoders are the brake
         assert_eq!(pace.level(), 2);

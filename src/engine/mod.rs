@@ -244,6 +244,17 @@ pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
     Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
 }
 
+/// Refuses a dump by so many jobs where fewer connections are left than it wants.
+pub fn room(server: &Server, jobs: u32, wanted: u64) -> Result<()> {
+    match server.connections_left {
+        Some(left) if left < wanted => {
+            let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
+            Err(Error::new(Kind::Refused, what).hint("--jobs 1, or fewer sessions of others"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the server does for us while no byte moves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doing {

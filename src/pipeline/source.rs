@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use super::load::beat;
 use super::reach::{Reached, reach};
-use super::watch::until_stopped;
+use super::watch::{asked_to_end, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
 use crate::engine::{self, Client, DumpOptions, DumpPlan, Moment, Purpose, Role, Severity, Weaving};
@@ -173,19 +173,9 @@ impl Source {
 
 /// Waits for sessions of our own, which are told to stop as children are.
 async fn until_ended(context: &Context, ended: impl Future<Output = ()>) -> Result<(), Failure> {
-    let overdue = async {
-        match context.deadline {
-            Some(deadline) => {
-                tokio::time::sleep(deadline.left()).await;
-                deadline.given()
-            }
-            None => std::future::pending().await,
-        }
-    };
     let cause = tokio::select! {
         () = ended => return Ok(()),
-        signal = context.stop.wait() => Cause::Stopped(signal),
-        limit = overdue => Cause::Total(limit),
+        cause = asked_to_end(context) => cause,
     };
     Err(Failure { program: "the reading of rows".to_owned(), cause, stderr: StderrTail::default() })
 }

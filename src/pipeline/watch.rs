@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use super::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Progress};
+use crate::process::Cause;
 
 /// How far the work is; written by the thread that works, read by the one that shows it.
 #[derive(Clone, Default)]
@@ -54,16 +55,29 @@ pub async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 /// The work's result, or the end that a signal or `--timeout` asks for, whichever comes first. Children have both of
 /// their own.
 pub async fn until_stopped<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        cause = asked_to_end(context) => Err(match cause {
+            Cause::Stopped(signal) => stopped(signal),
+            _ => Error::new(Kind::TimedOut, "the time that --timeout gave is over"),
+        }),
+    }
+}
+
+/// Ends when a signal or `--timeout` asks for the end, and says which.
+pub async fn asked_to_end(context: &Context) -> Cause {
     let overdue = async {
         match context.deadline {
-            Some(deadline) => tokio::time::sleep(deadline.left()).await,
+            Some(deadline) => {
+                tokio::time::sleep(deadline.left()).await;
+                deadline.given()
+            }
             None => std::future::pending().await,
         }
     };
     tokio::select! {
-        result = work => result,
-        signal = context.stop.wait() => Err(stopped(signal)),
-        () = overdue => Err(Error::new(Kind::TimedOut, "the time that --timeout gave is over")),
+        signal = context.stop.wait() => Cause::Stopped(signal),
+        limit = overdue => Cause::Total(limit),
     }
 }
 

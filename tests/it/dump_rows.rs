@@ -4,7 +4,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
@@ -12,6 +11,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{
+    dump_jobs::moment::Writers,
     memory::within,
     restore_jobs::everything,
     roundtrip::{assert_same, dumped, manifest, member, restored, with_clients_of},
@@ -190,28 +190,6 @@ const MOVE: &str = "CREATE PROCEDURE move() BEGIN
         COMMIT;
     END LOOP;
 END";
-
-struct Writers(Vec<Child>);
-
-impl Writers {
-    fn on(database: &Database<'_>) -> Self {
-        let writer = |_| {
-            let mut client = database.client(database.server().flavour().family().shell());
-            client.args(["--execute=CALL move()", database.name()]).stdout(Stdio::null()).stderr(Stdio::null());
-            client.spawn().expect("run the client")
-        };
-        Self((0..3).map(writer).collect())
-    }
-}
-
-impl Drop for Writers {
-    fn drop(&mut self) {
-        for writer in &mut self.0 {
-            let _ = writer.kill();
-            let _ = writer.wait();
-        }
-    }
-}
 
 fn total(database: &Database<'_>) -> String {
     let all: Vec<_> = (1..=3).map(|n| format!("SELECT amount FROM account_{n}")).collect();

@@ -164,13 +164,7 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     if client.version >= INIT_COMMAND {
         let [mysql, mariadb] = setting::STATEMENT_TIME;
         let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
-        // A little less than our own patience, so that it is the server that says which table was locked.
-        let wait = common::seconds(limits.idle * 9 / 10);
-        // Whoever reads slowly keeps the client from its next statement, and the server from ending its last.
-        flags.push(format!(
-            "--init-command=SET SESSION {limit}=0, lock_wait_timeout={wait}, wait_timeout=86400, {}=86400",
-            setting::WRITE_TIME
-        ));
+        flags.push(format!("--init-command=SET SESSION {limit}=0, {}", common::reading(limits)));
     }
     flags
 }

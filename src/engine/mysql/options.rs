@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::connection::{Connection, Host, TlsMode};
+use super::setting;
+use crate::connection::{Connection, Host, Limits, TlsMode};
 use crate::engine::{Client, Flavour, Server, Version};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile};
@@ -140,6 +141,14 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
 /// MariaDB's newer clients take this machine for safe, whatever they are told.
 fn is_loopback(host: &str) -> bool {
     tcp_host(host).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What a session that reads a dump's rows, a client's or ours, is given beside the time of its statements. It waits for a
+/// lock a little less than we wait for it, so that it is the server that says which table was locked. Whoever reads slowly
+/// keeps it from its next statement, and the server from ending its last.
+pub(super) fn reading(limits: &Limits) -> String {
+    let wait = seconds(limits.idle * 9 / 10);
+    format!("lock_wait_timeout={wait}, wait_timeout=86400, {}=86400", setting::WRITE_TIME)
 }
 
 /// Whole seconds, at least one.

@@ -60,14 +60,7 @@ pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'st
 /// Refuses more sessions than the server has room for: the clients', of a copy that of the definitions, too, and ours
 /// that holds the snapshot.
 pub fn room(server: &Server, options: &DumpOptions) -> Result<()> {
-    let (jobs, wanted) = (options.jobs, u64::from(options.jobs) + 1 + u64::from(options.apart));
-    match server.connections_left {
-        Some(left) if left < wanted => {
-            let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
-            Err(Error::new(Kind::Refused, what).hint("--jobs 1, or fewer sessions of others"))
-        }
-        _ => Ok(()),
-    }
+    crate::engine::room(server, options.jobs, u64::from(options.jobs) + 1 + u64::from(options.apart))
 }
 
 /// The tables that the others are given, group by group; the main one keeps a share of about their size.

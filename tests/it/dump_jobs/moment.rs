@@ -55,10 +55,16 @@ pub struct Writers(Vec<Child>);
 
 impl Writers {
     pub fn on(database: &Database<'_>) -> Self {
+        let flavour = database.server().flavour();
+        let words = if flavour.is_postgres() {
+            ["-X", "-q", "-c", "CALL move()"].map(str::to_owned).to_vec()
+        } else {
+            vec!["--execute=CALL move()".to_owned(), database.name().to_owned()]
+        };
         let writer = |_| {
-            let mut psql = database.client("psql");
-            psql.args(["-X", "-q", "-c", "CALL move()"]).stdout(Stdio::null()).stderr(Stdio::null());
-            psql.spawn().expect("run psql")
+            let mut client = database.client(flavour.family().shell());
+            client.args(&words).stdout(Stdio::null()).stderr(Stdio::null());
+            client.spawn().expect("run the client")
         };
         Self((0..3).map(writer).collect())
     }

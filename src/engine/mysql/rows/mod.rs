@@ -25,7 +25,7 @@ use self::weave::{Form, Loom};
 use super::select::{self, Selection};
 use super::{findings, session, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, Moment, Server};
+use crate::engine::{Client, DumpOptions, Moment, Server, room};
 use crate::error::{Error, Kind, Result};
 
 mod moment;
@@ -46,15 +46,15 @@ pub struct Readers {
     /// Sessions.
     pub jobs: u32,
     loom: Loom,
-    /// The sessions end with it.
-    _wanted: watch::Sender<()>,
+    /// The sessions end when it says so, and with it.
+    over: Arc<watch::Sender<()>>,
 }
 
 impl Readers {
     /// What this client writes without rows, with the rows in their places.
     #[must_use]
     pub fn weave(&self, output: Box<dyn Read + Send>, client: &Client) -> (Woven, Weaving) {
-        self.loom.weave(output, Form::of(client))
+        self.loom.weave(output, Form::of(client), &self.over)
     }
 }
 
@@ -72,7 +72,8 @@ pub(super) async fn hold(
     if let Some(why) = alone(server, options, &names) {
         return Ok(Moment::Alone(Some(why.to_owned())));
     }
-    room(server, options.jobs)?;
+    // Those that read, the client's, and one that asks.
+    room(server, options.jobs, u64::from(options.jobs) + 2)?;
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let foreign: Vec<String> = session::within(connection, limits, other_engines(&mut conn, server)).await?;
     if let Some(table) = foreign.iter().find(|table| names.contains(table)) {
@@ -83,7 +84,7 @@ pub(super) async fn hold(
     let known = session::within(connection, limits, tables::ask(&mut conn, server)).await?;
     let _ = conn.disconnect().await;
     let (tasks, taken) = unbounded_channel();
-    let (wanted, cancelled) = watch::channel(());
+    let (over, told) = watch::channel(());
     let turns = Arc::new(Semaphore::new(options.jobs as usize + 2));
     let longest = (ROWS / options.jobs as usize).max(1 << 20);
     let board = Board {
@@ -93,14 +94,14 @@ pub(super) async fn hold(
         limits: *limits,
         longest,
     };
-    if let Some(why) = begin(Arc::new(board), options.jobs, &names, &cancelled).await? {
+    if let Some(why) = begin(Arc::new(board), options.jobs, &names, &told).await? {
         return Ok(Moment::Alone(Some(format!(
             "one client reads: several sessions would need a lock for a moment: {why}"
         ))));
     }
     let ahead = options.jobs as usize * 2 + 4;
     let loom = Loom { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
-    Ok(Moment::Seen(Readers { jobs: options.jobs, loom, _wanted: wanted }))
+    Ok(Moment::Seen(Readers { jobs: options.jobs, loom, over: Arc::new(over) }))
 }
 
 /// The tables whose rows are dumped.
@@ -134,18 +135,6 @@ fn alone(server: &Server, options: &DumpOptions, names: &[String]) -> Option<&'s
     }
 }
 
-/// Refuses more sessions than the server has room for: those that read, the client's, and one that asks.
-fn room(server: &Server, jobs: u32) -> Result<()> {
-    let wanted = u64::from(jobs) + 2;
-    match server.connections_left {
-        Some(left) if left < wanted => {
-            let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
-            Err(Error::new(Kind::Refused, what).hint("--jobs 1, or fewer sessions of others"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Tables of an engine whose locks and views of the database are not `InnoDB`'s.
 async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<String>> {
     let query = "SELECT TABLE_NAME FROM information_schema.TABLES \
@@ -154,18 +143,13 @@ async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<
 }
 
 /// Starts the sessions' threads, and has all of them begin while nobody writes. What hinders that comes back.
-async fn begin(
-    board: Arc<Board>,
-    jobs: u32,
-    tables: &[String],
-    cancelled: &watch::Receiver<()>,
-) -> Result<Option<String>> {
+async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Receiver<()>) -> Result<Option<String>> {
     let mut sessions = Vec::new();
     for _ in 0..jobs {
         let ((opened, is_open), (go, quiet), (begun, has_begun)) =
             (oneshot::channel(), oneshot::channel(), oneshot::channel());
-        let (board, cancelled) = (Arc::clone(&board), cancelled.clone());
-        thread::spawn(move || reader::run(&board, Beginning { opened, quiet, begun }, cancelled));
+        let (board, over) = (Arc::clone(&board), over.clone());
+        thread::spawn(move || reader::run(&board, Beginning { opened, quiet, begun }, over));
         sessions.push((is_open, go, has_begun));
     }
     let mut opened = Vec::new();

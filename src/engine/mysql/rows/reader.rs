@@ -9,8 +9,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
 use super::super::diagnose::diagnose;
+use super::super::options;
 use super::super::session::{self, quote};
-use super::super::setting;
 use super::skeleton::Place;
 use super::tuple::{self, Shape};
 use crate::connection::{Connection, Limits};
@@ -60,13 +60,13 @@ pub(super) struct Beginning {
     pub(super) begun: oneshot::Sender<Result<()>>,
 }
 
-/// Runs a session until there are no more tasks, or `cancelled` is gone.
-pub(super) fn run(board: &Board, beginning: Beginning, mut cancelled: watch::Receiver<()>) {
+/// Runs a session until there are no more tasks, or `over` says so or is gone.
+pub(super) fn run(board: &Board, beginning: Beginning, mut over: watch::Receiver<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     runtime.block_on(async {
         tokio::select! {
             biased;
-            _ = cancelled.changed() => {}
+            _ = over.changed() => {}
             () = work(board, beginning) => {}
         }
     });
@@ -112,14 +112,10 @@ impl<'a> Session<'a> {
     async fn open(board: &'a Board) -> Result<Self> {
         let Board { connection, limits, .. } = board;
         let mut conn = session::open_for_rows(connection, limits, board.longest).await?;
-        // A little less than our own patience, so that it is the server that says which table was locked.
-        let wait = (limits.idle.as_secs() * 9 / 10).max(1);
         let setup = async {
             conn.query_drop("SET NAMES utf8mb4").await?;
             conn.query_drop("SET SESSION sql_mode='', time_zone='+00:00', sql_quote_show_create=1").await?;
-            // Whoever waits for its turn takes no rows.
-            let write = setting::WRITE_TIME;
-            conn.query_drop(format!("SET SESSION lock_wait_timeout={wait}, wait_timeout=86400, {write}=86400")).await?;
+            conn.query_drop(format!("SET SESSION {}", options::reading(limits))).await?;
             conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await
         };
         session::within(connection, limits, setup).await?;

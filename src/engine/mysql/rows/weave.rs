@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::super::session::quote;
 use super::reader::{PIECES, Piece, Task};
@@ -43,11 +43,10 @@ impl Form {
     }
 
     /// `` INSERT INTO `t` VALUES ``, with the columns where the client names them.
-    fn head(self, quoted: &[u8], table: &Table) -> Vec<u8> {
+    fn head(self, quoted: &[u8], named: &str) -> Vec<u8> {
         let mut head = [&b"INSERT INTO "[..], quoted].concat();
-        let named: Vec<_> = table.named(self.flavour).into_iter().map(quote).collect();
         if !named.is_empty() {
-            head.extend_from_slice(format!(" ({})", named.join(", ")).as_bytes());
+            head.extend_from_slice(format!(" ({named})").as_bytes());
         }
         head.extend_from_slice(if self.lines && named.is_empty() { b" VALUES\n" } else { b" VALUES " });
         head
@@ -78,7 +77,8 @@ pub struct Woven {
     loom: Loom,
     form: Form,
     parts: Receiver<Part>,
-    wanted: Arc<AtomicBool>,
+    /// Says when the dump is to break off.
+    over: watch::Receiver<()>,
     dealt: Option<Dealt>,
     line: VecDeque<Item>,
     /// What is being handed on.
@@ -105,16 +105,17 @@ pub(super) struct Loom {
 
 /// Held while the dump is read.
 pub struct Weaving {
-    wanted: Arc<AtomicBool>,
+    /// Told when no more of it is wanted.
+    over: Arc<watch::Sender<()>>,
     /// The client has to wait for us.
     waits: Arc<AtomicBool>,
-    ended: Option<oneshot::Receiver<()>>,
+    ended: oneshot::Receiver<()>,
     /// Keeps the client's output open: closed because the rows failed, it would make the client fail, too.
     _output: JoinHandle<Box<dyn Read + Send>>,
 }
 
 impl Weaving {
-    /// True while the client is silent because nobody reads what it says.
+    /// A flag that is true while the client is silent because nobody reads what it says.
     #[must_use]
     pub fn client_waits(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.waits)
@@ -122,26 +123,29 @@ impl Weaving {
 
     /// Ends when the dump was read to its end, or is no longer.
     pub async fn ended(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            let _ = ended.await;
-        }
+        let _ = (&mut self.ended).await;
     }
 }
 
-/// The dump breaks off where it is.
+/// The dump breaks off where it is, and the sessions end.
 impl Drop for Weaving {
     fn drop(&mut self) {
-        self.wanted.store(false, Ordering::Relaxed);
+        let _ = self.over.send(());
     }
 }
 
 impl Loom {
     /// Begins with what the client writes; that is read on a thread of its own, so that rows come also while the client
     /// waits for the server.
-    pub(super) fn weave(&self, mut output: Box<dyn Read + Send>, form: Form) -> (Woven, Weaving) {
+    pub(super) fn weave(
+        &self,
+        mut output: Box<dyn Read + Send>,
+        form: Form,
+        over: &Arc<watch::Sender<()>>,
+    ) -> (Woven, Weaving) {
         let (sender, parts) = sync_channel(4);
         let (ended, at_end) = oneshot::channel();
-        let (wanted, waits): (Arc<AtomicBool>, Arc<AtomicBool>) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        let waits: Arc<AtomicBool> = Arc::default();
         let busy = Arc::clone(&waits);
         let output = thread::spawn(move || {
             skeleton::read(&mut output, |part| {
@@ -152,12 +156,12 @@ impl Loom {
             });
             output
         });
-        let weaving = Weaving { wanted: Arc::clone(&wanted), waits, ended: Some(at_end), _output: output };
+        let weaving = Weaving { over: Arc::clone(over), waits, ended: at_end, _output: output };
         let woven = Woven {
             loom: self.clone(),
             form,
             parts,
-            wanted,
+            over: over.subscribe(),
             dealt: None,
             line: VecDeque::new(),
             now: Vec::new(),
@@ -251,7 +255,7 @@ impl Woven {
         loop {
             match pieces.recv_timeout(BEAT) {
                 Ok(piece) => return Ok(piece),
-                Err(RecvTimeoutError::Timeout) if !self.wanted.load(Ordering::Relaxed) => return Err(broke_off()),
+                Err(RecvTimeoutError::Timeout) if self.over.has_changed().unwrap_or(true) => return Err(broke_off()),
                 Err(RecvTimeoutError::Timeout) if since.elapsed() < self.loom.idle => {}
                 Err(RecvTimeoutError::Timeout) => {
                     let what =
@@ -302,9 +306,9 @@ impl Dealt {
     fn new(place: Place, tables: &HashMap<String, Table>, form: Form) -> Self {
         let unknown = Table::default();
         let table = tables.get(&place.table).unwrap_or(&unknown);
-        let named: Vec<_> = table.named(form.flavour).into_iter().map(quote).collect();
-        let columns = if named.is_empty() { "*".to_owned() } else { named.join(", ") };
-        let insert = Arc::new(form.head(&place.quoted, table));
+        let named = table.named(form.flavour).into_iter().map(quote).collect::<Vec<_>>().join(", ");
+        let insert = Arc::new(form.head(&place.quoted, &named));
+        let columns = if named.is_empty() { "*".to_owned() } else { named };
         let conditions: Box<dyn Iterator<Item = _> + Send> = Box::new(table.stretches());
         Self { place: Arc::new(place), insert, columns, conditions: conditions.peekable() }
     }
