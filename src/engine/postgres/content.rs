@@ -1,10 +1,11 @@
 //! What a dump holds, gathered while its bytes pass by. Each form has a reader of its own: `custom`, `plain`,
 //! `directory`; this is what they share.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::custom::Custom;
 use super::features;
+use super::places::Places;
 use super::plain::{Plain, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
@@ -49,18 +50,19 @@ impl Inspector for Unreadable {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     list: Vec<DumpedTable>,
-    by_name: HashMap<(Option<String>, String), usize>,
+    places: Places,
 }
 
 impl Tables {
     /// The table's place in the list; a new one is added.
     pub fn place(&mut self, schema: Option<&str>, name: &str) -> usize {
-        let key = (schema.map(str::to_owned), name.to_owned());
-        *self.by_name.entry(key).or_insert_with(|| {
-            let (schema, name) = (schema.map(str::to_owned), name.to_owned());
-            self.list.push(DumpedTable { schema, name, ..DumpedTable::default() });
-            self.list.len() - 1
-        })
+        let is = |table: &DumpedTable| table.schema.as_deref() == schema && table.name == name;
+        if let Some(place) = self.places.of(schema, name).find(|place| is(&self.list[*place])) {
+            return place;
+        }
+        self.places.insert(schema, name, self.list.len());
+        self.list.push(DumpedTable { schema: schema.map(str::to_owned), name: name.to_owned(), ..Default::default() });
+        self.list.len() - 1
     }
 
     /// A table by its place.

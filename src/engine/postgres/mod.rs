@@ -29,6 +29,7 @@ mod lexer;
 mod libpq;
 mod lz4;
 mod patterns;
+mod places;
 mod plain;
 mod pooler;
 mod prepare;

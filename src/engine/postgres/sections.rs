@@ -3,8 +3,7 @@
 //! What a custom archive says of its entries is read from the sections' words: which tables a foreign key, an index or
 //! an ownership names. Names are looked for as `pg_dump` has written them since 10.3, with their schemas.
 
-use std::collections::HashMap;
-
+use super::places::Places;
 use super::plain::qualified;
 use crate::engine::Entry;
 
@@ -29,7 +28,7 @@ const THINGS: [&str; 10] = [
 #[derive(Default)]
 pub struct Sections {
     entries: Vec<Entry>,
-    by_name: HashMap<(Option<String>, String), Vec<usize>>,
+    places: Places,
     /// The section that is passing by has no end yet.
     open: bool,
     /// The beginning of its text.
@@ -75,7 +74,7 @@ impl Sections {
     fn begin(&mut self, mut entry: Entry, at: u64) {
         entry.id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX - 1) + 1;
         entry.span = Some(at..at);
-        self.by_name.entry((entry.schema.clone(), entry.tag.clone())).or_default().push(self.entries.len());
+        self.places.insert(entry.schema.as_deref(), &entry.tag, self.entries.len());
         self.entries.push(entry);
         self.open = true;
         self.text.clear();
@@ -94,8 +93,7 @@ impl Sections {
             // Its index has its name.
             let mut tables = entry.needs.iter().filter_map(|id| self.entries.get(place(*id)));
             if let Some(index) = tables.find_map(|t| entry.tag.strip_prefix(&t.tag)?.strip_prefix(' ')) {
-                let key = (entry.schema.clone(), index.to_owned());
-                self.by_name.entry(key).or_default().push(self.entries.len());
+                self.places.insert(entry.schema.as_deref(), index, self.entries.len());
             }
         }
         if entry.kind == "SEQUENCE OWNED BY" {
@@ -135,10 +133,16 @@ impl Sections {
 
     /// The entries of this name, belongings' rows and the asking one left out.
     fn called(&self, schema: Option<&str>, name: &str, asking: &Entry) -> Vec<i64> {
-        let key = (schema.map(str::to_owned), name.to_owned());
-        let found = self.by_name.get(&key).into_iter().flatten().filter_map(|at| self.entries.get(*at));
+        let found = self.places.of(schema, name).filter_map(|place| self.entries.get(place));
+        let found = found.filter(|entry| entry.schema.as_deref() == schema && is_called(entry, name));
         found.filter(|e| THINGS.contains(&e.kind.as_str()) && e.id != asking.id).map(|e| e.id).collect()
     }
+}
+
+/// The entry has this name; a constraint's stands behind that of its table.
+fn is_called(entry: &Entry, name: &str) -> bool {
+    entry.tag == name
+        || entry.kind == "CONSTRAINT" && entry.tag.strip_suffix(name).is_some_and(|table| table.ends_with(' '))
 }
 
 /// Entries are numbered from 1.
