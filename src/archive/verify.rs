@@ -1,6 +1,6 @@
 //! Reading an archive of ours: all of it to verify it, its manifest alone to inspect it, its dump to restore it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -67,6 +67,21 @@ pub struct Inspected {
     pub manifest: Manifest,
     /// The index.
     pub index: Index,
+}
+
+impl Inspected {
+    /// Where each member of the dump begins when its parts are joined.
+    #[must_use]
+    pub fn places(&self) -> HashMap<String, u64> {
+        let members = &self.manifest.members;
+        let mut end: u64 = 0;
+        let places = joined(members.iter().map(|member| member.path.as_str())).into_iter().map(|place| {
+            let begin = end;
+            end = begin.saturating_add(members[place].size);
+            (members[place].path.clone(), begin)
+        });
+        places.collect()
+    }
 }
 
 /// Reads all of an archive of ours and checks every byte of it, in constant memory.

@@ -20,7 +20,6 @@ use std::time::Instant;
 use tempfile::NamedTempFile;
 
 use super::copy_jobs::{self, Jobs};
-use super::input::spool_file;
 use super::load::{Feed, load};
 use super::meter::Meter;
 use super::proven::Proven;
@@ -28,6 +27,7 @@ use super::reach::{Reached, reach};
 pub use super::sides::Pipe;
 use super::sides::{both, broken, named, side, source_failed};
 use super::source::{Relay, Source};
+use super::spool::spool_file;
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, leftovers};

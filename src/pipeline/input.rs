@@ -1,7 +1,8 @@
 //! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
 
+use std::collections::HashMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::manifest::disagreement;
+use super::spool::{Keeping, no_spool, spool, spool_for};
 use super::target::UNCHANGED;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
@@ -27,6 +29,8 @@ pub struct Input {
     format: Format,
     /// Which file was opened first.
     first: Option<Identity>,
+    /// A file that is the dump and nothing else.
+    alone: Option<PathBuf>,
     /// What must outlive the reading and go away afterwards.
     spools: Vec<Spool>,
 }
@@ -72,7 +76,7 @@ impl Input {
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
         let path = if argument == "-" {
-            let spool = spool(context, io::stdin(), "standard input", "standard input").await?;
+            let spool = spool(context, io::stdin(), "standard input").await?;
             let path = spool.path().to_owned();
             spools.push(Spool::File(spool));
             path
@@ -80,7 +84,7 @@ impl Input {
             PathBuf::from(argument)
         };
         let (name, first) = (argument.to_owned(), Identity::of(&path));
-        let mut input = Self { name, path, shape: Shape::Ours, format: Format::PgCustom, first, spools };
+        let mut input = Self { name, path, shape: Shape::Ours, format: Format::PgCustom, first, alone: None, spools };
         input.recognise(context).await?;
         Ok(input)
     }
@@ -161,14 +165,17 @@ impl Input {
         Ok(())
     }
 
-    /// Reads everything: checksums, structure, and the proof that the dump is complete.
-    pub async fn check(&mut self, context: &Context) -> Result<Checked> {
+    /// Reads everything: checksums, structure, and the proof that the dump is complete. For `several_jobs` the dump stands
+    /// in a file of its own afterwards, where its form has one: each of them goes to places of its own in it.
+    pub async fn check(&mut self, context: &Context, several_jobs: bool) -> Result<Checked> {
+        let copy = if several_jobs { self.alone(context)? } else { None };
         let gauge = Gauge::about("checking");
         let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
-        let checking = on_thread(move || check(&path, &shape, format, &meter));
+        let checking = on_thread(move || check(&path, &shape, format, &meter, copy));
         let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
         checked.map_err(|trouble| match trouble {
             Trouble::Archive(error) => archive_error(&self.name, &error),
+            Trouble::Copy(error) => no_spool(context, &error),
             Trouble::Dump(incomplete) if incomplete.too_large => {
                 Error::new(Kind::Archive, format!("{} is too large a dump to be checked", self.name)).why(incomplete)
             }
@@ -213,19 +220,27 @@ impl Input {
         .hint("start again when nobody writes there"))
     }
 
-    /// The path that a restore program opens itself: the folder of a directory-format dump, or, for several jobs, a
-    /// file that holds the custom-format dump alone.
-    pub async fn path_to_read(&mut self, context: &Context, several_jobs: bool) -> Result<Option<PathBuf>> {
-        if self.shape == Shape::Folder {
-            return Ok(Some(self.path.clone()));
-        }
-        if !several_jobs || self.format != Format::PgCustom {
+    /// The path that a restore program opens itself: the folder of a directory-format dump, or the file that
+    /// [`check`](Self::check) was asked for.
+    pub fn path_to_read(&self) -> Option<&Path> {
+        if self.shape == Shape::Folder { Some(&self.path) } else { self.alone.as_deref() }
+    }
+
+    /// Sees to it that a custom-format dump stands alone in a file; if that is to be written yet, it comes back.
+    fn alone(&mut self, context: &Context) -> Result<Option<File>> {
+        if self.shape == Shape::Folder || self.format != Format::PgCustom {
             return Ok(None);
         }
-        let spool = spool(context, self.dump(None)?, &self.name, "the dump, which several jobs read at once,").await?;
-        let path = spool.path().to_owned();
+        let mut first = Vec::new();
+        let read = File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first));
+        if read.is_ok() && archive::sniff(&first) == archive::Kind::PgCustom {
+            self.alone = Some(self.path.clone());
+            return Ok(None);
+        }
+        let (spool, handle) = spool_for(context, "the dump, which several jobs read at once,")?;
+        self.alone = Some(spool.path().to_owned());
         self.spools.push(Spool::File(spool));
-        Ok(Some(path))
+        Ok(Some(handle))
     }
 }
 
@@ -296,17 +311,27 @@ fn format_of(kind: archive::Kind, first: &[u8]) -> Format {
 /// Why an archive is not good enough.
 enum Trouble {
     Archive(ArchiveError),
+    Copy(io::Error),
     Dump(Incomplete),
     Manifest(String),
 }
 
-fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Checked, Trouble> {
+/// Reads all of it; what passes by is written into `copy`, too.
+fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge, copy: Option<File>) -> Result<Checked, Trouble> {
     let (mut bytes, mut manifest) = (0, None);
+    let mut keeping = match copy {
+        Some(file) => Some(Keeping::new(file, places(path, shape).map_err(Trouble::Archive)?)),
+        None => None,
+    };
     let mut inspector = engine::of(format.dialect()).inspector(format);
-    let mut see = |inspector: &mut Box<dyn Inspector>, lane: usize, part: &[u8]| {
+    let mut see = |inspector: &mut Box<dyn Inspector>, member: &str, part: &[u8]| {
         bytes += part.len() as u64;
         gauge.update(|progress| progress.bytes = bytes);
-        inspector.see_lane(lane, part);
+        // Only the custom format comes in lanes.
+        inspector.see_lane(if format == Format::PgCustom { lane_of(member) } else { 0 }, part);
+        if let Some(keeping) = &mut keeping {
+            keeping.put(member, part);
+        }
     };
     let proof = match shape {
         Shape::Folder => {
@@ -315,33 +340,41 @@ fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge) -> Result<Ch
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest });
         }
         Shape::Ours => {
-            // Only the custom format comes in lanes.
-            let lane = |member: &str| if format == Format::PgCustom { lane_of(member) } else { 0 };
-            let verified = archive::verify(path, &mut |member, part| see(&mut inspector, lane(member), part));
+            let verified = archive::verify(path, &mut |member, part| see(&mut inspector, member, part));
             let verified = verified.map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
-        Shape::Foreign { .. } => {
+        Shape::Foreign { member } => {
             let mut dump = dump_stream(path, shape).map_err(Trouble::Archive)?;
             let mut buffer = vec![0; 256 * 1024];
             loop {
                 match dump.read(&mut buffer) {
                     Ok(0) => break,
-                    Ok(count) => see(&mut inspector, 0, &buffer[..count]),
+                    Ok(count) => see(&mut inspector, member, &buffer[..count]),
                     Err(e) => return Err(Trouble::Archive(ArchiveError::from_read(e))),
                 }
             }
             "the container's own checksums, if it has any, and the dump's own structure".to_owned()
         }
     };
+    keeping.map_or(Ok(()), Keeping::end).map_err(Trouble::Copy)?;
     let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
     let content = complete.into_content();
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));
     }
     Ok(Checked { content, bytes, proof, manifest })
+}
+
+/// Where the members of the dump begin, when it stands alone in a file.
+fn places(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
+    match shape {
+        Shape::Ours => archive::inspect(path).map(|inspected| inspected.places()),
+        Shape::Foreign { member } => Ok(HashMap::from([(member.clone(), 0)])),
+        Shape::Folder => Ok(HashMap::new()),
+    }
 }
 
 fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, ArchiveError> {
@@ -358,57 +391,6 @@ fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, Archi
         }
         Shape::Folder => Ok(Box::new(io::empty())),
     }
-}
-
-/// A private temporary file, held as ours, and gone with this value.
-pub fn spool_file(context: &Context) -> Result<NamedTempFile> {
-    loop {
-        let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir);
-        let file = file.map_err(|e| no_spool(context, &e))?;
-        if leftovers::hold_path(file.as_file(), file.path()) {
-            return Ok(file);
-        }
-    }
-}
-
-/// Copies a stream, by its name for errors and for people, into a private temporary file.
-async fn spool(context: &Context, from: impl Read + Send + 'static, name: &str, what: &str) -> Result<NamedTempFile> {
-    let failed = |e: io::Error| no_spool(context, &e);
-    let file = spool_file(context)?;
-    context.note(format!("{what} is copied to {} first", file.path().display()));
-    // The thread has a handle of its own: a stop removes the file here, whatever the thread is waiting for.
-    let handle = file.reopen().map_err(failed)?;
-    match until_stopped(context, on_thread(move || copy(from, handle))).await? {
-        Ok(()) => Ok(file),
-        Err(Uncopied::Read(error)) => Err(archive_error(name, &error)),
-        Err(Uncopied::Written(error)) => Err(failed(error)),
-    }
-}
-
-/// Which side of a copy failed.
-enum Uncopied {
-    Read(ArchiveError),
-    Written(io::Error),
-}
-
-/// Copies by hand, so that an error of the archive is not taken for one of the disk.
-fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(read) => to.write_all(&buffer[..read]).map_err(Uncopied::Written)?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Uncopied::Read(error.downcast().unwrap_or_else(ArchiveError::Read))),
-        }
-    }
-}
-
-fn no_spool(context: &Context, error: &io::Error) -> Error {
-    Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
-        .why(error)
-        .why(UNCHANGED)
-        .hint("TMPDIR names another folder")
 }
 
 fn not_a_dump(name: &str, what: &str) -> Error {

@@ -37,6 +37,7 @@ pub mod restore;
 mod resume;
 mod sides;
 mod source;
+mod spool;
 mod target;
 mod trial;
 pub mod verify;

@@ -127,12 +127,12 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(&request.connection)?;
     let mut reached = reach(context, &request.connection, Purpose::Restore).await?;
-    let Checked { content, bytes, .. } = input.check(context).await?;
+    let Checked { content, bytes, .. } = input.check(context, request.options.jobs > 1).await?;
     if request.options.resume {
         reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
     }
     target::check(context, &reached, &content, &request.options)?;
-    let plan = plan(context, &reached, &content, &mut input, &request.options).await?;
+    let plan = plan(context, &reached, &content, &input, &request.options).await?;
     Ok(Ready { input, reached, content, bytes, plan })
 }
 
@@ -140,7 +140,7 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
 /// to say of what a failure leaves there.
 pub async fn into_fresh(
     context: &Context,
-    input: &mut Input,
+    input: &Input,
     checked: &Checked,
     connection: &Connection,
 ) -> Result<Server> {
@@ -157,11 +157,10 @@ async fn plan(
     context: &Context,
     reached: &Reached,
     held: &Content,
-    input: &mut Input,
+    input: &Input,
     options: &RestoreOptions,
 ) -> Result<RestorePlan> {
-    let spool = input.path_to_read(context, options.jobs > 1).await?;
-    let source = spool.as_deref().map_or(RestoreInput::Stream, RestoreInput::Path);
+    let source = input.path_to_read().map_or(RestoreInput::Stream, RestoreInput::Path);
     target::plan(context, reached, held, options, source).await.map(|(plan, _)| plan)
 }
 

@@ -56,7 +56,7 @@ pub struct Tried {
 }
 
 /// Restores, dumps again and compares. `Kind::Archive` names each table that is not the same.
-pub async fn attempt(context: &Context, input: &mut Input, checked: &Checked, place: Place) -> Result<Tried> {
+pub async fn attempt(context: &Context, input: &Input, checked: &Checked, place: Place) -> Result<Tried> {
     let started = Instant::now();
     refuse_rows_alone(checked)?;
     let mut tried = match place {
@@ -77,7 +77,7 @@ fn refuse_rows_alone(checked: &Checked) -> Result<()> {
     Ok(())
 }
 
-async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> Result<Tried> {
+async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Result<Tried> {
     let engine = engine::of(input.format().dialect());
     let found = clients::find(context, engine, &[Role::Server]).await?;
     let program = scratch::choose(&checked.content, &found)?;
@@ -106,7 +106,7 @@ async fn on_scratch(context: &Context, input: &mut Input, checked: &Checked) -> 
     Box::pin(scratch.during(work)).await
 }
 
-async fn on_server(context: &Context, input: &mut Input, checked: &Checked, named: &Connection) -> Result<Tried> {
+async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &Connection) -> Result<Tried> {
     input.check_family(named)?;
     let reached = reach(context, named, Purpose::Restore).await?;
     let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;
@@ -117,7 +117,7 @@ async fn on_server(context: &Context, input: &mut Input, checked: &Checked, name
 }
 
 /// Makes a database, tries, and drops it, whatever came of it.
-async fn in_own_database(context: &Context, reached: &Reached, input: &mut Input, checked: &Checked) -> Result<Tried> {
+async fn in_own_database(context: &Context, reached: &Reached, input: &Input, checked: &Checked) -> Result<Tried> {
     let Reached { engine, connection, .. } = reached;
     for name in engine.databases(connection, PREFIX, &context.limits).await? {
         context.warn(format!(
@@ -153,7 +153,7 @@ async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection
 }
 
 /// The trial itself, in an empty database.
-async fn in_database(context: &Context, input: &mut Input, checked: &Checked, target: &Connection) -> Result<Tried> {
+async fn in_database(context: &Context, input: &Input, checked: &Checked, target: &Connection) -> Result<Tried> {
     let server = restore::into_fresh(context, input, checked, target).await?;
     let request = dump::Request {
         connection: target.clone(),

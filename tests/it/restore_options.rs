@@ -1,12 +1,12 @@
 //! What a restore and a dump may be told: cleaning, choosing, keeping, and what becomes of the target.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
 use crate::{
     roundtrip::{assert_same, dumped, loaded, member, restored, with_clients_of},
-    support::{Database, Output, Server, checksum, mariadb, mysql, postgres15, postgres18, schema},
+    support::{Database, Disk, Output, Server, checksum, mariadb, mysql, names, postgres15, postgres18, schema},
 };
 
 /// A restore with these arguments, however it ends.
@@ -272,9 +272,29 @@ fn two_jobs_restore_the_same() {
         let source = loaded(server, "objects");
         let folder = tempfile::tempdir().expect("a folder");
         let (archive, _) = dumped(&source, &folder, &[]);
-        let target = server.database("jobs");
-        restored(&archive, &target, &["--jobs", "2"]);
-        assert_same(&source, &target);
+        let (lanes, _) = dumped(&source, &folder, &["--jobs", "2"]);
+        let alone = folder.path().join("alone");
+        fs::write(&alone, member(&archive, "*.pgsql")).expect("write");
+        for (dump, is_copied) in [(&archive, true), (&lanes, true), (&alone, false)] {
+            let target = server.database("jobs");
+            let (disk, full) = (Disk::mount("size=64m"), Disk::mount("size=16k"));
+            let restore = |disk: &Disk| {
+                let restore = with_clients_of(server).env("TMPDIR", disk.path()).arg("restore").arg(dump);
+                restore.arg(target.uri()).args(["--jobs", "2"])
+            };
+            if is_copied {
+                restore(&full).run().refused(9, &["no temporary copy can be made", "nothing was changed"]);
+                assert!(checksum(&target).is_empty());
+            }
+            let output = restore(&disk).run().expect_code(0);
+            assert_eq!(
+                output.stderr.contains("which several jobs read at once, is copied to"),
+                is_copied,
+                "{output:?}"
+            );
+            assert!(names(disk.path()).is_empty());
+            assert_same(&source, &target);
+        }
     }
 }
 
@@ -283,7 +303,7 @@ fn a_dry_run_touches_nothing_and_shows_no_password() {
     for server in [postgres15(), mysql(), mariadb()] {
         let (source, archive, folder) = chinook(server);
         let target = server.database("dry");
-        let files = || std::fs::read_dir(folder.path()).expect("a folder").count();
+        let files = || fs::read_dir(folder.path()).expect("a folder").count();
         let before = files();
         let dump =
             with_clients_of(server).args(["dump", "--dry-run", &source.uri()]).cwd(folder.path()).run().expect_code(0);

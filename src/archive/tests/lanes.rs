@@ -36,6 +36,16 @@ fn lanes_are_joined_in_the_order_of_their_names() {
                 assert!(is_lane(path), "{path}");
                 seen.lock().expect("no panic")[lane_of(path)].extend_from_slice(bytes);
             });
+            let mut places = inspect(file.path()).expect(&what).places();
+            let mut copied = vec![0; whole.len()];
+            let copying = verify(file.path(), &mut |path, bytes| {
+                let place = places.get_mut(path).expect("a member of the dump");
+                let from = usize::try_from(*place).expect("small");
+                copied[from..from + bytes.len()].copy_from_slice(bytes);
+                *place += bytes.len() as u64;
+            });
+            copying.expect(&what);
+            assert!(copied == whole, "{what}: each part in its place");
             let members = verified.expect(&what).into_manifest().members;
             assert!(*seen.lock().expect("no panic") == contents, "{what}: each lane in its order");
             assert_eq!(members[0].path, format!("{ROOT}/{STEM}.00.000001"));

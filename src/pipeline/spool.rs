@@ -1,0 +1,101 @@
+//! Private temporary files, for what can only be read from a file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+
+use tempfile::NamedTempFile;
+
+use super::target::UNCHANGED;
+use super::watch::{on_thread, until_stopped};
+use super::{Context, archive_error};
+use crate::archive::ArchiveError;
+use crate::error::{Error, Kind, Result};
+use crate::leftovers::{self, SPOOL};
+
+/// A private temporary file, held as ours, and gone with this value.
+pub fn spool_file(context: &Context) -> Result<NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new().prefix(SPOOL).tempfile_in(&context.temp_dir);
+        let file = file.map_err(|e| no_spool(context, &e))?;
+        if leftovers::hold_path(file.as_file(), file.path()) {
+            return Ok(file);
+        }
+    }
+}
+
+/// The same, with a handle of its own for the thread that fills it: a stop removes the file here, whatever the thread is
+/// waiting for. Says what is copied, for people.
+pub fn spool_for(context: &Context, what: &str) -> Result<(NamedTempFile, File)> {
+    let file = spool_file(context)?;
+    context.note(format!("{what} is copied to {} first", file.path().display()));
+    let handle = file.reopen().map_err(|e| no_spool(context, &e))?;
+    Ok((file, handle))
+}
+
+/// Copies a stream, by its name for errors and for people, into a private temporary file.
+pub async fn spool(context: &Context, from: impl Read + Send + 'static, name: &str) -> Result<NamedTempFile> {
+    let (file, handle) = spool_for(context, name)?;
+    match until_stopped(context, on_thread(move || copy(from, handle))).await? {
+        Ok(()) => Ok(file),
+        Err(Uncopied::Read(error)) => Err(archive_error(name, &error)),
+        Err(Uncopied::Written(error)) => Err(no_spool(context, &error)),
+    }
+}
+
+/// Which side of a copy failed.
+enum Uncopied {
+    Read(ArchiveError),
+    Written(io::Error),
+}
+
+/// Copies by hand, so that an error of the archive is not taken for one of the disk.
+fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => to.write_all(&buffer[..read]).map_err(Uncopied::Written)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Uncopied::Read(error.downcast().unwrap_or_else(ArchiveError::Read))),
+        }
+    }
+}
+
+/// A temporary file can't be made, or has no room.
+pub fn no_spool(context: &Context, error: &io::Error) -> Error {
+    Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
+        .why(error)
+        .why(UNCHANGED)
+        .hint("TMPDIR names another folder")
+}
+
+/// Writes the dump into a file while its members pass by, in whatever order they come.
+pub struct Keeping {
+    file: File,
+    /// Where the next bytes of each member belong.
+    places: HashMap<String, u64>,
+    failed: Option<io::Error>,
+}
+
+impl Keeping {
+    /// Into this file; `places` says where each member of the dump begins.
+    pub fn new(file: File, places: HashMap<String, u64>) -> Self {
+        Self { file, places, failed: None }
+    }
+
+    /// Takes the next bytes of a member. The first failure is kept until [`end`](Self::end).
+    pub fn put(&mut self, member: &str, bytes: &[u8]) {
+        let Some(place) = self.places.get_mut(member).filter(|_| self.failed.is_none()) else { return };
+        match self.file.write_all_at(bytes, *place) {
+            Ok(()) => *place += bytes.len() as u64,
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// What failed first, when all has passed by.
+    pub fn end(self) -> io::Result<()> {
+        self.failed.map_or(Ok(()), Err)
+    }
+}
