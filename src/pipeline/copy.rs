@@ -26,7 +26,7 @@ use super::proven::Proven;
 use super::reach::{Reached, reach};
 pub use super::sides::Pipe;
 use super::sides::{both, broken, named, side, source_failed};
-use super::source::{Relay, Source};
+use super::source::{Relay, Source, snapshot_ended};
 use super::spool::spool_file;
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
@@ -249,13 +249,10 @@ const DEFINITIONS: &str = "definitions.pgsql";
 
 async fn would_run(context: &Context, request: &Request<'_>, source: &Source, plan: &Plan) -> Result<Vec<Pipe>> {
     match plan {
-        Plan::One(plan) => {
-            let dump = source.plan.invocations.iter().map(ToString::to_string).collect();
-            Ok(vec![Pipe { dump, load: target::shown(plan) }])
-        }
+        Plan::One(plan) => Ok(vec![Pipe { dump: source.shown(context), load: target::shown(plan) }]),
         Plan::Jobs(plan) => {
             let (dump, _) = source.hold(context, &request.dump).await.map_err(|e| side("source", e))?;
-            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
+            snapshot_ended(context);
             Ok(plan.shown(&dump, DEFINITIONS))
         }
     }

@@ -84,7 +84,7 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
     let started_at = Timestamp::now();
     let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
-        return Ok(Outcome::Planned(planned(context, &source)));
+        return Ok(Outcome::Planned(source.shown(context)));
     }
     if request.destination != Destination::Nowhere {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
@@ -116,21 +116,6 @@ pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(dumped)))
-}
-
-/// The commands, and what happens beside them.
-fn planned(context: &Context, source: &Source) -> Vec<String> {
-    let mut lines: Vec<_> = source.plan.invocations.iter().map(ToString::to_string).collect();
-    match &source.moment {
-        Moment::Alone(_) => {}
-        Moment::Exported(_) => {
-            context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
-        }
-        Moment::Seen(readers) => {
-            lines.push(format!("# {} sessions of dbhaul's own read the rows, all of one moment", readers.jobs));
-        }
-    }
-    lines
 }
 
 /// `20231207000608_my_app`: UTC, and nothing that a file system or a shell would mind.

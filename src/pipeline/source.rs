@@ -33,6 +33,11 @@ pub struct Source {
     pub moment: Moment,
 }
 
+/// Says what a dry run's commands lack.
+pub fn snapshot_ended(context: &Context) {
+    context.note("the snapshot ended with this: by hand, hold one open with SELECT pg_export_snapshot()");
+}
+
 impl Source {
     /// Probes the server, refuses what can't end well, chooses a client and plans. What people should know is told.
     pub async fn open(context: &Context, connection: &Connection, options: &DumpOptions) -> Result<Self> {
@@ -44,6 +49,19 @@ impl Source {
             context.warn(what);
         }
         Ok(Self { reached, client, plan, missing, moment })
+    }
+
+    /// What would be run, for a dry run. A snapshot that was exported for it ends with this.
+    pub fn shown(&self, context: &Context) -> Vec<String> {
+        let mut lines: Vec<_> = self.plan.invocations.iter().map(ToString::to_string).collect();
+        match &self.moment {
+            Moment::Alone(_) => {}
+            Moment::Exported(_) => snapshot_ended(context),
+            Moment::Seen(readers) => {
+                lines.push(format!("# {} sessions of dbhaul's own read the rows, all of one moment", readers.jobs));
+            }
+        }
+        lines
     }
 
     /// What the clients of a copy by several jobs run, and what holds what they read.

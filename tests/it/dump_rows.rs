@@ -168,8 +168,10 @@ fn a_copy_by_several_jobs_is_the_same() {
         let source = server.database("large");
         large(&source);
         let target = server.database("copy");
-        let copy = with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", "3", "--json"]);
-        copy.run().expect_code(0);
+        let copy = || with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", "3"]);
+        let planned = copy().arg("--dry-run").run().expect_code(0);
+        assert!(planned.text().contains("# 3 sessions of dbhaul's own read the rows"), "{}", planned.text());
+        copy().run().expect_code(0);
         assert_same(&source, &target);
     }
 }

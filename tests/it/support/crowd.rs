@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::{Server, eventually};
+use super::{Server, descendants, eventually};
 
 /// Takes every connection that a server has left, until it is dropped. No session begins: a place is taken by who has
 /// come as far as the question for the password.
@@ -25,6 +25,14 @@ impl Crowd {
             assert!(places.len() < 1000, "the server takes everybody");
         }
         Self { door, places }
+    }
+
+    /// Gives up so many places, and waits until the server knows: each is a process of its own there.
+    pub fn leave(mut self, server: &Server, few: usize) -> Self {
+        let all = descendants(server.pid()).len();
+        self.places.truncate(self.places.len() - few);
+        eventually("some of the crowd have gone", || descendants(server.pid()).len() + few <= all);
+        self
     }
 }
 

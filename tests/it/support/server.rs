@@ -265,7 +265,7 @@ impl Server {
     }
 
     /// The server's process: beside it, the watcher has one that waits for the end of its input.
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         let watcher = self.watcher.id();
         let children = fs::read_to_string(format!("/proc/{watcher}/task/{watcher}/children")).unwrap_or_default();
         let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
