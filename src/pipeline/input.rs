@@ -81,7 +81,8 @@ impl Input {
             spools.push(Spool::File(spool));
             path
         } else {
-            PathBuf::from(argument)
+            // A client that opens it must not take its name for an option.
+            std::path::absolute(argument).unwrap_or_else(|_| PathBuf::from(argument))
         };
         let (name, first) = (argument.to_owned(), Identity::of(&path));
         let mut input = Self { name, path, shape: Shape::Ours, format: Format::PgCustom, first, alone: None, spools };

@@ -273,14 +273,14 @@ fn two_jobs_restore_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
         let (archive, _) = dumped(&source, &folder, &[]);
         let (lanes, _) = dumped(&source, &folder, &["--jobs", "2"]);
-        let alone = folder.path().join("alone");
+        let alone = folder.path().join("--alone");
         fs::write(&alone, member(&archive, "*.pgsql")).expect("write");
-        for (dump, is_copied) in [(&archive, true), (&lanes, true), (&alone, false)] {
+        for (dump, is_copied) in [(&*archive, true), (&lanes, true), (Path::new("--alone"), false)] {
             let target = server.database("jobs");
             let (disk, full) = (Disk::mount("size=64m"), Disk::mount("size=16k"));
             let restore = |disk: &Disk| {
-                let restore = with_clients_of(server).env("TMPDIR", disk.path()).arg("restore").arg(dump);
-                restore.arg(target.uri()).args(["--jobs", "2"])
+                let restore = with_clients_of(server).cwd(folder.path()).env("TMPDIR", disk.path());
+                restore.args(["restore", "--jobs", "2", "--"]).arg(dump).arg(target.uri())
             };
             if is_copied {
                 restore(&full).run().refused(9, &["no temporary copy can be made", "nothing was changed"]);
