@@ -2,12 +2,13 @@
 # dbhaul against the tools that people would use instead, in turns, on servers of its own. Prints a table; fails when a
 # result is wrong, never when one is slow. docs/performance.md says what is measured; scripts/bench/ is how.
 #
-#   scripts/bench.sh [--size small|half|full] [--rows-divisor N] [--runs N] [--only REGEX] [--write]
+#   scripts/bench.sh [--size small|half|full] [--rows-divisor N] [--runs N] [--only REGEX] [--isal] [--write]
 #
 #   small   a hundredth of the rows, each thing once: what CI runs (2 minutes)
 #   half    half of the rows, three runs
 #   full    3,000,000 orders, five runs (an hour and more)
 #   --only  the kinds of work whose name matches, such as 'dump' or 'MySQL restore'
+#   --isal  builds dbhaul with the feature isal as well, and dumps with both
 #   --write puts the table into docs/performance.md
 #
 # DBHAUL_BENCH_BINARY=.../dbhaul takes a binary that is there already; its times say nothing unless it is a release build.
@@ -36,4 +37,11 @@ if [ -z "${DBHAUL_BENCH_BINARY:-}" ]; then
 fi
 DBHAUL_BENCH_BINARY=$(realpath "$DBHAUL_BENCH_BINARY")
 export DBHAUL_BENCH_BINARY
+case " $* " in *" --isal "*)
+    target=$PWD/target/isal
+    cargo build --release --locked --features isal --target-dir "$target"
+    ln -sf dbhaul "$target/release/dbhaul-isal"
+    PATH=$PATH:$target/release
+    ;;
+esac
 exec python3 -B scripts/bench "$@"

@@ -19,6 +19,7 @@ machine_packages=(
     openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
     debootstrap util-linux strace iproute2 e2fsprogs btrfs-progs
     systemd python3-jsonschema python3-yaml
+    gcc make nasm autoconf automake libtool # to build the feature isal
 )
 
 # Suite | folders of bin/, each VENDOR-VERSION | packages

@@ -27,7 +27,9 @@ def main():
     divisor, runs = arguments.rows_divisor or divisor, arguments.runs or runs
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    wanted = [work for work in plan.all_work({}) if re.search(arguments.only, work.name)]
+    def works(gigabytes):
+        return [work for work in plan.all_work(gigabytes, arguments.isal) if re.search(arguments.only, work.name)]
+    wanted = works({})
     engines = {work.engine for work in wanted}
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(kind()) for kind in (servers.Postgres, servers.Mysql) if kind.name in engines]
@@ -36,8 +38,7 @@ def main():
         data.generate(started, divisor, {name for work in wanted for name in work.databases} | {"shop"})
         bench = Bench({server.name: server for server in started}, folder)
         gigabytes = {server.name: bench.gigabytes(server.name) for server in started}
-        names = {work.name for work in wanted}
-        done = [(work, bench.compare(work, runs)) for work in plan.all_work(gigabytes) if work.name in names]
+        done = [(work, bench.compare(work, runs)) for work in works(gigabytes)]
         machine = report.machine(started, sys.argv[1:], gigabytes)
     tables = "\n".join(report.table(*each) for each in done)
     little = " (they say little at this size)" if divisor >= 10 else ""
@@ -56,6 +57,7 @@ def parse():
     parser.add_argument("--rows-divisor", type=int)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--only", default="", metavar="REGEX")
+    parser.add_argument("--isal", action="store_true", help="dumps of a dbhaul with ISA-L, too")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()
 

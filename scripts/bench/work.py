@@ -52,12 +52,21 @@ def wall(ours, peer, limit):
     return Goal(f"{ours}, against {peer}", ratio(ours, peer), limit)
 
 
-def own(ours, gigabytes):
+def own(ours, gigabytes, limit=6):
     """CPU of dbhaul itself, in seconds for each GB of SQL, and its memory."""
-    return [
-        Goal(f"{ours}: CPU of dbhaul itself, for a GB of SQL", lambda r: r[ours].median("own_cpu") / gigabytes, 6, " s"),
-        memory(ours),
-    ]
+    value = lambda r: r[ours].median("own_cpu") / gigabytes
+    return [Goal(f"{ours}: CPU of dbhaul itself, for a GB of SQL", value, limit, " s"), memory(ours)]
+
+
+def add_isal(dump, gigabytes):
+    """The same dumps by a dbhaul that was built with ISA-L: the same goals, and its own for CPU."""
+    for one in [contender for contender in dump.contenders if contender.ours]:
+        isal = f"{one.name}, ISA-L"
+        dump.contenders.append(Contender(isal, one.command.replace("dbhaul", "dbhaul-isal", 1), one.may_refuse))
+        against = f"{one.name}, against "
+        dump.goals += [wall(isal, goal.text.removeprefix(against), goal.limit)
+                       for goal in dump.goals if goal.text.startswith(against)]
+        dump.goals += own(isal, gigabytes, 3.2)
 
 
 def memory(ours):
@@ -87,13 +96,13 @@ MARIADB_DUMP = "mariadb-dump --defaults-file=$CNF --single-transaction --no-tabl
 MYDUMPER = "mydumper --defaults-file $CNF -B shop -t 2 -o $OUT/dump"
 
 
-def all_work(gigabytes):
-    """`gigabytes`: of SQL in `shop`, by engine; 0 where that is not known yet."""
+def all_work(gigabytes, isal=False):
+    """`gigabytes`: of SQL in `shop`, by engine; 0 where that is not known yet. `isal`: by the other encoder, too."""
     pg, my = (max(gigabytes.get(engine, 0), 1e-9) for engine in (POSTGRES, MYSQL))
     one, two = "dbhaul dump", "dbhaul dump --jobs 2"
     back, back2 = "dbhaul restore", "dbhaul restore --jobs 2"
     file2 = "dbhaul restore --jobs 2, a mysqldump file"
-    return [
+    works = [
         Work("PostgreSQL dump", POSTGRES, [
             Contender(one, "dbhaul dump env:SHOP -o $OUT/"),
             Contender(two, "dbhaul dump --jobs 2 env:SHOP -o $OUT/", may_refuse=True),
@@ -172,6 +181,10 @@ def all_work(gigabytes):
         growth(POSTGRES, "pg_dump -Fc -Z0"),
         growth(MYSQL, MYSQLDUMP),
     ]
+    if isal:
+        add_isal(works[0], pg)
+        add_isal(works[1], my)
+    return works
 
 
 def start_up(engine, peer, command):

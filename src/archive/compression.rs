@@ -39,9 +39,10 @@ impl Compression {
     pub(super) fn pace(self) -> Pace {
         match self {
             // zlib-rs at level 1 gives up a third of the size for little time: 2 is where adaptive levels start.
-            Self::Gzip(level) => Pace::new(level, 2, 6),
-            Self::Zstd(level) => Pace::new(level, 1, 9),
-            Self::None => Pace::new(Level::Fixed(0), 0, 0),
+            // From ISA-L's level to zlib-rs's it is four times the time, not twice.
+            Self::Gzip(level) => Pace::new(level, 2, 6, if cfg!(feature = "isal") { IDLE / 4.0 } else { IDLE }),
+            Self::Zstd(level) => Pace::new(level, 1, 9, IDLE),
+            Self::None => Pace::new(Level::Fixed(0), 0, 0, IDLE),
         }
     }
 }
@@ -106,13 +107,22 @@ pub(super) struct Pace {
     level: u32,
     least: u32,
     most: u32,
+    /// Below which load the first level up is tried.
+    first_up: f64,
 }
 
+/// Below which load a level up is tried.
+///
+/// It costs at most about twice the time, so from below an eighth: a source that is slow leaves the encoders that idle.
+/// From below a quarter, as long as it was tried from there, they took the time of a server and a dumper that had both
+/// cores busy (`docs/performance.md`).
+const IDLE: f64 = 0.125;
+
 impl Pace {
-    fn new(level: Level, least: u32, most: u32) -> Self {
+    fn new(level: Level, least: u32, most: u32, first_up: f64) -> Self {
         match level {
-            Level::Adaptive => Self { level: least, least, most },
-            Level::Fixed(level) => Self { level, least: level, most: level },
+            Level::Adaptive => Self { level: least, least, most, first_up },
+            Level::Fixed(level) => Self { level, least: level, most: level, first_up },
         }
     }
 
@@ -121,17 +131,13 @@ impl Pace {
     }
 
     /// Takes in that all encoders together were busy for `busy`, of `available` that they had.
-    ///
-    /// A level up costs at most about twice the time, so it is only tried from below an eighth: a source that is slow
-    /// leaves the encoders that idle. From below a quarter, as long as it was tried from there, they took the time of a
-    /// server and a dumper that had both cores busy (`docs/performance.md`).
     pub fn observe(&mut self, busy: Duration, available: Duration) {
         let load = busy.as_secs_f64() / available.as_secs_f64().max(1e-9);
         if load > 0.8 {
             self.level = self.least;
         } else if load > 0.55 {
             self.level = self.level.saturating_sub(1).max(self.least);
-        } else if load < 0.125 {
+        } else if load < if self.level == self.least { self.first_up } else { IDLE } {
             self.level = (self.level + 1).min(self.most);
         }
     }
@@ -159,7 +165,7 @@ mod tests {
         let mut pace = Compression::Gzip(Level::Adaptive).pace();
         assert_eq!(pace.level(), 2);
         for level in [3, 4, 5, 6, 6] {
-            pace.observe(second / 10, second); // a slow source
+            pace.observe(second / 40, second); // a slow source
             assert_eq!(pace.level(), level);
         }
         pace.observe(second / 3, second); // comfortable

@@ -33,7 +33,11 @@ impl Codec for Gzip {
     }
 
     fn encoder(&self) -> Box<dyn Encode> {
-        Box::new(Deflate { levels: Vec::new() })
+        Box::new(Deflate {
+            levels: Vec::new(),
+            #[cfg(feature = "isal")]
+            isal: super::isal::Isal::new(),
+        })
     }
 
     fn finish(&self, mut raw: Crc, index: &[u8], trailer: &[u8], out: &mut Vec<u8>) {
@@ -87,10 +91,16 @@ fn prefix(len: usize) -> [u8; PREFIX] {
 /// Raw deflate at changing levels: one reusable state for each level that was ever asked for.
 struct Deflate {
     levels: Vec<(u32, Compress)>,
+    #[cfg(feature = "isal")]
+    isal: super::isal::Isal,
 }
 
 impl Encode for Deflate {
     fn encode(&mut self, raw: &mut Vec<u8>, level: u32, out: &mut Vec<u8>) -> io::Result<()> {
+        #[cfg(feature = "isal")]
+        if level <= super::isal::MOST {
+            return self.isal.encode(raw, out);
+        }
         let known = self.levels.iter().position(|(known, _)| *known == level);
         let at = known.unwrap_or_else(|| {
             self.levels.push((level, Compress::new(flate2::Compression::new(level), false)));

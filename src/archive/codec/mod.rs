@@ -4,6 +4,8 @@
 //! block, or *stored*: framed, but verbatim, so that it can be rewritten in place.
 
 mod gzip;
+#[cfg(feature = "isal")]
+mod isal;
 mod plain;
 mod zstandard;
 
