@@ -29,6 +29,10 @@ impl Position {
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub fn set(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
 }
 
 /// The outermost reader: counts, and marks its errors as the medium's own.

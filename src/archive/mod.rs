@@ -20,9 +20,11 @@
 //!
 //! # Reading
 //!
-//! [`verify`] checks every byte of an archive of ours, [`inspect`] reads only its index and manifest, [`dump_stream`]
-//! feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes anybody's archive, and goes by content alone.
+//! [`verify`] checks every byte of an archive of ours (what it looks at is inflated by a second thread), [`inspect`] reads
+//! only its index and manifest, [`dump_stream`] feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes
+//! anybody's archive, and goes by content alone.
 
+mod ahead;
 mod beginning;
 mod codec;
 mod compression;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::ahead::Ahead;
 use super::codec::{self, Codec};
 use super::crc::Crc;
 use super::error::{ArchiveError, Result};
@@ -94,6 +95,7 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
     let again = file.try_clone().map_err(ArchiveError::Read)?;
     let (medium, position) = Medium::new(Spanned::new(file, &index.spans, index.at));
     let inside = codec.whole(Box::new(medium)).map_err(ArchiveError::from_read)?;
+    let (inside, position) = Ahead::of(inside, position).map_err(ArchiveError::Read)?;
     let mut check = Check { tar: TarReader::new(inside), position, members: Vec::new(), buffer: vec![0; 128 * 1024] };
     if let Some(path) = out_of_order(index.members.iter().map(|member| member.path.as_str())) {
         return Err(ArchiveError::corrupt("it does not follow the part before it").at(None, Some(path)));

