@@ -179,6 +179,12 @@ pub trait Engine: Sync {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan>;
 
+    /// Adapts a dump on its way into the file that several jobs of a restore will read.
+    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
+        let _ = (server, options);
+        None
+    }
+
     /// The user that packages make for the server, who runs a throw-away one when we are root.
     fn account(&self) -> &'static str;
 

@@ -116,8 +116,10 @@ pub struct RestoreOptions {
     pub exclude_extensions: Vec<String>,
     /// Run what the dump holds beside SQL for its database: psql's commands, the files of the server's machine.
     pub trust: bool,
-    /// PostgreSQL: only this part of the definitions.
+    /// PostgreSQL: only this part of the dump.
     pub section: Option<Section>,
+    /// PostgreSQL, for [`Section::Data`]: tables that are large enough to be emptied again before their rows come.
+    pub large: Vec<(String, String)>,
 }
 
 impl RestoreOptions {
@@ -159,15 +161,18 @@ impl Default for RestoreOptions {
             exclude_extensions: Vec::new(),
             trust: false,
             section: None,
+            large: Vec::new(),
         }
     }
 }
 
-/// A part of a database's definitions, as `pg_dump` divides them.
+/// A part of a dump, as `pg_dump` divides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// What rows need: tables, types, functions.
     PreData,
+    /// Rows alone, of the tables that [`Section::PreData`] has made.
+    Data,
     /// What is made behind rows: indexes, constraints, triggers, the rows of materialized views.
     PostData,
     /// Of that, all but [`Section::Readers`].

@@ -142,7 +142,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
         planned = look(context, &source, &request.dump).await.map_err(|error| failed(error, false))?;
         let path = spool.as_ref().map(NamedTempFile::path);
-        let planning = Plan::make(context, &target, &planned, &request.restore, path);
+        let planning = Plan::make(context, &source, &target, &planned, &request.restore, path);
         plan = planning.await.map_err(|error| failed(error, false))?.0;
     };
     let Source { reached, client, plan, missing, .. } = source;
@@ -187,6 +187,7 @@ impl Plan {
     /// `spool` is where several jobs will find the definitions.
     async fn make(
         context: &Context,
+        source: &Source,
         target: &Reached,
         held: &Content,
         options: &RestoreOptions,
@@ -198,7 +199,7 @@ impl Plan {
                 Ok((Self::One(planned.0), planned.1))
             }
             Some(spool) => {
-                let planned = copy_jobs::Plan::make(context, target, held, options, spool).await?;
+                let planned = copy_jobs::Plan::make(context, source, target, held, options, spool).await?;
                 Ok((Self::Jobs(planned.0), planned.1))
             }
         }
@@ -240,7 +241,7 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     target::check(context, &target, &planned, &request.restore)?;
     let spool = if request.dump.apart && !request.dry_run { Some(spool_file(context)?) } else { None };
     let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.apart.then(|| Path::new(DEFINITIONS)));
-    let (plan, target_client) = Plan::make(context, &target, &planned, &request.restore, path).await?;
+    let (plan, target_client) = Plan::make(context, &source, &target, &planned, &request.restore, path).await?;
     Ok(Ready { source, target, planned, plan, target_client, spool })
 }
 

@@ -42,6 +42,9 @@ use crate::process::{Exited, Output};
 /// What was adapted, and how often.
 type Adaptations = Vec<(String, u64)>;
 
+/// For the rows of a table of so many bytes it pays that the table is emptied first, which takes a millisecond or two.
+const LARGE: u64 = 4 << 20;
+
 /// How the target will be loaded.
 pub struct Plan {
     /// What rows need.
@@ -56,32 +59,33 @@ impl Plan {
     /// The commands, and the client that writes to the target. `spool` will hold the definitions.
     pub async fn make(
         context: &Context,
+        source: &Source,
         target: &Reached,
         held: &Content,
         options: &RestoreOptions,
         spool: &Path,
     ) -> Result<(Self, Option<Client>)> {
         let found = target::clients(context, target).await?;
-        let plan = |held: &Content, jobs, section, input| {
-            let options = RestoreOptions { jobs, section, ..options.clone() };
+        let large = source.reached.server.tables.iter().filter(|table| table.bytes >= LARGE);
+        let large: Vec<_> = large.map(|table| (table.schema.clone(), table.name.clone())).collect();
+        let plan = |jobs, section, input| {
+            let options = RestoreOptions { jobs, section, large: large.clone(), ..options.clone() };
             target::plan_with(target, held, &found, &options, input)
         };
-        let before = plan(held, 1, Some(Section::PreData), RestoreInput::Stream)?;
+        let before = plan(1, Some(Section::PreData), RestoreInput::Stream)?;
         let client = target::tell_clients(context, target, &before, &found);
         // An index that is attached to its parent's excludes who goes through both, and the server sees a deadlock.
         let attached = held.entries.iter().any(|entry| entry.kind == "INDEX ATTACH");
         let sections = if attached { &[Section::Indexes, Section::Readers][..] } else { &[Section::PostData] };
-        let behind = |section: &Section| plan(held, options.jobs, Some(*section), RestoreInput::Path(spool));
+        let behind = |section: &Section| plan(options.jobs, Some(*section), RestoreInput::Path(spool));
         let mut after = sections.iter().map(behind).collect::<Result<Vec<_>>>()?;
         if after.iter().any(|plan| plan.decoder.is_some()) {
-            let mut one = plan(held, 1, Some(Section::PostData), RestoreInput::Stream)?;
+            let mut one = plan(1, Some(Section::PostData), RestoreInput::Stream)?;
             one.notes.push("indexes and constraints are made by one session: psql runs them".into());
             one.notes.push(format!("{} jobs: a failure leaves behind what was copied before it", options.jobs));
             after = vec![one];
         }
-        // The entries that are left out are definitions.
-        let rows_alone = Content { entries: Vec::new(), ..held.clone() };
-        let rows = (0..options.jobs).map(|_| plan(&rows_alone, 1, None, RestoreInput::Stream));
+        let rows = (0..options.jobs).map(|_| plan(1, Some(Section::Data), RestoreInput::Stream));
         Ok((Self { before, rows: rows.collect::<Result<_>>()?, after }, client))
     }
 

@@ -16,7 +16,7 @@ use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
 use crate::archive::{self, ArchiveError, Manifest, Reader, lane_of};
 use crate::connection::Connection;
-use crate::engine::{self, Complete, Content, Format, Incomplete, Inspector, postgres};
+use crate::engine::{self, Complete, Content, Filter, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
 use crate::leftovers::{self, SPOOL};
 use crate::report::units;
@@ -167,11 +167,18 @@ impl Input {
     }
 
     /// Reads everything: checksums, structure, and the proof that the dump is complete. For `several_jobs` the dump stands
-    /// in a file of its own afterwards, where its form has one: each of them goes to places of its own in it.
-    pub async fn check(&mut self, context: &Context, several_jobs: bool) -> Result<Checked> {
+    /// in a file of its own afterwards, where its form has one, and passes the filter on its way there: each of them goes to
+    /// places of its own in it.
+    pub async fn check(
+        &mut self,
+        context: &Context,
+        several_jobs: bool,
+        filter: Option<Box<dyn Filter>>,
+    ) -> Result<Checked> {
         let copy = if several_jobs { self.alone(context)? } else { None };
         let gauge = Gauge::about("checking");
         let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
+        let copy = copy.map(|file| (file, filter));
         let checking = on_thread(move || check(&path, &shape, format, &meter, copy));
         let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
         checked.map_err(|trouble| match trouble {
@@ -318,10 +325,16 @@ enum Trouble {
 }
 
 /// Reads all of it; what passes by is written into `copy`, too.
-fn check(path: &Path, shape: &Shape, format: Format, gauge: &Gauge, copy: Option<File>) -> Result<Checked, Trouble> {
+fn check(
+    path: &Path,
+    shape: &Shape,
+    format: Format,
+    gauge: &Gauge,
+    copy: Option<(File, Option<Box<dyn Filter>>)>,
+) -> Result<Checked, Trouble> {
     let (mut bytes, mut manifest) = (0, None);
     let mut keeping = match copy {
-        Some(file) => Some(Keeping::new(file, places(path, shape).map_err(Trouble::Archive)?)),
+        Some((file, filter)) => Some(Keeping::new(file, places(path, shape).map_err(Trouble::Archive)?, filter)),
         None => None,
     };
     let mut inspector = engine::of(format.dialect()).inspector(format);

@@ -127,7 +127,9 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(&request.connection)?;
     let mut reached = reach(context, &request.connection, Purpose::Restore).await?;
-    let Checked { content, bytes, .. } = input.check(context, request.options.jobs > 1).await?;
+    let several_jobs = request.options.jobs > 1;
+    let filter = reached.engine.file_filter(&reached.server, &request.options).filter(|_| several_jobs);
+    let Checked { content, bytes, .. } = input.check(context, several_jobs, filter).await?;
     if request.options.resume {
         reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
     }

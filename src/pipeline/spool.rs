@@ -10,7 +10,8 @@ use tempfile::NamedTempFile;
 use super::target::UNCHANGED;
 use super::watch::{on_thread, until_stopped};
 use super::{Context, archive_error};
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, lane_of};
+use crate::engine::Filter;
 use crate::error::{Error, Kind, Result};
 use crate::leftovers::{self, SPOOL};
 
@@ -76,25 +77,39 @@ pub struct Keeping {
     file: File,
     /// Where the next bytes of each member belong.
     places: HashMap<String, u64>,
+    filter: Option<Box<dyn Filter>>,
+    /// What the filter has made of the last bytes, and where all that it has made ends in the file.
+    adapted: Vec<u8>,
+    end: u64,
     failed: Option<io::Error>,
 }
 
 impl Keeping {
-    /// Into this file; `places` says where each member of the dump begins.
-    pub fn new(file: File, places: HashMap<String, u64>) -> Self {
-        Self { file, places, failed: None }
+    /// Into this file; `places` says where each member of the dump begins. A dump in lanes is not adapted: where
+    /// the next one begins must be known.
+    pub fn new(file: File, places: HashMap<String, u64>, filter: Option<Box<dyn Filter>>) -> Self {
+        let filter = filter.filter(|_| places.keys().all(|member| lane_of(member) == 0));
+        Self { file, places, filter, adapted: Vec::new(), end: 0, failed: None }
     }
 
     /// Takes the next bytes of a member. The first failure is kept until [`end`](Self::end).
     pub fn put(&mut self, member: &str, bytes: &[u8]) {
         let Some(place) = self.places.get_mut(member).filter(|_| self.failed.is_none()) else { return };
+        let (place, bytes) = match &mut self.filter {
+            None => (place, bytes),
+            Some(filter) => {
+                self.adapted.clear();
+                filter.push(bytes, &mut self.adapted);
+                (&mut self.end, self.adapted.as_slice())
+            }
+        };
         match self.file.write_all_at(bytes, *place) {
             Ok(()) => *place += bytes.len() as u64,
             Err(error) => self.failed = Some(error),
         }
     }
 
-    /// What failed first, when all has passed by.
+    /// What failed first, when all has passed by. A filter holds nothing back then: the dump was whole.
     pub fn end(self) -> io::Result<()> {
         self.failed.map_or(Ok(()), Err)
     }

@@ -25,7 +25,7 @@ pub struct Verified {
 pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> Result<Verified> {
     leftovers::tend(context, &[&context.temp_dir]);
     let mut input = Input::open(context, archive).await?;
-    let checked = input.check(context, false).await?;
+    let checked = input.check(context, false, None).await?;
     let tried = match trial {
         Some(place) => Some(Box::pin(super::trial::attempt(context, &input, &checked, place)).await?),
         None => None,

@@ -18,6 +18,7 @@ mod failures;
 mod faults;
 mod few_rights;
 mod foreign;
+mod frozen;
 mod hostile;
 mod huge;
 mod json;

@@ -300,9 +300,11 @@ fn a_big_stream_has_several_parts_and_comes_back() {
         .expect_code(0);
     let members = manifest(&path)["members"].as_array().expect("members").len();
     assert!(members > 2, "{members} members");
-    let target = server.database("back");
-    restored(&path, &target, &[]);
-    assert_same(&source, &target);
+    for jobs in ["1", "2"] {
+        let target = server.database("back");
+        restored(&path, &target, &["--jobs", jobs]);
+        assert_same(&source, &target);
+    }
 }
 
 /// What kind of server it is, in the manifest's words.

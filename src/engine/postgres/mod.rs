@@ -5,8 +5,9 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Moment,
-    Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, Inspector,
+    Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site,
+    Version,
 };
 use crate::error::Result;
 
@@ -22,6 +23,7 @@ mod extra;
 mod features;
 mod filter;
 mod findings;
+mod freeze;
 mod identity;
 mod inflate;
 mod jobs;
@@ -51,6 +53,8 @@ mod suitability;
 mod target;
 mod toc;
 mod tuning;
+
+use freeze::{Freeze, To};
 
 pub use directory::inspect_directory;
 pub use snapshot::{Shared, Snapshot, SnapshotSession};
@@ -187,6 +191,10 @@ impl Engine for Postgres {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan> {
         restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
+        Some(Box::new(Freeze::new(server, options, To::File)?))
     }
 
     fn account(&self) -> &'static str {

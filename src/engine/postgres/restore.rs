@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 
 use super::filter::{Adapter, Restriction};
+use super::freeze::{Freeze, To};
 use super::selection::{self, select, tables};
 use super::target::lines;
 use super::{clients, libpq, tuning};
@@ -127,13 +128,25 @@ impl Job<'_> {
         Ok(RestorePlan {
             decoder: None,
             loader,
-            filter: None,
+            filter: self.freeze(),
             parts,
             tables,
             atomic: jobs <= 1,
             resumable: false,
             notes,
         })
+    }
+
+    /// Marks rows as frozen on their way, where `pg_restore` reads a stream.
+    fn freeze(&self) -> Option<Box<dyn Filter>> {
+        if self.content.format != Format::PgCustom || !matches!(self.source, RestoreInput::Stream) {
+            return None;
+        }
+        let freeze = match self.options.section {
+            Some(Section::Data) => Freeze::lane(self.server, self.options, &self.content.entries),
+            _ => Freeze::new(self.server, self.options, To::Stream),
+        };
+        freeze.map(|freeze| -> Box<dyn Filter> { Box::new(freeze) })
     }
 
     /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
@@ -232,13 +245,18 @@ impl Job<'_> {
         when(options.schema_only, "--schema-only", "");
         when(options.data_only, "--data-only", "");
         when(options.section == Some(Section::PreData), "--section=pre-data", "");
-        when(options.section.is_some_and(|section| section != Section::PreData), "--section=post-data", "");
+        let behind = [Section::PostData, Section::Indexes, Section::Readers];
+        when(options.section.is_some_and(|section| behind.contains(&section)), "--section=post-data", "");
         when(options.no_comments && client.version.major >= 11, "--no-comments", "comments left out");
         // Cleaning an empty target can fail where there is nothing to clean.
         let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
         when(clean, "--clean", "");
         when(clean, "--if-exists", "");
         let chosen = self.chosen(notes)?;
+        if options.section == Some(Section::Data) {
+            // The entries are definitions', which another command makes.
+            return Ok(Selection { flags, list: None, parts: None, tables: self.content.tables.clone() });
+        }
         let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
         let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
         let tables = tables(self.content, chosen.as_ref());
@@ -497,7 +515,7 @@ mod tests {
         assert!(
             plan.atomic
                 && plan.decoder.is_none()
-                && plan.filter.is_none()
+                && plan.filter.is_some()
                 && plan.loader.client().is_some_and(|client| client.stdin == Stdin::Pipe)
         );
     }
@@ -550,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_copys_definitions() {
+    fn the_parts_of_a_copy() {
         let mut content = samples::content("1.14");
         content.entries = vec![
             entry(1, "TABLE", Some("public"), "users"),
@@ -569,6 +587,7 @@ mod tests {
         };
         let file = RestoreInput::Path(Path::new("/tmp/definitions"));
         insta::assert_snapshot!(words(Section::PreData, 1, RestoreInput::Stream), @"--single-transaction --no-owner --no-privileges --section=pre-data");
+        insta::assert_snapshot!(words(Section::Data, 1, RestoreInput::Stream), @"--single-transaction --no-owner --no-privileges");
         insta::assert_snapshot!(words(Section::PostData, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data /tmp/definitions");
         insta::assert_snapshot!(words(Section::Indexes, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data --use-list=<(printf %s '1; TABLE users 2; CONSTRAINT users users_pkey ') /tmp/definitions");
         insta::assert_snapshot!(words(Section::Readers, 2, file), @"--jobs=2 --no-owner --no-privileges --section=post-data --use-list=<(printf %s '3; FK CONSTRAINT orders to_users 4; COMMENT CONSTRAINT to_users ON orders 5; MATERIALIZED VIEW DATA seen ') /tmp/definitions");

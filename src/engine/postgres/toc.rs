@@ -85,12 +85,14 @@ pub struct Cursor<'a> {
     at: usize,
     /// Where the list of an entry's needs stands, its end included.
     needs: Range<usize>,
+    /// Where its COPY statement stands.
+    copy: Range<usize>,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of some bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, needs: 0..0 }
+        Self { bytes, at: 0, needs: 0..0, copy: 0..0 }
     }
 
     /// How many bytes were read.
@@ -101,6 +103,11 @@ impl<'a> Cursor<'a> {
     /// Where the entry that was read last names those that it needs.
     pub fn needs(&self) -> Range<usize> {
         self.needs.clone()
+    }
+
+    /// Where the COPY statement of the entry that was read last stands.
+    pub fn copy(&self) -> Range<usize> {
+        self.copy.clone()
     }
 
     /// The header of an archive.
@@ -166,7 +173,9 @@ impl<'a> Cursor<'a> {
         let section = self.int(sizes)?;
         let definition = self.text(sizes)?.unwrap_or_default();
         let drop = self.text(sizes)?.unwrap_or_default();
+        let start = self.at;
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
+        self.copy = start..self.at;
         let reaches_files =
             [definition.as_str(), drop.as_str(), copy.as_deref().unwrap_or_default()].into_iter().any(reaches_files);
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());

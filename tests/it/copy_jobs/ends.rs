@@ -73,7 +73,9 @@ impl<'s> Copying<'s> {
         let mut running = self.copy().spawn();
         let halves = || names(self.clients.path()).iter().filter(|name| name.starts_with("half-")).count();
         running.wait_until("all lanes in the middle", |_| halves() == 3);
-        eventually("all loaders load", || self.target.sql(&at_work(&self.target, "COPY %FROM%")).lines().count() == 3);
+        eventually("all loaders load", || {
+            self.target.sql(&at_work(&self.target, "%COPY %FROM stdin%")).lines().count() == 3
+        });
         running
     }
 
