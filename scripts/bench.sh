@@ -2,12 +2,14 @@
 # dbhaul against the tools that people would use instead, in turns, on servers of its own. Prints a table; fails when a
 # result is wrong, never when one is slow. docs/performance.md says what is measured; scripts/bench/ is how.
 #
-#   scripts/bench.sh [--size small|half|full] [--rows-divisor N] [--runs N] [--only REGEX] [--isal] [--write]
+#   scripts/bench.sh [--size small|half|full] [--rows-divisor N] [--runs N] [--only REGEX] [--goals] [--isal]
+#                    [--write]
 #
 #   small   a hundredth of the rows, each thing once: what CI runs (2 minutes)
 #   half    half of the rows, three runs
 #   full    3,000,000 orders, five runs (an hour and more)
 #   --only  the kinds of work whose name matches, such as 'dump' or 'MySQL restore'
+#   --goals only dbhaul and those that a goal names
 #   --isal  builds dbhaul with the feature isal as well, and dumps with both
 #   --write puts the table into docs/performance.md
 #

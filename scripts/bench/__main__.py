@@ -28,7 +28,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     def works(gigabytes):
-        return [work for work in plan.all_work(gigabytes, arguments.isal) if re.search(arguments.only, work.name)]
+        works = [work for work in plan.all_work(gigabytes, arguments.isal) if re.search(arguments.only, work.name)]
+        for work in works if arguments.goals else []:
+            named = {c.name for c in work.contenders for goal in work.goals if goal.text.endswith(c.name)}
+            work.contenders = [c for c in work.contenders if c.ours or c.name in named]
+        return works
     wanted = works({})
     engines = {work.engine for work in wanted}
     with contextlib.ExitStack() as stack:
@@ -57,6 +61,7 @@ def parse():
     parser.add_argument("--rows-divisor", type=int)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--only", default="", metavar="REGEX")
+    parser.add_argument("--goals", action="store_true", help="only dbhaul and those that a goal names")
     parser.add_argument("--isal", action="store_true", help="dumps of a dbhaul with ISA-L, too")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()

@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -21,6 +23,9 @@ use crate::leftovers::{self, PARTIAL};
 /// A file that is being written, and that goes away unless it is published.
 pub struct Staged {
     file: File,
+    flusher: Option<Flusher>,
+    /// Bytes that no flusher was told of.
+    unflushed: usize,
     folder: Folder,
     /// Its name for now; None when it has its own.
     partial: Option<OsString>,
@@ -60,13 +65,27 @@ impl Staged {
         };
         let folder = Folder::open(folder)?;
         let (partial, file) = folder.create_partial(&target)?;
-        Ok(Some(Self { file, folder, partial: Some(partial), target }))
+        Ok(Some(Self { file, flusher: None, unflushed: 0, folder, partial: Some(partial), target }))
     }
 
     /// Where it stands until it is published.
     #[must_use]
     pub fn partial(&self) -> PathBuf {
         self.folder.named.join(self.partial.as_deref().unwrap_or_default())
+    }
+
+    /// Has what was written so far flushed, while more is written.
+    fn flush_meanwhile(&mut self) -> io::Result<()> {
+        self.unflushed = 0;
+        let flusher = match self.flusher.take() {
+            Some(flusher) => flusher,
+            None => Flusher::start(self.file.try_clone()?)?,
+        };
+        if !flusher.go_on() {
+            return flusher.end();
+        }
+        self.flusher = Some(flusher);
+        Ok(())
     }
 
     /// Gives it the first of its names that is free.
@@ -92,7 +111,8 @@ impl Store for Staged {
     /// Flushes the file to the disk and gives it its final name. Nothing is ever overwritten.
     fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
         let mut staged = proof.sealed.into_sink();
-        staged.file.sync_all().map_err(|error| StoreError::Write { path: staged.partial(), error })?;
+        let flushed = staged.flusher.take().map_or(Ok(()), Flusher::end).and_then(|()| staged.file.sync_all());
+        flushed.map_err(|error| StoreError::Write { path: staged.partial(), error })?;
         let name = staged.rename()?;
         let path = staged.folder.now().join(name);
         match staged.folder.handle.sync_all() {
@@ -116,7 +136,9 @@ impl Drop for Staged {
 
 impl Sink for Staged {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        self.unflushed += bytes.len();
+        if self.unflushed < STRETCH { Ok(()) } else { self.flush_meanwhile() }
     }
 
     fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -125,6 +147,36 @@ impl Sink for Staged {
 
     fn can_patch(&self) -> bool {
         true
+    }
+}
+
+/// So much is written before the disk is asked to keep it.
+const STRETCH: usize = 32 << 20;
+
+/// Brings to the disk what is written, while more is: at the end the rest is short. Without it the system begins with
+/// that after half a minute, or when memory is full.
+struct Flusher {
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Flusher {
+    fn start(file: File) -> io::Result<Self> {
+        let (wake, woken) = sync_channel(1);
+        // The system tells a failure once: it must not be lost here.
+        let flush = move || woken.iter().try_for_each(|()| file.sync_data());
+        Ok(Self { wake, thread: std::thread::Builder::new().name("flusher".into()).spawn(flush)? })
+    }
+
+    /// Flushes what was written so far, once it is through with what was before. False when it has failed.
+    fn go_on(&self) -> bool {
+        !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(())))
+    }
+
+    /// Waits for it. How the flushing went.
+    fn end(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that flushes the file died")))
     }
 }
 
@@ -205,5 +257,28 @@ fn rename_new(folder: &File, from: &OsStr, to: &OsStr) -> rustix::io::Result<()>
                 let _ = unlinkat(folder, to, AtFlags::empty());
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_t_be_flushed_is_told_at_the_next_stretch_and_at_the_end() {
+        let broken = || {
+            // A pipe can't be flushed.
+            let (_reader, writer) = rustix::pipe::pipe().expect("a pipe");
+            Flusher::start(File::from(writer)).expect("a thread")
+        };
+        let flusher = broken();
+        while flusher.go_on() {
+            std::thread::yield_now();
+        }
+        assert_eq!(flusher.end().expect_err("an error").raw_os_error(), Some(Errno::INVAL.raw_os_error()));
+        let flusher = broken();
+        assert!(flusher.go_on());
+        flusher.end().expect_err("an error");
+        broken().end().expect("nothing to flush");
     }
 }
