@@ -272,9 +272,11 @@ mod tests {
             Flusher::start(File::from(writer)).expect("a thread")
         };
         let flusher = broken();
-        while flusher.go_on() {
-            std::thread::yield_now();
-        }
+        let told = |_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            !flusher.go_on()
+        };
+        assert!((0..1000).any(told), "never told");
         assert_eq!(flusher.end().expect_err("an error").raw_os_error(), Some(Errno::INVAL.raw_os_error()));
         let flusher = broken();
         assert!(flusher.go_on());
