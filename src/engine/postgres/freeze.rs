@@ -1,8 +1,8 @@
 //! Rows that come frozen: `COPY ... WITH (FREEZE)`.
 //!
 //! Rows of a new table are seen by nobody before its transaction has ended, and by everybody after. Told so, the server
-//! marks them and their pages at once, where else whoever reads them first has to: foreign keys are checked through
-//! indexes alone, and pages are written once (`docs/decisions/rows-come-frozen.md`).
+//! marks them and their pages at once, where else whoever reads them first has to, and to write them again: foreign keys
+//! are checked through indexes alone (`docs/decisions/rows-come-frozen.md`).
 
 use std::collections::BTreeSet;
 
