@@ -11,8 +11,8 @@ use dbhaul::archive::{self, Compression, Manifest, Options, Sink, Writer};
 use rustix::process::Signal;
 
 use crate::support::{
-    Database, Dbhaul, Disk, Flavour, Gate, Server, alive, assert_gone, dbhaul, descendants, eventually, fake_client,
-    mariadb, mysql, names, postgres15,
+    Database, Dbhaul, Disk, Flavour, Gate, Server, alive, assert_gone, copy_program, dbhaul, descendants, eventually,
+    fake_client, mariadb, mysql, names, postgres15,
 };
 
 /// Everything of one test: a folder for archives, and one for scratch servers that other users may pass through.
@@ -69,7 +69,7 @@ impl Place {
                 };
                 let to = folder.join(name);
                 if fs::hard_link(&from, &to).is_err() {
-                    fs::copy(&from, &to).expect("copied");
+                    copy_program(&from, &to);
                 }
             }
             let at = folder.display();
@@ -172,7 +172,7 @@ fn an_ordinary_user_needs_nobody_else() {
     orders(&database);
     let archive = place.archive(&database);
     let (program, readable) = (place.path.join("dbhaul"), place.path.join("readable.tar.gz"));
-    fs::copy(env!("CARGO_BIN_EXE_dbhaul"), &program).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_dbhaul"), &program);
     fs::copy(&archive, &readable).expect("copied");
     fs::set_permissions(&readable, fs::Permissions::from_mode(0o644)).expect("chmod");
     let mut verify = Command::new("setpriv");

@@ -45,9 +45,9 @@ fn clients(server: &Server, definitions: &str, first: &str, others: &str) -> Tem
 const WHOLE: &str = "cat";
 /// Half of the rows, and then nothing for a long time.
 const HANGS: &str = "(head -c 200000; touch \"$here/half-$BASHPID\"; sleep 1000)";
-/// Half of the rows, and the others once there is a file `go`.
-const HALTS: &str =
-    "(head -c 200000; touch \"$here/half-$BASHPID\"; until [ -e \"$here/go\" ]; do sleep 0.05; done; cat)";
+/// Half of the rows, and the others once there is a file `go` with a part of the arguments.
+const HALTS: &str = "(head -c 200000; touch \"$here/half-$BASHPID\"; \
+    until [ -e \"$here/go\" ] && [[ \"$*\" == *\"$(cat \"$here/go\")\"* ]]; do sleep 0.05; done; cat)";
 
 struct Copying<'s> {
     source: Database<'s>,
@@ -77,6 +77,19 @@ impl<'s> Copying<'s> {
             self.target.sql(&at_work(&self.target, "%COPY %FROM stdin%")).lines().count() == 3
         });
         running
+    }
+
+    /// Those that halt and have this among their arguments go on.
+    fn go(&self, argument: &str) {
+        let [written, go] = ["written", "go"].map(|name| self.clients.path().join(name));
+        fs::write(&written, argument).expect("write");
+        fs::rename(&written, &go).expect("rename");
+    }
+
+    /// Another script for the `pg_dump` of these clients.
+    fn rewrite(&self, how: impl FnOnce(&str) -> String) {
+        let script = fs::read_to_string(self.clients.path().join("pg_dump")).expect("the script");
+        fake_client(self.clients.path(), "pg_dump", &how(&script));
     }
 
     /// Nothing is left of it: processes, sessions, files.
@@ -139,7 +152,8 @@ fn a_session_that_ends_on_the_source_ends_all() {
     let running = copying.in_the_middle();
     let children = descendants(running.pid());
     end_session(&copying.source, "COPY public.t5%TO stdout%");
-    fs::write(copying.clients.path().join("go"), "").expect("write");
+    // Its lane is the first. The others stay where they are: one that were through before the end were committed.
+    copying.go("--section=data");
     let words = ["source: pg_dump", "of 3 ended with exit code 1", MAY_BE_CHANGED];
     running.wait().refused(6, &words);
     copying.nothing_is_left(&children);
@@ -151,8 +165,17 @@ fn a_session_that_ends_on_the_target_ends_all() {
     let copying = Copying::new(postgres15(), clients(postgres15(), WHOLE, HALTS, HALTS));
     let running = copying.in_the_middle();
     let children = descendants(running.pid());
-    end_session(&copying.target, "COPY public.t_ %FROM stdin%");
-    fs::write(copying.clients.path().join("go"), "").expect("write");
+    let loaded = |table: &str| format!("COPY public.{table} %");
+    let dumped = |table: &str| format!("--table=\"public\".\"{table}\"");
+    let table = (1..=5).map(|n| format!("t{n}")).find(|table| {
+        children.iter().any(|&pid| command_line(pid).contains(&dumped(table)))
+            && !copying.target.sql(&at_work(&copying.target, &loaded(table))).is_empty()
+    });
+    let table = table.expect("a lane and its table");
+    end_session(&copying.target, &loaded(&table));
+    // Its loader sees it when more rows come. The others stay where they are: one that were through before the end were
+    // committed.
+    copying.go(&dumped(&table));
     let words = ["target: pg_restore ended with exit code 1", MAY_BE_CHANGED];
     running.wait().refused(7, &words);
     copying.nothing_is_left(&children);
@@ -263,9 +286,7 @@ fn a_lane_that_ends_early_is_never_taken_for_whole() {
 #[test]
 fn rows_of_another_table_are_found_before_they_are_loaded() {
     let copying = Copying::new(postgres15(), clients(postgres15(), WHOLE, WHOLE, WHOLE));
-    let script = copying.clients.path().join("pg_dump");
-    let text = fs::read_to_string(&script).expect("the script");
-    fs::write(&script, text.replace("set -o", "set -- \"${@//\\\"t4\\\"/\\\"t3\\\"}\"; set -o")).expect("write");
+    copying.rewrite(|script| script.replace("set -o", "set -- \"${@//\\\"t4\\\"/\\\"t3\\\"}\"; set -o"));
     copying.copy().run().refused(6, &["source: client", "dumps other rows than", MAY_BE_CHANGED]);
     copying.nothing_is_left(&[]);
     copying.no_rows();
@@ -273,14 +294,13 @@ fn rows_of_another_table_are_found_before_they_are_loaded() {
 
 /// Between each look at the definitions and the copy this is said to the source.
 fn meddle(copying: &Copying<'_>, statement: &str) {
-    let script = copying.clients.path().join("pg_dump");
-    let text = fs::read_to_string(&script).expect("the script");
     let psql = copying.clients.path().join("psql").display().to_string();
     let before =
         format!("> \"$here/look\"; '{psql}' -Xqd '{}' -c \"{statement}\"; cat \"$here/look\"", copying.source.uri());
-    let (start, look) = text.rsplit_once("*) exec").expect("the look");
-    fs::write(&script, format!("{start}*) {}", look.replacen("\"$@\"", &format!("\"$@\" {before}"), 1)))
-        .expect("write");
+    copying.rewrite(|script| {
+        let (start, look) = script.rsplit_once("*) exec").expect("the look");
+        format!("{start}*) {}", look.replacen("\"$@\"", &format!("\"$@\" {before}"), 1))
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{assert_clean, files_below, password, talkative, user, wrappers};
-use crate::support::{Server, eventually, mysql, postgres15};
+use crate::support::{Server, copy_program, eventually, mysql, postgres15};
 
 /// The soft and the hard limit for core dumps, from the text of `/proc/PID/limits`. One byte, not none: that also stops
 /// the pipe to a crash reporter.
@@ -70,7 +70,7 @@ fn others_of_the_same_user_can_not_look_into_dbhaul_and_it_leaves_no_core_dump()
     let place = tempfile::tempdir().expect("a folder");
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
     let binary = place.path().join("dbhaul");
-    fs::copy(env!("CARGO_BIN_EXE_dbhaul"), &binary).expect("a copy that everybody can run");
+    copy_program(env!("CARGO_BIN_EXE_dbhaul"), &binary);
     let mut child = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&binary)
@@ -92,6 +92,7 @@ fn others_of_the_same_user_can_not_look_into_dbhaul_and_it_leaves_no_core_dump()
             && user.split_whitespace().all(|id| id == NOBODY.to_string())
     };
     eventually("dbhaul runs as nobody, and its environment is root's", || {
+        assert_eq!(child.try_wait().expect("its state"), None, "it ended by itself");
         is_ours() && fs::metadata(proc.join("environ")).is_ok_and(|file| file.uid() == 0)
     });
     let limits = fs::read_to_string(proc.join("limits")).expect("limits");

@@ -36,7 +36,7 @@ pub use {
     generated::assert_section,
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
-    process::{Dbhaul, Output, Running, dbhaul, fake_client},
+    process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},
     proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, mariadb, mysql, postgres15, postgres18, shared},

@@ -291,15 +291,24 @@ impl Collected {
 /// Writes an executable `folder/name` that plays a client; `script` begins with its `#!` line.
 pub fn fake_client(folder: &Path, name: &str, script: &str) -> PathBuf {
     let path = folder.join(name);
-    // Another process writes it: a descriptor open for writing here could be inherited for a moment by a child that
-    // another test starts, and the script would be refused as "text file busy".
+    install(Path::new("/dev/stdin"), &path, script.as_bytes());
+    path
+}
+
+/// Copies a program to `to`, where every user may run it.
+pub fn copy_program(from: impl AsRef<Path>, to: &Path) {
+    install(from.as_ref(), to, b"");
+}
+
+/// Another process writes what will be run: a descriptor open for writing here could be inherited for a moment by a child
+/// that another test starts, and the program would be refused as "text file busy".
+fn install(from: &Path, to: &Path, stdin: &[u8]) {
     let mut install = Command::new("install")
-        .args(["-m", "755", "/dev/stdin"])
-        .arg(&path)
+        .args(["-m", "755"])
+        .args([from, to])
         .stdin(Stdio::piped())
         .spawn()
         .expect("run install");
-    install.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("write the script");
-    assert!(install.wait().expect("wait for install").success(), "cannot write {}", path.display());
-    path
+    install.stdin.take().expect("a pipe").write_all(stdin).expect("write the script");
+    assert!(install.wait().expect("wait for install").success(), "cannot write {}", to.display());
 }
