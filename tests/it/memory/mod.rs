@@ -10,8 +10,6 @@ mod talk;
 
 use std::{fmt::Write as _, path::Path, thread, time::Duration};
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
 use crate::support::{Dbhaul, Flavour, Output, dbhaul, fake_client, names, peak, shared};
 
 /// The most that dbhaul may take, in KiB: its resident size, the program's own pages included.
@@ -22,10 +20,9 @@ const HARD: u64 = 96 << 20;
 
 /// Runs dbhaul to its end; more memory than [`MOST`] at any time is said among `troubles`.
 pub fn within(troubles: &mut Vec<String>, what: &str, command: Dbhaul) -> Output {
-    let mut running = command.limit(Duration::from_secs(400)).spawn();
-    let pid = Pid::from_raw(running.pid().cast_signed()).expect("a pid");
     // Clients inherit it: they are fakes here, or small.
-    let _ = prlimit(Some(pid), Resource::Data, Rlimit { current: Some(HARD), maximum: None });
+    let limited = command.limit(Duration::from_secs(400)).under(["prlimit".to_owned(), format!("--data={HARD}:")]);
+    let mut running = limited.spawn();
     let mut most = 0;
     while running.is_running() {
         // The high-water mark never falls: what is seen of it last is nearly the whole truth.
