@@ -29,6 +29,7 @@ mod inflate;
 mod jobs;
 mod lexer;
 mod libpq;
+mod list;
 mod lz4;
 mod patterns;
 mod places;

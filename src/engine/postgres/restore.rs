@@ -11,17 +11,16 @@ use std::ops::Range;
 
 use super::filter::{Adapter, Restriction};
 use super::freeze::{Freeze, To};
-use super::selection::{self, select, tables};
-use super::target::lines;
+use super::list::Leaving;
+use super::selection::{self, blocks, sections, select, tables};
 use super::{clients, libpq, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Clean, Client, Content, DumpedTable, Entry, Filter, Format, Found, Loader, RestoreInput, RestoreOptions,
-    RestorePlan, Role, Section, Server, Version,
+    Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
+    Role, Section, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
-use crate::secret::Secret;
 
 /// What the plan is made from.
 struct Job<'a> {
@@ -214,7 +213,11 @@ impl Job<'_> {
     /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
     fn brings_public(&self) -> bool {
         let held = self.content.format == Format::PgPlain && self.content.schemas.iter().any(|name| name == "public");
-        held && self.schema_stays("public")
+        held && self.leaving().schema_stays("public")
+    }
+
+    fn leaving(&self) -> Leaving<'_> {
+        Leaving { server: self.server, options: self.options }
     }
 
     fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {
@@ -260,83 +263,8 @@ impl Job<'_> {
         let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
         let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
         let tables = tables(self.content, chosen.as_ref());
-        Ok(Selection { flags, list: self.list(chosen.as_ref(), clean, notes), parts, tables })
-    }
-
-    /// The list of entries to restore, if it is not all of them.
-    fn list(&self, chosen: Option<&BTreeSet<i64>>, clean: bool, notes: &mut Vec<String>) -> Option<PrivateFile> {
-        let wanted = self.content.entries.iter().filter(|e| chosen.is_none_or(|chosen| chosen.contains(&e.id)));
-        let (mut kept, left): (Vec<&Entry>, Vec<&Entry>) = wanted.partition(|e| !self.leaves_out(e, clean));
-        let readers = match self.options.section {
-            Some(section @ (Section::Indexes | Section::Readers)) => Some((section, readers(&self.content.entries))),
-            _ => None,
-        };
-        if left.is_empty() && chosen.is_none() && readers.is_none() {
-            return None;
-        }
-        if let Some((section, readers)) = readers {
-            kept.retain(|entry| readers.contains(&entry.id) == (section == Section::Readers));
-        }
-        let kinds = [
-            ("COMMENT", false, "comments", "may not be set there"),
-            ("SCHEMA", false, "schemas", "there already"),
-            ("EXTENSION", false, "extensions", "there already"),
-            ("EXTENSION", true, "extensions", "--exclude-extension"),
-            ("EVENT TRIGGER", false, "event triggers", "only a superuser may create them"),
-        ];
-        for (kind, excluded, noun, why) in kinds {
-            let of_kind = left.iter().filter(|e| e.kind == kind && self.excluded(e) == excluded);
-            let names: Vec<&str> = of_kind.map(|e| e.tag.as_str()).collect();
-            if !names.is_empty() {
-                notes.push(format!("{noun} left out ({why}), {}: {}", names.len(), names.join(", ")));
-            }
-        }
-        Some(list_file(&kept))
-    }
-
-    fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
-        if self.excluded(entry) {
-            return true;
-        }
-        let superuser = self.server.standing == "superuser";
-        match entry.kind.as_str() {
-            "COMMENT" if entry.tag == "SCHEMA public" => !superuser && !self.owns_public(),
-            // CREATE EXTENSION sets it, and only the extension's owner may.
-            "COMMENT" => (entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("EVENT TRIGGER ")) && !superuser,
-            "EVENT TRIGGER" => !superuser,
-            "SCHEMA" => self.schema_stays(&entry.tag),
-            "EXTENSION" => clean && lines(self.server, "extensions.installed").contains(&entry.tag.as_str()),
-            _ => false,
-        }
-    }
-
-    /// An extension that the user does without, and its comment.
-    fn excluded(&self, entry: &Entry) -> bool {
-        let name = match entry.kind.as_str() {
-            "EXTENSION" => Some(entry.tag.as_str()),
-            "COMMENT" => entry.tag.strip_prefix("EXTENSION "),
-            _ => None,
-        };
-        name.is_some_and(|name| {
-            self.options.exclude_extensions.iter().any(|excluded| excluded == name.trim_matches('"'))
-        })
-    }
-
-    fn owns_public(&self) -> bool {
-        self.server.settings.get("schema.public.owned").is_some_and(|v| v == "t")
-    }
-
-    /// True when the schema is in the target at the time of the restore.
-    fn schema_stays(&self, name: &str) -> bool {
-        let there = |setting| lines(self.server, setting).contains(&name);
-        if !self.server.target.exists || self.options.clean == Some(Clean::Database) {
-            return name == "public";
-        }
-        match self.options.clean {
-            Some(Clean::Schema) => there("schemas.kept"),
-            Some(_) => name == "public" && there("schemas"),
-            None => there("schemas"),
-        }
+        let list = self.leaving().list(&self.content.entries, chosen.as_ref(), clean, notes);
+        Ok(Selection { flags, list, parts, tables })
     }
 }
 
@@ -358,58 +286,6 @@ impl Selection {
             None => invocation,
         }
     }
-}
-
-/// Foreign keys and materialized views, and what needs them.
-fn readers(entries: &[Entry]) -> BTreeSet<i64> {
-    let reads = |e: &&Entry| ["FK CONSTRAINT", "MATERIALIZED VIEW DATA"].contains(&e.kind.as_str());
-    let mut readers: BTreeSet<i64> = entries.iter().filter(reads).map(|e| e.id).collect();
-    loop {
-        let before = readers.len();
-        let behind = |e: &&Entry| e.needs.iter().any(|id| readers.contains(id));
-        let more: Vec<i64> = entries.iter().filter(behind).map(|e| e.id).collect();
-        readers.extend(more);
-        if readers.len() == before {
-            return readers;
-        }
-    }
-}
-
-/// Of a custom archive: its table of contents, and the blocks of rows that are wanted. `pg_restore` looks for each block
-/// from where it stands, and takes no notice of those that don't come.
-fn blocks(content: &Content, chosen: &BTreeSet<i64>, options: &RestoreOptions) -> Vec<Range<u64>> {
-    let spans = || content.entries.iter().filter_map(|e| Some((e.id, e.span.clone()?)));
-    let contents = 0..spans().map(|(_, span)| span.start).min().unwrap_or(u64::MAX);
-    let mut rows: Vec<_> = spans().filter(|(id, _)| chosen.contains(id)).map(|(_, span)| span).collect();
-    rows.retain(|_| !options.schema_only);
-    rows.sort_by_key(|span| span.start);
-    std::iter::once(contents).chain(rows).collect()
-}
-
-/// Of a script: everything but the sections that are not wanted, up to the last that is.
-fn sections(entries: &[Entry], chosen: &BTreeSet<i64>) -> Vec<Range<u64>> {
-    let mut parts: Vec<Range<u64>> = Vec::new();
-    let (mut from, mut end) = (0, 0);
-    for (entry, span) in entries.iter().filter_map(|e| Some((e, e.span.clone()?))) {
-        if chosen.contains(&entry.id) {
-            end = span.end;
-        } else {
-            parts.push(from..span.start);
-            from = span.end;
-        }
-    }
-    parts.push(from..end);
-    // The first stretch is the script's head, even when nothing is wanted behind it.
-    let head = parts[0].clone();
-    parts.retain(|part| part.start < part.end.min(end));
-    if parts.is_empty() { vec![head] } else { parts.iter().map(|p| p.start..p.end.min(end)).collect() }
-}
-
-/// Only the numbers count; the rest is for people, up to the line's end.
-fn list_file(entries: &[&Entry]) -> PrivateFile {
-    let line = |e: &&Entry| format!("{}; {} {}\n", e.id, e.kind, e.tag.replace(['\n', '\r'], " "));
-    let text: String = entries.iter().map(line).collect();
-    PrivateFile { name: "entries".into(), content: Secret::new(text.clone()), redacted: text }
 }
 
 /// What no archive can know: the keys come from the system's random numbers.
@@ -437,6 +313,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::engine::Entry;
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
 

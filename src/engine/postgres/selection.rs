@@ -7,6 +7,7 @@
 //! entry needs, and for SQL, whose sections are read for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::engine::{Content, DumpedTable, Entry, RestoreOptions, near};
 use crate::error::{Error, Kind, Result};
@@ -55,6 +56,36 @@ pub fn tables(content: &Content, chosen: Option<&BTreeSet<i64>>) -> Vec<DumpedTa
     let tables = content.tables.iter().filter(|table| comes("TABLE", table) || comes("TABLE DATA", table));
     let with_rows = |table: &DumpedTable| if comes("TABLE DATA", table) { table.rows } else { Some(0) };
     tables.map(|table| DumpedTable { rows: with_rows(table), ..table.clone() }).collect()
+}
+
+/// Of a custom archive: its table of contents, and the blocks of rows that are wanted. `pg_restore` looks for each block
+/// from where it stands, and takes no notice of those that don't come.
+pub fn blocks(content: &Content, chosen: &BTreeSet<i64>, options: &RestoreOptions) -> Vec<Range<u64>> {
+    let spans = || content.entries.iter().filter_map(|e| Some((e.id, e.span.clone()?)));
+    let contents = 0..spans().map(|(_, span)| span.start).min().unwrap_or(u64::MAX);
+    let mut rows: Vec<_> = spans().filter(|(id, _)| chosen.contains(id)).map(|(_, span)| span).collect();
+    rows.retain(|_| !options.schema_only);
+    rows.sort_by_key(|span| span.start);
+    std::iter::once(contents).chain(rows).collect()
+}
+
+/// Of a script: everything but the sections that are not wanted, up to the last that is.
+pub fn sections(entries: &[Entry], chosen: &BTreeSet<i64>) -> Vec<Range<u64>> {
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    let (mut from, mut end) = (0, 0);
+    for (entry, span) in entries.iter().filter_map(|e| Some((e, e.span.clone()?))) {
+        if chosen.contains(&entry.id) {
+            end = span.end;
+        } else {
+            parts.push(from..span.start);
+            from = span.end;
+        }
+    }
+    parts.push(from..end);
+    // The first stretch is the script's head, even when nothing is wanted behind it.
+    let head = parts[0].clone();
+    parts.retain(|part| part.start < part.end.min(end));
+    if parts.is_empty() { vec![head] } else { parts.iter().map(|p| p.start..p.end.min(end)).collect() }
 }
 
 /// Chooses. A name that matches nothing is `Kind::Usage`.

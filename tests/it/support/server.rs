@@ -31,8 +31,6 @@ use super::{
 pub const USER: &str = "dbhaul";
 /// Its password. Long enough to be searched for where no password may stand.
 pub const PASSWORD: &str = "correct-horse-7Kq2wZ";
-/// What PostgreSQL keeps of it: hashed once, where 4,096 times are usual. Tests log in ten thousand times.
-pub const VERIFIER: &str = "SCRAM-SHA-256$1:c2l4dGVlbi1ieXRlcy1vZg==$kpNuVektXvGCZylpDHLKL7UqPS/lwKmeU0Hw2BO79LM=:jLwGzt61GOK2OEoYjgpa+dHB8iX64cH1e2oLYHZa3+U=";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 

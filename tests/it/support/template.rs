@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     flavour::{Family, Flavour},
-    server::{USER, VERIFIER},
+    server::{PASSWORD, USER},
 };
 
 /// The cache folder of `scripts/servers.sh`.
@@ -38,7 +38,7 @@ fn make(flavour: Flavour, template: &Path) {
     let mut command = flavour.command();
     match flavour.family() {
         Family::Postgres => {
-            fs::write(folder.path().join("password"), VERIFIER).expect("write the password");
+            fs::write(folder.path().join("password"), PASSWORD).expect("write the password");
             command
                 .arg(flavour.program("initdb"))
                 .args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256"])
