@@ -1,6 +1,8 @@
 //! The dump's whole command line. Every flag is decided by what the probe saw and by the client's flavour and version;
 //! fixtures/client-help holds what each client knows, and the tests hold every command line against it.
 
+use std::collections::BTreeSet;
+
 use super::select::{self, Selection};
 use super::setting::some;
 use super::suitability::belongs;
@@ -53,7 +55,7 @@ pub(super) fn plan(
     refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
     feasible(server, client, options, &selection)?;
     restorable(server, client, options, &selection)?;
-    let consistency = Consistency::of(server);
+    let consistency = Consistency::of(server, options, &selection);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
     base = base.args(by_version(server, client, limits));
@@ -74,7 +76,7 @@ pub(super) fn plan(
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
-        warnings: warnings(server, client, options, &selection, consistency),
+        warnings: warnings(server, client, options, &selection, &consistency),
         notes: Vec::new(),
     })
 }
@@ -229,42 +231,45 @@ fn positional(connection: &Connection, tables: &[String]) -> Vec<String> {
 }
 
 /// How the rows of different tables fit together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Consistency {
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Consistency<'a> {
     /// One transaction sees all of them.
     Snapshot,
-    /// One transaction, and tables of engines that know none.
-    Mixed,
+    /// One transaction, and these tables of engines that know none.
+    Mixed(Vec<&'a str>),
     /// No table knows transactions: all are locked for reading.
     Locked,
     /// No table knows transactions, and the user may not lock them.
-    Loose,
+    Loose(Vec<&'a str>),
 }
 
-impl Consistency {
-    fn of(server: &Server) -> Self {
-        let without = setting::list(server, setting::NO_TRANSACTIONS).len();
-        if without == 0 {
+impl<'a> Consistency<'a> {
+    /// Of the tables whose rows are dumped.
+    fn of(server: &'a Server, options: &DumpOptions, selection: &Selection) -> Self {
+        let rows: BTreeSet<&str> = selection.with_rows(server).filter(|_| !options.schema_only).collect();
+        let without = setting::list(server, setting::NO_TRANSACTIONS).into_iter();
+        let without: Vec<&str> = without.filter(|name| rows.contains(name)).collect();
+        if without.is_empty() {
             Self::Snapshot
-        } else if without < server.tables.len() {
-            Self::Mixed
+        } else if without.len() < rows.len() {
+            Self::Mixed(without)
         } else if setting::granted(server, "lock tables") {
             Self::Locked
         } else {
-            Self::Loose
+            Self::Loose(without)
         }
     }
 
-    fn flag(self) -> &'static str {
-        if self == Self::Locked { "--lock-tables" } else { "--single-transaction" }
+    fn flag(&self) -> &'static str {
+        if *self == Self::Locked { "--lock-tables" } else { "--single-transaction" }
     }
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
-            Self::Mixed => "snapshot, except for tables without transactions",
+            Self::Mixed(_) => "snapshot, except for tables without transactions",
             Self::Locked => "tables locked while they were read",
-            Self::Loose => "none: no table knows transactions, and the user may not lock them",
+            Self::Loose(_) => "none: no table knows transactions, and the user may not lock them",
         }
     }
 }
@@ -274,18 +279,17 @@ fn warnings(
     client: &Client,
     options: &DumpOptions,
     selection: &Selection,
-    consistency: Consistency,
+    consistency: &Consistency<'_>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    if matches!(consistency, Consistency::Mixed | Consistency::Loose) {
-        let names = setting::list(server, setting::NO_TRANSACTIONS);
+    if let Consistency::Mixed(names) | Consistency::Loose(names) = consistency {
         warnings.push(format!(
             "{} of an engine without transactions may change while they are read: {}",
             if names.len() == 1 { "1 table".to_owned() } else { format!("{} tables", names.len()) },
-            some(&names)
+            some(names)
         ));
     }
-    if consistency == Consistency::Locked {
+    if *consistency == Consistency::Locked {
         warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
     }
     warnings.extend(time_limits(server, client));
@@ -515,6 +519,15 @@ mod tests {
                 .expect("a plan");
         assert_eq!(planned.consistency, "snapshot, except for tables without transactions");
         assert_eq!(planned.warnings.len(), 2);
+        let logs = strings(&["logs"]);
+        for options in [
+            DumpOptions { exclude_tables: logs.clone(), ..DumpOptions::default() },
+            DumpOptions { exclude_table_data: logs.clone(), ..DumpOptions::default() },
+            DumpOptions { schema_only: true, ..DumpOptions::default() },
+        ] {
+            let planned = plan(&connection(), &server, &client, &options, &Limits::default(), &Moment::Alone(None));
+            assert_eq!(planned.expect("a plan").consistency, "snapshot", "{options:?}");
+        }
         server.settings.insert(setting::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
         server.settings.insert("grant.lock tables".into(), "yes".into());
         let planned =

@@ -75,6 +75,14 @@ impl Selection {
         self.settle();
     }
 
+    /// The tables whose rows are dumped.
+    pub(super) fn with_rows<'a>(&self, server: &'a Server) -> impl Iterator<Item = &'a str> {
+        let taken = |name: &String| self.only.as_ref().is_none_or(|only| only.contains(name));
+        let without = |name: &String| self.ignored.contains(name) || self.without_rows.contains(name);
+        let tables = server.tables.iter().map(|table| &table.name);
+        tables.filter(move |name| taken(name) && !without(name)).map(String::as_str)
+    }
+
     /// A table that is left out altogether needs no other rule; one that is not taken neither.
     fn settle(&mut self) {
         if let Some(only) = &mut self.only {

@@ -190,7 +190,8 @@ impl Server {
     /// One of the vendor's clients under `timeout`, told how to reach this server as the superuser; the database is left to say.
     pub fn client(&self, program: &str) -> Command {
         // Some hang by themselves (mariadb-dump 10.11 does on an event whose body has two semicolons in a row).
-        let mut command = Command::new("timeout");
+        // By its whole path: it is not looked for on PATH, and std need not fork this large process for that.
+        let mut command = Command::new("/usr/bin/timeout");
         command.args(["--kill-after=5", "300"]).arg(self.client_dir().join(program));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").env("HOME", "/nonexistent");
         if self.flavour.is_postgres() {
@@ -216,7 +217,8 @@ impl Server {
     pub(super) fn shell(&self, database: &str) -> Command {
         let mut shell = self.client(self.flavour.family().shell());
         if self.flavour.is_postgres() {
-            shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]).env("PGDATABASE", database);
+            shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]);
+            shell.env("PGHOST", self.socket()).env("PGDATABASE", database);
         } else {
             shell.args(["--skip-column-names", "--batch", "--comments"]).arg(format!("--database={database}"));
         }

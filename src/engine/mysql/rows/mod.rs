@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 use self::moment::Quiet;
 use self::reader::{Beginning, Board};
 use self::weave::{Form, Loom};
-use super::select::{self, Selection};
+use super::select;
 use super::{findings, session, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, Moment, Server, room};
@@ -110,11 +110,7 @@ fn read_here(server: &Server, options: &DumpOptions) -> Result<Vec<String>> {
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
-    let Selection { only, ignored, without_rows, .. } = selection;
-    let taken = |name: &String| only.as_ref().is_none_or(|only| only.contains(name));
-    let without = |name: &String| ignored.contains(name) || without_rows.contains(name);
-    let names = server.tables.iter().map(|table| table.name.clone());
-    Ok(names.filter(|name| taken(name) && !without(name)).collect())
+    Ok(selection.with_rows(server).map(str::to_owned).collect())
 }
 
 /// Why one client does it alone, although several sessions were asked for.

@@ -216,5 +216,16 @@ fn row_44_tables_without_transactions_are_named() {
         let (path, json) = dumped(&source, &folder, &[]);
         assert!(json["warnings"].to_string().contains("may change while they are read: mine"), "{json}");
         assert_eq!(manifest(&path)["consistency"], "snapshot, except for tables without transactions");
+        // Of rows that are not dumped there is nothing to say.
+        for left_out in [&["--exclude-table", "mine"][..], &["--exclude-table-data", "mine"], &["--schema-only"]] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (path, json) = dumped(&source, &folder, left_out);
+            assert!(!json["warnings"].to_string().contains("mine"), "{left_out:?}: {json}");
+            assert_eq!(manifest(&path)["consistency"], "snapshot", "{left_out:?}");
+        }
+        // Of these alone it is one moment.
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, _) = dumped(&source, &folder, &["--table", "mine"]);
+        assert_eq!(manifest(&path)["consistency"], "tables locked while they were read");
     }
 }
