@@ -150,6 +150,8 @@ fn a_postgres_that_restarts_during_a_restore_has_nothing_of_it() {
     let server = Server::start(Flavour::Postgres15);
     let folder = tempfile::tempdir().expect("a folder");
     let (target, lock, running) = waiting_restore(&server, &folder);
+    // The tests' servers commit without waiting for the disk: what the target holds must outlive this.
+    target.sql("CHECKPOINT");
     // A backend that is killed has the server restart itself, and recover.
     let backend = target.sql("SELECT pg_backend_pid(), pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
     let pid = backend.split('\t').nth(1).expect("a process");

@@ -217,8 +217,7 @@ impl Server {
     pub(super) fn shell(&self, database: &str) -> Command {
         let mut shell = self.client(self.flavour.family().shell());
         if self.flavour.is_postgres() {
-            shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]);
-            shell.env("PGHOST", self.socket()).env("PGDATABASE", database);
+            shell.args(["-X", "-q", "-At", "-F\t", "-v", "ON_ERROR_STOP=1", "-f", "-"]).env("PGDATABASE", database);
         } else {
             shell.args(["--skip-column-names", "--batch", "--comments"]).arg(format!("--database={database}"));
         }

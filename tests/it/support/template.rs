@@ -41,9 +41,7 @@ fn make(flavour: Flavour, template: &Path) {
             fs::write(folder.path().join("password"), PASSWORD).expect("write the password");
             command
                 .arg(flavour.program("initdb"))
-                .args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"])
-                // The tests' own SQL comes by the socket: a twentieth of their time went into logins.
-                .args(["--auth-local=trust", "--auth-host=scram-sha-256"])
+                .args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256"])
                 .arg(format!("--username={USER}"))
                 .arg(format!("--pwfile={}", inside.join("password").display()))
                 .arg(format!("--pgdata={}", data.display()));
