@@ -16,7 +16,7 @@ if ! cargo deny --version >/dev/null 2>&1; then
 fi
 run cargo deny check bans licenses sources
 run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-# Most tests wait for servers, not for a core. Some send HUP, which nohup would have ignored.
+# Four keep two cores full; six take as long. Some tests send HUP, which nohup would have ignored.
 run env --default-signal=HUP RUST_TEST_THREADS=4 cargo test --locked
 # The other encoder: what it makes of anything is read again, by other people's programs, too.
 run cargo test --locked --features isal --lib -- readers any_content incompressible_parts
