@@ -83,10 +83,7 @@ pub(super) fn plan(
 
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
 fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
-    let taken = |name: &&str| match &selection.only {
-        Some(only) => only.iter().any(|table| table == name),
-        None => !selection.ignored.iter().any(|table| table == name),
-    };
+    let taken = |name: &&str| selection.takes(name);
     let refuse = |what: String, hint: &str| {
         Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
     };

@@ -75,12 +75,18 @@ impl Selection {
         self.settle();
     }
 
+    /// Whether a table or view is dumped.
+    pub(super) fn takes(&self, name: &str) -> bool {
+        match &self.only {
+            Some(only) => only.iter().any(|table| table == name),
+            None => !self.ignored.iter().any(|table| table == name),
+        }
+    }
+
     /// The tables whose rows are dumped.
     pub(super) fn with_rows<'a>(&self, server: &'a Server) -> impl Iterator<Item = &'a str> {
-        let taken = |name: &String| self.only.as_ref().is_none_or(|only| only.contains(name));
-        let without = |name: &String| self.ignored.contains(name) || self.without_rows.contains(name);
-        let tables = server.tables.iter().map(|table| &table.name);
-        tables.filter(move |name| taken(name) && !without(name)).map(String::as_str)
+        let tables = server.tables.iter().map(|table| table.name.as_str());
+        tables.filter(|name| self.takes(name) && !self.without_rows.iter().any(|table| table == name))
     }
 
     /// A table that is left out altogether needs no other rule; one that is not taken neither.
