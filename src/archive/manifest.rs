@@ -62,6 +62,9 @@ pub struct Manifest {
     /// The tables.
     #[serde(default)]
     pub tables: Vec<Table>,
+    /// Columns of which the dump holds fewer digits than the source, as `table.column`; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inexact_columns: Option<Vec<String>>,
     /// What is in the database but not in the dump.
     #[serde(default)]
     pub missing: Vec<String>,

@@ -76,7 +76,11 @@ fn describe(tried: &Tried) -> String {
         Some(why) => format!("none by checksum ({why})"),
     };
     let (flavour, version) = (tried.server.flavour, tried.server.version);
-    format!("{flavour} {version}; {tables} compared by rows, {checksums}, in {:.1} s", tried.duration_s)
+    let inexact = match &tried.inexact_columns[..] {
+        [] => String::new(),
+        columns => format!(", but FLOAT columns {} are as the client wrote them", columns.join(", ")),
+    };
+    format!("{flavour} {version}; {tables} compared by rows, {checksums}{inexact}, in {:.1} s", tried.duration_s)
 }
 
 fn fields(tried: &Tried) -> Value {
@@ -86,6 +90,7 @@ fn fields(tried: &Tried) -> Value {
         "rows": tried.rows,
         "checksums": tried.checksums,
         "no_checksums": tried.no_checksums,
+        "inexact_columns": tried.inexact_columns,
         "duration_s": tried.duration_s,
     })
 }

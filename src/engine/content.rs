@@ -122,6 +122,8 @@ pub struct Content {
     pub schemas: Vec<String>,
     /// Collations that it names and does not create: for PostgreSQL those of `pg_catalog`.
     pub collations: Vec<String>,
+    /// MySQL: FLOAT columns of which the client writes six digits, as `table.column`.
+    pub float_columns: Vec<String>,
     /// What not every server of the engine takes.
     pub features: Vec<Feature>,
     /// The longest statement or row, in bytes.
@@ -146,6 +148,7 @@ impl Content {
             extensions: Vec::new(),
             schemas: Vec::new(),
             collations: Vec::new(),
+            float_columns: Vec::new(),
             features: Vec::new(),
             longest_statement: 0,
             facts: BTreeMap::new(),

@@ -62,6 +62,9 @@ pub struct DumpOptions {
     pub jobs: u32,
     /// PostgreSQL, for a copy by several jobs: definitions apart from rows.
     pub apart: bool,
+    /// The client reads all rows, also those of which sessions of our own would keep more: to be held against such a
+    /// dump.
+    pub client_rows: bool,
 }
 
 impl DumpOptions {

@@ -30,6 +30,8 @@ pub struct DumpPlan {
     pub consistency: String,
     /// What people should know.
     pub warnings: Vec<String>,
+    /// Columns whose values the dump holds with fewer digits than the source, as `table.column`.
+    pub inexact: Vec<String>,
     /// What is done otherwise than asked, for people.
     pub notes: Vec<String>,
 }

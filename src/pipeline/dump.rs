@@ -162,14 +162,20 @@ impl Job<'_> {
             ended => return ended,
         };
         let Some(staged) = stage()? else { return Err(error) };
+        let why = format!("the dump was begun again, once: {}", error.why.join("; "));
         // What our own sessions saw is gone with them; a client reads rows of any length.
         let alone = match &self.source.moment {
-            Moment::Seen(_) => Some(self.source.plan_alone(self.context, &request.options)?),
+            Moment::Seen(_) => Some(self.source.plan_alone(self.context, &request.options, why.clone())?),
             _ => None,
         };
         let mut again = Job { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
-        again.manifest.warnings.push(format!("the dump was begun again, once: {}", error.why.join("; ")));
-        self.context.warn(again.manifest.warnings.last().map_or("", String::as_str));
+        self.context.warn(&why);
+        again.manifest.warnings.push(why);
+        if let Some(plan) = alone.as_ref().filter(|plan| !plan.inexact.is_empty()) {
+            let more = plan.warnings.iter().filter(|warning| !self.plan.warnings.contains(warning)).cloned();
+            again.manifest.warnings.extend(more.inspect(|warning| self.context.warn(warning)));
+            again.manifest.inexact_columns = Some(plan.inexact.clone());
+        }
         again.run_staged(staged, destination).await
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::reach::Reached;
 use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
-use crate::engine::{Client, Content, DumpOptions, ROW_CHECKSUM, Severity};
+use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
@@ -43,6 +43,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
                 bytes: Some(table.bytes),
             })
             .collect(),
+        inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format == Format::MysqlSql),
         missing: missing.clone(),
         warnings: found.chain(plan.warnings.iter().cloned()).collect(),
         encoding: Some(server.encoding.clone()),

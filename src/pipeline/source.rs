@@ -58,7 +58,11 @@ impl Source {
             Moment::Alone(_) => {}
             Moment::Exported(_) => snapshot_ended(context),
             Moment::Seen(readers) => {
-                lines.push(format!("# {} sessions of dbhaul's own read the rows, all of one moment", readers.jobs));
+                let who = match readers.jobs {
+                    1 => "1 session of dbhaul's own reads the rows".to_owned(),
+                    jobs => format!("{jobs} sessions of dbhaul's own read the rows, all of one moment"),
+                };
+                lines.push(format!("# {who}"));
             }
         }
         lines
@@ -156,10 +160,10 @@ impl Source {
         }
     }
 
-    /// The plan for one client alone.
-    pub fn plan_alone(&self, context: &Context, options: &DumpOptions) -> Result<DumpPlan> {
+    /// The plan for one client alone, and why it is.
+    pub fn plan_alone(&self, context: &Context, options: &DumpOptions, why: String) -> Result<DumpPlan> {
         let Reached { engine, connection, server, .. } = &self.reached;
-        engine.plan_dump(connection, server, &self.client, options, &context.limits, &Moment::Alone(None))
+        engine.plan_dump(connection, server, &self.client, options, &context.limits, &Moment::Alone(Some(why)))
     }
 
     /// What the clients write, with the rows in it that our own sessions read. What comes along is for

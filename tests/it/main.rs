@@ -17,6 +17,7 @@ mod failure_modes;
 mod failures;
 mod faults;
 mod few_rights;
+mod floats;
 mod foreign;
 mod frozen;
 mod hostile;

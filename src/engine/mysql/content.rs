@@ -149,6 +149,7 @@ struct Seen {
     definers: u64,
     gtid: u64,
     collations: BTreeSet<String>,
+    floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
     /// Names of check constraints, with the table that had each first.
     checks: BTreeMap<String, String>,
@@ -315,6 +316,7 @@ impl Seen {
         for column in definition.generated {
             self.note(fact::GENERATED, Some(format!("{name}.{column}")));
         }
+        self.floats.extend(definition.floats.iter().map(|column| format!("{name}.{column}")));
         for other in definition.references.into_iter().filter(|other| *other != name) {
             self.note(fact::REFERENCES, Some(format!("{name}.{other}")));
         }
@@ -411,6 +413,7 @@ impl Seen {
             extensions: Vec::new(),
             schemas: Vec::new(),
             collations: self.collations.into_iter().collect(),
+            float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
             longest_statement: self.longest,
             facts,
@@ -436,6 +439,7 @@ pub(super) fn sets_gtid(pieces: &[Piece<'_>]) -> bool {
 #[derive(Default)]
 struct Definition {
     generated: Vec<String>,
+    floats: Vec<String>,
     primary_key: bool,
     references: Vec<String>,
 }
@@ -444,10 +448,16 @@ impl Definition {
     fn read(head: &[u8], syntax: &Syntax) -> Self {
         let mut found = Self::default();
         let (mut depth, mut column, mut column_next) = (0_u32, None, false);
-        let mut points = false;
+        let (mut points, mut type_next, mut float) = (false, false, false);
         for piece in head::pieces(head, syntax) {
+            let is_type = std::mem::take(&mut type_next);
+            let is_float = std::mem::replace(&mut float, is_type && piece.is("float"));
             match piece.token {
                 Token::Symbol(b'(') => {
+                    // `float(7,4)`
+                    if is_float {
+                        found.floats.pop();
+                    }
                     depth += 1;
                     column_next = depth == 1;
                 }
@@ -458,10 +468,13 @@ impl Definition {
                 _ if std::mem::take(&mut column_next) => {
                     found.primary_key |= piece.is("primary");
                     column = matches!(piece.token, Token::Quoted(_)).then(|| piece.unquoted()).flatten();
+                    type_next = column.is_some();
                 }
+                Token::Word if float => found.floats.extend(column.clone()),
                 Token::Word => {
                     points = depth == 1 && piece.is("references");
                     if depth == 1 && piece.is("generated") {
+                        found.floats.pop_if(|float| column.as_ref() == Some(float));
                         found.generated.extend(column.take());
                     }
                     found.primary_key |= depth == 1 && piece.is("primary");

@@ -68,6 +68,9 @@ pub(super) fn plan(
     if invocations.is_empty() {
         return Err(Error::new(Kind::Usage, "the options leave nothing to dump"));
     }
+    let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, moment) };
+    let mut warnings = warnings(server, client, options, &selection, &consistency);
+    warnings.extend(six_digits(server, &inexact));
     Ok(DumpPlan {
         invocations,
         splice: None,
@@ -76,9 +79,20 @@ pub(super) fn plan(
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
-        warnings: warnings(server, client, options, &selection, &consistency),
+        warnings,
+        inexact: inexact.into_iter().map(str::to_owned).collect(),
         notes: Vec::new(),
     })
+}
+
+/// Whether all tables whose rows are dumped are locked while they are read.
+pub(super) fn locks_tables(server: &Server, options: &DumpOptions, selection: &Selection) -> bool {
+    Consistency::of(server, options, selection) == Consistency::Locked
+}
+
+/// FLOAT columns that lose digits: those that the client reads although a session of ours would have.
+fn inexact<'s>(server: &'s Server, selection: &Selection, moment: &Moment) -> Vec<&'s str> {
+    if matches!(moment, Moment::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
 }
 
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
@@ -301,6 +315,13 @@ fn warnings(
     warnings
         .extend(selection.idle.iter().map(|pattern| format!("nothing matches {pattern:?}, which leaves nothing out")));
     warnings
+}
+
+/// Names the FLOAT columns that come back with other values.
+fn six_digits(server: &Server, inexact: &[&str]) -> Option<String> {
+    let columns: Vec<_> = inexact.iter().map(|column| format!("{}.{column}", server.database)).collect();
+    let what = "FLOAT columns come with six digits, as the client writes them";
+    (!columns.is_empty()).then(|| format!("{what}: {}", columns.join(", ")))
 }
 
 /// The server's limits on time that this client does not take off its own session. MySQL's clients do both by

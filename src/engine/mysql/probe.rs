@@ -128,6 +128,8 @@ async fn read(
                 let generated = generated(conn, database).await?;
                 server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
             }
+            let floats = floats(conn, database).await?;
+            server.settings.insert(setting::FLOATS.to_owned(), floats.join(JOIN));
             if !objects.versioned.is_empty() {
                 let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                              AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
@@ -315,6 +317,17 @@ async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) 
 async fn generated(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
     let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> '' ORDER BY TABLE_NAME, ORDINAL_POSITION";
+    conn.exec(query, (database,)).await
+}
+
+/// FLOAT columns whose text has fewer digits than their values: not those of a fixed scale, whose text is exact, nor
+/// generated ones, which are computed again.
+async fn floats(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
+    let query = "SELECT CONCAT(c.TABLE_NAME, '.', c.COLUMN_NAME) FROM information_schema.COLUMNS c \
+                 JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+                 WHERE c.TABLE_SCHEMA = ? AND c.DATA_TYPE = 'float' AND c.NUMERIC_SCALE IS NULL \
+                 AND IFNULL(c.GENERATION_EXPRESSION, '') = '' AND t.TABLE_TYPE NOT LIKE '%VIEW' \
+                 ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
     conn.exec(query, (database,)).await
 }
 

@@ -23,6 +23,8 @@ pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
 /// Generated columns of a MySQL, as `table.column`, joined.
 pub(super) const GENERATED: &str = "columns.generated";
+/// FLOAT columns without a fixed scale, as `table.column`, joined: a client writes six digits of them.
+pub(super) const FLOATS: &str = "columns.float";
 /// Names of tables and sequences without SELECT, joined.
 pub(super) const UNREADABLE: &str = "tables.unreadable";
 /// Names of views whose definitions the user may not read, joined.

@@ -72,6 +72,7 @@ pub fn plan(
         format,
         consistency: "snapshot".into(),
         warnings,
+        inexact: Vec::new(),
         notes: Vec::new(),
     };
     let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
@@ -201,6 +202,7 @@ mod tests {
             allow_incomplete: false,
             jobs: 1,
             apart: false,
+            client_rows: false,
         }
     }
 

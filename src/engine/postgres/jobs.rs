@@ -176,6 +176,7 @@ mod tests {
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),
             warnings: Vec::new(),
+            inexact: Vec::new(),
             notes: Vec::new(),
         }
     }

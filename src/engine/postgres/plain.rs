@@ -307,7 +307,6 @@ impl Plain {
         let found = [(COMMAND, seen.command), (FILES, seen.files)];
         facts.extend(found.into_iter().filter_map(|(fact, found)| Some((fact.to_owned(), found?))));
         let mut content = Content {
-            format: Format::PgPlain,
             tables: self.tables.into_list(|_| seen.inserts),
             objects: seen.objects,
             source_version: seen.source,
@@ -315,11 +314,10 @@ impl Plain {
             client_version: seen.client,
             extensions: seen.extensions,
             schemas: seen.schemas,
-            collations: Vec::new(),
-            features: Vec::new(),
             longest_statement: seen.longest,
             facts,
             entries,
+            ..Content::new(Format::PgPlain)
         };
         seen.asked.tell(&mut content);
         content

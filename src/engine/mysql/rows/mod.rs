@@ -1,4 +1,5 @@
-//! The rows of a dump by several sessions of our own, in the place of the client's one.
+//! The rows of a dump by sessions of our own, in the place of the client's one: several where that is asked for, one where
+//! there are FLOAT columns, of which the client writes six digits.
 //!
 //! ```text
 //! mysqldump --where=0 ──▶ skeleton: everything but the rows ──┐
@@ -6,7 +7,7 @@
 //! reader (a session) ──▶ ...                                 ──┘
 //! ```
 //!
-//! What comes of it is what the client alone would have written, byte for byte. `moment` makes all sessions see the same;
+//! What comes of it is what the client alone would have written, byte for byte, FLOATs apart. `moment` makes all sessions see the same;
 //! `tables` says how a large table is divided. Each session reads stretches ahead of their turn, as far as there is room.
 //! Why it is done so: `docs/decisions/mysql-rows-in-order.md`.
 
@@ -22,8 +23,9 @@ use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 use self::moment::Quiet;
 use self::reader::{Beginning, Board};
 use self::weave::{Form, Loom};
-use super::select;
-use super::{findings, session, setting};
+use super::select::{self, Selection};
+use super::suitability::belongs;
+use super::{dump, findings, session, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, Moment, Server, room};
 use crate::error::{Error, Kind, Result};
@@ -58,76 +60,134 @@ impl Readers {
     }
 }
 
-/// Opens the sessions that these options ask for, at one moment, or says why one client does it alone.
+/// Who reads the rows of a dump.
+#[derive(Debug, PartialEq, Eq)]
+enum RowReader {
+    /// The client; why, where sessions of our own would read more, or faster.
+    Client(Option<String>),
+    /// So many sessions of our own.
+    Sessions(u32),
+}
+
+impl RowReader {
+    /// Of the rows of these tables. Several sessions read where that is asked for; one does where the client would write
+    /// FLOATs with six digits.
+    fn choose(server: &Server, options: &DumpOptions, selection: &Selection) -> Self {
+        let several = options.jobs > 1;
+        if options.client_rows || !several && (options.schema_only || floats(server, selection).is_empty()) {
+            return Self::Client(None);
+        }
+        let names: Vec<&str> = selection.with_rows(server).collect();
+        let some = |setting| setting::list(server, setting).iter().any(|table| names.contains(table));
+        let why = if options.schema_only {
+            "--jobs divides rows: without them one client does it alone"
+        } else if names.is_empty() {
+            "--jobs divides rows: there are no tables, and one client does it alone"
+        } else if several && some(setting::NO_TRANSACTIONS) {
+            "one client reads: there are tables without transactions, which several sessions might see differently"
+        } else if some(setting::VERSIONED) {
+            "one client reads: there are system-versioned tables, whose history only MariaDB's own client dumps"
+        } else if server.pooler.is_some() {
+            "one client reads: behind a proxy several sessions may be with several servers"
+        } else if !options.extra.is_empty() {
+            "one client reads: the arguments after -- are for it alone"
+        } else if !several && server.connections_left.is_some_and(|left| left < 2) {
+            "one client reads: the server has no connection left for a session beside it"
+        } else {
+            return Self::Sessions(options.jobs.max(1));
+        };
+        Self::Client(Some(why.to_owned()))
+    }
+}
+
+/// The FLOAT columns among the rows of a dump that lose digits in a client's text, as `table.column`.
+pub(super) fn floats<'s>(server: &'s Server, selection: &Selection) -> Vec<&'s str> {
+    let columns = setting::list(server, setting::FLOATS);
+    if columns.is_empty() {
+        return columns;
+    }
+    let tables: Vec<&str> = selection.with_rows(server).collect();
+    columns.into_iter().filter(|column| tables.iter().any(|table| belongs(column, table))).collect()
+}
+
+/// Opens the sessions that read the rows, at one moment, or says why one client does it alone.
 pub(super) async fn hold(
     connection: &Connection,
     server: &Server,
     options: &DumpOptions,
     limits: &Limits,
 ) -> Result<Moment> {
-    if options.jobs <= 1 {
-        return Ok(Moment::Alone(None));
-    }
-    let names = read_here(server, options)?;
-    if let Some(why) = alone(server, options, &names) {
-        return Ok(Moment::Alone(Some(why.to_owned())));
-    }
-    // Those that read, the client's, and one that asks.
-    room(server, options.jobs, u64::from(options.jobs) + 2)?;
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
-    let foreign: Vec<String> = session::within(connection, limits, other_engines(&mut conn, server)).await?;
-    if let Some(table) = foreign.iter().find(|table| names.contains(table)) {
-        let why =
-            format!("one client reads: table {table:?} is not InnoDB's, and several sessions might see it differently");
-        return Ok(Moment::Alone(Some(why)));
-    }
-    let known = session::within(connection, limits, tables::ask(&mut conn, server)).await?;
-    let _ = conn.disconnect().await;
-    let (tasks, taken) = unbounded_channel();
-    let (over, told) = watch::channel(());
-    let turns = Arc::new(Semaphore::new(options.jobs as usize + 2));
-    let longest = (ROWS / options.jobs as usize).max(1 << 20);
-    let board = Board {
-        tasks: Mutex::new(taken),
-        turns: Arc::clone(&turns),
-        connection: connection.clone(),
-        limits: *limits,
-        longest,
-    };
-    if let Some(why) = begin(Arc::new(board), options.jobs, &names, &told).await? {
-        return Ok(Moment::Alone(Some(format!(
-            "one client reads: several sessions would need a lock for a moment: {why}"
-        ))));
-    }
-    let ahead = options.jobs as usize * 2 + 4;
-    let loom = Loom { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
-    Ok(Moment::Seen(Readers { jobs: options.jobs, loom, over: Arc::new(over) }))
-}
-
-/// The tables whose rows are dumped.
-fn read_here(server: &Server, options: &DumpOptions) -> Result<Vec<String>> {
     let mut selection = select::select(options, server)?;
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
-    Ok(selection.with_rows(server).map(str::to_owned).collect())
+    let jobs = match RowReader::choose(server, options, &selection) {
+        RowReader::Client(why) => return Ok(Moment::Alone(why)),
+        RowReader::Sessions(jobs) => jobs,
+    };
+    let locks = dump::locks_tables(server, options, &selection);
+    let sessions = Opening { connection, server, limits, jobs, locks };
+    let names: Vec<_> = selection.with_rows(server).map(str::to_owned).collect();
+    match sessions.open(&names).await {
+        // The client alone can do it as well.
+        Err(error) if options.jobs <= 1 => {
+            let why = std::iter::once(error.what).chain(error.why).collect::<Vec<_>>();
+            Ok(Moment::Alone(Some(format!("one client reads: {}", why.join(": ")))))
+        }
+        opened => opened,
+    }
 }
 
-/// Why one client does it alone, although several sessions were asked for.
-fn alone(server: &Server, options: &DumpOptions, names: &[String]) -> Option<&'static str> {
-    let some = |setting| setting::list(server, setting).iter().any(|&table| names.iter().any(|name| name == table));
-    if options.schema_only {
-        Some("--jobs divides rows: without them one client does it alone")
-    } else if names.is_empty() {
-        Some("--jobs divides rows: there are no tables, and one client does it alone")
-    } else if some(setting::NO_TRANSACTIONS) {
-        Some("one client reads: there are tables without transactions, which several sessions might see differently")
-    } else if some(setting::VERSIONED) {
-        Some("one client reads: there are system-versioned tables, whose history only MariaDB's own client dumps")
-    } else if server.pooler.is_some() {
-        Some("one client reads: behind a proxy several sessions may be with several servers")
-    } else {
-        None
+/// What sessions are opened with.
+struct Opening<'a> {
+    connection: &'a Connection,
+    server: &'a Server,
+    limits: &'a Limits,
+    jobs: u32,
+    /// No table knows transactions: they are locked while they are read.
+    locks: bool,
+}
+
+impl Opening<'_> {
+    /// Opens sessions that read these tables.
+    async fn open(&self, names: &[String]) -> Result<Moment> {
+        let Self { connection, server, limits, jobs, locks } = *self;
+        let alone = jobs == 1;
+        if !alone {
+            // Those that read, the client's, and one that asks.
+            room(server, jobs, u64::from(jobs) + 2)?;
+        }
+        let mut conn = session::open(connection, Some(&connection.database), limits).await?;
+        let foreign = session::within(connection, limits, other_engines(&mut conn, server)).await?;
+        if let Some(table) = foreign.iter().find(|table| !alone && names.contains(table)) {
+            return Ok(Moment::Alone(Some(format!(
+                "one client reads: table {table:?} is not InnoDB's, and several sessions might see it differently"
+            ))));
+        }
+        let known = session::within(connection, limits, tables::ask(&mut conn, server)).await?;
+        let wide = session::within(connection, limits, tables::wide(&mut conn, server)).await?;
+        let _ = conn.disconnect().await;
+        let (tasks, taken) = unbounded_channel();
+        let (over, told) = watch::channel(());
+        let turns = Arc::new(Semaphore::new(jobs as usize + 2));
+        let board = Board {
+            tasks: Mutex::new(taken),
+            turns: Arc::clone(&turns),
+            connection: connection.clone(),
+            limits: *limits,
+            longest: (ROWS / jobs as usize).max(1 << 20),
+            alone,
+            locked: if locks { names.to_vec() } else { Vec::new() },
+            wide: wide.into_iter().filter(|(table, _)| alone && names.contains(table)).collect(),
+        };
+        if let Some(why) = begin(Arc::new(board), jobs, names, &told).await? {
+            return Ok(Moment::Alone(Some(format!(
+                "one client reads: several sessions would need a lock for a moment: {why}"
+            ))));
+        }
+        let ahead = jobs as usize * 2 + 4;
+        let loom = Loom { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
+        Ok(Moment::Seen(Readers { jobs, loom, over: Arc::new(over) }))
     }
 }
 
@@ -138,7 +198,8 @@ async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<
     conn.exec(query, (&server.database,)).await
 }
 
-/// Starts the sessions' threads, and has all of them begin while nobody writes. What hinders that comes back.
+/// Starts the sessions' threads, and has all of them begin while nobody writes: one alone needs no such moment. What
+/// hinders that comes back.
 async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Receiver<()>) -> Result<Option<String>> {
     let mut sessions = Vec::new();
     for _ in 0..jobs {
@@ -153,9 +214,13 @@ async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Re
         told(is_open).await?;
         opened.push((go, has_begun));
     }
-    let lock = match moment::quiet(&board.connection, &board.limits, tables).await? {
-        Quiet::Locked(conn) => conn,
-        Quiet::Refused(why) => return Ok(Some(why)),
+    let lock = if board.alone {
+        None
+    } else {
+        match moment::quiet(&board.connection, &board.limits, tables).await? {
+            Quiet::Locked(conn) => Some(conn),
+            Quiet::Refused(why) => return Ok(Some(why)),
+        }
     };
     let mut waiting = Vec::new();
     for (go, has_begun) in opened {
@@ -166,7 +231,9 @@ async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Re
         told(has_begun).await?;
     }
     // The lock goes with its session.
-    let _ = tokio::time::timeout(board.limits.connect, lock.disconnect()).await;
+    if let Some(lock) = lock {
+        let _ = tokio::time::timeout(board.limits.connect, lock.disconnect()).await;
+    }
     Ok(None)
 }
 

@@ -15,6 +15,7 @@ use super::skeleton::Place;
 use super::tuple::{self, Shape};
 use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
+use crate::report::units;
 
 /// Rows are handed over in pieces of this many bytes, and few more: below what the allocator takes from the system anew
 /// each time.
@@ -50,6 +51,12 @@ pub(super) struct Board {
     pub(super) limits: Limits,
     /// A row of more bytes is not read.
     pub(super) longest: usize,
+    /// There is but one session.
+    pub(super) alone: bool,
+    /// Tables that are locked while they are read: no table knows transactions.
+    pub(super) locked: Vec<String>,
+    /// Tables that may have rows of more bytes, and their columns: none must, where there is but one session.
+    pub(super) wide: Vec<(String, Vec<String>)>,
 }
 
 /// The steps before the first task, and what is told of each.
@@ -124,12 +131,37 @@ impl<'a> Session<'a> {
 
     /// Takes its view of the database.
     async fn begin(&mut self) -> Result<()> {
-        let Board { connection, limits, .. } = self.board;
+        let Board { connection, limits, locked, .. } = self.board;
         let begin = async {
-            self.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
-            self.conn.query_drop("SAVEPOINT dbhaul").await
+            if locked.is_empty() {
+                self.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+                self.conn.query_drop("SAVEPOINT dbhaul").await
+            } else {
+                let tables: Vec<_> = locked.iter().map(|table| format!("{} READ", quote(table))).collect();
+                self.conn.query_drop(format!("LOCK TABLES {}", tables.join(", "))).await
+            }
         };
-        session::within(connection, limits, begin).await
+        session::within(connection, limits, begin).await?;
+        self.refuse_long_rows().await
+    }
+
+    /// Fails where a row is longer than one session has room for. That may take as long as reading the tables does.
+    async fn refuse_long_rows(&mut self) -> Result<()> {
+        /// What the other columns of a row may take.
+        const OTHERS: usize = 1 << 20;
+        let Board { connection, longest, wide, .. } = self.board;
+        let most = longest - OTHERS;
+        for (table, columns) in wide {
+            let lengths: Vec<_> = columns.iter().map(|c| format!("IFNULL(LENGTH({}), 0)", quote(c))).collect();
+            let query = format!("SELECT 1 FROM {} WHERE {} > {most} LIMIT 1", quote(table), lengths.join(" + "));
+            let found: Option<u8> =
+                self.conn.query_first(query).await.map_err(|error| session::explain(&error, connection))?;
+            if found.is_some() {
+                let what = format!("table {table:?} has a row that is longer than {}", units::size(most as u64));
+                return Err(Error::new(Kind::DumpFailed, what));
+            }
+        }
+        Ok(())
     }
 
     /// The next task. Nothing is held of a table while there is none.
@@ -169,7 +201,7 @@ impl<'a> Session<'a> {
 
     /// Lets go of the table that was read last: what waits for it may alter it.
     async fn leave(&mut self) -> mysql_async::Result<()> {
-        if self.table.take().is_some() {
+        if self.table.take().is_some() && self.board.locked.is_empty() {
             self.conn.query_drop("ROLLBACK TO SAVEPOINT dbhaul").await?;
         }
         Ok(())
@@ -197,13 +229,15 @@ impl<'a> Session<'a> {
     }
 
     fn failed(&self, error: &mysql_async::Error, table: &str) -> Error {
-        let Board { connection, longest, .. } = self.board;
+        let Board { connection, longest, alone, .. } = self.board;
         let what = format!("the rows of table {table:?} could not be read");
         if session::is_too_long(error) {
+            let who = if *alone { "a session" } else { "each of several jobs" };
+            let hint = if *alone { "dump into a file" } else { "--jobs 1" };
             return Error::new(Kind::DumpFailed, what)
-                .why(format!("a row is longer than the {} MiB that each of several jobs has room for", longest >> 20))
+                .why(format!("a row is longer than the {} MiB that {who} has room for", longest >> 20))
                 .transient()
-                .hint("--jobs 1: the client reads rows of any length");
+                .hint(format!("{hint}: the client reads rows of any length"));
         }
         let words = match error {
             mysql_async::Error::Server(e) => format!("ERROR {} ({}): {}", e.code, e.state, e.message),

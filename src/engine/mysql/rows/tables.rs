@@ -17,7 +17,7 @@ const MOST_STRETCHES: u64 = 1 << 16;
 /// What is known of a table; nothing for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
-    /// All columns, in order, where some of them are hidden from `SELECT *` or can't be written.
+    /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or are FLOATs.
     pub(super) columns: Vec<Column>,
     /// How it is divided.
     pub(super) division: Option<Division>,
@@ -29,6 +29,8 @@ pub(super) struct Column {
     pub(super) name: String,
     pub(super) generated: bool,
     pub(super) hidden: bool,
+    /// A FLOAT whose text has fewer digits than its values.
+    pub(super) float: bool,
 }
 
 /// A table divided by the first column of its primary key, a whole number.
@@ -53,12 +55,29 @@ impl Table {
         written.map(|column| column.name.as_str()).collect()
     }
 
+    /// What is selected, for a client's statements. A FLOAT is asked for as the double that it is: `* 1e0` keeps even the
+    /// sign of a zero.
+    pub(super) fn selected(&self, client: Flavour) -> String {
+        let named = self.named(client);
+        if !self.columns.iter().any(|column| column.float) {
+            return if named.is_empty() { "*".to_owned() } else { quoted(&named) };
+        }
+        let wanted = self.columns.iter().filter(|column| named.is_empty() || named.contains(&column.name.as_str()));
+        let one = |column: &Column| quote(&column.name) + if column.float { " * 1e0" } else { "" };
+        wanted.map(one).collect::<Vec<_>>().join(", ")
+    }
+
     /// The conditions of its stretches, in the order of their rows: together every row, each once.
     pub(super) fn stretches(&self) -> impl Iterator<Item = Option<String>> + Send + use<> {
         let division = self.division.clone();
         let count = division.as_ref().map_or(1, |division| division.stretches);
         (0..count).map(move |n| division.as_ref().and_then(|division| division.condition(n)))
     }
+}
+
+/// Names, as a statement lists them.
+pub(super) fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
 }
 
 impl Division {
@@ -87,22 +106,40 @@ pub(super) async fn ask(conn: &mut Conn, server: &Server) -> mysql_async::Result
     let special: Vec<String> = conn
         .exec(
             "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
-             AND (EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%')",
+             AND (EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
+             OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)",
             (database,),
         )
         .await?;
-    let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA) FROM information_schema.COLUMNS \
-                   WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+    let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
+                   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
     for table in &special {
-        let rows: Vec<(String, String, String)> = conn.exec(columns, (database, table)).await?;
-        for (table, name, extra) in rows {
+        let rows: Vec<(String, String, String, bool)> = conn.exec(columns, (database, table)).await?;
+        for (table, name, extra, float) in rows {
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
-            let column = Column { name, generated, hidden: extra.contains("INVISIBLE") };
+            let (hidden, float) = (extra.contains("INVISIBLE"), float && !generated);
+            let column = Column { name, generated, hidden, float };
             tables.entry(table).or_default().columns.push(column);
         }
     }
     for (table, division) in divisions(conn, server).await? {
         tables.entry(table).or_default().division = Some(division);
+    }
+    Ok(tables)
+}
+
+/// Tables that have columns of more than some MiB, and these.
+pub(super) async fn wide(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<(String, Vec<String>)>> {
+    let query = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+                 AND DATA_TYPE IN ('mediumblob', 'longblob', 'mediumtext', 'longtext', 'json', 'geometry', 'linestring', \
+                 'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') \
+                 ORDER BY TABLE_NAME";
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    for (table, column) in conn.exec::<(String, String), _, _>(query, (&server.database,)).await? {
+        match tables.last_mut().filter(|(last, _)| *last == table) {
+            Some((_, columns)) => columns.push(column),
+            None => tables.push((table, vec![column])),
+        }
     }
     Ok(tables)
 }
@@ -176,7 +213,7 @@ mod tests {
 
     #[test]
     fn columns_are_named_where_the_client_names_them() {
-        let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden };
+        let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden, float: false };
         let table = |columns: &[Column]| Table { columns: columns.to_vec(), division: None };
         let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
         let generated = table(&[a.clone(), g.clone()]);

@@ -1,4 +1,4 @@
-//! A row as `mysqldump --hex-blob` writes it: `(1,'it\'s',0x00FF,NULL)`.
+//! A row as `mysqldump --hex-blob` writes it: `(1,'it\'s',0x00FF,NULL)`, but FLOATs with all of their digits.
 //!
 //! The rules are those of its `dump_table`, the same in MySQL's client and in MariaDB's; the text of a number, a date or
 //! a `json` is the server's own in both.
@@ -11,6 +11,8 @@ use mysql_async::{Column, Row, Value};
 pub(super) enum Shape {
     /// As the server says it.
     Number,
+    /// A FLOAT, which the server says as a double.
+    Float,
     /// In quotes.
     Text,
     /// As hexadecimal digits.
@@ -22,7 +24,9 @@ const BINARY: u16 = 63;
 
 impl Shape {
     pub(super) fn of(column: &Column) -> Self {
-        Self::new(column.column_type(), column.character_set())
+        // A double that is no column's own is a FLOAT: see `Table::selected`.
+        let float = column.column_type() == ColumnType::MYSQL_TYPE_DOUBLE && column.org_name_ref().is_empty();
+        if float { Self::Float } else { Self::new(column.column_type(), column.character_set()) }
     }
 
     fn new(kind: ColumnType, character_set: u16) -> Self {
@@ -78,9 +82,27 @@ fn append_value(shape: Shape, value: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(b"NULL");
         }
         (Shape::Number, _) => out.extend_from_slice(value),
+        (Shape::Float, _) => append_float(value, out),
         (Shape::Hex, _) => append_hex(value, out),
         (Shape::Text, _) => append_text(value, out),
     }
+}
+
+/// Appends the shortest text that the server reads as the same FLOAT: it takes it for a double first, refuses what is
+/// beyond the greatest FLOAT, and takes `-0` for a whole number, which has no sign.
+fn append_float(double: &[u8], out: &mut Vec<u8>) {
+    let value: Option<f64> = std::str::from_utf8(double).ok().and_then(|text| text.parse().ok());
+    let Some(value) = value.filter(|value| value.is_finite()) else { return out.extend_from_slice(double) };
+    if value == 0.0 {
+        return out.extend_from_slice(if value.is_sign_negative() { b"-0e0" } else { b"0" });
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "every FLOAT is exact as a double")]
+    let float = value as f32;
+    let shortest = if (1e-5..1e15).contains(&float.abs()) { float.to_string() } else { format!("{float:e}") };
+    #[expect(clippy::cast_possible_truncation, reason = "as the server does it")]
+    let same = |read: f64| read.abs() <= f64::from(f32::MAX) && (read as f32).to_bits() == float.to_bits();
+    let text = if shortest.parse().is_ok_and(same) { shortest.as_bytes() } else { double };
+    out.extend_from_slice(text);
 }
 
 fn append_hex(value: &[u8], out: &mut Vec<u8>) {
@@ -120,6 +142,8 @@ fn append_text(mut value: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn written(shape: Shape, value: &[u8]) -> String {
@@ -136,6 +160,11 @@ mod tests {
             (Shape::Number, b"nan", "NULL"),
             (Shape::Number, b"-inf", "NULL"),
             (Shape::Number, b"", "''"),
+            (Shape::Float, b"0.010516252368688583", "0.010516252"),
+            (Shape::Float, b"16777216", "16777216"),
+            (Shape::Float, b"3.4028234663852886e38", "3.4028234663852886e38"),
+            (Shape::Float, b"1.401298464324817e-45", "1e-45"),
+            (Shape::Float, b"-0", "-0e0"),
             (Shape::Hex, b"\x00\xffA", "0x00FF41"),
             (Shape::Hex, b"", "''"),
             (Shape::Text, b"", "''"),
@@ -144,6 +173,20 @@ mod tests {
             (Shape::Text, "snow\u{2603}'".as_bytes(), "'snow\u{2603}\\''"),
         ] {
             assert_eq!(written(shape, value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_is_read_as_itself(bits in any::<u32>()) {
+            let float = f32::from_bits(bits);
+            prop_assume!(float.is_finite());
+            let text = written(Shape::Float, f64::from(float).to_string().as_bytes());
+            let read: f64 = text.parse().expect("a number");
+            prop_assert!(read.abs() <= f64::from(f32::MAX));
+            #[expect(clippy::cast_possible_truncation, reason = "as the server does it")]
+            let read = read as f32;
+            prop_assert_eq!(read.to_bits(), bits);
         }
     }
 

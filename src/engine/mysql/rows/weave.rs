@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use super::super::session::quote;
 use super::reader::{PIECES, Piece, Task};
 use super::skeleton::{self, Part, Place};
-use super::tables::Table;
+use super::tables::{Table, quoted};
 use crate::engine::{Client, Flavour, Version};
 use crate::error::{Error, Kind};
 use crate::process::SILENT;
@@ -306,9 +306,8 @@ impl Dealt {
     fn new(place: Place, tables: &HashMap<String, Table>, form: Form) -> Self {
         let unknown = Table::default();
         let table = tables.get(&place.table).unwrap_or(&unknown);
-        let named = table.named(form.flavour).into_iter().map(quote).collect::<Vec<_>>().join(", ");
-        let insert = Arc::new(form.head(&place.quoted, &named));
-        let columns = if named.is_empty() { "*".to_owned() } else { named };
+        let insert = Arc::new(form.head(&place.quoted, &quoted(&table.named(form.flavour))));
+        let columns = table.selected(form.flavour);
         let conditions: Box<dyn Iterator<Item = _> + Send> = Box::new(table.stretches());
         Self { place: Arc::new(place), insert, columns, conditions: conditions.peekable() }
     }
