@@ -80,7 +80,21 @@ fn describe(tried: &Tried) -> String {
         [] => String::new(),
         columns => format!(", but FLOAT columns {} are as the client wrote them", columns.join(", ")),
     };
-    format!("{flavour} {version}; {tables} compared by rows, {checksums}{inexact}, in {:.1} s", tried.duration_s)
+    let by_name = if tried.no_checksums.is_some() { " by name" } else { "" };
+    let definitions = format!("{}{by_name}", units::plural(tried.definitions, "definition"));
+    let added = match &tried.added[..] {
+        [] => String::new(),
+        added => format!("; the server adds {}", added.join(", ")),
+    };
+    let not_compared = match &tried.not_compared[..] {
+        [] => String::new(),
+        others => format!("; not compared: {}", others.join(", ")),
+    };
+    format!(
+        "{flavour} {version}; {tables} compared by rows, {checksums}{inexact}; {definitions}{added}{not_compared}; \
+         in {:.1} s",
+        tried.duration_s
+    )
 }
 
 fn fields(tried: &Tried) -> Value {
@@ -89,6 +103,9 @@ fn fields(tried: &Tried) -> Value {
         "tables": tried.tables,
         "rows": tried.rows,
         "checksums": tried.checksums,
+        "definitions": tried.definitions,
+        "added": tried.added,
+        "not_compared": tried.not_compared,
         "no_checksums": tried.no_checksums,
         "inexact_columns": tried.inexact_columns,
         "duration_s": tried.duration_s,

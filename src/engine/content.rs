@@ -1,6 +1,6 @@
 //! What a dump's bytes tell: what is in it, and whether it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -124,6 +124,10 @@ pub struct Content {
     pub collations: Vec<String>,
     /// MySQL: FLOAT columns of which the client writes six digits, as `table.column`.
     pub float_columns: Vec<String>,
+    /// The hash of each object's definition, by its kind and name: `trigger public.orders audit`.
+    pub definitions: BTreeMap<String, u64>,
+    /// What the dump holds and no trial compares: `privileges`.
+    pub not_compared: BTreeSet<&'static str>,
     /// What not every server of the engine takes.
     pub features: Vec<Feature>,
     /// The longest statement or row, in bytes.
@@ -149,6 +153,8 @@ impl Content {
             schemas: Vec::new(),
             collations: Vec::new(),
             float_columns: Vec::new(),
+            definitions: BTreeMap::new(),
+            not_compared: BTreeSet::new(),
             features: Vec::new(),
             longest_statement: 0,
             facts: BTreeMap::new(),
@@ -176,7 +182,8 @@ pub struct DumpedTable {
     pub rows: Option<u64>,
     /// The checksum of those rows (see `checksum`), where they were counted.
     pub checksum: Option<u64>,
-    /// PostgreSQL: the columns of its COPY, as they stand there: a checksum is of rows in this shape.
+    /// PostgreSQL: the columns of its COPY, as they stand there; MySQL: the column that the server added by itself. A
+    /// checksum is of rows in this shape.
     pub columns: Option<String>,
     /// PostgreSQL: the table that the rows are loaded into when it is another, as `schema.name`: that of a partition
     /// whose rows its root sorts anew (`--load-via-partition-root`).

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::qualified;
 use crate::archive::Manifest;
-use crate::engine::{Content, DumpedTable, Flavour, ROW_CHECKSUM, Version};
+use crate::engine::{Content, DumpedTable, Flavour, Format, ROW_CHECKSUM, Version};
 use crate::report::units;
 
 /// What was compared, and what differs.
@@ -16,8 +16,14 @@ pub struct Comparison {
     pub rows: Option<u64>,
     /// Tables whose checksums were compared, beside their rows.
     pub checksums: u64,
-    /// A sentence for each table that is not the same.
+    /// Definitions that both have.
+    pub definitions: u64,
+    /// What the restored database has beside the dump's own.
+    pub added: Vec<String>,
+    /// A sentence for each thing that is missing, or that holds other rows.
     pub differences: Vec<String>,
+    /// A sentence for each object whose definition reads otherwise, although the dump's own words made it.
+    pub redefined: Vec<String>,
 }
 
 /// The rows of a table, or of all partitions that their root sorts anew: a row may well come to stand in another one.
@@ -28,20 +34,28 @@ struct Rows<'a> {
     columns: Option<&'a str>,
 }
 
-/// Compares every table; with `checksums` also what its rows say.
-pub fn compare(expected: &Content, found: &Content, checksums: bool) -> Comparison {
+/// Compares every table and definition; with `exact` also what rows and definitions say.
+pub fn compare(expected: &Content, found: &Content, exact: bool) -> Comparison {
     let (wanted, there) = (names(expected), names(found));
     let mut differences: Vec<_> = wanted.difference(&there).map(|name| format!("table {name} is missing")).collect();
     differences.extend(there.difference(&wanted).map(|name| format!("table {name} was never in the dump")));
     let roots: BTreeMap<String, &str> = expected.tables.iter().chain(&found.tables).filter_map(rooted).collect();
     let (mut wanted, mut there) = (gather(expected, &roots), gather(found, &roots));
     let both: Vec<_> = wanted.keys().filter(|name| there.contains_key(*name)).cloned().collect();
-    let mut compared = Comparison { tables: 0, rows: Some(0), checksums: 0, differences };
+    let mut compared = Comparison {
+        tables: 0,
+        rows: Some(0),
+        checksums: 0,
+        definitions: 0,
+        added: Vec::new(),
+        differences,
+        redefined: Vec::new(),
+    };
     for name in both {
         let (wanted, there) = (wanted.remove(&name).unwrap_or_default(), there.remove(&name).unwrap_or_default());
         compared.tables += 1;
         compared.rows = compared.rows.zip(there.count).map(|(all, rows)| all + rows);
-        let same_shape = checksums && wanted.columns == there.columns;
+        let same_shape = exact && wanted.columns == there.columns;
         match (wanted.count, there.count) {
             (Some(w), Some(t)) if w != t => {
                 let (w, t) = (units::plural(w, "row"), units::plural(t, "row"));
@@ -57,7 +71,46 @@ pub fn compare(expected: &Content, found: &Content, checksums: bool) -> Comparis
             _ => {}
         }
     }
+    compare_definitions(&mut compared, expected, found, exact);
     compared
+}
+
+/// What the target adds makes no archive a bad one: it is told.
+fn compare_definitions(compared: &mut Comparison, expected: &Content, found: &Content, exact: bool) {
+    // Tables are told apart by their names already.
+    let is_table = |object: &str| object.starts_with("table ");
+    // A dump without rows says nothing of them.
+    let is_value = |object: &str| object.starts_with("sequence set ") || object.starts_with("materialized view data ");
+    let altered = added_columns(expected, found);
+    for (object, wanted) in &expected.definitions {
+        match found.definitions.get(object) {
+            None if is_table(object) => {}
+            None => compared.differences.push(format!("{object} is missing")),
+            Some(there) => {
+                compared.definitions += 1;
+                if exact && wanted != there && !altered.contains_key(object.as_str()) {
+                    compared.redefined.push(format!("{object}: another definition than in the dump"));
+                }
+            }
+        }
+    }
+    let beside = found.definitions.keys().filter(|object| !expected.definitions.contains_key(*object));
+    compared.added.extend(beside.filter(|object| !is_table(object) && !is_value(object)).cloned());
+    compared.added.extend(altered.into_values());
+}
+
+/// Columns that a MySQL server adds by itself, by the name of the table's definition.
+fn added_columns(expected: &Content, found: &Content) -> BTreeMap<String, String> {
+    if found.format != Format::MysqlSql {
+        return BTreeMap::new();
+    }
+    let wanted: BTreeMap<&str, Option<&str>> =
+        expected.tables.iter().map(|table| (table.name.as_str(), table.columns.as_deref())).collect();
+    let adds = |table: &DumpedTable| {
+        let column = table.columns.as_deref().filter(|_| wanted.get(table.name.as_str()) == Some(&None))?;
+        Some((format!("table {}", table.name), format!("column {}.{column}", table.name)))
+    };
+    found.tables.iter().filter_map(adds).collect()
 }
 
 fn name(table: &DumpedTable) -> String {
@@ -115,9 +168,7 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
-    use crate::engine::Format;
 
     fn content(tables: &[(&str, u64, u64, Option<&str>)]) -> Content {
         let table = |&(name, rows, sum, root): &(&str, u64, u64, Option<&str>)| DumpedTable {
@@ -148,6 +199,25 @@ mod tests {
             ]
         );
         assert_eq!(compare(&dumped, &restored, false).differences.len(), 3);
+    }
+
+    #[test]
+    fn definitions_are_compared_and_what_the_target_adds_is_no_difference() {
+        let defined = |all: &[(&str, u64)], columns: Option<&str>| {
+            let definitions = all.iter().map(|&(name, hash)| (name.to_owned(), hash)).collect();
+            let table = DumpedTable { name: "t".into(), columns: columns.map(str::to_owned), ..DumpedTable::default() };
+            Content { definitions, tables: vec![table], ..Content::new(Format::MysqlSql) }
+        };
+        let dumped = defined(&[("table t", 1), ("trigger a", 1), ("view v", 1), ("view w", 1)], None);
+        let restored = defined(&[("table t", 2), ("trigger a", 2), ("view v", 1), ("view x", 1)], Some("my_row_id"));
+        let compared = compare(&dumped, &restored, true);
+        assert_eq!(
+            (compared.definitions, &compared.added[..]),
+            (3, &["view x".into(), "column t.my_row_id".into()][..])
+        );
+        assert_eq!(compared.differences, ["view w is missing"]);
+        assert_eq!(compared.redefined, ["trigger a: another definition than in the dump"]);
+        assert_eq!(compare(&dumped, &restored, false).redefined, [""; 0]);
     }
 
     #[test]

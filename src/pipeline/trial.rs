@@ -15,7 +15,7 @@ use super::watch::stopped;
 use super::{Context, clients, restore};
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
-use crate::engine::{self, DumpOptions, Engine, Purpose, Role, Server, Site};
+use crate::engine::{self, DumpOptions, Engine, Format, Purpose, Role, Server, Site};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::report::units;
@@ -49,6 +49,12 @@ pub struct Tried {
     pub rows: Option<u64>,
     /// Tables whose checksums were compared as well.
     pub checksums: u64,
+    /// Definitions that were compared: as the dump has them, or by their names where checksums were not compared.
+    pub definitions: u64,
+    /// What the trial's server has beside what the archive brought.
+    pub added: Vec<String>,
+    /// What the archive holds and was not compared: `privileges`.
+    pub not_compared: Vec<&'static str>,
     /// Why no checksum was compared.
     pub no_checksums: Option<String>,
     /// Columns of which the archive may hold fewer digits than its source had, as `table.column`.
@@ -161,9 +167,10 @@ async fn in_database(context: &Context, input: &Input, checked: &Checked, target
     let exact = checked.manifest.as_ref().and_then(|manifest| manifest.inexact_columns.as_ref()).map(Vec::is_empty);
     let client_rows = exact != Some(true);
     let inexact_columns = if client_rows { checked.content.float_columns.clone() } else { Vec::new() };
+    let plain = checked.content.format == Format::PgPlain;
     let request = dump::Request {
         connection: target.clone(),
-        options: DumpOptions { allow_incomplete: true, client_rows, ..DumpOptions::default() },
+        options: DumpOptions { plain, allow_incomplete: true, client_rows, ..DumpOptions::default() },
         destination: Destination::Nowhere,
         name: None,
         compression: Compression::None,
@@ -176,17 +183,40 @@ async fn in_database(context: &Context, input: &Input, checked: &Checked, target
     };
     let no_checksums = other_words(checked.manifest.as_ref(), &again.manifest);
     let compared = compare(&checked.content, &again.content, no_checksums.is_none());
-    let Comparison { tables, rows, checksums, differences } = compared;
-    if differences.is_empty() {
-        return Ok(Tried { server, tables, rows, checksums, no_checksums, inexact_columns, duration_s: 0.0 });
+    let Comparison { tables, rows, checksums, definitions, added, differences, redefined } = compared;
+    if !differences.is_empty() || !redefined.is_empty() {
+        return Err(differs(input.name(), &differences, &redefined));
     }
-    let count = units::plural(differences.len() as u64, "difference");
-    let error =
-        Error::new(Kind::Archive, format!("{} was restored, and is not what was dumped: {count}", input.name()));
-    Err(differences
-        .iter()
-        .fold(error, Error::why)
-        .hint("restore it where you can look at it, and compare with the source; take another backup"))
+    Ok(Tried {
+        server,
+        tables,
+        rows,
+        checksums,
+        definitions,
+        added,
+        not_compared: checked.content.not_compared.iter().copied().collect(),
+        no_checksums,
+        inexact_columns,
+        duration_s: 0.0,
+    })
+}
+
+/// What is missing or has other rows may be the archive's fault. A definition that reads otherwise is what that server
+/// makes of the dump's words.
+fn differs(name: &str, differences: &[String], redefined: &[String]) -> Error {
+    let count = units::plural((differences.len() + redefined.len()) as u64, "difference");
+    let error = Error::new(Kind::Archive, format!("{name} was restored, and is not what was dumped: {count}"));
+    let mut error = differences.iter().chain(redefined).fold(error, Error::why);
+    if !differences.is_empty() {
+        error = error.hint("restore it where you can look at it, and compare with the source; take another backup");
+    }
+    if !redefined.is_empty() {
+        error = error.hint(
+            "the server reads the dump's words otherwise than the source was defined: restore it where you can look at it, \
+             and compare these definitions with the source's",
+        );
+    }
+    error
 }
 
 /// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.

@@ -264,8 +264,16 @@ fn a_table_that_is_not_the_same_after_the_restore_is_named() {
     let place = Place::new();
     let database = postgres15().database("verify");
     orders(&database);
+    database.sql(
+        "CREATE VIEW v AS SELECT 1 AS one; CREATE SEQUENCE s; CREATE INDEX i ON orders (note);
+         CREATE MATERIALIZED VIEW m AS SELECT 1 AS one",
+    );
     let archive = place.archive(&database);
     for (sql, word) in [
+        ("DROP VIEW v", "view public.v is missing"),
+        ("DROP INDEX i; CREATE INDEX i ON orders (id)", "index public.i: another definition than in the dump"),
+        ("SELECT setval('s', 7)", "sequence set public.s: another definition than in the dump"),
+        ("REFRESH MATERIALIZED VIEW m WITH NO DATA", "materialized view data public.m is missing"),
         ("DELETE FROM orders WHERE id = 2", "table public.orders: 3 rows in the dump, 2 rows restored"),
         ("UPDATE orders SET note = 'two' WHERE id = 2", "public.orders: 3 rows as in the dump, but with other values"),
         ("ALTER TABLE orders RENAME TO x", "table public.orders is missing"),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::{self, Kind};
+use super::definition;
 use super::features;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
@@ -149,6 +150,9 @@ struct Seen {
     definers: u64,
     gtid: u64,
     collations: BTreeSet<String>,
+    /// The database that the dump is of, as its first lines say.
+    database: Option<String>,
+    definitions: BTreeMap<String, u64>,
     floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
     /// Names of check constraints, with the table that had each first.
@@ -260,6 +264,8 @@ impl Seen {
             self.header(rest, Flavour::Mysql);
         } else if let Some(rest) = line.strip_prefix("MariaDB dump ") {
             self.header(rest, Flavour::Mariadb);
+        } else if let Some((_, database)) = line.strip_prefix("Host: ").and_then(|rest| rest.split_once("Database: ")) {
+            self.database = Some(database.trim_end().to_owned());
         } else if let Some(rest) = line.strip_prefix("Server version") {
             let version = rest.trim().to_owned();
             let mariadb = version.to_ascii_lowercase().contains("mariadb");
@@ -308,6 +314,8 @@ impl Seen {
         self.tables[index].checksum.get_or_insert(0);
         self.tables[index].structure = Some(structure::read(head, syntax).unwrap_or_default());
         let definition = Definition::read(head, syntax);
+        self.define(subject, head, syntax);
+        self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
         self.collations(head, syntax);
         self.features.extend(features::of(subject, head, syntax));
         for check in features::check_names(head, syntax) {
@@ -322,6 +330,15 @@ impl Seen {
         }
         if !definition.primary_key {
             self.note(fact::NO_PRIMARY_KEY, Some(name));
+        }
+    }
+
+    /// Several statements may define one object: a view stands in for itself before its time.
+    fn define(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+        if let Some(name) = definition::name(subject) {
+            let hash = definition::hash(head, syntax, subject, self.database.as_deref());
+            let sum = self.definitions.entry(name).or_default();
+            *sum = sum.wrapping_add(hash);
         }
     }
 
@@ -344,6 +361,7 @@ impl Seen {
             Object::Table | Object::Other => return,
         };
         self.note(list, subject.name.clone());
+        self.define(subject, head, syntax);
         if subject.object == Object::Function {
             self.note(fact::FUNCTIONS, subject.name.clone());
         }
@@ -403,6 +421,8 @@ impl Seen {
         facts.extend(self.beside.into_iter().map(|(fact, found)| (fact.to_owned(), found)));
         facts.insert(fact::DEFINERS.to_owned(), self.definers.to_string());
         facts.insert(fact::GTID.to_owned(), self.gtid.to_string());
+        let events = facts.contains_key(fact::EVENTS).then_some("events");
+        let definers = (self.definers > 0).then_some("definers");
         Content {
             format: Format::MysqlSql,
             tables,
@@ -413,6 +433,8 @@ impl Seen {
             extensions: Vec::new(),
             schemas: Vec::new(),
             collations: self.collations.into_iter().collect(),
+            definitions: self.definitions,
+            not_compared: events.into_iter().chain(definers).collect(),
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
             longest_statement: self.longest,
@@ -441,6 +463,8 @@ struct Definition {
     generated: Vec<String>,
     floats: Vec<String>,
     primary_key: bool,
+    /// It has the column that MySQL adds by itself.
+    added_key: bool,
     references: Vec<String>,
 }
 
@@ -469,6 +493,7 @@ impl Definition {
                     found.primary_key |= piece.is("primary");
                     column = matches!(piece.token, Token::Quoted(_)).then(|| piece.unquoted()).flatten();
                     type_next = column.is_some();
+                    found.added_key |= column.as_deref() == Some(definition::ADDED_KEY);
                 }
                 Token::Word if float => found.floats.extend(column.clone()),
                 Token::Word => {
@@ -527,6 +552,35 @@ mod tests {
             let longest = dump.split(';').map(str::len).max().unwrap_or(0) as u64;
             assert!(content.longest_statement >= longest, "{} {longest}", content.longest_statement);
         }
+    }
+
+    #[test]
+    fn definitions_are_the_same_whoever_restores_them_and_wherever() {
+        let of = |definition: &str, database: &str| {
+            let dump = format!("-- Host: h    Database: {database}\n{definition};\n-- Dump completed\n");
+            inspect(dump.as_bytes(), 7).expect("complete").definitions
+        };
+        for (one, other) in [
+            (
+                "CREATE TABLE `t` (`a` int) AUTO_INCREMENT=7 CHARSET=utf8mb4",
+                "CREATE TABLE `t` (`a` int) CHARSET=utf8mb4",
+            ),
+            (
+                "CREATE DEFINER=`x`@`%` TRIGGER `t` BEFORE INSERT ON `u` FOR EACH ROW SET @a=1",
+                "CREATE DEFINER=`y`@`localhost` TRIGGER `t` BEFORE INSERT ON `u` FOR EACH ROW SET @a=1",
+            ),
+            ("CREATE VIEW `v` AS select nextval(`src`.`s`)", "CREATE VIEW `v` AS select nextval(`dst`.`s`)"),
+        ] {
+            assert_eq!(of(one, "src"), of(other, "dst"));
+            assert_ne!(of(one, "src"), of(&one.replace("`a`", "`b`").replace("=1", "=2").replace("`s`", "`r`"), "src"));
+        }
+    }
+
+    #[test]
+    fn float_columns_are_those_without_a_fixed_scale() {
+        let dump = "CREATE TABLE `t` (`a` float DEFAULT NULL, `float` float unsigned, `c` float(7,4), `d` double,\n\
+                    `e` float GENERATED ALWAYS AS (`a` * 2) STORED, KEY `float` (`a`));\n-- Dump completed\n";
+        assert_eq!(inspect(dump.as_bytes(), 9).expect("complete").float_columns, ["t.a", "t.float"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod clients;
 mod collation;
 mod commands;
 mod content;
+mod definition;
 mod diagnose;
 mod doing;
 mod dump;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::custom::Custom;
+use super::definition;
 use super::features;
 use super::places::Places;
 use super::plain::{Plain, policy_roles, qualified};
@@ -144,6 +145,8 @@ pub struct Asked {
     roles: BTreeSet<String>,
     features: BTreeSet<Feature>,
     collations: BTreeSet<String>,
+    definitions: BTreeMap<String, u64>,
+    not_compared: BTreeSet<&'static str>,
 }
 
 impl Asked {
@@ -156,6 +159,14 @@ impl Asked {
             object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
         }));
         self.collations.extend(asks.collations);
+        match (definition::name(entry), definition::hash(sql)) {
+            (Ok(name), Some(hash)) => {
+                let sum = self.definitions.entry(name).or_default();
+                *sum = sum.wrapping_add(hash);
+            }
+            (Err(other), _) if !other.is_empty() => drop(self.not_compared.insert(other)),
+            _ => {}
+        }
     }
 
     /// Adds what an entry of a table of contents asks, and takes its SQL away: of all that an entry holds it is the most.
@@ -171,5 +182,7 @@ impl Asked {
     pub fn tell(self, content: &mut Content) {
         content.features = self.features.into_iter().collect();
         content.collations = self.collations.into_iter().collect();
+        content.definitions = self.definitions;
+        content.not_compared = self.not_compared;
     }
 }

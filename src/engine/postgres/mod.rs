@@ -15,6 +15,7 @@ mod clients;
 mod commands;
 mod content;
 mod custom;
+mod definition;
 mod diagnose;
 mod directory;
 mod doing;

@@ -378,6 +378,7 @@ impl Seen {
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         self.transactions |= line == "BEGIN;";
         self.roles.extend(policy_roles(line));
+        self.roles.extend(owner_or_grantee(line));
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
@@ -409,6 +410,23 @@ fn described(remark: &str) -> Entry {
         schema: field("; Schema: ").filter(|schema| schema != "-"),
         ..Entry::default()
     }
+}
+
+/// The role of `ALTER ... OWNER TO app;`, `GRANT ... TO app;` and their like; none of anything else.
+fn owner_or_grantee(statement: &str) -> Option<String> {
+    let role = if let Some(rest) = statement.strip_prefix("ALTER DEFAULT PRIVILEGES FOR ROLE ") {
+        rest
+    } else if statement.starts_with("ALTER ") {
+        statement.rsplit_once(" OWNER TO ")?.1
+    } else if statement.starts_with("GRANT ") {
+        statement.rsplit_once(" TO ")?.1
+    } else if statement.starts_with("REVOKE ") {
+        statement.rsplit_once(" FROM ")?.1
+    } else {
+        return None;
+    };
+    let everybody = role.starts_with("PUBLIC;") || role.starts_with("PUBLIC ");
+    identifier(role).map(|(role, _)| role).filter(|_| !everybody)
 }
 
 /// The roles of `CREATE POLICY name ON table AS RESTRICTIVE FOR SELECT TO a, "b" USING (...)`; none of anything else.

@@ -1,0 +1,122 @@
+//! `verify` compares definitions, too: what is the same is not called different, and what is not the same is named.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    restore_jobs::everything,
+    roundtrip::{dumped, with_clients_of},
+    support::{Database, Dbhaul, Flavour, Output, Server, dbhaul, mariadb, mysql, postgres15, postgres18},
+};
+
+/// Restored beside its source, and compared.
+fn verify(archive: &Path, source: &Database<'_>) -> Dbhaul {
+    let verify = with_clients_of(source.server()).arg("verify").arg(archive);
+    verify.args(["--restore-into", &source.uri()])
+}
+
+fn verified(archive: &Path, source: &Database<'_>) -> Output {
+    verify(archive, source).arg("--json").run().expect_code(0)
+}
+
+fn archive(source: &Database<'_>, folder: &tempfile::TempDir, args: &[&str]) -> PathBuf {
+    dumped(source, folder, args).0
+}
+
+/// What servers write in another way when they have read it: lists that are cast, views, expressions.
+fn rewritten(database: &Database<'_>) {
+    database.sql(
+        "CREATE TABLE r (id serial PRIMARY KEY, s varchar(9) DEFAULT 'a' CHECK (s IN ('a', 'b,]', 'it''s')), n numeric);
+         CREATE INDEX r_part ON r (n) WHERE s IN ('a', 'b') AND n BETWEEN 1 AND 2;
+         CREATE VIEW r_view AS SELECT * FROM r WHERE s NOT IN ('a', 'x') AND n = ANY (ARRAY[1, 2]::numeric[]);
+         CREATE MATERIALIZED VIEW r_full AS SELECT count(*) FROM r;
+         CREATE MATERIALIZED VIEW r_empty AS SELECT 1 AS one WITH NO DATA;
+         INSERT INTO r (s, n) VALUES ('a', 1), ('b,]', 2)",
+    );
+}
+
+#[test]
+fn what_postgresql_restores_has_the_same_definitions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for server in [postgres15(), postgres18()] {
+        for name in ["objects", "matrix", "chinook"] {
+            let source = crate::roundtrip::loaded(server, name);
+            if name == "objects" {
+                rewritten(&source);
+            }
+            for args in [&[][..], &["--format", "plain"]] {
+                let output = verified(&archive(&source, &folder, args), &source);
+                let tried = &output.json()["restored"];
+                assert!(tried["definitions"].as_u64().is_some_and(|count| count > 10), "{tried}");
+                assert_eq!(tried["added"], serde_json::json!([]), "{name} {args:?}");
+                assert_eq!(tried["no_checksums"], serde_json::Value::Null, "{name} {args:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_mysql_and_mariadb_restore_has_the_same_definitions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for server in [mysql(), mariadb()] {
+        for name in ["objects", "matrix", "keys"] {
+            let source = everything(server, name);
+            let output = verified(&archive(&source, &folder, &[]), &source);
+            let tried = &output.json()["restored"];
+            assert!(tried["definitions"].as_u64().is_some_and(|count| count > 2), "{tried}");
+            assert_eq!(tried["added"], serde_json::json!([]), "{name}");
+            if name == "objects" {
+                assert_eq!(tried["not_compared"], serde_json::json!(["definers", "events"]));
+            }
+        }
+    }
+}
+
+/// `IS DISTINCT FROM` of an extension's type means another type's comparison where the search path is empty.
+#[test]
+fn a_trigger_that_changed_its_meaning_is_named() {
+    for server in [postgres15(), postgres18()] {
+        let source = server.database("citext");
+        source.sql(
+            "CREATE EXTENSION citext; CREATE TABLE audit (n int);
+             CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS
+                $$BEGIN INSERT INTO public.audit VALUES (1); RETURN NULL; END$$;
+             CREATE TABLE person (id int PRIMARY KEY, mail citext); INSERT INTO person VALUES (1, 'a@b.c');
+             CREATE TRIGGER person_mail AFTER UPDATE ON person FOR EACH ROW
+                WHEN (OLD.mail IS DISTINCT FROM NEW.mail) EXECUTE FUNCTION note_it()",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        for args in [&[][..], &["--format", "plain"]] {
+            let verified = verify(&archive(&source, &folder, args), &source).run();
+            let words = ["trigger public.person person_mail: another definition than in the dump"];
+            assert!(!verified.refused(8, &words).stderr.contains("another backup"));
+        }
+    }
+}
+
+/// A key that the server adds by itself makes no archive a bad one.
+#[test]
+fn a_key_that_the_server_adds_is_told_of_the_server() {
+    let server = Server::start_with(Flavour::Mysql, &["--sql-generate-invisible-primary-key=ON"]);
+    let source = mysql().database("keyless");
+    source.sql("CREATE TABLE n (v int, t text); INSERT INTO n VALUES (1, 'a'), (1, 'a'), (2, NULL)");
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = archive(&source, &folder, &[]);
+    let into = server.database("into");
+    verified(&archive, &into);
+}
+
+/// A plain dump of somebody else's sets owners and privileges: a scratch server has those roles.
+#[test]
+fn a_foreign_dump_with_owners_is_restored_into_a_scratch_server() {
+    let source = postgres15().database("owned");
+    let role = format!("{}_owner", source.name());
+    source.sql(&format!(
+        "CREATE ROLE \"{role}\"; CREATE TABLE t (id int); ALTER TABLE t OWNER TO \"{role}\";
+         GRANT SELECT ON t TO \"{role}\"; ALTER DEFAULT PRIVILEGES FOR ROLE \"{role}\" GRANT SELECT ON TABLES TO PUBLIC"
+    ));
+    let sql = source.client("pg_dump").output().expect("run pg_dump");
+    let verify = dbhaul().client_dirs([postgres15().client_dir()]).args(["verify", "--restore", "-"]);
+    let output = verify.input(sql.stdout).run().expect_code(0);
+    assert!(output.stderr.contains("not compared: privileges"), "{}", output.stderr);
+    source.sql(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
+}
