@@ -51,6 +51,8 @@ pub struct Account {
 pub enum Arg {
     /// A plain argument.
     Text(String),
+    /// One in another encoding than UTF-8.
+    Bytes(Vec<u8>),
     /// `PREFIX/path/of/a/private/file`: an option file or a passfile whose content reaches the child by an inherited
     /// `/dev/fd/N` or a 0600 file, never by argv.
     File {
@@ -107,14 +109,14 @@ impl Invocation {
 
     /// Adds plain arguments.
     #[must_use]
-    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args.extend(args.into_iter().map(|a| Arg::Text(a.into())));
+    pub fn args<A: Into<Arg>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
     /// Adds one plain argument.
     #[must_use]
-    pub fn arg(self, arg: impl Into<String>) -> Self {
+    pub fn arg(self, arg: impl Into<Arg>) -> Self {
         self.args([arg])
     }
 
@@ -172,10 +174,17 @@ impl fmt::Display for Invocation {
         for arg in &self.args {
             match arg {
                 Arg::Text(text) => write!(f, " {}", quote(text))?,
+                Arg::Bytes(bytes) => write!(f, " {}", quote_bytes(bytes))?,
                 Arg::File { prefix, content } => write!(f, " {prefix}{}", content.substitution())?,
             }
         }
         Ok(())
+    }
+}
+
+impl<S: Into<String>> From<S> for Arg {
+    fn from(text: S) -> Self {
+        Self::Text(text.into())
     }
 }
 
@@ -191,6 +200,16 @@ pub fn quote_path(path: &Path) -> String {
     quote(&path.to_string_lossy()).into_owned()
 }
 
+/// Bytes for bash and zsh: `$'caf\xe9'`.
+fn quote_bytes(bytes: &[u8]) -> String {
+    let inside = bytes.iter().fold(String::new(), |text, byte| match byte {
+        b'\'' | b'\\' => format!("{text}\\{}", char::from(*byte)),
+        b' '..=b'~' => text + &char::from(*byte).to_string(),
+        byte => format!("{text}\\x{byte:02x}"),
+    });
+    format!("$'{inside}'")
+}
+
 /// Quotes for a POSIX shell where a shell would see something in the text; an equals sign is nothing to it.
 fn quote(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c);
@@ -200,6 +219,12 @@ fn quote(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_shown_as_bash_takes_them() {
+        let invocation = Invocation::new("/pg_dump").args([Arg::Bytes(b"--table=\"it's caf\xe9\"".to_vec())]);
+        assert_eq!(invocation.to_string(), r#"/pg_dump $'--table="it\'s caf\xe9"'"#);
+    }
 
     #[test]
     fn a_dry_run_is_quoted_and_shows_no_secret() {

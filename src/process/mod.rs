@@ -34,8 +34,10 @@ use portable as platform;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -218,6 +220,7 @@ fn command_line(invocation: &Invocation, env: &ChildEnv, private: &mut PrivateFi
     for arg in &invocation.args {
         match arg {
             Arg::Text(text) => command.arg(text),
+            Arg::Bytes(bytes) => command.arg(OsStr::from_bytes(bytes)),
             Arg::File { prefix, content } => command.arg(format!("{prefix}{}", private.place(content)?)),
         };
     }

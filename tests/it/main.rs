@@ -14,6 +14,7 @@ mod damaged;
 mod definitions;
 mod dump_jobs;
 mod dump_rows;
+mod encodings;
 mod failure_modes;
 mod failures;
 mod faults;

@@ -358,6 +358,7 @@ pub(super) fn long_options(invocation: &crate::invocation::Invocation) -> Vec<St
     use crate::invocation::Arg;
     let names = invocation.args.iter().map(|arg| match arg {
         Arg::Text(text) => text.as_str(),
+        Arg::Bytes(_) => unreachable!("names are UTF-8"),
         Arg::File { prefix, .. } => prefix.as_str(),
     });
     names.filter(|a| a.starts_with("--") && a.len() > 2).map(|a| a.split('=').next().unwrap_or(a).to_owned()).collect()

@@ -60,6 +60,7 @@ pub(super) fn strings(texts: &[&str]) -> Vec<String> {
 pub(super) fn words(invocation: &Invocation) -> String {
     let args = invocation.args.iter().map(|arg| match arg {
         Arg::Text(text) => shell_words::quote(text).into_owned(),
+        Arg::Bytes(_) => unreachable!("names are UTF-8"),
         Arg::File { prefix, content } => format!("{prefix}<{}>", content.name),
     });
     std::iter::once(invocation.program_name()).chain(args).collect::<Vec<_>>().join(" ")

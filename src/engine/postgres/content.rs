@@ -21,6 +21,9 @@ pub const COMMAND: &str = "psql.command";
 /// The fact that names the first statement that reaches for the server's files.
 pub const FILES: &str = "server.files";
 
+/// The fact that says what names, rows and definitions are written in: `LATIN1`.
+pub const ENCODING: &str = "encoding";
+
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
     match format {
@@ -122,6 +125,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, asked: Aske
         (ROLES.to_owned(), asked.roles.iter().map(String::as_str).collect::<Vec<_>>().join("\0")),
     ]);
     facts.extend(files.map(|entry| (FILES.to_owned(), entry)));
+    facts.extend(header.encoding_name.clone().map(|name| (ENCODING.to_owned(), name)));
     let mut content = Content {
         tables,
         objects: entries.len() as u64,

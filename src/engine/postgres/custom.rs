@@ -199,10 +199,13 @@ impl Custom {
             }
             self.header = Some(header);
         }
-        let Some(header) = self.header.clone() else { return Err(Stop::More) };
+        let Some(mut header) = self.header.clone() else { return Err(Stop::More) };
         while !self.in_blocks() {
             let mut cursor = Cursor::new(&bytes[*read..]);
             let mut entry = cursor.entry(&header)?;
+            if header.learn(&entry) {
+                self.header = Some(header.clone());
+            }
             self.asked.take(&mut entry);
             *read += cursor.at();
             self.toc_size += cursor.at() as u64;

@@ -3,6 +3,7 @@
 //! The custom format is written uncompressed: the archive compresses better and on more cores, and dbhaul can then
 //! read the rows as they pass. `jobs` divides it among several.
 
+use super::encoding::Encoding;
 use super::findings::LeftOut;
 use super::{extra, jobs, libpq, patterns};
 use crate::connection::{Connection, Limits};
@@ -43,15 +44,23 @@ pub fn plan(
     } else {
         invocation.args(["--format=custom", "--compress=0"])
     };
+    // Rows and names are written as the database has them, whatever client_encoding the role has. The patterns are read
+    // in the same encoding.
+    let encoding = extra::encoding(&options.extra).unwrap_or(&server.encoding);
+    invocation = invocation.arg(format!("--encoding={encoding}"));
+    let said = |arguments| {
+        let arguments = Encoding::named(encoding).arguments(arguments);
+        arguments.map_err(|error| error.why(format!("the dump is written in {encoding}")))
+    };
     // A little less than our own patience, so that it is pg_dump that says which table was locked.
     let patience = limits.idle.as_millis() * 9 / 10;
     let base = invocation.arg(format!("--lock-wait-timeout={patience}"));
     let everything = base
         .clone()
-        .args(selection(options))
+        .args(said(selection(options))?)
         .args(left_out(options, client, &mut warnings))
-        .args(incomplete.iter().cloned())
-        .args(options.extra.iter().cloned());
+        .args(said(incomplete.clone())?)
+        .args(said(options.extra.clone())?);
     if client.version.major > server.version.major {
         warnings.push(format!(
             "pg_dump {} dumps a server {}: an archive for pg_restore {} or newer",
@@ -78,9 +87,9 @@ pub fn plan(
     let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
     if options.apart {
         jobs::room(server, options)?;
-        jobs::part(&mut plan, &base, snapshot, options.jobs, &more);
+        jobs::part(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
     } else if let Some(snapshot) = snapshot {
-        jobs::divide(&mut plan, &base, snapshot, options.jobs, &more);
+        jobs::divide(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
     }
     Ok(plan)
 }
@@ -223,14 +232,14 @@ mod tests {
     #[test]
     fn a_plain_dump_command_of_the_oldest_and_the_newest_client() {
         let default = DumpOptions::default();
-        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
-        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn every_option_at_once() {
-        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
-        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
         assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
     }
 
@@ -242,7 +251,7 @@ mod tests {
         through.tls.ca = Some("/etc/ca.pem".into());
         let plan =
             plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default(), None);
-        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
     }
 
     #[test]

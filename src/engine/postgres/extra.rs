@@ -52,6 +52,24 @@ pub fn check(extra: &[String], plain: bool) -> Result<()> {
     Ok(())
 }
 
+/// The encoding that is asked for here instead of the database's own, by the last `--encoding` or `-E`.
+pub fn encoding(extra: &[String]) -> Option<&str> {
+    let mut following = extra.iter().skip(1).map(String::as_str).chain([""]);
+    let values = extra.iter().filter_map(|argument| {
+        let next = following.next()?;
+        if let Some(long) = argument.strip_prefix("--") {
+            let (name, value) = long.split_once('=').unwrap_or((long, next));
+            // Shorter starts are other options', too.
+            return (name.len() > 1 && "encoding".starts_with(name)).then_some(value);
+        }
+        let letters = argument.strip_prefix('-')?;
+        let at = letters.find(|letter| WITH_VALUE.contains(letter))?;
+        let value = letters[at..].strip_prefix('E')?;
+        Some(if value.is_empty() { next } else { value })
+    });
+    values.last().filter(|value| !value.is_empty())
+}
+
 /// Any start of a long name counts, unless it is another option's whole name.
 fn refused_long(argument: &str) -> Option<Refusal> {
     let name = argument.split('=').next().unwrap_or(argument);
@@ -76,6 +94,21 @@ mod tests {
 
     fn checked(arguments: &[&str]) -> Result<()> {
         check(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>(), true)
+    }
+
+    #[test]
+    fn an_encoding_is_found_in_every_spelling() {
+        for (arguments, encoding) in [
+            (&["--encoding=LATIN1"][..], Some("LATIN1")),
+            (&["--enc", "LATIN1", "-v"], Some("LATIN1")),
+            (&["-vE", "LATIN1"], Some("LATIN1")),
+            (&["-ELATIN1", "--encoding=UTF8"], Some("UTF8")),
+            (&["-nE", "--exclude-schema=x"], None),
+            (&[], None),
+        ] {
+            let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+            assert_eq!(super::encoding(&arguments), encoding, "{arguments:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::encoding::Encoding;
 use super::plain::qualified;
 use super::toc::{Cursor, Header, Stop, TocEntry, put_text};
 use crate::engine::{Entry, Filter, RestoreOptions, Section, Server};
@@ -84,6 +85,9 @@ impl Freeze {
         } else {
             out.extend_from_slice(bytes);
         }
+        if let Some(header) = &mut self.header {
+            header.learn(&found);
+        }
         if found.entry.kind == "TABLE" && self.to != To::Lane {
             self.made.insert((found.entry.schema, found.entry.tag));
         }
@@ -97,7 +101,11 @@ impl Freeze {
         let table = (entry.schema.clone(), entry.tag.clone());
         let is_made = entry.kind == "TABLE DATA" && self.made.contains(&table);
         // Text in another encoding was not read as it stands.
-        let copy = copy.as_ref().filter(|copy| is_made && !copy.contains(char::REPLACEMENT_CHARACTER))?;
+        let in_utf8 = self.header.as_ref().is_none_or(|header| header.encoding == Encoding::Utf8);
+        let as_it_stands = |copy: &str| {
+            copy.is_ascii() && !copy.contains('\\') || in_utf8 && !copy.contains(char::REPLACEMENT_CHARACTER)
+        };
+        let copy = copy.as_ref().filter(|copy| is_made && as_it_stands(copy))?;
         let (schema, name, columns) = qualified(copy.strip_prefix("COPY ")?)?;
         // The rows of a partition may go to its root, which can't take them so.
         let its_own = (schema, name) == table && columns.starts_with(" (");

@@ -4,12 +4,13 @@
 //! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write. For a copy all of them dump
 //! rows alone, and one more dumps the definitions.
 
+use super::encoding::Encoding;
 use super::findings::pattern;
 use super::snapshot::{Shared, Snapshot};
 use super::splice::Splice;
 use crate::engine::{Apart, Clean, DumpOptions, DumpPlan, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
-use crate::invocation::Invocation;
+use crate::invocation::{Arg, Invocation};
 use crate::report::units;
 
 /// The largest tables are given away, so many of them; the others take little time. `pg_dump` asks the server for each
@@ -83,34 +84,47 @@ fn groups(snapshot: &Snapshot, jobs: u32) -> Vec<Vec<Shared>> {
 }
 
 /// Divides a plan for one command among several. `base` is what all of them begin with, `more` what those that dump rows
-/// alone are told besides.
-pub fn divide(plan: &mut DumpPlan, base: &Invocation, snapshot: &Snapshot, jobs: u32, more: &[&str]) {
+/// alone are told besides; `encoding` is that of their command lines.
+pub fn divide(
+    plan: &mut DumpPlan,
+    base: &Invocation,
+    snapshot: &Snapshot,
+    jobs: u32,
+    more: &[&str],
+    encoding: Encoding,
+) -> Result<()> {
     let groups = groups(snapshot, jobs);
     let count = groups.len() as u64 + 1;
     if count < u64::from(jobs) {
         let count = units::plural(count, "job");
         plan.notes.push(format!("{count} instead of {jobs}: there are no more tables with rows"));
     }
-    if groups.is_empty() {
-        return;
-    }
-    let Some(main) = plan.invocations.pop() else { return };
-    plan.invocations = commands(main, base, snapshot, &groups, more);
+    let Some(main) = plan.invocations.pop_if(|_| !groups.is_empty()) else { return Ok(()) };
+    plan.invocations = commands(main, base, snapshot, &groups, more, encoding)?;
     plan.member = "part.pgsql";
     plan.splice = Some(Splice::new(groups));
+    Ok(())
 }
 
 /// Divides it for a copy: definitions, and the rows among several. Without a snapshot only the definitions are looked at.
-pub fn part(plan: &mut DumpPlan, base: &Invocation, snapshot: Option<&Snapshot>, jobs: u32, more: &[&str]) {
-    let Some(everything) = plan.invocations.pop() else { return };
+pub fn part(
+    plan: &mut DumpPlan,
+    base: &Invocation,
+    snapshot: Option<&Snapshot>,
+    jobs: u32,
+    more: &[&str],
+    encoding: Encoding,
+) -> Result<()> {
+    let Some(everything) = plan.invocations.pop() else { return Ok(()) };
     let definitions = everything.clone().args(["--section=pre-data", "--section=post-data"]);
     let Some(snapshot) = snapshot else {
         plan.invocations = vec![definitions];
-        return;
+        return Ok(());
     };
     let given = groups(snapshot, jobs);
-    plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more);
+    plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more, encoding)?;
     plan.apart = Some(Apart { definitions: definitions.arg(told(snapshot)), given });
+    Ok(())
 }
 
 /// The main command, without the rows of these groups, and one for each of them.
@@ -120,16 +134,17 @@ fn commands(
     snapshot: &Snapshot,
     groups: &[Vec<Shared>],
     more: &[&str],
-) -> Vec<Invocation> {
-    let named = |flag: &str, tables: &[Shared]| -> Vec<String> {
-        tables.iter().map(|table| format!("--{flag}={}", pattern(&table.schema, &table.name))).collect()
+    encoding: Encoding,
+) -> Result<Vec<Invocation>> {
+    let named = |flag: &str, tables: &[Shared]| -> Result<Vec<Arg>> {
+        encoding.arguments(tables.iter().map(|table| format!("--{flag}={}", pattern(&table.schema, &table.name))))
     };
-    let mut commands = vec![main.arg(told(snapshot)).args(named("exclude-table-data", &groups.concat()))];
-    commands.extend(groups.iter().map(|group| {
+    let mut commands = vec![main.arg(told(snapshot)).args(named("exclude-table-data", &groups.concat())?)];
+    for group in groups {
         let command = base.clone().args(more.iter().copied());
-        command.arg("--data-only").arg(told(snapshot)).args(named("table", group))
-    }));
-    commands
+        commands.push(command.arg("--data-only").arg(told(snapshot)).args(named("table", group)?));
+    }
+    Ok(commands)
 }
 
 fn told(snapshot: &Snapshot) -> String {
@@ -184,7 +199,8 @@ mod tests {
     #[test]
     fn a_copy_dumps_definitions_apart_and_each_row_once() {
         let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
-        part(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"]);
+        part(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"], Encoding::Utf8)
+            .expect("a plan");
         let apart = plan.apart.expect("definitions apart");
         let commands: Vec<_> = [&apart.definitions].into_iter().chain(&plan.invocations).collect();
         let text: Vec<_> = commands.iter().map(ToString::to_string).collect();
@@ -202,7 +218,7 @@ mod tests {
         }
         // The look, without a snapshot.
         let mut plan = everything();
-        part(&mut plan, &base, None, 2, &[]);
+        part(&mut plan, &base, None, 2, &[], Encoding::Utf8).expect("a plan");
         let look: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         assert_eq!(look, ["/pg_dump --format=custom --schema=s --section=pre-data --section=post-data"]);
     }
@@ -210,7 +226,7 @@ mod tests {
     #[test]
     fn one_dumps_everything_but_the_rows_that_the_others_dump() {
         let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
-        divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"]);
+        divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"], Encoding::Utf8).expect("a plan");
         let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(commands.join("\n"), @r#"
         /pg_dump --format=custom --schema=s --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'

@@ -20,6 +20,7 @@ mod diagnose;
 mod directory;
 mod doing;
 mod dump;
+mod encoding;
 mod extra;
 mod features;
 mod filter;

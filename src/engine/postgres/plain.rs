@@ -4,12 +4,14 @@
 //! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
 //! within strings or function bodies.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 
 use super::commands::{Kind, Nesting, judge, shown};
-use super::content::{Asked, COMMAND, FILES, ROLES, Tables};
+use super::content::{Asked, COMMAND, ENCODING, FILES, ROLES, Tables};
+use super::encoding::Encoding;
 use super::lexer::Lexer;
 use super::sections::Sections;
 use crate::engine::{
@@ -89,6 +91,8 @@ struct Seen {
     command: Option<String>,
     /// The first statement that reaches for the server's files, and its line.
     files: Option<String>,
+    /// What the script is written in, as it says.
+    encoding: Option<String>,
 }
 
 impl Inspector for Plain {
@@ -225,7 +229,7 @@ impl Plain {
             self.announced = false;
             return;
         }
-        let sql = String::from_utf8_lossy(&self.sql);
+        let sql = self.seen.text(&self.sql);
         let kind = judge(first, &sql, self.sql.len() < LONGEST_STATEMENT);
         self.announced = kind == Kind::Rows;
         let place = match kind {
@@ -247,7 +251,7 @@ impl Plain {
         let between = !self.open[0];
         let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
         let line = std::mem::take(&mut self.line);
-        let text = String::from_utf8_lossy(&line);
+        let text = self.seen.text(&line);
         let text = text.trim_end();
         let (announced, alone) = (std::mem::take(&mut self.announced), std::mem::take(&mut self.ended) == 1);
         if std::mem::take(&mut self.commanded) {
@@ -285,7 +289,11 @@ impl Plain {
         match text {
             "SET standard_conforming_strings = off;" => self.lexer.escapes = true,
             "SET standard_conforming_strings = on;" => self.lexer.escapes = false,
-            _ => {}
+            _ => {
+                if let Some(name) = Encoding::announced(text) {
+                    self.seen.encoding = Some(name.to_owned());
+                }
+            }
         }
         self.line = line;
         self.line.clear();
@@ -304,7 +312,7 @@ impl Plain {
         if !seen.roles.is_empty() {
             facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
         }
-        let found = [(COMMAND, seen.command), (FILES, seen.files)];
+        let found = [(COMMAND, seen.command), (FILES, seen.files), (ENCODING, seen.encoding)];
         facts.extend(found.into_iter().filter_map(|(fact, found)| Some((fact.to_owned(), found?))));
         let mut content = Content {
             tables: self.tables.into_list(|_| seen.inserts),
@@ -325,6 +333,11 @@ impl Plain {
 }
 
 impl Seen {
+    /// A part of the script as text.
+    fn text<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
+        self.encoding.as_deref().map_or(Encoding::Utf8, Encoding::named).decode(bytes)
+    }
+
     /// Learns from a line that began outside of strings. The table, if its rows follow.
     fn line(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
         if let Some(remark) = line.strip_prefix("-- ") {
@@ -351,7 +364,7 @@ impl Seen {
 
     /// A whole statement has passed by. Rows are no concern of it.
     fn whole(&mut self, sql: &[u8]) {
-        let sql = String::from_utf8_lossy(sql);
+        let sql = self.text(sql);
         if !sql.trim_start().starts_with("INSERT INTO ") {
             self.asked.note(&self.entry, &sql);
         }

@@ -187,7 +187,8 @@ impl Job<'_> {
 
     /// The client with its way to the target, and what its sessions are told there.
     fn connected(&self, client: &Client, sessions: u32) -> Result<Invocation> {
-        let invocation = Invocation::new(&client.path);
+        // A script or an archive says what it is written in; a script that doesn't is text as any other.
+        let invocation = Invocation::new(&client.path).env("PGCLIENTENCODING", "UTF8");
         let invocation = match tuning::options(self.server, sessions) {
             Some(options) => invocation.env("PGOPTIONS", options),
             None => invocation,
@@ -384,7 +385,7 @@ mod tests {
     #[test]
     fn a_restore_by_the_targets_own_client() {
         let plan = planned(15, "1.14", &["15.20", "18.6"], &samples::restore_options());
-        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg15/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --single-transaction --no-owner --no-privileges"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg15/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --single-transaction --no-owner --no-privileges"#);
         insta::assert_snapshot!(plan.notes.join("\n"), @r#"
             owners left out (--keep-owner keeps them)
             privileges left out (--keep-privileges keeps them)
@@ -401,7 +402,7 @@ mod tests {
     fn a_newer_pg_restore_only_decodes() {
         let plan = planned(15, "1.16", &["15.20", "18.6"], &samples::restore_options());
         insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @r#"/pg18/pg_restore --file=- --single-transaction --no-owner --no-privileges"#);
-        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null --file=-"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null --file=-"#);
         assert!(plan.filter.is_some() && plan.atomic);
     }
 
@@ -411,7 +412,7 @@ mod tests {
         let (server, content, clients) = (samples::server(18), samples::content("1.16"), found(&["18.6"]));
         let path = RestoreInput::Path(Path::new("/backups/my dump"));
         let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
-        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGPASSWORD='****' /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --jobs=4 '/backups/my dump'"#);
+        insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --jobs=4 '/backups/my dump'"#);
         assert!(!plan.atomic && plan.loader.client().is_some_and(|client| client.stdin == Stdin::Null));
     }
 

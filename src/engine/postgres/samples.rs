@@ -56,8 +56,9 @@ pub fn recording(name: &str) -> String {
 pub fn assert_known(invocation: &Invocation, help: &str) {
     for arg in &invocation.args {
         let text = match arg {
-            Arg::Text(text) => text,
-            Arg::File { prefix, .. } => prefix,
+            Arg::Text(text) => text.clone(),
+            Arg::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Arg::File { prefix, .. } => prefix.clone(),
         };
         let Some(name) = text.strip_prefix("--").and_then(|t| t.split('=').next()) else { continue };
         let option = format!("--{name}");

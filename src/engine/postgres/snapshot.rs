@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::encoding::Encoding;
 use super::patterns;
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
 use super::session::{self, Session};
@@ -77,7 +78,7 @@ fn shared(connection: &Connection, server: &Server, options: &DumpOptions) -> Re
     // A standby has nothing of what is unlogged.
     let lasting = if server.replica { "c.relpersistence = 'p'" } else { "c.relpersistence <> 't'" };
     conditions.push(lasting.to_owned());
-    if server.encoding != "UTF8" {
+    if !Encoding::named(&server.encoding).is_known() {
         // A client reads its command line in the database's encoding.
         conditions.push("n.nspname || c.relname ~ '^[ -~]*$'".to_owned());
     }

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::commands::reaches_files;
+use super::encoding::Encoding;
 use crate::engine::{Entry, MOST_ENTRIES};
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
@@ -45,6 +46,22 @@ pub struct Header {
     pub sizes: Sizes,
     /// Custom format, or one of those that name files (directory, tar).
     pub custom: bool,
+    /// What the entries are written in, as the first of them says.
+    pub encoding: Encoding,
+    /// Its name there.
+    pub encoding_name: Option<String>,
+}
+
+impl Header {
+    /// Learns from an entry how those behind it are written. True when it says so.
+    pub fn learn(&mut self, TocEntry { entry, definition, .. }: &TocEntry) -> bool {
+        let name = Encoding::announced(definition).filter(|_| entry.kind == "ENCODING");
+        if let Some(name) = name {
+            self.encoding = Encoding::named(name);
+            self.encoding_name = Some(name.to_owned());
+        }
+        name.is_some()
+    }
 }
 
 /// How an archive writes numbers.
@@ -87,12 +104,14 @@ pub struct Cursor<'a> {
     needs: Range<usize>,
     /// Where its COPY statement stands.
     copy: Range<usize>,
+    /// What texts are written in.
+    encoding: Encoding,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of some bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, needs: 0..0, copy: 0..0 }
+        Self { bytes, at: 0, needs: 0..0, copy: 0..0, encoding: Encoding::Utf8 }
     }
 
     /// How many bytes were read.
@@ -143,7 +162,8 @@ impl<'a> Cursor<'a> {
         if usize::try_from(entries).is_ok_and(|all| all > *MOST_ENTRIES) {
             return Err(Stop::TooMany);
         }
-        Ok(Header { version, compression, source, client, entries, sizes, custom })
+        let (encoding, encoding_name) = (Encoding::Utf8, None);
+        Ok(Header { version, compression, source, client, entries, sizes, custom, encoding, encoding_name })
     }
 
     fn compression(&mut self, version: (u8, u8), sizes: Sizes) -> Result<&'static str, Stop> {
@@ -162,6 +182,7 @@ impl<'a> Cursor<'a> {
     /// The next entry.
     pub fn entry(&mut self, header: &Header) -> Result<TocEntry, Stop> {
         let sizes = header.sizes;
+        self.encoding = header.encoding;
         let id = self.int(sizes)?;
         if id <= 0 {
             return Err(Stop::Bad(format!("an entry with the number {id}")));
@@ -241,7 +262,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn text(&mut self, sizes: Sizes) -> Result<Option<String>, Stop> {
-        Ok(self.optional_text(sizes)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+        Ok(self.optional_text(sizes)?.map(|bytes| self.encoding.decode(bytes).into_owned()))
     }
 
     /// A number of the server's, which is written as text; 0 where there is none.
@@ -286,13 +307,16 @@ fn little_endian(bytes: &[u8]) -> u64 {
 pub fn read_all(file: impl Read, mut see: impl FnMut(TocEntry)) -> io::Result<Result<Header, Stop>> {
     let mut units = Units { file, unread: Vec::new(), at: 0 };
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
-    let header = match units.next(|cursor| cursor.header())? {
+    let mut header = match units.next(|cursor| cursor.header())? {
         Ok(header) => header,
         stopped => return Ok(stopped),
     };
     for _ in 0..header.entries {
         match units.next(|cursor| cursor.entry(&header))? {
-            Ok(entry) => see(entry),
+            Ok(entry) => {
+                header.learn(&entry);
+                see(entry);
+            }
             Err(stop) => return Ok(Err(stop)),
         }
     }
