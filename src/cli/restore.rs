@@ -217,8 +217,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
     let adaptations = adapted(report, &restored.adaptations);
     let content = &restored.content;
     let tables = restored.tables.len() as u64;
-    let rows: Option<u64> = restored.tables.iter().map(|table| table.rows).sum();
-    let rows = rows.filter(|_| !args.schema_only);
+    let rows = restored.rows.filter(|_| !args.schema_only);
     let shown = rows.map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
     let of_all =
         if restored.fed < restored.bytes { format!(" of {}", units::size(restored.bytes)) } else { String::new() };

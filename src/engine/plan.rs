@@ -115,8 +115,8 @@ pub trait Sessions {
 pub struct Working {
     /// Takes the SQL: blocking, for a plain thread. To be flushed at the end; dropping it is the end of the input.
     pub sql: Box<dyn Write + Send>,
-    /// Ends when all is done, or with the first error of any session.
-    pub work: Pending<'static, ()>,
+    /// Ends when all is done, with the rows that the server took, or with the first error of any session.
+    pub work: Pending<'static, u64>,
     /// To be awaited when the work did not end well, after it was dropped: ends what the sessions are doing on the
     /// server.
     pub end: Pending<'static, ()>,

@@ -20,7 +20,7 @@ use std::time::Instant;
 use tempfile::NamedTempFile;
 
 use super::copy_jobs::{self, Jobs};
-use super::load::{Feed, load};
+use super::load::{Feed, Loaded, load};
 use super::meter::Meter;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
@@ -369,7 +369,7 @@ async fn stream(
         Ok(())
     };
     let loading = async { load(context, target, plan, feed).await.map_err(|error| named(source, target, error)) };
-    let adaptations = tokio::select! {
+    let Loaded { adaptations, .. } = tokio::select! {
         both = both(source, dumping, loading) => both?,
         lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         lost = target.lost() => return Err(Error { kind: Kind::RestoreFailed, ..side("target", lost) }),

@@ -278,7 +278,8 @@ impl Jobs<'_> {
 
     /// Into the target. Of several sessions, others may have been let in before.
     async fn load(&self, plan: RestorePlan, feed: Feed) -> Result<Adaptations> {
-        load(self.context, self.target, plan, feed).await.map_err(|error| {
+        let loaded = load(self.context, self.target, plan, feed).await;
+        loaded.map(|loaded| loaded.adaptations).map_err(|error| {
             let kind = if error.kind == Kind::Connect { Kind::RestoreFailed } else { error.kind };
             named(self.source, self.target, Error { kind, ..error })
         })

@@ -31,13 +31,24 @@ pub struct Feed {
     pub broken: fn(io::Error) -> Error,
 }
 
-/// Runs the plan. What the filter adapted comes back.
-pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Vec<(String, u64)>> {
+/// What came of a load.
+pub struct Loaded {
+    /// What the filter adapted, and how often.
+    pub adaptations: Vec<(String, u64)>,
+    /// The rows that the server took, where sessions of our own counted them.
+    pub rows: Option<u64>,
+}
+
+/// Runs the plan.
+pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Loaded> {
     for invocation in target::invocations(&plan) {
         context.tell(Event::Command(invocation.to_string()));
     }
     match plan.loader {
-        Loader::Client(client) => by_client(context, reached, plan.decoder, &client, plan.filter, dump).await,
+        Loader::Client(client) => {
+            let adaptations = by_client(context, reached, plan.decoder, &client, plan.filter, dump).await?;
+            Ok(Loaded { adaptations, rows: None })
+        }
         Loader::Sessions(sessions) => by_sessions(context, reached, sessions, plan.filter, dump).await,
     }
 }
@@ -49,14 +60,15 @@ async fn by_sessions(
     sessions: Box<dyn Sessions>,
     filter: Option<Box<dyn Filter>>,
     dump: Feed,
-) -> Result<Vec<(String, u64)>> {
+) -> Result<Loaded> {
     let done: Arc<AtomicU64> = Arc::default();
+    let mut rows = None;
     let Working { sql, work, end } = sessions.start(&context.limits, Arc::clone(&done));
     let Feed { dump, waiting, broken } = dump;
     let feeding = on_thread(move || feed(dump, broken, filter, sql));
     let loading = async {
         tokio::select! {
-            worked = until_stopped(context, work) => worked,
+            worked = until_stopped(context, work) => worked.map(|taken| rows = Some(taken)),
             silent = silence(context, reached, &waiting, &done) => Err(silent),
         }
     };
@@ -64,7 +76,7 @@ async fn by_sessions(
     if loaded.is_err() && end.await.is_err() {
         tracing::debug!("the sessions could not be ended on the server");
     }
-    loaded
+    loaded.map(|adaptations| Loaded { adaptations, rows })
 }
 
 /// Ends when no statement has ended for too long, and the server does not work for us.

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use super::watch::Gauge;
 use crate::engine::{DumpedTable, Inspector, Table};
 
-/// Weighs each table by its bytes, and the rows seen of it by its estimated rows.
+/// Weighs each table by its bytes, and the rows seen of it by its estimated rows; where there is no such estimate, the
+/// bytes that passed by its size. A table that turns out to be much larger than it was thought ends the estimate.
 pub struct Meter {
     gauge: Gauge,
     estimates: HashMap<(String, String), (u64, u64)>,
     total: u64,
     finished: u64,
+    /// The estimates are no good.
+    lost: bool,
     /// What passes by, in each lane.
     current: HashMap<usize, Current>,
 }
@@ -20,11 +23,31 @@ struct Current {
     rows: u64,
     bytes: u64,
     seen: u64,
+    /// Bytes of the dump since its first row.
+    passed: u64,
 }
 
 impl Current {
     fn done(&self) -> f64 {
-        self.bytes as f64 * (self.seen as f64 / self.rows.max(1) as f64).min(1.0)
+        self.bytes as f64 * self.part().min(1.0)
+    }
+
+    /// More than 1 where the estimate was too low.
+    fn part(&self) -> f64 {
+        match self.rows {
+            0 => self.passed as f64 / self.bytes.max(1) as f64,
+            rows => self.seen as f64 / rows as f64,
+        }
+    }
+
+    /// Statistics may lag a little, and text may well be longer than what the server keeps.
+    fn is_beyond(&self) -> bool {
+        const FEW_ROWS: u64 = 1000;
+        const FEW_BYTES: u64 = 1 << 20;
+        match self.rows {
+            0 => self.passed > FEW_BYTES && self.part() > 4.0,
+            _ => self.seen > FEW_ROWS && self.part() > 2.0,
+        }
     }
 }
 
@@ -36,7 +59,7 @@ impl Meter {
         let full = tables.iter().map(|t| ((t.schema.clone(), t.name.clone()), (t.rows, t.bytes)));
         let estimates = named.chain(full).collect();
         let total = tables.iter().map(|t| t.bytes).sum();
-        Self { gauge, estimates, total, finished: 0, current: HashMap::new() }
+        Self { gauge, estimates, total, finished: 0, lost: false, current: HashMap::new() }
     }
 
     /// So many bytes have passed by.
@@ -47,7 +70,8 @@ impl Meter {
     /// The same in one of several lanes, which the inspector looks at.
     pub fn passed_in(&mut self, lane: usize, bytes: usize, inspector: &dyn Inspector) {
         let position = inspector.position();
-        let share = position.and_then(|(table, rows)| self.share(lane, table, rows));
+        let share = position.and_then(|(table, rows)| self.share(lane, table, rows, bytes));
+        let lost = self.lost;
         self.gauge.update(|progress| {
             progress.bytes += bytes as u64;
             if let Some((table, _)) = position {
@@ -55,21 +79,23 @@ impl Meter {
             }
             // An estimate must not make the line go backwards, nor say that all is done while it isn't.
             let share = share.map(|new| new.min(0.99).max(progress.share.unwrap_or(0.0)));
-            progress.share = share.or(progress.share);
+            progress.share = share.or(progress.share).filter(|_| !lost);
         });
     }
 
-    fn share(&mut self, lane: usize, table: &DumpedTable, rows: usize) -> Option<f64> {
-        if self.total == 0 {
+    fn share(&mut self, lane: usize, table: &DumpedTable, rows: usize, bytes: usize) -> Option<f64> {
+        if self.total == 0 || self.lost {
             return None;
         }
         let key = (table.schema.clone().unwrap_or_default(), table.name.clone());
         if self.current.get(&lane).is_none_or(|current| current.table != key) {
             let (rows, bytes) = self.estimates.get(&key).copied().unwrap_or_default();
-            let before = self.current.insert(lane, Current { table: key, rows, bytes, seen: 0 });
+            let before = self.current.insert(lane, Current { table: key, rows, bytes, seen: 0, passed: 0 });
             self.finished += before.map_or(0, |current| current.bytes);
         }
-        self.current.get_mut(&lane)?.seen = rows as u64;
+        let current = self.current.get_mut(&lane)?;
+        (current.seen, current.passed) = (rows as u64, current.passed + bytes as u64);
+        self.lost = current.is_beyond();
         let passing: f64 = self.current.values().map(Current::done).sum();
         Some((self.finished as f64 + passing) / self.total as f64)
     }
@@ -108,6 +134,24 @@ mod tests {
         assert_eq!(share_at("a", Some("s"), 100), Some(0.75));
         assert_eq!(share_at("b", None, 5), Some(0.875));
         assert_eq!(share_at("b", None, 4), Some(0.875), "never backwards");
-        assert_eq!(share_at("b", None, 5000), Some(0.99), "never done before the end");
+        assert_eq!(share_at("b", None, 500), Some(0.99), "never done before the end");
+        assert_eq!(share_at("b", None, 5000), None, "nobody knows");
+        assert_eq!(share_at("b", None, 5001), None);
+    }
+
+    #[test]
+    fn a_table_that_was_never_analysed_is_measured_by_its_size() {
+        let table = |name: &str, bytes| Table { schema: "s".into(), name: name.into(), rows: 0, bytes };
+        let gauge = Gauge::about("");
+        let mut meter = Meter::new(gauge.clone(), &[table("a", 3 << 20), table("b", 1 << 20)]);
+        let mut after = |name: &str, bytes| {
+            let at = DumpedTable { schema: Some("s".into()), name: name.into(), ..DumpedTable::default() };
+            meter.passed(bytes, &At(at, 1));
+            gauge.read().share
+        };
+        assert_eq!(after("a", 3 << 18), Some(0.1875));
+        assert_eq!(after("a", 3 << 19), Some(0.5625));
+        assert_eq!(after("b", 1 << 19), Some(0.875));
+        assert_eq!(after("b", 8 << 20), None, "its size was wrong");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::input::{Checked, Input};
-use super::load::{Feed, load};
+use super::load::{Feed, Loaded, load};
 use super::reach::{Reached, reach};
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, shown};
@@ -54,6 +54,8 @@ pub struct Restored {
     pub bytes: u64,
     /// Bytes of it that were fed to the loader.
     pub fed: u64,
+    /// The rows that the target took: as it counted them, or else those of the dump.
+    pub rows: Option<u64>,
     /// What was changed on the way in, and how often.
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
@@ -94,8 +96,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
     }
     let gauge = Gauge::about(&reached.server.database);
-    let adaptations = match transfer(context, &reached, plan, &input, fed, &gauge).await {
-        Ok(adaptations) => adaptations,
+    let Loaded { adaptations, rows } = match transfer(context, &reached, plan, &input, fed, &gauge).await {
+        Ok(loaded) => loaded,
         Err(error) => {
             // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
             // moment ago.
@@ -111,7 +113,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         tunnel.close().await;
     }
     let duration_s = started.elapsed().as_secs_f64();
-    Ok(Outcome::Done(Box::new(Restored { content, tables, bytes, fed, adaptations, notes, duration_s, server })))
+    let rows = rows.or_else(|| tables.iter().map(|table| table.rows).sum());
+    Ok(Outcome::Done(Box::new(Restored { content, tables, bytes, fed, rows, adaptations, notes, duration_s, server })))
 }
 
 /// Everything that can be known before the first change.
@@ -166,8 +169,7 @@ async fn plan(
     target::plan(context, reached, held, options, source).await.map(|(plan, _)| plan)
 }
 
-/// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it. What the
-/// filter adapted comes back.
+/// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it.
 async fn transfer(
     context: &Context,
     reached: &Reached,
@@ -175,7 +177,7 @@ async fn transfer(
     input: &Input,
     bytes: u64,
     gauge: &Gauge,
-) -> Result<Vec<(String, u64)>> {
+) -> Result<Loaded> {
     let dump = input.dump(plan.parts.as_deref())?;
     let feed = Feed {
         dump: Box::new(Counted { dump, gauge: gauge.clone(), total: bytes }),

@@ -30,6 +30,7 @@ mod manifests;
 mod matrix;
 mod meanwhile;
 mod memory;
+mod numbers;
 mod objects;
 mod restore_jobs;
 mod restore_options;

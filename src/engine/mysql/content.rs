@@ -191,6 +191,7 @@ impl Visitor for Seen {
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
             (Verb::Create, _) => self.create(&subject, head, syntax),
             (Verb::Alter, Object::Table) if !head::switches_keys(head, syntax) => self.alter(subject.name.as_ref()),
+            (Verb::Drop, Object::Table) => self.dropped(subject.name.as_ref()),
             (Verb::Use, _) => self.note(fact::DATABASES, subject.name),
             (Verb::Set, _) => self.set(head, syntax),
             _ => {}
@@ -297,6 +298,14 @@ impl Seen {
         self.tables[index].rows.get_or_insert(0);
         self.tables[index].checksum.get_or_insert(0);
         self.current = Some(index);
+    }
+
+    /// What a second dump in the same file drops, the first one has brought in vain.
+    fn dropped(&mut self, name: Option<&String>) {
+        if let Some(index) = name.and_then(|name| self.by_name.get(name)) {
+            let table = &mut self.tables[*index];
+            (table.rows, table.checksum) = (table.rows.and(Some(0)), table.checksum.and(Some(0)));
+        }
     }
 
     fn index(&mut self, name: String) -> usize {

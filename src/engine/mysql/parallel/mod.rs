@@ -77,17 +77,18 @@ impl Sessions for Load {
     }
 }
 
-/// Opens all sessions before the first statement runs, and ends with the first error of any.
+/// Opens all sessions before the first statement runs, and ends with the first error of any. The rows that the server
+/// took come back.
 async fn load(
     load: Load,
     limits: Limits,
     statements: Receiver<Statement>,
     ids: Rc<RefCell<Vec<u32>>>,
     done: Arc<AtomicU64>,
-) -> Result<()> {
+) -> Result<u64> {
     let Load { connection, jobs, known } = load;
-    let (before, board) = (RefCell::default(), board::Board::default());
-    let common = Rc::new(Common { connection, limits, ids, done, before, board });
+    let (before, board, taken) = (RefCell::default(), board::Board::default(), RefCell::default());
+    let common = Rc::new(Common { connection, limits, ids, done, taken, before, board });
     let first = Session::open(&common).await?;
     let mut opened = Vec::new();
     for _ in 0..jobs {
@@ -110,7 +111,7 @@ async fn load(
                 result?;
                 led = true;
             }
-            else => return Ok(()),
+            else => return Ok(common.taken.borrow().values().sum()),
         }
     }
 }

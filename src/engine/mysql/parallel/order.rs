@@ -80,6 +80,8 @@ impl Lead {
         }
         self.all().await?;
         self.common.board.end();
+        // Behind `SET autocommit=0` of the dump's own, what this session ran itself is not committed yet.
+        self.session.run(b"COMMIT", 6, "").await?;
         self.session.close().await
     }
 
@@ -87,7 +89,12 @@ impl Lead {
         let Statement { kind, sql, head } = statement;
         if self.alone && !matches!(&kind, Kind::Table { name, .. } if self.known.without_foreign_keys.contains(name)) {
             // What is left out otherwise: there is nobody to be locked out.
-            return if kind == Kind::Ours && !is_transaction(&sql) { Ok(()) } else { self.run(&sql, head).await };
+            return match kind {
+                Kind::Ours if !is_transaction(&sql) => Ok(()),
+                Kind::Rows { table, .. } => self.session.run_rows(&sql, head, &table).await,
+                Kind::Drop(name) => self.drop_table(&name, &sql, head).await,
+                _ => self.run(&sql, head).await,
+            };
         }
         match kind {
             Kind::Rows { table, plain } => self.insert(&table, plain, sql, head).await,
@@ -104,7 +111,7 @@ impl Lead {
                     self.all().await?;
                     self.tables.remove(&name);
                 }
-                self.run(&sql, head).await
+                self.drop_table(&name, &sql, head).await
             }
             Kind::Alone => {
                 self.leave();
@@ -116,6 +123,11 @@ impl Lead {
                 self.run(&sql, head).await
             }
         }
+    }
+
+    async fn drop_table(&mut self, name: &str, sql: &[u8], shows: usize) -> Result<()> {
+        self.common.taken.borrow_mut().remove(name);
+        self.run(sql, shows).await
     }
 
     async fn run(&mut self, sql: &[u8], shows: usize) -> Result<()> {

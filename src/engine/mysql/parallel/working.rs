@@ -1,6 +1,7 @@
 //! One session of a load, and what went wrong in it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +31,8 @@ pub(super) struct Common {
     pub(super) ids: Rc<RefCell<Vec<u32>>>,
     /// Statements that were done.
     pub(super) done: Arc<AtomicU64>,
+    /// The rows that the server took, by table: a dump may say that it ignores some.
+    pub(super) taken: RefCell<HashMap<String, u64>>,
     /// What the variables that the dump sets were before it did.
     pub(super) before: RefCell<Values>,
     pub(super) board: Board,
@@ -110,7 +113,7 @@ impl Session {
         if self.open.is_none() && !alone {
             self.run(b"START TRANSACTION", 32, &table.name).await?;
         }
-        self.run(&sql, head, &table.name).await?;
+        self.run_rows(&sql, head, &table.name).await?;
         let length = sql.len() as u64;
         drop((sql, room));
         if alone && self.open.is_none() {
@@ -145,6 +148,13 @@ impl Session {
             self.run(set.as_bytes(), set.len(), "").await?;
             self.values.replace(wanted);
         }
+        Ok(())
+    }
+
+    /// Runs a statement with rows of a table, and counts those that the server took.
+    pub(super) async fn run_rows(&mut self, sql: &[u8], shows: usize, table: &str) -> Result<()> {
+        self.run(sql, shows, table).await?;
+        *self.common.taken.borrow_mut().entry(table.to_owned()).or_default() += self.conn.affected_rows();
         Ok(())
     }
 
