@@ -24,10 +24,11 @@ use self::moment::Quiet;
 use self::reader::{Beginning, Board};
 use self::weave::{Form, Loom};
 use super::select::{self, Selection};
+use super::session::quote;
 use super::suitability::belongs;
 use super::{dump, findings, session, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, Moment, Server, room};
+use crate::engine::{Client, DumpOptions, Flavour, Moment, Server, room};
 use crate::error::{Error, Kind, Result};
 
 mod moment;
@@ -97,6 +98,16 @@ impl RowReader {
             return Self::Sessions(options.jobs.max(1));
         };
         Self::Client(Some(why.to_owned()))
+    }
+}
+
+/// Locks tables so that who waits to write does not hold up the client, which reads them after us: MariaDB's plain lock
+/// would.
+fn lock(flavour: Flavour, tables: &[String]) -> String {
+    let tables: Vec<_> = tables.iter().map(|table| quote(table)).collect();
+    match flavour {
+        Flavour::Mariadb => format!("FLUSH TABLES {} WITH READ LOCK", tables.join(", ")),
+        _ => format!("LOCK TABLES {} READ", tables.join(" READ, ")),
     }
 }
 
@@ -177,7 +188,7 @@ impl Opening<'_> {
             limits: *limits,
             longest: (ROWS / jobs as usize).max(1 << 20),
             alone,
-            locked: if locks { names.to_vec() } else { Vec::new() },
+            lock: locks.then(|| lock(server.flavour, names)),
             wide: wide.into_iter().filter(|(table, _)| alone && names.contains(table)).collect(),
         };
         if let Some(why) = begin(Arc::new(board), jobs, names, &told).await? {

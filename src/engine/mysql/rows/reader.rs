@@ -53,8 +53,8 @@ pub(super) struct Board {
     pub(super) longest: usize,
     /// There is but one session.
     pub(super) alone: bool,
-    /// Tables that are locked while they are read: no table knows transactions.
-    pub(super) locked: Vec<String>,
+    /// Locks all tables while they are read, where no table knows transactions.
+    pub(super) lock: Option<String>,
     /// Tables that may have rows of more bytes, and their columns: none must, where there is but one session.
     pub(super) wide: Vec<(String, Vec<String>)>,
 }
@@ -131,15 +131,13 @@ impl<'a> Session<'a> {
 
     /// Takes its view of the database.
     async fn begin(&mut self) -> Result<()> {
-        let Board { connection, limits, locked, .. } = self.board;
+        let Board { connection, limits, lock, .. } = self.board;
         let begin = async {
-            if locked.is_empty() {
-                self.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
-                self.conn.query_drop("SAVEPOINT dbhaul").await
-            } else {
-                let tables: Vec<_> = locked.iter().map(|table| format!("{} READ", quote(table))).collect();
-                self.conn.query_drop(format!("LOCK TABLES {}", tables.join(", "))).await
+            if let Some(lock) = lock {
+                return self.conn.query_drop(lock).await;
             }
+            self.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+            self.conn.query_drop("SAVEPOINT dbhaul").await
         };
         session::within(connection, limits, begin).await?;
         self.refuse_long_rows().await
@@ -201,7 +199,7 @@ impl<'a> Session<'a> {
 
     /// Lets go of the table that was read last: what waits for it may alter it.
     async fn leave(&mut self) -> mysql_async::Result<()> {
-        if self.table.take().is_some() && self.board.locked.is_empty() {
+        if self.table.take().is_some() && self.board.lock.is_none() {
             self.conn.query_drop("ROLLBACK TO SAVEPOINT dbhaul").await?;
         }
         Ok(())
