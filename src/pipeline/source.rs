@@ -262,8 +262,10 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
         until_stopped(context, engine.hold_moment(connection, server, options, &context.limits)).await?
     };
     let plan = plan(&moment)?;
-    if let Moment::Alone(Some(why)) = &moment {
-        context.note(why);
+    match &moment {
+        Moment::Alone(Some(why)) => context.note(why),
+        Moment::Seen(readers) => readers.note.iter().for_each(|why| context.note(why)),
+        _ => {}
     }
     plan.notes.iter().for_each(|note| context.note(note));
     for warning in &plan.warnings {

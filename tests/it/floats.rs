@@ -119,6 +119,23 @@ fn floats_of_an_engine_without_transactions_come_back_too() {
     }
 }
 
+/// Several sessions would need one moment of all engines; one session does not.
+#[test]
+fn where_several_sessions_can_not_read_one_keeps_the_floats() {
+    for server in [mysql(), mariadb()] {
+        let source = server.database("floats");
+        floats(&source);
+        source
+            .sql("CREATE TABLE old (id int PRIMARY KEY, x float) ENGINE=MyISAM; INSERT INTO old VALUES (1, 16777215)");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, json) = dumped(&source, &folder, &["--jobs", "2"]);
+        assert_eq!(json["warnings"].as_array().map(|list| list.iter().any(about_floats)), Some(false), "{json}");
+        let target = server.database("back");
+        restored(&archive, &target, &[]);
+        assert_same_bits(&source, &target, "two engines");
+    }
+}
+
 /// An archive whose floats the client wrote, and why it did.
 fn inexact(source: &Database<'_>, args: &[&str], why: &str) -> PathBuf {
     let folder = tempfile::tempdir().expect("a folder");

@@ -48,6 +48,8 @@ const ROWS: usize = 8 << 20;
 pub struct Readers {
     /// Sessions.
     pub jobs: u32,
+    /// Why there are fewer than were asked for.
+    pub note: Option<String>,
     loom: Loom,
     /// The sessions end when it says so, and with it.
     over: Arc<watch::Sender<()>>,
@@ -132,11 +134,34 @@ pub(super) async fn hold(
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
-    let jobs = match RowReader::choose(server, options, &selection) {
+    let held = open(connection, server, options, limits, &selection).await?;
+    // What several sessions can't read alike, one may well.
+    let Moment::Alone(Some(why)) = &held else { return Ok(held) };
+    if options.jobs <= 1 || options.schema_only || floats(server, &selection).is_empty() {
+        return Ok(held);
+    }
+    let one = DumpOptions { jobs: 1, ..options.clone() };
+    let note = why.replacen("one client reads", "one session reads", 1);
+    let alone = open(connection, server, &one, limits, &selection).await?;
+    Ok(match alone {
+        Moment::Seen(readers) => Moment::Seen(Readers { note: Some(note), ..readers }),
+        _ => held,
+    })
+}
+
+/// One attempt at that.
+async fn open(
+    connection: &Connection,
+    server: &Server,
+    options: &DumpOptions,
+    limits: &Limits,
+    selection: &Selection,
+) -> Result<Moment> {
+    let jobs = match RowReader::choose(server, options, selection) {
         RowReader::Client(why) => return Ok(Moment::Alone(why)),
         RowReader::Sessions(jobs) => jobs,
     };
-    let locks = dump::locks_tables(server, options, &selection);
+    let locks = dump::locks_tables(server, options, selection);
     let sessions = Opening { connection, server, limits, jobs, locks };
     let names: Vec<_> = selection.with_rows(server).map(str::to_owned).collect();
     match sessions.open(&names).await {
@@ -198,7 +223,7 @@ impl Opening<'_> {
         }
         let ahead = jobs as usize * 2 + 4;
         let loom = Loom { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
-        Ok(Moment::Seen(Readers { jobs, loom, over: Arc::new(over) }))
+        Ok(Moment::Seen(Readers { jobs, note: None, loom, over: Arc::new(over) }))
     }
 }
 
