@@ -21,6 +21,7 @@ pub mod leftovers;
 pub mod memory;
 pub mod pipeline;
 pub mod process;
+pub mod properties;
 pub mod report;
 pub mod scratch;
 pub mod secret;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ArchiveError, Result};
 use super::writer::Member;
+use crate::properties::DatabaseProperties;
 
 /// The manifest's file name inside the archive's folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -80,6 +81,9 @@ pub struct Manifest {
     /// Extensions that a target must have.
     #[serde(default)]
     pub extensions: Vec<String>,
+    /// What belongs to the database itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_properties: Option<DatabaseProperties>,
 }
 
 /// The program that made a dump.

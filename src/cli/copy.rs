@@ -120,6 +120,7 @@ fn show(report: &Report, copied: &Copied) {
         "missing": copied.missing,
         "adaptations": adaptations,
         "notes": copied.notes,
+        "database_properties": copied.applied,
         "duration_s": copied.duration_s,
         "warnings": report.warnings(),
     });

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::archive::Manifest;
 use crate::error::Result;
 use crate::pipeline::inspect::{Inspected, inspect};
+use crate::properties::{DatabaseGrant, DatabaseProperties};
 use crate::report::{Report, units};
 
 /// Shows an archive's manifest, members and tables; answers at once, whatever its size
@@ -67,10 +68,40 @@ fn describe(manifest: &Manifest, out: &mut String) {
     for (label, value) in lines {
         let _ = writeln!(out, "{label:<14} {value}");
     }
+    for property in manifest.database_properties.iter().flat_map(properties) {
+        let _ = writeln!(out, "{:<14} {property}", "property");
+    }
     let options = manifest.options.iter().map(|(name, value)| ("option", format!("{name} {value}")));
     let missing = manifest.missing.iter().map(|what| ("missing", what.clone()));
     let warnings = manifest.warnings.iter().map(|what| ("warning", what.clone()));
     for (label, value) in options.chain(missing).chain(warnings) {
         let _ = writeln!(out, "{label:<14} {value}");
     }
+}
+
+/// What belongs to the database itself, a line for each.
+fn properties(properties: &DatabaseProperties) -> Vec<String> {
+    let named = [
+        ("encoding", &properties.encoding),
+        ("collation", &properties.collation),
+        ("character classification", &properties.ctype),
+        ("locale provider", &properties.locale_provider),
+        ("provider's locale", &properties.locale),
+        ("ICU rules", &properties.icu_rules),
+        ("owner", &properties.owner),
+        ("comment", &properties.comment),
+    ];
+    let mut lines: Vec<_> =
+        named.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?))).collect();
+    lines.extend(properties.connection_limit.map(|limit| format!("connection limit {limit}")));
+    lines.extend((properties.encryption == Some(true)).then(|| "default encryption on".to_owned()));
+    lines.extend((properties.read_only == Some(true)).then(|| "read-only".to_owned()));
+    for DatabaseGrant { role, privilege, .. } in properties.grants.iter().flatten() {
+        lines.push(format!("grant {privilege} to {}", role.as_deref().unwrap_or("everybody")));
+    }
+    lines.extend(properties.settings.iter().map(|setting| match setting.value() {
+        Some(value) => format!("setting {setting} = {value}"),
+        None => format!("setting {setting}, whose value is only in the dump"),
+    }));
+    lines
 }

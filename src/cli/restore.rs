@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::reach::ReachArgs;
-use crate::engine::{Clean, CollationMap, RestoreOptions, Server};
+use crate::engine::{Clean, CollationMap, DatabaseSettings, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::restore::{Outcome, Request, Restored, restore};
 use crate::report::{Report, units};
@@ -100,6 +100,14 @@ pub struct IntoArgs {
     /// PostgreSQL: leaves this extension out; what needs it will fail
     #[arg(long, value_name = "NAME", env = "DBHAUL_EXCLUDE_EXTENSION", value_delimiter = '\n')]
     exclude_extension: Vec<String>,
+    /// The source's own settings of its database, where the target lacks them: keep (the target's), set, print
+    ///
+    /// PostgreSQL: ALTER DATABASE ... SET, ALTER ROLE ... IN DATABASE ... SET. What the target has otherwise stays, and is
+    /// named; so is what only a superuser may set, what loads a library and what acts as another role. MySQL and MariaDB:
+    /// the default character set of an empty database. Without this option they are set where the database comes as a
+    /// whole, and kept where a part is restored, or beside what is there.
+    #[arg(long, value_name = "WHAT", env = "DBHAUL_DATABASE_SETTINGS")]
+    database_settings: Option<DatabaseSettingsArg>,
     /// Takes a script for what you wrote yourself: runs what it holds beside SQL for its database
     ///
     /// A dump is refused when it holds commands for psql or mysql (\\!, \\copy, \\connect, system, source), or statements
@@ -117,6 +125,13 @@ enum CleanArg {
     Objects,
     Schema,
     Database,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DatabaseSettingsArg {
+    Keep,
+    Set,
+    Print,
 }
 
 /// Runs it.
@@ -176,6 +191,11 @@ impl IntoArgs {
             no_comments: self.no_comments,
             map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
+            database_settings: self.database_settings.map(|settings| match settings {
+                DatabaseSettingsArg::Keep => DatabaseSettings::Keep,
+                DatabaseSettingsArg::Set => DatabaseSettings::Set,
+                DatabaseSettingsArg::Print => DatabaseSettings::Print,
+            }),
             trust: self.trust,
             ..RestoreOptions::default()
         }
@@ -246,6 +266,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "rows": rows,
         "adaptations": adaptations,
         "notes": restored.notes,
+        "database_properties": restored.applied,
         "duration_s": restored.duration_s,
         "warnings": report.warnings(),
     });

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::{Flavour, Format};
 use crate::memory;
+use crate::properties::DatabaseProperties;
 use crate::report::units;
 
 /// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by. Where
@@ -130,6 +131,8 @@ pub struct Content {
     pub not_compared: BTreeSet<&'static str>,
     /// What not every server of the engine takes.
     pub features: Vec<Feature>,
+    /// What belonged to the database itself, as far as that is known.
+    pub properties: Option<DatabaseProperties>,
     /// The longest statement or row, in bytes.
     pub longest_statement: u64,
     /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
@@ -156,6 +159,7 @@ impl Content {
             definitions: BTreeMap::new(),
             not_compared: BTreeSet::new(),
             features: Vec::new(),
+            properties: None,
             longest_statement: 0,
             facts: BTreeMap::new(),
             entries: Vec::new(),

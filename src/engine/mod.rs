@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
+use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod checksum;
 mod client;
@@ -32,7 +33,7 @@ pub use content::{
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
 pub use near::near;
-pub use options::{Clean, CollationMap, DumpOptions, Format, RestoreOptions, Section};
+pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
 pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
@@ -83,10 +84,22 @@ pub trait Engine: Sync {
     fn prepare<'a>(
         &'a self,
         connection: &'a Connection,
-        server: Option<&'a Server>,
+        server: &'a Server,
+        content: &'a Content,
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
+
+    /// Gives the restored database what belonged to its source itself, as the options say. What can't be given is no
+    /// error: the rows are there.
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties>;
 
     /// What an earlier restore of this dump left in the target, as the target itself tells. `done` counts the tables that
     /// were looked at.
@@ -200,8 +213,15 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Makes an empty database on the connection's server; `Kind::Refused` when the user may not.
-    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+    /// Makes an empty database on the connection's server, as much like the source's as the server can; `Kind::Refused`
+    /// when the user may not.
+    fn create_database<'a>(
+        &'a self,
+        connection: &'a Connection,
+        name: &'a str,
+        source: Option<&'a DatabaseProperties>,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()>;
 
     /// Drops a database, whoever uses it.
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;

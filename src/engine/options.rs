@@ -117,6 +117,8 @@ pub struct RestoreOptions {
     pub map_collations: Vec<CollationMap>,
     /// PostgreSQL: leave these extensions out, literal names.
     pub exclude_extensions: Vec<String>,
+    /// What becomes of the source's database settings; none: they are set where the database comes as a whole.
+    pub database_settings: Option<DatabaseSettings>,
     /// Run what the dump holds beside SQL for its database: psql's commands, the files of the server's machine.
     pub trust: bool,
     /// PostgreSQL: only this part of the dump.
@@ -126,6 +128,14 @@ pub struct RestoreOptions {
 }
 
 impl RestoreOptions {
+    /// What becomes of the source's database settings, in a database that the restore makes or that was there.
+    #[must_use]
+    pub fn database_settings(&self, made: bool) -> DatabaseSettings {
+        let part = self.selects() || self.data_only || self.into_non_empty || self.resume;
+        let usual = if made || !part { DatabaseSettings::Set } else { DatabaseSettings::Keep };
+        self.database_settings.unwrap_or(usual)
+    }
+
     /// Whether only a part of the dump is wanted, by name.
     #[must_use]
     pub fn selects(&self) -> bool {
@@ -162,11 +172,23 @@ impl Default for RestoreOptions {
             no_comments: false,
             map_collations: Vec::new(),
             exclude_extensions: Vec::new(),
+            database_settings: None,
             trust: false,
             section: None,
             large: Vec::new(),
         }
     }
+}
+
+/// What becomes of the source's database settings (`ALTER DATABASE ... SET`) where the target's database was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseSettings {
+    /// The target's stay as they are.
+    Keep,
+    /// Those that the target lacks are set.
+    Set,
+    /// They are only told.
+    Print,
 }
 
 /// A part of a dump, as `pg_dump` divides it.

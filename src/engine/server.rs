@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flavour, Product, Version};
+use crate::properties::DatabaseProperties;
 
 /// What a probe is for: a restore also needs to know what the target holds and can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Server {
     pub encoding: String,
     /// The database's collation.
     pub collation: String,
+    /// What belongs to the database itself; nothing while it is not there.
+    pub properties: DatabaseProperties,
     /// A standby or replica.
     pub replica: bool,
     /// Refuses writes.

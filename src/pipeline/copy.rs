@@ -37,6 +37,7 @@ use crate::engine::{
     RestorePlan, Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
+use crate::properties::AppliedProperties;
 use crate::tunnel::TunnelSpec;
 
 /// A copy as it was asked for.
@@ -77,6 +78,8 @@ pub struct Copied {
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
     pub notes: Vec<String>,
+    /// What was done about the properties of the database itself.
+    pub applied: AppliedProperties,
     /// What the source's user may not read, left out as allowed.
     pub missing: Vec<String>,
     /// How consistent the rows are with each other.
@@ -106,7 +109,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     if request.dry_run {
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
-    let prepared = target::prepare(context, &target, &request.restore, request.approve).await?;
+    let prepared = target::prepare(context, &target, &planned, &request.restore, request.approve).await?;
     let notes = plan.notes();
     for note in &notes {
         context.note(note);
@@ -117,6 +120,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         target::say_what_is_left(error, ends, all_fed, &prepared)
     };
     let mut again = whole;
+    let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
     let (copied, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
         let outline = fingerprint(&planned.entries);
@@ -145,6 +149,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         let planning = Plan::make(context, &source, &target, &planned, &request.restore, path);
         plan = planning.await.map_err(|error| failed(error, false))?.0;
     };
+    let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;
@@ -154,6 +159,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         bytes,
         adaptations,
         notes,
+        applied,
         missing,
         consistency: plan.consistency,
         duration_s: started.elapsed().as_secs_f64(),
@@ -308,7 +314,8 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
             lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         }
     };
-    shown(context, &Gauge::about("schema"), looking).await
+    let outline = shown(context, &Gauge::about("schema"), looking).await?;
+    Ok(Content { properties: Some(server.properties.clone()), ..outline })
 }
 
 fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {

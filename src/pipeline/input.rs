@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::manifest::disagreement;
+use super::manifest::{disagreement, properties};
 use super::spool::{Keeping, no_spool, spool, spool_for};
 use super::target::UNCHANGED;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
@@ -375,7 +375,10 @@ fn check(
     };
     keeping.map_or(Ok(()), Keeping::end).map_err(Trouble::Copy)?;
     let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
-    let content = complete.into_content();
+    let mut content = complete.into_content();
+    if let Some(manifest) = &manifest {
+        content.properties = properties(manifest, content.properties.take());
+    }
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));
     }

@@ -10,6 +10,7 @@ use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity};
 use crate::error::{Error, Kind, Result};
+use crate::properties::DatabaseProperties;
 use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
@@ -49,6 +50,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
         encoding: Some(server.encoding.clone()),
         collation: Some(server.collation.clone()),
         extensions: Vec::new(),
+        database_properties: Some(server.properties.clone()),
     }
 }
 
@@ -114,6 +116,23 @@ pub fn disagreement(manifest: &Manifest, content: &Content) -> Option<String> {
         (told != sum)
             .then(|| format!("the rows of table {name} have checksum {told} in the manifest and {sum} in the dump"))
     })
+}
+
+/// What belonged to the database itself: as the manifest has it, or an older one the most of it; what the dump says where
+/// that is more.
+pub fn properties(manifest: &Manifest, held: Option<DatabaseProperties>) -> Option<DatabaseProperties> {
+    let Manifest { encoding, collation, database_properties, .. } = manifest;
+    let older =
+        || DatabaseProperties { encoding: encoding.clone(), collation: collation.clone(), ..Default::default() };
+    let more = held.filter(|held| held.collation.is_some());
+    let Some(mut told) = database_properties.clone() else { return more.or_else(|| Some(older())) };
+    // Values that may be secrets stand in the dump alone.
+    for setting in told.settings.iter_mut().filter(|setting| setting.value().is_none()) {
+        if let Some(known) = more.as_ref().and_then(|more| more.setting(setting)) {
+            *setting = known.clone();
+        }
+    }
+    Some(told)
 }
 
 /// `schema.name`, or `name` where there is no schema.

@@ -146,14 +146,14 @@ fn old_enough(context: &Context, engine: &dyn Engine, server: &Server) -> Result
 
 /// `PostgreSQL 15.18, 1.2 GB in 48 tables, read by "app" (owner)`
 fn describe(server: &Server) -> String {
-    let size = server.size.map_or(String::new(), |size| format!(", {} in", units::size(size)));
+    let size = server.size.map_or(String::new(), |size| format!("{} in ", units::size(size)));
     let tables = units::plural(server.tables.len() as u64, "table");
     let names: Vec<_> = server.products.iter().map(|product| product.name).collect();
     let products = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let kind = if server.replica { " (replica)" } else { "" };
     let pooler = server.pooler.as_ref().map_or(String::new(), |name| format!(" behind {name}"));
     format!(
-        "{} {}{products}{kind}{pooler}{size} {tables}, as \"{}\" ({})",
+        "{} {}{products}{kind}{pooler}, {size}{tables}, as \"{}\" ({})",
         server.flavour, server.version, server.user, server.standing
     )
 }

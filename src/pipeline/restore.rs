@@ -18,6 +18,7 @@ use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
 use crate::error::{Error, Kind, Result};
+use crate::properties::AppliedProperties;
 use crate::report::units;
 
 /// A restore as it was asked for.
@@ -60,6 +61,8 @@ pub struct Restored {
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
     pub notes: Vec<String>,
+    /// What was done about the properties of the database itself.
+    pub applied: AppliedProperties,
     /// Seconds.
     pub duration_s: f64,
     /// The target.
@@ -80,7 +83,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
-    let prepared = target::prepare(context, &reached, &request.options, request.approve).await?;
+    let prepared = target::prepare(context, &reached, &content, &request.options, request.approve).await?;
     let (notes, tables) = (plan.notes.clone(), plan.tables.clone());
     for note in &notes {
         context.note(note);
@@ -108,13 +111,25 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
             return Err(target::say_what_is_left(error, ends, all_fed, &prepared));
         }
     };
+    let applied = target::apply_properties(context, &reached, &content, &request.options).await?;
     let Reached { server, tunnel, .. } = reached;
     if let Some(tunnel) = tunnel {
         tunnel.close().await;
     }
     let duration_s = started.elapsed().as_secs_f64();
     let rows = rows.or_else(|| tables.iter().map(|table| table.rows).sum());
-    Ok(Outcome::Done(Box::new(Restored { content, tables, bytes, fed, rows, adaptations, notes, duration_s, server })))
+    Ok(Outcome::Done(Box::new(Restored {
+        content,
+        tables,
+        bytes,
+        fed,
+        rows,
+        adaptations,
+        notes,
+        applied,
+        duration_s,
+        server,
+    })))
 }
 
 /// Everything that can be known before the first change.

@@ -3,8 +3,9 @@
 use super::reach::Reached;
 use super::watch::{self, Gauge, until_stopped};
 use super::{Context, clients, tell_stand_in};
-use crate::engine::{Clean, Client, Content, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
+use crate::engine::{Client, Content, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
 use crate::error::{Error, Kind, Result};
+use crate::properties::{AppliedProperties, ByHand};
 
 /// The last line of everything that ends before the first change.
 pub const UNCHANGED: &str = "nothing was changed";
@@ -88,27 +89,45 @@ pub fn shown(plan: &RestorePlan) -> Vec<String> {
 pub async fn prepare(
     context: &Context,
     reached: &Reached,
+    held: &Content,
     options: &RestoreOptions,
     approve: Approve<'_>,
 ) -> Result<Vec<String>> {
     if options.clean.is_some() && reached.server.target.object_count > 0 {
         approve(&reached.server)?;
     }
-    let drops = matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    let again = !reached.server.target.left.again.is_empty();
-    if !(drops || again || options.create && !reached.server.target.exists) {
-        return Ok(Vec::new());
-    }
-    let work = reached.engine.prepare(&reached.connection, Some(&reached.server), options, &context.limits);
+    let work = reached.engine.prepare(&reached.connection, &reached.server, held, options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
     let gauge = Gauge::about("preparing");
-    let done = until_stopped(context, watch::shown(context, &gauge, work))
-        .await
-        .map_err(|error| error.why("the target may have been changed: dropping or creating had begun"))?;
+    let done = until_stopped(context, watch::shown(context, &gauge, work)).await.map_err(|error| match error.kind {
+        Kind::Refused => error,
+        _ => error.why("the target may have been changed: dropping or creating had begun"),
+    })?;
     for step in &done {
         context.fact("prepared", step);
     }
     Ok(done)
+}
+
+/// Gives the restored database what belonged to its source itself, and tells what is left to do by hand.
+pub async fn apply_properties(
+    context: &Context,
+    reached: &Reached,
+    held: &Content,
+    options: &RestoreOptions,
+) -> Result<AppliedProperties> {
+    let Reached { engine, connection, server, .. } = reached;
+    let work = engine.apply_properties(connection, server, held, options, &context.limits);
+    let applied = until_stopped(context, work)
+        .await
+        .map_err(|error| error.why("everything was restored; the database's own settings may not be set"))?;
+    if !applied.set.is_empty() {
+        context.fact("set", format!("{} of database \"{}\"", applied.set.join(", "), server.database));
+    }
+    for ByHand { statement, why } in &applied.by_hand {
+        context.note(format!("not set, {why}: {statement}"));
+    }
+    Ok(applied)
 }
 
 /// What a failure leaves of a restore's own work.

@@ -108,7 +108,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
         reach(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
         engine.furnish(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
-        engine.create_database(&connection, &name, &quiet.limits).await?;
+        engine.create_database(&connection, &name, checked.content.properties.as_ref(), &quiet.limits).await?;
         in_database(&quiet, input, checked, &Connection { database: name, ..connection.clone() }).await
     };
     Box::pin(scratch.during(work)).await
@@ -134,7 +134,7 @@ async fn in_own_database(context: &Context, reached: &Reached, input: &Input, ch
     }
     let name = format!("{PREFIX}{}", random(5)?);
     // Not left in the middle by a signal: then nobody would know whether there is something to drop.
-    engine.create_database(connection, &name, &context.limits).await?;
+    engine.create_database(connection, &name, checked.content.properties.as_ref(), &context.limits).await?;
     let target = Connection { database: name.clone(), ..connection.clone() };
     let result = match context.stop.requested() {
         Some(signal) => Err(stopped(signal)),

@@ -120,7 +120,7 @@ fn the_results_of_dump_and_restore_have_their_shape() {
         };
         is(&restore().arg("--dry-run").run().expect_code(0).json(), "restore", "ok", &["commands[] string"]);
         let restored = restore().run().expect_code(0).json();
-        let lists = ["adaptations[]", "notes[]", "warnings[]"];
+        let lists = ["adaptations[]", "database_properties", "notes[]", "warnings[]"];
         let rest: Vec<_> = shape(&restored)
             .lines()
             .filter(|l| lists.iter().any(|list| l.starts_with(list)))
@@ -144,6 +144,11 @@ fn the_results_of_dump_and_restore_have_their_shape() {
                 "adaptations[] none",
                 "adaptations[].count integer",
                 "adaptations[].what string",
+                "database_properties.by_hand[] none",
+                "database_properties.by_hand[].statement string",
+                "database_properties.by_hand[].why string",
+                "database_properties.set[] none",
+                "database_properties.set[] string",
                 "notes[] none",
                 "notes[] string",
                 "warnings[] none",

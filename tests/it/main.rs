@@ -11,6 +11,7 @@ mod copy_jobs;
 mod corruption;
 mod crossing;
 mod damaged;
+mod database_properties;
 mod definitions;
 mod dump_jobs;
 mod dump_rows;

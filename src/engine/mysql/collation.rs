@@ -54,9 +54,15 @@ fn charset(collation: &str) -> String {
 }
 
 /// True as well where the target did not say what it knows.
-fn knows(server: &Server, name: &str) -> bool {
+pub(super) fn knows(server: &Server, name: &str) -> bool {
     let known = &server.target.collations;
     known.is_empty() || known.iter().any(|k| same(k, name))
+}
+
+/// Whether the target has this character set, as far as it said which collations it knows.
+pub(super) fn has_charset(server: &Server, name: &str) -> bool {
+    let wanted = charset(name);
+    server.target.collations.iter().any(|known| charset(known) == wanted)
 }
 
 /// The mapping that would work, as arguments.

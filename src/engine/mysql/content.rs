@@ -446,6 +446,7 @@ impl Seen {
             not_compared: events.into_iter().chain(definers).collect(),
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
+            properties: None,
             longest_statement: self.longest,
             facts,
             entries: self.entries,

@@ -14,11 +14,13 @@ use crate::engine::{
     Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
+use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod clients;
 mod collation;
 mod commands;
 mod content;
+mod database;
 mod definition;
 mod diagnose;
 mod doing;
@@ -71,11 +73,23 @@ impl Engine for Mysql {
     fn prepare<'a>(
         &'a self,
         connection: &'a Connection,
-        server: Option<&'a Server>,
+        server: &'a Server,
+        content: &'a Content,
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::prepare(connection, server, options, limits))
+        Box::pin(prepare::prepare(connection, server, content, options, limits))
+    }
+
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties> {
+        Box::pin(database::apply(connection, server, content, options, limits))
     }
 
     fn left<'a>(
@@ -189,8 +203,14 @@ impl Engine for Mysql {
         scratch::plan(site)
     }
 
-    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
-        Box::pin(prepare::create_database(connection, name, limits))
+    fn create_database<'a>(
+        &'a self,
+        connection: &'a Connection,
+        name: &'a str,
+        source: Option<&'a DatabaseProperties>,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        Box::pin(prepare::create_database(connection, name, source, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {

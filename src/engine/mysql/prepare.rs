@@ -5,60 +5,88 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::database;
 use super::session::{self, quote, tolerant};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Clean, RestoreOptions, Server};
+use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::properties::DatabaseProperties;
 use crate::report::units;
 
-/// Does what `--clean`, `--create` and `--resume` ask for; `objects` needs nothing, as every dump drops what it brings.
+/// Does what `--clean`, `--create` and `--resume` ask for; `objects` needs nothing, as every dump drops what it brings. An
+/// empty database gets the source's character set.
 pub(super) async fn prepare(
     connection: &Connection,
-    server: Option<&Server>,
+    server: &Server,
+    content: &Content,
     options: &RestoreOptions,
     limits: &Limits,
 ) -> Result<Vec<String>> {
-    let exists = server.is_none_or(|s| s.target.exists);
-    let creates = options.create && !exists;
-    let cleans = exists && matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    let again = server.map_or(&[][..], |server| &server.target.left.again);
-    if !creates && !cleans && again.is_empty() {
+    let exists = server.target.exists;
+    let makes = if exists { options.clean == Some(Clean::Database) } else { options.create };
+    let empties = exists && options.clean == Some(Clean::Schema);
+    let change = database::change(server, content, options);
+    let again = &server.target.left.again;
+    if !makes && !empties && again.is_empty() && change.is_none() {
         return Ok(Vec::new());
     }
     let mut conn = session::open(connection, exists.then_some(connection.database.as_str()), limits).await?;
-    let work = async {
-        match options.clean {
-            _ if creates => create(&mut conn, &connection.database).await,
-            Some(Clean::Database) => recreate(&mut conn, &connection.database).await,
-            Some(_) => {
-                let all = objects(&mut conn).await?;
-                drop_all(&mut conn, &connection.database, &all).await
-            }
-            None => drop_all(&mut conn, &connection.database, again).await,
+    let name = &connection.database;
+    let done = async {
+        if makes {
+            return make(&mut conn, connection, server, content, options, limits).await;
         }
-    };
-    let done = session::within(connection, limits, work).await;
+        let work = async {
+            let objects = if empties { &objects(&mut conn).await? } else { again };
+            let mut done = drop_all(&mut conn, name, objects).await?;
+            if let Some(statement) = change {
+                conn.query_drop(&statement).await?;
+                done.push(format!("gave database {name:?} the source's character set: {statement}"));
+            }
+            Ok(done)
+        };
+        session::within(connection, limits, work).await.map_err(|error| unprepared(error, connection))
+    }
+    .await;
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
-    done.map_err(|e| {
-        let error = Error::new(Kind::RestoreFailed, format!("the target could not be prepared: {connection}"));
-        error.why(e.why.join("\n")).why("it may be partly emptied").hints(e.hints)
-    })
+    done
 }
 
-async fn create(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
-    conn.query_drop(format!("CREATE DATABASE {}", quote(database))).await?;
-    Ok(vec![format!("created database {database:?}")])
+fn unprepared(e: Error, connection: &Connection) -> Error {
+    let error = Error::new(Kind::RestoreFailed, format!("the target could not be prepared: {connection}"));
+    error.why(e.why.join("\n")).why("it may be partly emptied").hints(e.hints)
 }
 
-/// Dropped and made again, with the character set and collation that it had.
-async fn recreate(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
-    let query = "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?";
-    let had: Option<(String, String)> = conn.exec_first(query, (database,)).await?;
-    let name = quote(database);
-    conn.query_drop(format!("DROP DATABASE {name}")).await?;
-    let with = had.map_or(String::new(), |(set, collation)| format!(" CHARACTER SET {set} COLLATE {collation}"));
-    conn.query_drop(format!("CREATE DATABASE {name}{with}")).await?;
-    Ok(vec![format!("dropped and created database {database:?}")])
+/// Makes the database, in place of the one that is there. Whether the server lets us is asked first: of a database that is
+/// there, it takes this statement and does nothing.
+async fn make(
+    conn: &mut Conn,
+    connection: &Connection,
+    server: &Server,
+    content: &Content,
+    options: &RestoreOptions,
+    limits: &Limits,
+) -> Result<Vec<String>> {
+    let (database, wanted) = (&connection.database, database::wanted(server, content, options));
+    let create = format!("{}{}", quote(database), database::definition(server, &wanted, options));
+    let exists = server.target.exists;
+    let asking = conn.query_drop(format!("CREATE DATABASE {}{create}", if exists { "IF NOT EXISTS " } else { "" }));
+    if let Err(e) = session::within(connection, limits, asking).await {
+        let error =
+            Error::new(Kind::Refused, format!("{} may not create database {database:?} there", connection.user));
+        let error = error.why(e.why.join("\n")).why("nothing was changed").hints(e.hints);
+        return Err(if exists { error.hint("--clean schema empties it instead") } else { error });
+    }
+    let work = async {
+        if exists {
+            conn.query_drop(format!("DROP DATABASE {}", quote(database))).await?;
+            conn.query_drop(format!("CREATE DATABASE {create}")).await?;
+        }
+        database::differences(conn, server, &wanted).await
+    };
+    let differences = session::within(connection, limits, work).await.map_err(|error| unprepared(error, connection))?;
+    let done = if exists { "dropped and created" } else { "created" };
+    Ok(std::iter::once(format!("{done} database {database:?}")).chain(differences).collect())
 }
 
 /// Everything in the database that can be dropped by itself, in an order in which that can be done: `VIEW`, and the name.
@@ -96,10 +124,23 @@ async fn drop_all(conn: &mut Conn, database: &str, objects: &[(String, String)])
         .collect())
 }
 
-/// Makes an empty database.
-pub(super) async fn create_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+/// Makes an empty database with the source's character set and collation, where the server knows them.
+pub(super) async fn create_database(
+    connection: &Connection,
+    name: &str,
+    source: Option<&DatabaseProperties>,
+    limits: &Limits,
+) -> Result<()> {
     let mut conn = session::open(connection, None, limits).await?;
-    let made = conn.query_drop(format!("CREATE DATABASE {}", quote(name))).await;
+    let create = format!("CREATE DATABASE {}", quote(name));
+    let made = match source.and_then(database::names) {
+        Some(clause) => match conn.query_drop(format!("{create}{clause}")).await {
+            // Unknown collation, unknown character set.
+            Err(error) if matches!(session::number(&error), Some(1273 | 1115)) => conn.query_drop(create).await,
+            done => done,
+        },
+        None => conn.query_drop(create).await,
+    };
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
     made.map_err(|error| {
         let words = session::explain(&error, connection).why.join("\n");

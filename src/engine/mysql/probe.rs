@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
+use super::database;
 use super::grants::Grants;
 use super::products::{PRODUCTS, WITNESSES};
 use super::session::{self, quote, tolerant};
@@ -96,7 +97,11 @@ async fn read(
     settings.insert("grants".to_owned(), "read".to_owned());
     settings.extend(grants.iter().map(|right| (format!("{}{right}", setting::GRANT), "yes".to_owned())));
     let cipher: Option<(String, String)> = conn.query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
-    let (encoding, collation) = character_set(conn, database, &settings).await?;
+    let properties = database::read(conn, database, flavour, version).await?;
+    // The server's own, while there is no database.
+    let of_server = |name: &str| settings.get(name).cloned().unwrap_or_default();
+    let encoding = properties.encoding.clone().unwrap_or_else(|| of_server("character_set_server"));
+    let collation = properties.collation.clone().unwrap_or_else(|| of_server("collation_server"));
     let objects = Objects::read(conn, database, flavour).await?;
     objects.keep(&mut settings);
     let mut server = Server {
@@ -111,6 +116,7 @@ async fn read(
         tables: objects.tables.clone(),
         encoding,
         collation,
+        properties,
         replica: replica(conn).await?,
         read_only: read_only(&settings, &grants),
         pooler: pooler(&settings),
@@ -253,18 +259,6 @@ fn standing(grants: &Grants) -> &'static str {
     } else {
         "reader"
     }
-}
-
-/// The database's own, or the server's while there is no database.
-async fn character_set(
-    conn: &mut Conn,
-    database: &str,
-    settings: &BTreeMap<String, String>,
-) -> mysql_async::Result<(String, String)> {
-    let query = "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?";
-    let own: Option<(String, String)> = conn.exec_first(query, (database,)).await?;
-    let server = |name: &str| settings.get(name).cloned().unwrap_or_default();
-    Ok(own.unwrap_or_else(|| (server("character_set_server"), server("collation_server"))))
 }
 
 fn read_only(settings: &BTreeMap<String, String>, grants: &Grants) -> bool {

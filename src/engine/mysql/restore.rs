@@ -9,7 +9,7 @@ use super::rewrite::{Adapt, Rewriter};
 use super::session::LOADING;
 use super::setting::some;
 use super::suitability::bare;
-use super::{clients, options as common};
+use super::{clients, database, options as common};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role,
@@ -71,7 +71,10 @@ pub(super) fn plan(
         tables,
         atomic: false,
         resumable,
-        notes: notes(server, content, options),
+        notes: notes(server, content, options)
+            .into_iter()
+            .chain(database::standing(server, content, options))
+            .collect(),
     })
 }
 

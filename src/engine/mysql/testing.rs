@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::connection::{Connection, Dialect, Host, Tls, TlsMode};
 use crate::engine::{Flavour, Server, Table, Target, Version};
 use crate::invocation::{Arg, Invocation};
+use crate::properties::DatabaseProperties;
 use crate::secret::Secret;
 
 /// A server with three tables and a view.
@@ -22,6 +23,7 @@ pub(super) fn server(flavour: Flavour, version: Version) -> Server {
         tables: ["logs", "orders", "users"].map(table).to_vec(),
         encoding: "utf8mb4".into(),
         collation: "utf8mb4_general_ci".into(),
+        properties: DatabaseProperties::default(),
         replica: false,
         read_only: false,
         pooler: None,

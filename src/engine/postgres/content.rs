@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::custom::Custom;
 use super::definition;
-use super::features;
 use super::places::Places;
 use super::plain::{Plain, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
+use super::{database_entries, features};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
 use crate::error::Result;
+use crate::properties::DatabaseProperties;
 
 /// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
 pub const ROLES: &str = "roles";
@@ -142,7 +143,7 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, asked: Aske
     content
 }
 
-/// What the entries of a dump ask of a server, gathered.
+/// What the entries of a dump ask of a server, and tell of their database, gathered.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// Without whom a policy can't be made.
@@ -151,11 +152,13 @@ pub struct Asked {
     collations: BTreeSet<String>,
     definitions: BTreeMap<String, u64>,
     not_compared: BTreeSet<&'static str>,
+    database: DatabaseProperties,
 }
 
 impl Asked {
     /// Adds what one entry's SQL asks.
     pub fn note(&mut self, entry: &Entry, sql: &str) {
+        database_entries::note(&mut self.database, entry, sql);
         let asks = features::of(&entry.kind, sql);
         self.features.extend(asks.features.into_iter().map(|name| Feature {
             name,
@@ -188,5 +191,8 @@ impl Asked {
         content.collations = self.collations.into_iter().collect();
         content.definitions = self.definitions;
         content.not_compared = self.not_compared;
+        // A dump is in its database's encoding, unless somebody wanted another.
+        let encoding = self.database.encoding.clone().or_else(|| content.facts.get(ENCODING).cloned());
+        content.properties = Some(DatabaseProperties { encoding, ..self.database });
     }
 }

@@ -10,11 +10,15 @@ use crate::engine::{
     Version,
 };
 use crate::error::Result;
+use crate::properties::{AppliedProperties, DatabaseProperties};
 
+mod apply_properties;
 mod clients;
 mod commands;
 mod content;
 mod custom;
+mod database;
+mod database_entries;
 mod definition;
 mod diagnose;
 mod directory;
@@ -92,11 +96,23 @@ impl Engine for Postgres {
     fn prepare<'a>(
         &'a self,
         connection: &'a Connection,
-        server: Option<&'a Server>,
+        server: &'a Server,
+        content: &'a Content,
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::prepare(connection, server, options, limits))
+        Box::pin(prepare::prepare(connection, server, content, options, limits))
+    }
+
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties> {
+        Box::pin(apply_properties::apply(connection, server, content, options, limits))
     }
 
     fn same_database<'a>(
@@ -216,8 +232,14 @@ impl Engine for Postgres {
         Box::pin(prepare::create_roles(connection, content, limits))
     }
 
-    fn create_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
-        Box::pin(prepare::create_database(connection, name, limits))
+    fn create_database<'a>(
+        &'a self,
+        connection: &'a Connection,
+        name: &'a str,
+        source: Option<&'a DatabaseProperties>,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        Box::pin(prepare::create_database(connection, name, source, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {

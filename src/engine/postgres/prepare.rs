@@ -1,31 +1,35 @@
 //! What is done to a target before a restore.
 
 use super::content::ROLES;
+use super::database;
 use super::session::{self, Session, identifier, literal};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::properties::DatabaseProperties;
 
 /// Empties or makes the target, as asked. Says what it did.
 pub async fn prepare(
     connection: &Connection,
-    server: Option<&Server>,
+    server: &Server,
+    content: &Content,
     options: &RestoreOptions,
     limits: &Limits,
 ) -> Result<Vec<String>> {
-    let exists = server.is_none_or(|s| s.target.exists);
+    let exists = server.target.exists;
     match options.clean {
-        Some(Clean::Database) if exists => recreate(connection, limits).await,
+        Some(Clean::Database) if exists => recreate(connection, server, content, limits).await,
         Some(Clean::Schema) if exists => empty(connection, limits).await,
-        _ if options.create && !exists => create(connection, limits).await,
+        _ if options.create && !exists => create(connection, content, limits).await,
         _ => Ok(Vec::new()),
     }
 }
 
-async fn create(connection: &Connection, limits: &Limits) -> Result<Vec<String>> {
+async fn create(connection: &Connection, content: &Content, limits: &Limits) -> Result<Vec<String>> {
     let session = maintenance(connection, limits).await?;
-    run(&session, &format!("CREATE DATABASE {}", identifier(&connection.database)), "nothing was changed").await?;
-    Ok(vec![format!("created database \"{}\"", connection.database)])
+    let differences = database::create(&session, &connection.database, content.properties.as_ref(), "").await?;
+    let done = format!("created database \"{}\"", connection.database);
+    Ok(std::iter::once(done).chain(differences).collect())
 }
 
 /// A session in another database of the server.
@@ -43,48 +47,68 @@ async fn maintenance(connection: &Connection, limits: &Limits) -> Result<Session
     Err(refused)
 }
 
-/// Replaces the database by a new one with the same owner, encoding and locale. The new one is made first, under
-/// another name: if that fails, nothing is lost.
-async fn recreate(connection: &Connection, limits: &Limits) -> Result<Vec<String>> {
+/// Replaces the database by a new one, which is made first, under another name: if that fails, nothing is lost.
+async fn recreate(connection: &Connection, server: &Server, content: &Content, limits: &Limits) -> Result<Vec<String>> {
     let session = maintenance(connection, limits).await?;
-    let (name, fresh) = (identifier(&connection.database), format!("dbhaul_{}", std::process::id()));
-    let create = session.column(&definition(&session, &connection.database, &fresh).await?).await?.join("");
-    let version = session.column("SELECT current_setting('server_version_num')").await?.join("");
-    let force = if version.parse::<u32>().unwrap_or(0) >= 130_000 { " WITH (FORCE)" } else { "" };
-    run(&session, &create, "nothing was changed").await?;
-    let dropped = run(&session, &format!("DROP DATABASE {name}{force}"), "nothing was changed").await;
-    if let Err(error) = dropped {
-        run(&session, &format!("DROP DATABASE {fresh}"), &format!("database {fresh} was left behind")).await?;
-        return Err(error);
-    }
-    let left = format!("database {name} is dropped, and an empty one is there as {fresh}");
-    run(&session, &format!("ALTER DATABASE {fresh} RENAME TO {name}"), &left).await?;
-    Ok(vec![format!("dropped database {name} and made it again")])
+    let (fresh, differences) = create_beside(&session, connection, server, content).await?;
+    take_place(&session, &fresh, &connection.database).await?;
+    let done = format!("dropped database \"{}\" and made it again", connection.database);
+    Ok(std::iter::once(done).chain(differences).collect())
 }
 
-/// A query for the statement that makes a database like this one, under a new name.
-async fn definition(session: &Session, database: &str, fresh: &str) -> Result<String> {
-    let version: u32 =
-        session.column("SELECT current_setting('server_version_num')").await?.join("").parse().unwrap_or(0);
-    let provider = match version / 10_000 {
-        ..15 => "''",
-        15 | 16 => {
-            "CASE d.datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', d.daticulocale) ELSE '' END"
-        }
-        _ => {
-            "CASE d.datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', d.datlocale) \
-             WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', d.datlocale) ELSE '' END"
-        }
-    };
-    Ok(format!(
-        "SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L \
-         CONNECTION LIMIT %s', {}, pg_catalog.pg_get_userbyid(d.datdba), pg_catalog.pg_encoding_to_char(d.encoding), \
-         d.datcollate, d.datctype, d.datconnlimit) || {provider} \
-         || CASE WHEN t.spcname = 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END \
+/// Makes an empty database that can take the connection's database's place: with the source's encoding and locale, as far
+/// as they are known, and with owner, tablespace, connection limit, comment, grants and settings of the database that is
+/// there. Its name comes back, and in what it differs from the source. After an error it is gone again.
+pub async fn create_beside(
+    session: &Session,
+    connection: &Connection,
+    server: &Server,
+    content: &Content,
+) -> Result<(String, Vec<String>)> {
+    let query = format!(
+        "SELECT format(' OWNER %I TABLESPACE %I CONNECTION LIMIT %s', pg_catalog.pg_get_userbyid(d.datdba), t.spcname, d.datconnlimit) \
          FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = {}",
-        literal(fresh),
-        literal(database)
-    ))
+        literal(&connection.database)
+    );
+    let more = session.column(&query).await?.join("");
+    let (fresh, own) = (database::unused_name(), &server.properties);
+    let differences = database::create(session, &fresh, Some(&wanted(content, own)), &more).await?;
+    let grants = own.grants.iter().flat_map(|grants| database::grant_all(&fresh, grants));
+    let comment = own.comment.iter().map(|comment| database::comment(&fresh, comment));
+    let settings = own.settings.iter().map(|setting| database::set(&fresh, setting, setting.value()));
+    for statement in grants.chain(comment).chain(settings) {
+        if let Err(error) = run(session, &statement, "nothing was changed").await {
+            drop_fresh(session, &fresh).await?;
+            return Err(
+                error.hint("--clean schema empties the database, and keeps what belongs to the database itself")
+            );
+        }
+    }
+    Ok((fresh, differences))
+}
+
+/// The source's encoding and locale; its own where the dump does not tell.
+fn wanted(content: &Content, own: &DatabaseProperties) -> DatabaseProperties {
+    let tells = |source: &&DatabaseProperties| {
+        source.collation.is_some() || source.encoding.is_some() && source.encoding != own.encoding
+    };
+    content.properties.as_ref().filter(tells).unwrap_or(own).clone()
+}
+
+/// Drops a database and gives its name to the one that was made [beside it](create_beside).
+pub async fn take_place(session: &Session, fresh: &str, name: &str) -> Result<()> {
+    let force = if database::version(session).await?.major >= 13 { " WITH (FORCE)" } else { "" };
+    let dropped = run(session, &format!("DROP DATABASE {}{force}", identifier(name)), "nothing was changed").await;
+    if let Err(error) = dropped {
+        drop_fresh(session, fresh).await?;
+        return Err(error);
+    }
+    let left = format!("database \"{name}\" is dropped, and the new one is there as {fresh}");
+    run(session, &format!("ALTER DATABASE {fresh} RENAME TO {}", identifier(name)), &left).await
+}
+
+async fn drop_fresh(session: &Session, fresh: &str) -> Result<()> {
+    run(session, &format!("DROP DATABASE {fresh}"), &format!("database {fresh} was left behind")).await
 }
 
 /// Drops everything of the user's in one transaction; extensions stay, with all that belongs to them.
@@ -185,8 +209,13 @@ pub async fn create_roles(connection: &Connection, content: &Content, limits: &L
     Ok(())
 }
 
-/// Makes an empty database, out of nothing that somebody put into template1.
-pub async fn create_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
+/// Makes an empty database with the source's encoding and locale, as far as they are known and the server has them.
+pub async fn create_database(
+    connection: &Connection,
+    name: &str,
+    source: Option<&DatabaseProperties>,
+    limits: &Limits,
+) -> Result<()> {
     let session = own_or_maintenance(connection, limits).await?;
     let may =
         session.column("SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").await?;
@@ -195,8 +224,7 @@ pub async fn create_database(connection: &Connection, name: &str, limits: &Limit
             .why("nothing was changed")
             .hint(format!("ALTER ROLE \"{}\" CREATEDB, or name another user", connection.user)));
     }
-    let create = format!("CREATE DATABASE {} TEMPLATE template0", identifier(name));
-    run(&session, &create, "nothing was changed").await
+    database::create(&session, name, source, "").await.map(drop)
 }
 
 /// Drops a database, and ends the sessions in it.

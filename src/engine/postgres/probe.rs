@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{findings, patterns, pooler, target, tuning};
+use super::{database, findings, patterns, pooler, target, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
+use crate::properties::DatabaseProperties;
 
 /// Objects that an extension brought are not the user's, and are not dumped.
 pub const NOT_OF_AN_EXTENSION: &str = "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
@@ -52,6 +53,7 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
         server.size = None;
         return Ok(server);
     }
+    server.properties = database::read(&session, server.version, &connection.database).await?;
     match purpose {
         Purpose::Dump => {
             server.tables = tables(&session).await?;
@@ -128,6 +130,7 @@ async fn facts(session: &Session) -> Result<Server> {
         tables: Vec::new(),
         encoding: text(7),
         collation: text(8),
+        properties: DatabaseProperties::default(),
         replica: yes(9),
         read_only: yes(10),
         pooler: None,

@@ -42,15 +42,28 @@ pub fn plan(
     source: RestoreInput<'_>,
 ) -> Result<RestorePlan> {
     let job = Job { connection, server, content, clients, options, source };
-    match content.format {
-        Format::PgPlain => job.script(),
-        Format::PgCustom | Format::PgDirectory => job.archive(),
-        Format::PgTar => Err(Error::new(Kind::Archive, "pg_dump's tar format is not read").hint("unpack it first")),
-        Format::MysqlSql => Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
-    }
+    let mut plan = match content.format {
+        Format::PgPlain => job.script()?,
+        Format::PgCustom | Format::PgDirectory => job.archive()?,
+        Format::PgTar => {
+            return Err(Error::new(Kind::Archive, "pg_dump's tar format is not read").hint("unpack it first"));
+        }
+        Format::MysqlSql => return Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
+    };
+    plan.notes.extend(job.differing());
+    Ok(plan)
 }
 
 impl Job<'_> {
+    /// In what the database that is there differs from the source's, and stays: a database keeps what it was made with.
+    fn differing(&self) -> Vec<String> {
+        let made = self.options.clean == Some(Clean::Database) || !self.server.target.exists;
+        let part = self.options.selects() || self.options.data_only;
+        let source = self.content.properties.as_ref().filter(|_| !made && !part);
+        let differences = source.map(|source| source.differences_of_creation(&self.server.properties));
+        differences.unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
     fn client(&self, role: Role) -> Result<&Client> {
         let archive = (role == Role::Restore).then_some(self.content);
         clients::choose(role, self.server, archive, &self.clients.clients, &self.clients.rejected)
@@ -290,7 +303,7 @@ impl Selection {
 }
 
 /// What no archive can know: the keys come from the system's random numbers.
-fn token() -> String {
+pub fn token() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::{Content, Flavour, Format, RestoreOptions, Server, Target, Version};
 use crate::invocation::{Arg, Invocation};
+use crate::properties::DatabaseProperties;
 
 /// An empty, healthy server of this major version.
 pub fn server(major: u32) -> Server {
@@ -19,6 +20,7 @@ pub fn server(major: u32) -> Server {
         tables: Vec::new(),
         encoding: "UTF8".into(),
         collation: "C.UTF-8".into(),
+        properties: DatabaseProperties::default(),
         replica: false,
         read_only: false,
         pooler: None,

@@ -265,7 +265,8 @@ fn tls_failed(error: &tokio_postgres::Error) -> bool {
 
 /// A string in SQL.
 pub fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 /// A name in SQL.

@@ -1,0 +1,163 @@
+//! What a restore gives to the database itself, when everything in it is there.
+//!
+//! Last, and in one transaction: a `default_transaction_read_only` or a `statement_timeout` of a millisecond is for those
+//! who use the database, not for its restore. Each statement has a savepoint. What the server refuses, what needs a
+//! superuser, loads a library or acts as another role, and what the target has otherwise, is left to a person.
+
+use std::collections::HashMap;
+
+use super::database;
+use super::session::{self, Session, identifier};
+use crate::connection::{Connection, Limits};
+use crate::engine::{Content, DatabaseSettings, RestoreOptions, Server};
+use crate::error::Result;
+use crate::properties::{AppliedProperties, ByHand, DatabaseProperties, DatabaseSetting};
+
+/// Gives the database what belonged to its source itself. Without a session, all of it is left to be done by hand.
+pub async fn apply(
+    connection: &Connection,
+    server: &Server,
+    content: &Content,
+    options: &RestoreOptions,
+    limits: &Limits,
+) -> Result<AppliedProperties> {
+    let wishes = content.properties.as_ref().map(|source| wishes(source, server, options)).unwrap_or_default();
+    if wishes.is_empty() {
+        return Ok(AppliedProperties::default());
+    }
+    let applied = match session::open(connection, &connection.database, limits).await {
+        Ok(session) => within(&session, &wishes).await,
+        Err(refusal) => Err(refusal.error),
+    };
+    Ok(applied.unwrap_or_else(|error| {
+        let why = [&[error.what], error.why.as_slice()].concat().join(": ");
+        AppliedProperties { set: Vec::new(), by_hand: wishes.iter().map(|wish| wish.by_hand(&why)).collect() }
+    }))
+}
+
+/// Something that the source's database has, and the target's is to have.
+struct Wish<'a> {
+    /// For people: `comment`, `work_mem for role app`.
+    what: String,
+    statement: String,
+    /// The setting that it sets, if it sets one.
+    setting: Option<&'a DatabaseSetting>,
+    /// Why it is not even tried.
+    declined: Option<String>,
+    /// The same statement for people: without a value that may be a secret.
+    shown: String,
+}
+
+impl Wish<'_> {
+    fn new(what: &str, statement: String) -> Self {
+        Self { what: what.to_owned(), shown: format!("{statement};"), statement, setting: None, declined: None }
+    }
+
+    /// The server's words may quote a value that is not to be shown.
+    fn without_secret(&self, words: String) -> String {
+        let secret = self.setting.filter(|setting| setting.is_secret()).and_then(DatabaseSetting::value);
+        if secret.is_some_and(|secret| words.contains(secret)) { "the server refused it".to_owned() } else { words }
+    }
+
+    fn by_hand(&self, why: &str) -> ByHand {
+        ByHand { statement: self.shown.clone(), why: self.declined.clone().unwrap_or_else(|| why.to_owned()) }
+    }
+}
+
+/// What the target lacks, in an order in which it can be given: once the owner is another, we may do nothing more.
+fn wishes<'a>(source: &'a DatabaseProperties, server: &Server, options: &RestoreOptions) -> Vec<Wish<'a>> {
+    let (name, made) = (&server.database, options.create && !server.target.exists);
+    let wanted = options.database_settings(made);
+    let mut wishes: Vec<_> = source.settings.iter().filter_map(|setting| wish(setting, server, wanted)).collect();
+    if !made {
+        return wishes;
+    }
+    if let Some(text) = source.comment.as_ref().filter(|_| !options.no_comments) {
+        wishes.push(Wish::new("comment", database::comment(name, text)));
+    }
+    if let Some(limit) = source.connection_limit {
+        let statement = format!("ALTER DATABASE {} CONNECTION LIMIT {limit}", identifier(name));
+        wishes.push(Wish::new("connection limit", statement));
+    }
+    if let Some(grants) = source.grants.as_ref().filter(|_| options.keep_privileges) {
+        wishes.extend(database::grant_all(name, grants).into_iter().map(|statement| Wish::new("grants", statement)));
+    }
+    if let Some(owner) = source.owner.as_ref().filter(|owner| options.keep_owner && **owner != server.user) {
+        let statement = format!("ALTER DATABASE {} OWNER TO {}", identifier(name), identifier(owner));
+        wishes.push(Wish::new("owner", statement));
+    }
+    wishes
+}
+
+fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSettings) -> Option<Wish<'a>> {
+    let there = server.properties.setting(setting);
+    let same = there.is_some_and(|there| there.value() == setting.value());
+    if same || wanted == DatabaseSettings::Keep {
+        return None;
+    }
+    let shown = |setting: &DatabaseSetting| setting.value().filter(|_| !setting.is_secret()).map(str::to_owned);
+    let declined = match (there, setting.value()) {
+        (Some(there), _) => Some(match shown(there) {
+            Some(value) => format!("the target has {setting} = {value}, which stays"),
+            None => format!("the target has a value of its own for {setting}, which stays"),
+        }),
+        _ if wanted == DatabaseSettings::Print => Some("--database-settings print".to_owned()),
+        (None, None) => {
+            Some("no manifest holds its value: a setting with a dot in its name may be a secret".to_owned())
+        }
+        _ => None,
+    };
+    Some(Wish {
+        what: setting.to_string(),
+        statement: database::set(&server.database, setting, setting.value()),
+        setting: Some(setting),
+        declined,
+        shown: format!("{};", database::set(&server.database, setting, shown(setting).as_deref())),
+    })
+}
+
+/// In one transaction, which commits what the server took.
+async fn within(session: &Session, wishes: &[Wish<'_>]) -> Result<AppliedProperties> {
+    let rows = session.rows("SELECT name, context FROM pg_catalog.pg_settings").await?;
+    let contexts: HashMap<_, _> = rows
+        .into_iter()
+        .filter_map(|row| <[_; 2]>::try_from(row).ok())
+        .filter_map(|[name, context]| Some((name?.to_ascii_lowercase(), context?)))
+        .collect();
+    session.rows("BEGIN READ WRITE; SET LOCAL statement_timeout = 0").await?;
+    let mut applied = AppliedProperties::default();
+    for wish in wishes {
+        let left =
+            wish.declined.clone().or_else(|| wish.setting.and_then(|setting| left_to_people(setting, &contexts)));
+        if let Some(why) = left {
+            applied.by_hand.push(wish.by_hand(&why));
+            continue;
+        }
+        session.rows("SAVEPOINT one").await?;
+        match session.try_rows(&wish.statement).await? {
+            Ok(_) => applied.set.push(wish.what.clone()),
+            Err(error) => {
+                session.rows("ROLLBACK TO one").await?;
+                applied.by_hand.push(wish.by_hand(&wish.without_secret(session::words(&error).0)));
+            }
+        }
+    }
+    session.rows("COMMIT").await?;
+    applied.set.dedup();
+    Ok(applied)
+}
+
+/// Why a setting is not for a restore to set. `contexts` says who may set what on the target.
+fn left_to_people(setting: &DatabaseSetting, contexts: &HashMap<String, String>) -> Option<String> {
+    let name = setting.name.to_ascii_lowercase();
+    let why = match (name.as_str(), contexts.get(&name).map(String::as_str)) {
+        ("role" | "session_authorization", _) => "it makes each session act as another role",
+        ("local_preload_libraries" | "session_preload_libraries", _) => "it loads a library into each session",
+        (_, Some("superuser" | "superuser-backend")) => "only a superuser may set it",
+        (_, Some("user")) => return None,
+        (_, Some(_)) => "the target's server takes it for no single database",
+        (name, None) if name.contains('.') => return None,
+        (_, None) => "the target does not know it",
+    };
+    Some(why.to_owned())
+}

@@ -1,0 +1,338 @@
+use std::{fs, path::Path, path::PathBuf, sync::OnceLock};
+
+use super::{absent, by_hand, dump, made, restored, restoring, said, set};
+use crate::support::{Database, Flavour, Server, dbhaul, postgres15, postgres18, shared};
+
+/// A server in whose template1 somebody once ran a script.
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let server = Server::start(Flavour::Postgres15);
+        server.sql("CREATE ROLE props_app; CREATE ROLE props_ro;");
+        let mut shell = server.client("psql");
+        shell.args(["-X", "-d", "template1", "-c", "CREATE TABLE t (id int)"]);
+        assert!(shell.status().expect("run psql").success());
+        server
+    })
+}
+
+/// The settings of a database, `role name=value` a line, as the server has them.
+fn settings(database: &Database<'_>) -> String {
+    database.server().sql(&format!(
+        "SELECT coalesce(r.rolname || ' ', '') || s.setting FROM (SELECT setrole, unnest(setconfig) AS setting \
+         FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = '{}')) s \
+         LEFT JOIN pg_roles r ON r.oid = s.setrole ORDER BY 1",
+        database.name()
+    ))
+}
+
+/// One line about a database.
+fn facts(database: &Database<'_>, columns: &str) -> String {
+    database
+        .server()
+        .sql(&format!("SELECT concat_ws(' ', {columns}) FROM pg_database d WHERE datname = '{}'", database.name()))
+}
+
+const LOCALE: &str = "pg_encoding_to_char(encoding), datcollate, datctype";
+const COMMENT: &str = "shobj_description(oid, 'pg_database')";
+const MAY_CONNECT: &str =
+    "has_database_privilege('props_app', oid, 'CONNECT'), has_database_privilege('props_ro', oid, 'CONNECT')";
+
+/// A database with everything; what a server sets in it must not reach the restore.
+fn source() -> Database<'static> {
+    let source = made(server(), "src", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    source.sql("CREATE SCHEMA app; CREATE TABLE app.other (id int PRIMARY KEY); INSERT INTO app.other VALUES (1), (2)");
+    let name = source.name();
+    server().sql(&format!(
+        "ALTER DATABASE {name} SET search_path = app, \"$user\", public;
+         ALTER DATABASE {name} SET timezone = 'Asia/Tokyo';
+         ALTER DATABASE {name} SET default_transaction_read_only = on;
+         ALTER DATABASE {name} SET app.key = 'geheim-1234';
+         ALTER DATABASE {name} SET log_min_duration_statement = 1000;
+         ALTER DATABASE {name} SET session_preload_libraries = 'auto_explain';
+         ALTER ROLE props_app IN DATABASE {name} SET work_mem = '64MB';
+         ALTER DATABASE {name} CONNECTION LIMIT 7;
+         COMMENT ON DATABASE {name} IS 'the ''shop''';
+         REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO props_app;
+         ALTER DATABASE {name} OWNER TO props_ro"
+    ));
+    source
+}
+
+const SET: &str = "TimeZone=Asia/Tokyo\napp.key=geheim-1234\ndefault_transaction_read_only=on\n\
+                   props_app work_mem=64MB\nsearch_path=app, \"$user\", public";
+
+fn is_left_to_people(hands: &[(String, String)], words: &str, why: &str) {
+    let found = hands.iter().any(|(statement, reason)| statement.contains(words) && reason.contains(why));
+    assert!(found, "{words}, {why}: {hands:?}");
+}
+
+#[test]
+fn create_makes_the_database_that_the_source_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, target) = (source(), absent(server(), "new"));
+    let archive = dump(&source, folder.path());
+
+    let shown = said(&dbhaul().arg("inspect").arg(&archive).run().expect_code(0));
+    for line in [
+        "encoding LATIN1",
+        "collation C",
+        "comment the 'shop'",
+        "connection limit 7",
+        "owner props_ro",
+        "grant CONNECT to props_app",
+        "setting work_mem for role props_app = 64MB",
+        "setting app.key, whose",
+    ] {
+        assert!(shown.contains(&format!("property       {line}")), "{line}: {shown}");
+    }
+    let output = restoring(&archive, &target, &["--create", "--json"]).run().expect_code(0);
+    assert!(output.stderr.contains("PostgreSQL 15.18, 0 tables"), "{}", output.stderr);
+    for text in [&shown, &said(&output)] {
+        assert!(!text.contains("geheim-1234"), "{text}");
+    }
+    let result = output.json();
+    assert_eq!(facts(&target, LOCALE), "LATIN1 C C");
+    assert_eq!(facts(&target, &format!("datconnlimit, {COMMENT}")), "7 the 'shop'");
+    assert_eq!(facts(&target, MAY_CONNECT), "t t", "privileges were not asked for");
+    assert_eq!(facts(&target, "pg_get_userbyid(datdba)"), "dbhaul");
+    assert_eq!(settings(&target), SET);
+    assert_eq!(
+        target.sql("SELECT string_agg(relname, ' ') FROM pg_class WHERE relkind = 'r' AND relnamespace > 16383"),
+        "other",
+        "nothing of template1's"
+    );
+    assert_eq!(target.sql("SELECT count(*) FROM other"), "2", "search_path");
+    let hands = by_hand(&result);
+    let new = target.name();
+    let paste = format!("ALTER DATABASE \"{new}\" SET log_min_duration_statement TO '1000';");
+    is_left_to_people(&hands, &paste, "only a superuser may set it");
+    is_left_to_people(&hands, "session_preload_libraries TO 'auto_explain';", "it loads a library");
+    assert_eq!(hands.len(), 2, "{hands:?}");
+    assert!(set(&result).contains(&"work_mem for role props_app"), "{result}");
+    // What is printed can be pasted.
+    server().sql(&paste);
+}
+
+#[test]
+fn create_keeps_owner_and_grants_where_that_is_wanted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = absent(server(), "new");
+    let archive = dump(&source(), folder.path());
+    restored(
+        &archive,
+        &target,
+        &["--create", "--keep-owner", "--keep-privileges", "--no-comments", "--database-settings", "keep"],
+    );
+    assert_eq!(facts(&target, &format!("pg_get_userbyid(datdba), {MAY_CONNECT}")), "props_ro t t");
+    assert_eq!(facts(&target, "datacl"), "{props_ro=CTc/props_ro,props_app=c/props_ro}");
+    assert_eq!(facts(&target, COMMENT), "");
+    assert_eq!(settings(&target), "");
+}
+
+#[test]
+fn a_role_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = absent(postgres15(), "new");
+    let archive = dump(&source(), folder.path());
+    let result = restored(&archive, &target, &["--create", "--keep-owner", "--keep-privileges"]);
+    let hands = by_hand(&result);
+    let name = target.name();
+    for (words, role) in [
+        (format!("ALTER ROLE \"props_app\" IN DATABASE \"{name}\" SET work_mem TO '64MB';"), "props_app"),
+        (format!("GRANT CONNECT ON DATABASE \"{name}\" TO \"props_app\";"), "props_app"),
+        (format!("ALTER DATABASE \"{name}\" OWNER TO \"props_ro\";"), "props_ro"),
+    ] {
+        is_left_to_people(&hands, &words, &format!("role \"{role}\" does not exist"));
+    }
+    assert!(settings(&target).contains("default_transaction_read_only=on"));
+}
+
+#[test]
+fn an_empty_database_gets_the_settings_that_it_lacks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = source();
+    let archive = dump(&source, folder.path());
+    let target = made(server(), "there", "TEMPLATE template0");
+    let own = format!("ALTER DATABASE {0} SET timezone = 'UTC'; COMMENT ON DATABASE {0} IS 'mine'", target.name());
+    server().sql(&own);
+
+    // A part, and what is restored beside something, leaves the database as it is.
+    let result = restored(&archive, &target, &["--schema-only", "--database-settings", "keep"]);
+    assert_eq!(settings(&target), "TimeZone=UTC");
+    assert_eq!(by_hand(&result), []);
+    restored(&archive, &target, &["--data-only", "--into-non-empty"]);
+    assert_eq!(settings(&target), "TimeZone=UTC");
+
+    let result = restored(&archive, &target, &["--clean", "schema", "--yes", "--database-settings", "print"]);
+    assert_eq!(settings(&target), "TimeZone=UTC");
+    let hands = by_hand(&result);
+    is_left_to_people(&hands, "SET search_path TO 'app', '$user', 'public';", "print");
+    is_left_to_people(&hands, "SET app.key TO ...;", "print");
+
+    let output = restoring(&archive, &target, &["--clean", "schema", "--yes", "--json"]).run().expect_code(0);
+    assert_eq!(settings(&target), SET.replace("Asia/Tokyo", "UTC"));
+    assert_eq!(facts(&target, &format!("datconnlimit, {COMMENT}")), "-1 mine");
+    is_left_to_people(
+        &by_hand(&output.json()),
+        "SET TimeZone TO 'Asia/Tokyo';",
+        "the target has TimeZone = UTC, which stays",
+    );
+    for difference in
+        ["encoding: LATIN1 in the source, UTF8 in the target", "collation: C in the source, C.UTF-8 in the"]
+    {
+        assert!(output.stderr.contains(difference), "{}", output.stderr);
+    }
+    assert!(!said(&output).contains("geheim-1234"));
+}
+
+#[test]
+fn clean_database_keeps_what_is_the_targets_and_takes_what_is_the_sources() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = dump(&source(), folder.path());
+    let target = made(server(), "there", "OWNER props_app TEMPLATE template0");
+    let name = target.name();
+    target.sql("CREATE TABLE old (id int)");
+    server().sql(&format!(
+        "REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC; GRANT CREATE ON DATABASE {name} TO props_ro WITH GRANT OPTION;
+         ALTER DATABASE {name} CONNECTION LIMIT 9; COMMENT ON DATABASE {name} IS 'mine';
+         ALTER DATABASE {name} SET timezone = 'UTC'; ALTER DATABASE {name} SET own.key = 'a''b';
+         ALTER ROLE props_ro IN DATABASE {name} SET work_mem = '1MB'"
+    ));
+    let grants = facts(&target, "pg_get_userbyid(datdba), datacl, datconnlimit");
+    let result = restored(&archive, &target, &["--clean", "database", "--yes"]);
+    assert_eq!(facts(&target, "pg_get_userbyid(datdba), datacl, datconnlimit"), grants);
+    assert_eq!(facts(&target, &format!("{COMMENT}, {LOCALE}")), "mine LATIN1 C C");
+    let all = SET
+        .replace("Asia/Tokyo", "UTC")
+        .replace("props_app", "own.key=a'b\nprops_app")
+        .replace("64MB\n", "64MB\nprops_ro work_mem=1MB\n");
+    assert_eq!(settings(&target), all);
+    is_left_to_people(&by_hand(&result), "SET TimeZone TO 'Asia/Tokyo';", "which stays");
+    assert_eq!(target.sql("SELECT count(*) FROM other"), "2");
+    assert_eq!(server().sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'dbhaul_new%'"), "0");
+}
+
+#[test]
+fn a_copy_does_the_same() {
+    let source = source();
+    let made = absent(server(), "new");
+    let replaced = server().database("there");
+    let ways = [(&made, &["--create"][..]), (&replaced, &["--clean", "database", "--yes", "--jobs", "2"])];
+    for (target, options) in ways {
+        let copy = dbhaul().args(["copy", &source.uri(), &target.uri(), "--json"]).args(options);
+        let output = copy.client_dirs([server().client_dir()]).run().expect_code(0);
+        assert!(!said(&output).contains("geheim-1234"));
+        assert_eq!(facts(target, LOCALE), "LATIN1 C C");
+        assert_eq!(settings(target), SET);
+        assert_eq!(target.sql("SELECT count(*) FROM other"), "2");
+    }
+    assert_eq!(facts(&made, COMMENT), "the 'shop'");
+}
+
+/// What `pg_dump` itself writes.
+fn foreign(source: &Database<'_>, folder: &Path, options: &[&str]) -> PathBuf {
+    let path = folder.join(format!("{}.foreign", source.name()));
+    let status = source.client("pg_dump").args(options).arg("-f").arg(&path).status().expect("run pg_dump");
+    assert!(status.success());
+    path
+}
+
+#[test]
+fn a_foreign_dump_tells_of_its_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = made(server(), "ascii", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    source.sql("SET client_encoding = SQL_ASCII; CREATE TABLE b (t text); INSERT INTO b VALUES (E'\\377')");
+    // A millisecond would end the restore's own sessions.
+    server().sql(&format!("ALTER DATABASE {} SET statement_timeout = '1ms'", source.name()));
+    for options in [&["-Fp"][..], &["-Fc"]] {
+        let target = absent(server(), "new");
+        restored(&foreign(&source, folder.path(), options), &target, &["--create"]);
+        assert_eq!(facts(&target, LOCALE), "SQL_ASCII C C");
+        let expected = if options == ["-Fc"] { "statement_timeout=1ms" } else { "" };
+        assert_eq!(settings(&target), expected);
+        server().sql(&format!("ALTER DATABASE {} RESET ALL", target.name()));
+        assert_eq!(target.sql("SELECT encode(t::bytea, 'hex') FROM b"), "ff");
+    }
+}
+
+#[test]
+fn a_locale_that_the_target_lacks_becomes_the_nearest_and_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = made(server(), "src", "LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8' TEMPLATE template0");
+    let path = foreign(&source, folder.path(), &["-Fc"]);
+    let mut bytes = fs::read(&path).expect("read");
+    let (known, unknown) = (b"'C.UTF-8'", b"'xx.UTF8'");
+    let places: Vec<_> = bytes.windows(known.len()).enumerate().filter(|(_, w)| w == known).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + unknown.len()].copy_from_slice(unknown);
+    }
+    fs::write(&path, bytes).expect("write");
+    let target = absent(server(), "new");
+    let output = restoring(&path, &target, &["--create"]).run().expect_code(0);
+    assert_eq!(facts(&target, LOCALE), "UTF8 C.UTF-8 C.UTF-8");
+    assert!(output.stderr.contains("collation: xx.UTF8 in the source, C.UTF-8 in the target"), "{}", output.stderr);
+    // Nor is a database lost for it.
+    target.sql("CREATE TABLE old (id int)");
+    restored(&path, &target, &["--clean", "database", "--yes"]);
+    assert_eq!(facts(&target, LOCALE), "UTF8 C.UTF-8 C.UTF-8");
+}
+
+#[test]
+fn a_locale_provider_comes_along_or_is_replaced_by_the_nearest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = "LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' TEMPLATE template0";
+    let source = made(postgres15(), "icu", words);
+    let archive = dump(&source, folder.path());
+    for (server, locale) in [(postgres15(), "daticulocale"), (postgres18(), "datlocale")] {
+        let target = absent(server, "new");
+        restored(&archive, &target, &["--create"]);
+        assert_eq!(facts(&target, &format!("datlocprovider, {locale}")), "i de-u-co-phonebk");
+    }
+    let source = made(postgres18(), "built", "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0");
+    let archive = dump(&source, folder.path());
+    let target = absent(postgres18(), "new");
+    restored(&archive, &target, &["--create"]);
+    assert_eq!(facts(&target, "datlocprovider, datlocale"), "b C.UTF-8");
+    let target = absent(postgres15(), "new");
+    let output =
+        restoring(&archive, &target, &["--create"]).client_dirs([postgres18().client_dir()]).run().expect_code(0);
+    assert_eq!(facts(&target, "datlocprovider, datcollate, datctype"), "c C C.UTF-8");
+    assert!(output.stderr.contains("locale provider: builtin in the source, libc in the target"), "{}", output.stderr);
+}
+
+#[test]
+fn a_user_with_few_rights_gets_what_the_user_may_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = dump(&source(), folder.path());
+    server().sql("CREATE ROLE props_maker LOGIN CREATEDB PASSWORD 'geheim-77'");
+    let target = absent(server(), "new");
+    let uri = server().uri_as("props_maker", "geheim-77", target.name());
+    let restore = dbhaul().arg("restore").arg(&archive).arg(uri).args(["--create", "--json"]);
+    let output = restore.client_dirs([server().client_dir()]).run().expect_code(0);
+    assert_eq!(facts(&target, &format!("{LOCALE}, pg_get_userbyid(datdba)")), "LATIN1 C C props_maker");
+    assert_eq!(settings(&target), SET.replace("props_app work_mem=64MB\n", "").replace("app.key=geheim-1234\n", ""));
+    let hands = by_hand(&output.json());
+    is_left_to_people(&hands, "SET app.key TO ...;", "permission denied to set parameter \"app.key\"");
+    is_left_to_people(&hands, "ALTER ROLE \"props_app\"", "permission denied");
+    drop(target);
+    server().sql("DROP ROLE props_maker");
+}
+
+#[test]
+fn what_belongs_to_a_database_is_asked_of_every_version() {
+    for flavour in [Flavour::Postgres13, Flavour::Postgres16, Flavour::Postgres17] {
+        let server = shared(flavour);
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = made(server, "src", "ENCODING 'LATIN9' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+        server.sql(&format!("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'", source.name()));
+        let target = absent(server, "new");
+        let archive = dump(&source, folder.path());
+        for options in [&["--create"][..], &["--clean", "database", "--yes"]] {
+            restored(&archive, &target, options);
+            assert_eq!(facts(&target, LOCALE), "LATIN9 C C", "{}", flavour.name());
+            assert_eq!(settings(&target), "TimeZone=Asia/Tokyo");
+        }
+    }
+}
