@@ -57,6 +57,8 @@ pub enum RestoreInput<'a> {
 pub struct RestorePlan {
     /// Turns the dump into SQL first, when the loader can't read it itself: `pg_restore -f -`.
     pub decoder: Option<Invocation>,
+    /// Adapts the dump's bytes on their way into the decoder.
+    pub decoder_filter: Option<Box<dyn Filter>>,
     /// What writes to the target.
     pub loader: Loader,
     /// Adapts the bytes on their way into the loader.

@@ -1,7 +1,7 @@
 //! Bytes into a target.
 //!
 //! ```text
-//! dump ──▶ [decoder: pg_restore -f -] ──▶ [Filter] ──▶ loader: pg_restore, psql, mysql, or sessions ──▶ target
+//! dump ──▶ [[Filter] ──▶ decoder: pg_restore -f -] ──▶ [Filter] ──▶ loader: pg_restore, psql, mysql, or sessions ──▶ target
 //! ```
 //!
 //! A loader takes the end of its input for the end of the dump, and commits. So its stdin is closed only when
@@ -46,7 +46,8 @@ pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump:
     }
     match plan.loader {
         Loader::Client(client) => {
-            let adaptations = by_client(context, reached, plan.decoder, &client, plan.filter, dump).await?;
+            let decoder = plan.decoder.map(|decoder| (decoder, plan.decoder_filter));
+            let adaptations = by_client(context, reached, decoder, &client, plan.filter, dump).await?;
             Ok(Loaded { adaptations, rows: None })
         }
         Loader::Sessions(sessions) => by_sessions(context, reached, sessions, plan.filter, dump).await,
@@ -102,7 +103,7 @@ pub async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool,
 async fn by_client(
     context: &Context,
     reached: &Reached,
-    decoder: Option<Invocation>,
+    decoder: Option<(Invocation, Option<Box<dyn Filter>>)>,
     loader: &Invocation,
     filter: Option<Box<dyn Filter>>,
     dump: Feed,
@@ -119,12 +120,12 @@ async fn by_client(
     };
     let Feed { dump, broken, .. } = dump;
     let feeding = async {
-        let Some(decoder) = &decoder else {
+        let Some((decoder, decoder_filter)) = decoder else {
             return on_thread(move || feed(dump, broken, filter, Box::new(stdin))).await;
         };
         // It only stands between two that are watched: when the target works for long, the decoder is silent, too.
         let supervision = SpawnOptions { idle: None, ..supervision.clone() };
-        let mut decoder = match spawn(decoder, &supervision) {
+        let mut decoder = match spawn(&decoder, &supervision) {
             Ok(decoder) => decoder,
             Err(failure) => return Err(failed(failure).await),
         };
@@ -140,7 +141,7 @@ async fn by_client(
         // the loader's stdin stays open until all three have ended well.
         let (decoding, feeding, ended) = tokio::join!(
             on_thread(move || {
-                let Fed { result, source, .. } = feed(dump, broken, None, raw);
+                let Fed { result, source, .. } = feed(dump, broken, decoder_filter, raw);
                 (result, source)
             }),
             on_thread(move || feed(Box::new(sql), broken, filter, Box::new(stdin))),

@@ -157,6 +157,8 @@ pub fn say_what_is_left(error: Error, ends: Ends, all_fed: bool, prepared: &[Str
     let Ends { atomic, resumable } = ends;
     if atomic && all_fed && !error.refused_by_server {
         error.why("its transaction was rolled back, unless its COMMIT had just been sent: look before you go on")
+    } else if atomic && prepared.is_empty() {
+        error.why("the restore itself changed nothing: its transaction was rolled back, and the target holds what it held before")
     } else if atomic {
         error.why("the restore itself changed nothing: its transaction was rolled back")
     } else {

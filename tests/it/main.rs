@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod by_hand;
+mod clean;
 mod clients;
 mod container;
 mod copy;

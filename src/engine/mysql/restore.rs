@@ -65,6 +65,7 @@ pub(super) fn plan(
     tables.retain(|table| !left.complete.contains(&table.name));
     Ok(RestorePlan {
         decoder: None,
+        decoder_filter: None,
         loader,
         filter: Some(Box::new(Rewriter::new(adapt))),
         parts,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::custom::Custom;
 use super::definition;
 use super::places::Places;
-use super::plain::{Plain, policy_roles, qualified};
+use super::plain::{Plain, identifier, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
 use super::{database_entries, features};
 use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
@@ -24,6 +24,8 @@ pub const FILES: &str = "server.files";
 
 /// The fact that says what names, rows and definitions are written in: `LATIN1`.
 pub const ENCODING: &str = "encoding";
+/// The fact that says which schema each extension of a dump is in: `citext`, a tab, `public`, a line for each.
+pub const EXTENSION_SCHEMAS: &str = "extensions.schemas";
 
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
@@ -153,12 +155,15 @@ pub struct Asked {
     definitions: BTreeMap<String, u64>,
     not_compared: BTreeSet<&'static str>,
     database: DatabaseProperties,
+    /// Extensions, each with its schema.
+    extensions: Vec<(String, String)>,
 }
 
 impl Asked {
     /// Adds what one entry's SQL asks.
     pub fn note(&mut self, entry: &Entry, sql: &str) {
         database_entries::note(&mut self.database, entry, sql);
+        self.extensions.extend(extension(sql).filter(|_| entry.kind == "EXTENSION"));
         let asks = features::of(&entry.kind, sql);
         self.features.extend(asks.features.into_iter().map(|name| Feature {
             name,
@@ -194,5 +199,15 @@ impl Asked {
         // A dump is in its database's encoding, unless somebody wanted another.
         let encoding = self.database.encoding.clone().or_else(|| content.facts.get(ENCODING).cloned());
         content.properties = Some(DatabaseProperties { encoding, ..self.database });
+        let extensions: Vec<_> = self.extensions.iter().map(|(name, schema)| format!("{name}\t{schema}")).collect();
+        content.facts.insert(EXTENSION_SCHEMAS.to_owned(), extensions.join("\n"));
     }
+}
+
+/// Name and schema of `CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;`.
+fn extension(sql: &str) -> Option<(String, String)> {
+    let (_, statement) = sql.split_once("CREATE EXTENSION IF NOT EXISTS ")?;
+    let (name, rest) = identifier(statement)?;
+    let (schema, _) = identifier(rest.strip_prefix(" WITH SCHEMA ")?)?;
+    Some((name, schema))
 }

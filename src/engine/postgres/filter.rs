@@ -3,6 +3,8 @@
 //! `SET transaction_timeout` and `\restrict` stand in a dump's header, before the first statement that makes
 //! something but a schema; behind it bytes pass as they are. `\unrestrict` comes at the end, with the header's random
 //! token, which no other line can hold. A line within a string or a name, which may have several, is never one of them.
+//!
+//! A script gets its transaction here, and not from psql, which would commit whatever it got when its input breaks off.
 
 use memchr::{memchr, memmem};
 
@@ -24,12 +26,22 @@ pub enum Restriction {
     Ours(String),
 }
 
+/// The transaction that a script runs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transaction {
+    /// What is done in it before the script: psql may obey commands here.
+    pub first: String,
+    /// The script brings `BEGIN` and `COMMIT` of its own.
+    pub is_scripts: bool,
+}
+
 /// The filter of one script.
 #[expect(clippy::struct_excessive_bools, reason = "each is one line that goes or stays")]
 #[derive(Debug, Default)]
 pub struct Adapter {
     drop_timeout: bool,
     restriction: Restriction,
+    transaction: Option<Transaction>,
     begun: bool,
     drop_public: bool,
     header_is_over: bool,
@@ -50,9 +62,9 @@ impl Adapter {
         Self { drop_timeout, restriction, ..Self::default() }
     }
 
-    /// Whether it changes anything.
-    pub fn is_needed(&self) -> bool {
-        self.drop_timeout || self.drop_public || self.restriction != Restriction::AsItIs
+    /// Runs the script in this transaction, which is begun with its first byte and committed behind its last.
+    pub fn within(self, transaction: Transaction) -> Self {
+        Self { transaction: Some(transaction), ..self }
     }
 
     /// Drops `CREATE SCHEMA public` too, which `pg_dump --schema=public` writes and every database has already.
@@ -87,6 +99,9 @@ impl Adapter {
     fn drops(&mut self, line: &[u8]) -> bool {
         if self.drop_timeout && line == b"SET transaction_timeout = 0;\n" {
             self.timeouts += 1;
+            return true;
+        }
+        if self.transaction.as_ref().is_some_and(|t| t.is_scripts) && line == b"BEGIN;\n" {
             return true;
         }
         if self.drop_public && line == b"CREATE SCHEMA public;\n" {
@@ -139,8 +154,13 @@ fn belongs_to_header(line: &[u8]) -> bool {
 
 impl Filter for Adapter {
     fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        if let (Restriction::Ours(token), false) = (&self.restriction, std::mem::replace(&mut self.begun, true)) {
-            out.extend_from_slice(format!("\\restrict {token}\n").as_bytes());
+        if !std::mem::replace(&mut self.begun, true) {
+            if let Some(transaction) = &self.transaction {
+                out.extend_from_slice(format!("BEGIN;\n{}", transaction.first).as_bytes());
+            }
+            if let Restriction::Ours(token) = &self.restriction {
+                out.extend_from_slice(format!("\\restrict {token}\n").as_bytes());
+            }
         }
         if self.header_is_over && self.unrestrict.is_none() {
             out.append(&mut self.held);
@@ -167,6 +187,9 @@ impl Filter for Adapter {
             }
         }
         out.append(&mut self.held);
+        if self.begun && self.transaction.as_ref().is_some_and(|t| !t.is_scripts) {
+            out.extend_from_slice(b"\nCOMMIT;\n");
+        }
     }
 
     fn adaptations(&self) -> Vec<(String, u64)> {

@@ -53,7 +53,8 @@ impl Leaving<'_> {
         Some(list_file(&kept))
     }
 
-    fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
+    /// Whether an entry stays out.
+    pub fn leaves_out(&self, entry: &Entry, clean: bool) -> bool {
         if self.excluded(entry) {
             return true;
         }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use memchr::memchr;
 
@@ -18,6 +19,9 @@ use crate::engine::{
     Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
 };
 use crate::error::Result;
+
+/// The fact that says where the lines are that begin and end transactions.
+const TRANSACTIONS: &str = "transactions";
 
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
 const LONGEST_LINE: usize = 256 << 10;
@@ -82,8 +86,10 @@ struct Seen {
     extensions: Vec<String>,
     schemas: Vec<String>,
     longest: u64,
-    /// A transaction begins within the dump.
-    transactions: bool,
+    /// The lines that begin and end transactions within the dump, in turns.
+    transactions: Vec<Range<u64>>,
+    /// There are such lines that are not in turns.
+    odd_transactions: bool,
     roles: BTreeSet<String>,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
@@ -276,6 +282,9 @@ impl Plain {
         if text.starts_with('\\') && !(between && self.seen.command(text)) {
             self.suspect(text);
         }
+        if between {
+            self.seen.transaction(text, start..start + text.len() as u64);
+        }
         match (self.seen.line(text, &mut self.tables), announced) {
             (Some(table), true) if between && alone && self.nesting.is_flat() => {
                 self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 3], sum: RowSum::default() });
@@ -306,8 +315,10 @@ impl Plain {
         if seen.was_restricted {
             facts.insert("psql.restricted".to_owned(), "true".to_owned());
         }
-        if seen.transactions {
-            facts.insert("transactions".to_owned(), "true".to_owned());
+        if !seen.transactions.is_empty() {
+            let lines = seen.transactions.iter().map(|line| format!("{}-{}", line.start, line.end)).collect::<Vec<_>>();
+            let is_odd = seen.odd_transactions || !lines.len().is_multiple_of(2);
+            facts.insert(TRANSACTIONS.to_owned(), if is_odd { String::new() } else { lines.join(" ") });
         }
         if !seen.roles.is_empty() {
             facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
@@ -370,6 +381,15 @@ impl Seen {
         }
     }
 
+    /// Learns of a transaction that a line begins or ends.
+    fn transaction(&mut self, line: &str, place: Range<u64>) {
+        if ["BEGIN;", "COMMIT;", "ROLLBACK;"].contains(&line) {
+            let begins = self.transactions.len().is_multiple_of(2);
+            self.odd_transactions |= line != if begins { "BEGIN;" } else { "COMMIT;" };
+            self.transactions.push(place);
+        }
+    }
+
     /// Whether a line with a psql command is one of the two that `pg_dump` writes, each once.
     fn command(&mut self, line: &str) -> bool {
         let is_token = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -389,7 +409,6 @@ impl Seen {
     }
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
-        self.transactions |= line == "BEGIN;";
         self.roles.extend(policy_roles(line));
         self.roles.extend(owner_or_grantee(line));
         self.inserts |= line.starts_with("INSERT INTO ");
@@ -412,6 +431,13 @@ impl Seen {
         }
         None
     }
+}
+
+/// The lines of a script that begin and end transactions; none where they are not in turns.
+pub fn transactions(content: &Content) -> Option<Vec<Range<u64>>> {
+    let Some(lines) = content.facts.get(TRANSACTIONS) else { return Some(Vec::new()) };
+    let line = |text: &str| text.split_once('-').and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    lines.split(' ').map(line).collect()
 }
 
 /// `Name: users; Type: TABLE; Schema: public; Owner: app`.

@@ -8,7 +8,7 @@ use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::properties::DatabaseProperties;
 
-/// Empties or makes the target, as asked. Says what it did.
+/// Makes the target, as asked. Says what it did. What `--clean schema` drops, the restore drops in its own transaction.
 pub async fn prepare(
     connection: &Connection,
     server: &Server,
@@ -19,7 +19,6 @@ pub async fn prepare(
     let exists = server.target.exists;
     match options.clean {
         Some(Clean::Database) if exists => recreate(connection, server, content, limits).await,
-        Some(Clean::Schema) if exists => empty(connection, limits).await,
         _ if options.create && !exists => create(connection, content, limits).await,
         _ => Ok(Vec::new()),
     }
@@ -109,82 +108,6 @@ pub async fn take_place(session: &Session, fresh: &str, name: &str) -> Result<()
 
 async fn drop_fresh(session: &Session, fresh: &str) -> Result<()> {
     run(session, &format!("DROP DATABASE {fresh}"), &format!("database {fresh} was left behind")).await
-}
-
-/// Drops everything of the user's in one transaction; extensions stay, with all that belongs to them.
-async fn empty(connection: &Connection, limits: &Limits) -> Result<Vec<String>> {
-    let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
-    run(&session, "BEGIN", "nothing was changed").await?;
-    let mut dropped = 0;
-    // An earlier drop may cascade over a later one; IF EXISTS forgives, and each kind is asked for anew.
-    for query in drops(&session).await? {
-        for statement in session.column(&query).await? {
-            run(&session, &statement, "nothing was changed").await?;
-            dropped += 1;
-        }
-    }
-    run(&session, "COMMIT", "nothing was changed").await?;
-    Ok(vec![format!("dropped everything but extensions in database \"{}\": {dropped} statements", connection.database)])
-}
-
-/// Queries for statements, in an order in which they succeed: whole schemas, then what is left in schemas that hold
-/// extensions or can't be dropped (`public`).
-async fn drops(session: &Session) -> Result<Vec<String>> {
-    let version: u32 =
-        session.column("SELECT current_setting('server_version_num')").await?.join("").parse().unwrap_or(0);
-    let routine = if version >= 110_000 {
-        "CASE p.prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END"
-    } else {
-        "CASE WHEN p.proisagg THEN 'AGGREGATE' ELSE 'FUNCTION' END"
-    };
-    let user = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
-    let free = |catalog: &str, oid: &str| {
-        format!(
-            "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass \
-             AND d.objid = {oid} AND d.deptype IN ('e', 'i') AND d.refobjid <> d.objid)"
-        )
-    };
-    let named = |kind: &str, catalog: &str, prefix: &str, condition: &str| {
-        let free = free(catalog, "o.oid");
-        format!(
-            "SELECT format('DROP {kind} IF EXISTS %I.%I CASCADE', n.nspname, o.{prefix}name) FROM pg_catalog.{catalog} o \
-             JOIN pg_catalog.pg_namespace n ON n.oid = o.{prefix}namespace WHERE {user} AND {free} AND {condition}"
-        )
-    };
-    // A schema goes as a whole when no extension has anything in it, nor is installed there.
-    let members = ["pg_class:rel", "pg_proc:pro", "pg_type:typ", "pg_operator:opr"].map(|pair| {
-        let (catalog, prefix) = pair.split_once(':').unwrap_or_default();
-        format!(
-            "AND NOT EXISTS (SELECT 1 FROM pg_catalog.{catalog} o JOIN pg_catalog.pg_depend d ON d.objid = o.oid \
-             AND d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND d.deptype = 'e' WHERE o.{prefix}namespace = n.oid)"
-        )
-    });
-    let schema_free = free("pg_namespace", "n.oid");
-    let relation = |kind: &str, letter: &str| named(kind, "pg_class", "rel", &format!("o.relkind IN ({letter})"));
-    Ok(vec![
-        format!(
-            "SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', n.nspname) FROM pg_catalog.pg_namespace n WHERE {user} \
-             AND n.nspname <> 'public' AND {schema_free} AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension e \
-             WHERE e.extnamespace = n.oid) {}",
-            members.join(" ")
-        ),
-        relation("VIEW", "'v'"),
-        relation("MATERIALIZED VIEW", "'m'"),
-        relation("FOREIGN TABLE", "'f'"),
-        relation("TABLE", "'r', 'p'"),
-        relation("SEQUENCE", "'S'"),
-        format!(
-            "SELECT format('DROP %s IF EXISTS %s CASCADE', {routine}, p.oid::pg_catalog.regprocedure) \
-             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {user} AND {}",
-            free("pg_proc", "p.oid")
-        ),
-        named("DOMAIN", "pg_type", "typ", "o.typtype = 'd'"),
-        named("TYPE", "pg_type", "typ", "(o.typtype IN ('b', 'e', 'r') AND o.typelem = 0 OR o.typtype = 'c')"),
-        named("COLLATION", "pg_collation", "coll", "true"),
-        named("TEXT SEARCH CONFIGURATION", "pg_ts_config", "cfg", "true"),
-        named("TEXT SEARCH DICTIONARY", "pg_ts_dict", "dict", "true"),
-        "SELECT format('SELECT pg_catalog.lo_unlink(%s)', oid) FROM pg_catalog.pg_largeobject_metadata".into(),
-    ])
 }
 
 /// Runs one statement; `state` says what a failure leaves behind.

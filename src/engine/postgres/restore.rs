@@ -1,19 +1,22 @@
 //! The command lines of a restore.
 //!
 //! The custom and directory formats go through `pg_restore`, in one transaction unless several jobs are asked for. From
-//! 17 on it sets `transaction_timeout`, which older servers refuse: then it only decodes, and `psql` loads. What the
-//! target has already, or the user may not set, is left out by a list of the archive's entries.
+//! 17 on it sets `transaction_timeout`, which older servers refuse, and it can't drop what the archive doesn't bring: then
+//! it only decodes, and `psql` loads, what is dropped first in the same transaction
+//! (`docs/decisions/clean-in-one-transaction.md`). What the target has already, or the user may not set, is left out by a
+//! list of the archive's entries.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-use super::filter::{Adapter, Restriction};
+use super::filter::{Adapter, Restriction, Transaction};
 use super::freeze::{Freeze, To};
 use super::list::Leaving;
-use super::selection::{self, blocks, sections, select, tables};
-use super::{clients, libpq, tuning};
+use super::selection::{self, blocks, sections, select, tables, without};
+use super::target::{STAYING, lines};
+use super::{clients, libpq, object_classes, plain, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
@@ -87,23 +90,27 @@ impl Job<'_> {
         let chosen = self.chosen(&mut notes)?;
         let parts = chosen.as_ref().map(|chosen| sections(&self.content.entries, chosen));
         let tables = tables(self.content, chosen.as_ref());
+        // pg_dump puts large objects into a transaction of their own, which would end the one around it.
+        let transactions = plain::transactions(self.content);
+        let atomic = transactions.is_some();
+        let left_out: Vec<_> = self.staying_schemas().chain(transactions.unwrap_or_default()).collect();
+        let parts = if left_out.is_empty() { parts } else { Some(without(parts, &left_out)) };
         if !self.options.keep_owner || !self.options.keep_privileges {
             notes.push("a plain dump is run as it is: owners and privileges that it holds are kept".into());
         }
         if self.options.no_comments {
             notes.push("a plain dump is run as it is: its comments are kept".into());
         }
-        let filter = self.filter(psql, &mut notes);
-        // pg_dump puts large objects into a transaction of their own, which ends the one around it.
-        let atomic = !self.content.facts.contains_key("transactions");
+        let filter = self.transaction(false, &mut notes);
+        let filter = self.filter(psql, filter, &mut notes);
         if !atomic {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
-        let loader = self.psql(psql, &["--single-transaction"])?;
         Ok(RestorePlan {
             decoder: None,
-            loader: Loader::Client(loader),
-            filter,
+            decoder_filter: None,
+            loader: Loader::Client(self.psql(psql)?),
+            filter: Some(filter),
             parts,
             tables,
             atomic,
@@ -126,7 +133,14 @@ impl Job<'_> {
         let client = self.client(Role::Restore)?;
         let mut notes = Vec::new();
         let selection = self.selection(client, &mut notes)?;
-        if client.version.major >= 17 && self.server.version.major < 17 {
+        let is_newer = client.version.major >= 17 && self.server.version.major < 17;
+        if is_newer {
+            notes.push(format!(
+                "pg_restore {} is newer than the server: it makes SQL of the archive, and psql runs it",
+                client.version
+            ));
+        }
+        if is_newer || self.drops_first() {
             return self.through_psql(client, selection, notes);
         }
         let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
@@ -139,6 +153,7 @@ impl Job<'_> {
         let loader = Loader::Client(loader);
         Ok(RestorePlan {
             decoder: None,
+            decoder_filter: None,
             loader,
             filter: self.freeze(),
             parts,
@@ -161,7 +176,29 @@ impl Job<'_> {
         freeze.map(|freeze| -> Box<dyn Filter> { Box::new(freeze) })
     }
 
-    /// A newer `pg_restore` makes SQL of the archive, and psql runs it.
+    /// Whether the target's objects are dropped in the transaction of the restore.
+    fn drops_first(&self) -> bool {
+        self.options.clean == Some(Clean::Schema) && self.server.target.exists && self.server.target.object_count > 0
+    }
+
+    /// The transaction that psql runs a script in.
+    fn transaction(&self, is_scripts: bool, notes: &mut Vec<String>) -> Transaction {
+        let mut first = String::new();
+        if self.drops_first() {
+            let name = &self.server.database;
+            notes.push(format!(
+                "everything but extensions in database \"{name}\" is dropped, in the restore's transaction"
+            ));
+            let staying = lines(self.server, STAYING);
+            if !staying.is_empty() {
+                notes.push(format!("stays, as it is not {}'s: {}", self.server.user, staying.join(", ")));
+            }
+            first = object_classes::drops(self.options.keep_privileges);
+        }
+        Transaction { first, is_scripts }
+    }
+
+    /// `pg_restore` makes SQL of the archive, and psql runs it.
     fn through_psql(&self, client: &Client, selection: Selection, mut notes: Vec<String>) -> Result<RestorePlan> {
         let psql = self.shell()?;
         if !knows_restrict(psql.version) && !self.options.trust {
@@ -172,28 +209,36 @@ impl Job<'_> {
             .hint("install a psql of August 2025 or later: 13.22, 14.19, 15.14, 16.10, 17.6, 18")
             .hint("--trust goes on without: only for archives that nobody else could have changed"));
         }
-        notes.push(format!(
-            "pg_restore {} is newer than the server: it makes SQL of the archive, and psql runs it",
-            client.version
-        ));
         if self.options.jobs > 1 {
             notes.push("--jobs has no effect on this way: one session".into());
         }
         let (parts, tables) = (selection.parts.clone(), selection.tables.clone());
         let decoder = self
             .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
-        let filter = self.filter(psql, &mut notes);
-        // The transaction comes with the SQL: without its COMMIT, a stream that breaks off leaves nothing behind.
-        let loader = self.psql(psql, &[])?;
-        let loader = Loader::Client(loader);
-        Ok(RestorePlan { decoder: Some(decoder), loader, filter, parts, tables, atomic: true, resumable: false, notes })
+        let transaction = self.transaction(true, &mut notes);
+        let filter = self.filter(psql, transaction, &mut notes);
+        let loader = Loader::Client(self.psql(psql)?);
+        Ok(RestorePlan {
+            decoder: Some(decoder),
+            decoder_filter: self.freeze(),
+            loader,
+            filter: Some(filter),
+            parts,
+            tables,
+            atomic: true,
+            resumable: false,
+            notes,
+        })
     }
 
-    fn psql(&self, psql: &Client, more: &[&str]) -> Result<Invocation> {
-        let mut loader = self
-            .connected(psql, 1)?
-            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"])
-            .args(more.iter().copied());
+    fn psql(&self, psql: &Client) -> Result<Invocation> {
+        let mut loader = self.connected(psql, 1)?.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+            "--file=-",
+        ]);
         loader.stdin = Stdin::Pipe;
         Ok(loader)
     }
@@ -209,8 +254,8 @@ impl Job<'_> {
         libpq::connect(invocation, self.connection, client.version, Limits::default().connect)
     }
 
-    /// Shuts psql's commands off, and leaves out lines that the server or this psql does not know.
-    fn filter(&self, psql: &Client, notes: &mut Vec<String>) -> Option<Box<dyn Filter>> {
+    /// Runs a script in a transaction, shuts psql's commands off, and leaves out lines that the server or this psql does not know.
+    fn filter(&self, psql: &Client, transaction: Transaction, notes: &mut Vec<String>) -> Box<dyn Filter> {
         let restriction = match (knows_restrict(psql.version), self.options.trust) {
             (true, false) => Restriction::Ours(token()),
             (true, true) => Restriction::AsItIs,
@@ -219,15 +264,20 @@ impl Job<'_> {
                 Restriction::Unknown
             }
         };
-        let adapter = Adapter::new(self.server.version.major < 17, restriction);
-        let adapter = if self.brings_public() { adapter.without_public() } else { adapter };
-        adapter.is_needed().then(|| -> Box<dyn Filter> { Box::new(adapter) })
+        let adapter = Adapter::new(self.server.version.major < 17, restriction).within(transaction);
+        Box::new(if self.brings_public() { adapter.without_public() } else { adapter })
     }
 
     /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
     fn brings_public(&self) -> bool {
         let held = self.content.format == Format::PgPlain && self.content.schemas.iter().any(|name| name == "public");
         held && self.leaving().schema_stays("public")
+    }
+
+    /// Of a script: the sections of other schemas that the target keeps.
+    fn staying_schemas(&self) -> impl Iterator<Item = Range<u64>> {
+        let schemas = self.content.entries.iter().filter(|e| e.kind == "SCHEMA" && e.tag != "public");
+        schemas.filter(|e| self.leaving().schema_stays(&e.tag)).filter_map(|e| e.span.clone())
     }
 
     fn leaving(&self) -> Leaving<'_> {

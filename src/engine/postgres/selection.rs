@@ -88,6 +88,14 @@ pub fn sections(entries: &[Entry], chosen: &BTreeSet<i64>) -> Vec<Range<u64>> {
     if parts.is_empty() { vec![head] } else { parts.iter().map(|p| p.start..p.end.min(end)).collect() }
 }
 
+/// These stretches of a dump, or all of it, without some others.
+pub fn without(parts: Option<Vec<Range<u64>>>, left_out: &[Range<u64>]) -> Vec<Range<u64>> {
+    left_out.iter().fold(parts.unwrap_or_else(|| vec![0..u64::MAX]), |parts, gap| {
+        let around = |part: Range<u64>| [part.start..part.end.min(gap.start), part.start.max(gap.end)..part.end];
+        parts.into_iter().flat_map(around).filter(|part| part.start < part.end).collect()
+    })
+}
+
 /// Chooses. A name that matches nothing is `Kind::Usage`.
 pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<Selection> {
     let all = Entries { list: entries, by_id: entries.iter().map(|e| (e.id, e)).collect() };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::{COMMAND, FILES};
 use super::selection::select;
 use super::target::lines;
-use super::{features, pooler};
+use super::{clean, extensions, features, pooler};
 use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
 use crate::error::{Error, Kind, Result};
 
@@ -25,13 +25,17 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     if exists(server, options)? && !replaced(server, options)? {
         emptiness(&server.target, options)?;
         rights(server, content, options)?;
+        if options.clean == Some(Clean::Schema) {
+            clean::check(server, content, options)?;
+        }
+        extensions::check_schemas(server, content, options)?;
     }
-    extensions(server, content, options)?;
+    extensions::check(server, content, options)?;
     crossing(server, content, options)?;
     Ok(warnings(server, content, options))
 }
 
-fn refused(what: impl Into<String>) -> Error {
+pub fn refused(what: impl Into<String>) -> Error {
     Error::new(Kind::Refused, what)
 }
 
@@ -189,7 +193,7 @@ fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     let more = if names.len() > 3 { ", ..." } else { "" };
     format!("{}{more}", names[..names.len().min(3)].join(", "))
@@ -212,35 +216,6 @@ fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Resul
         }
     }
     Ok(())
-}
-
-fn extensions(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
-    // Of a database that does not exist yet, nothing is known.
-    if !server.target.exists || options.data_only || !(options.tables.is_empty() && options.schemas.is_empty()) {
-        return Ok(());
-    }
-    let available = lines(server, "extensions.available");
-    // Those that are installed stay, unless the database goes.
-    let installed = lines(server, "extensions.installed");
-    let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
-    let taken = |name: &String| server.target.extensions.contains(name) || options.exclude_extensions.contains(name);
-    let missing = content.extensions.iter().find(|name| !taken(name) && !stays(name));
-    match missing {
-        None => Ok(()),
-        Some(name) if available.contains(&name.as_str()) => {
-            let error = refused(format!("extension \"{name}\" can only be created by a superuser there"));
-            Err(if installed.contains(&name.as_str()) {
-                error.hint("--clean schema empties the database and keeps its extensions")
-            } else {
-                error
-                    .hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
-                    .hint(format!("or do without, if nothing needs it: --exclude-extension {name}"))
-            })
-        }
-        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target")).hint(format!(
-            "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
-        ))),
-    }
 }
 
 /// What the target does not know.

@@ -1,6 +1,6 @@
 //! What a restore's target holds and can take.
 
-use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
+use super::object_classes::{self, Object};
 use super::session::Session;
 use crate::engine::{Left, Server, Target};
 use crate::error::Result;
@@ -8,14 +8,36 @@ use crate::error::Result;
 /// As many objects are named.
 const NAMED: usize = 40;
 
+/// The setting that names what the user may not drop in the target's schemas, a line for each.
+pub const NOT_OURS: &str = "objects.not_ours";
+
+/// The setting that names what stays, a line for each: outside of schemas, and not the user's to drop. A target that
+/// holds nothing else is empty: whoever keeps the server made it.
+pub const STAYING: &str = "objects.staying";
+
+/// The settings that name subscriptions with a slot, and count locks: those that drops take, those that there are.
+pub const SLOTS: &str = "subscriptions.slots";
+pub const LOCKS: &str = "locks.drops";
+pub const LOCK_TABLE: &str = "locks.most";
+
+/// The setting that says where each extension is installed: `citext`, a tab, `t` where it can be moved, a tab, the schema.
+pub const EXTENSION_SCHEMAS: &str = "extensions.schemas";
+
+const EXTENSIONS: &str = "SELECT pg_catalog.format(E'%s\\t%s\\t%s', e.extname, e.extrelocatable, n.nspname) FROM pg_catalog.pg_extension e \
+     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1";
+
 /// Fills the server's `target`, and the settings that planning reads: `extensions.installed`, `schemas` (a name per
 /// line), `settings.known`, `schemas.kept` (those that hold extensions, which `--clean schema` keeps), `schema.public.owned`.
 pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
-    let objects = session.column(&objects()).await?;
+    let (staying, objects): (Vec<Object>, Vec<Object>) =
+        object_classes::list(session).await?.into_iter().partition(|object| object.outside && !object.may_drop);
+    let names = |objects: &mut dyn Iterator<Item = &Object>| objects.map(|o| o.name.clone()).collect::<Vec<_>>();
+    server.settings.insert(NOT_OURS.into(), names(&mut objects.iter().filter(|o| !o.may_drop)).join("\n"));
+    server.settings.insert(STAYING.into(), names(&mut staying.iter()).join("\n"));
     server.target = Target {
         exists: true,
         object_count: objects.len() as u64,
-        objects: objects.into_iter().take(NAMED).collect(),
+        objects: names(&mut objects.iter().take(NAMED)),
         extensions: session.column(&creatable(server)).await?,
         collations: session.column(COLLATIONS).await?,
         lacks: lacks(session, server).await?,
@@ -26,7 +48,11 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         ("extensions.available", "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY 1"),
         ("settings.known", "SELECT name FROM pg_catalog.pg_settings ORDER BY 1"),
         ("schemas", "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"),
-        ("schemas.kept", KEPT),
+        ("schemas.kept", &object_classes::kept_schemas()),
+        (SLOTS, object_classes::SLOTS),
+        (LOCKS, object_classes::LOCKS),
+        (LOCK_TABLE, object_classes::LOCK_TABLE),
+        (EXTENSION_SCHEMAS, EXTENSIONS),
         (
             "schema.public.owned",
             "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
@@ -42,48 +68,6 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
 const COLLATIONS: &str = "SELECT collname FROM pg_catalog.pg_collation \
      WHERE collnamespace = 'pg_catalog'::pg_catalog.regnamespace AND collencoding IN (-1, \
      (SELECT encoding FROM pg_catalog.pg_database WHERE datname = current_database())) ORDER BY 1";
-
-/// Schemas that an extension owns, is installed in, or has something in.
-const KEPT: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' OR n.oid IN \
-     (SELECT extnamespace FROM pg_catalog.pg_extension \
-      UNION SELECT objid FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND deptype = 'e' \
-      UNION SELECT c.relnamespace FROM pg_catalog.pg_class c JOIN pg_catalog.pg_depend d ON d.objid = c.oid \
-      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e' \
-      UNION SELECT p.pronamespace FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON d.objid = p.oid \
-      AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'e' \
-      UNION SELECT t.typnamespace FROM pg_catalog.pg_type t JOIN pg_catalog.pg_depend d ON d.objid = t.oid \
-      AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.deptype = 'e')";
-
-/// Everything of the user's, tables first: `table public.users`.
-fn objects() -> String {
-    let free = |catalog: &str, alias: &str| {
-        format!(
-            "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass \
-             AND d.objid = {alias}.oid AND d.deptype IN ('e', 'i', 'a'))"
-        )
-    };
-    let (function, kind, schema) = (free("pg_proc", "p"), free("pg_type", "t"), free("pg_namespace", "n"));
-    format!(
-        "SELECT what FROM (\
-         SELECT CASE WHEN c.relkind IN ('r', 'p') THEN 1 ELSE 2 END AS rank, CASE c.relkind WHEN 'v' THEN 'view ' \
-         WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' WHEN 'f' THEN 'foreign table ' ELSE 'table ' END \
-         || n.nspname || '.' || c.relname AS what \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} \
-         AND NOT (c.relkind = 'S' AND EXISTS (SELECT 1 FROM pg_catalog.pg_depend o WHERE o.objid = c.oid \
-         AND o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.deptype IN ('a', 'i'))) \
-         UNION ALL SELECT 3, 'function ' || n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p \
-         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {USER_SCHEMA} AND {function} \
-         UNION ALL SELECT 4, 'type ' || n.nspname || '.' || t.typname FROM pg_catalog.pg_type t \
-         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_catalog.pg_class k ON k.oid = t.typrelid \
-         WHERE (t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0 OR t.typtype = 'c' AND k.relkind = 'c') \
-         AND {USER_SCHEMA} AND {kind} \
-         UNION ALL SELECT 5, 'schema ' || n.nspname FROM pg_catalog.pg_namespace n \
-         WHERE {USER_SCHEMA} AND {schema} AND n.nspname NOT IN ({KEPT}) \
-         UNION ALL SELECT 6, 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l\
-         ) AS everything ORDER BY rank, what"
-    )
-}
 
 /// Extensions that this user may create.
 fn creatable(server: &Server) -> String {

@@ -1,0 +1,74 @@
+//! Whether `--clean schema` can do what it is asked for: drop what the target holds, in the restore's own transaction.
+
+use std::collections::BTreeSet;
+
+use super::list::Leaving;
+use super::plain;
+use super::session::identifier;
+use super::suitability::{refused, shortened};
+use super::target::{LOCK_TABLE, LOCKS, NOT_OURS, SLOTS, STAYING, lines};
+use crate::engine::{Content, RestoreOptions, Server};
+use crate::error::Result;
+
+/// Whether all that stands in the restore's way can be dropped in its transaction.
+pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+    let others = lines(server, NOT_OURS);
+    if !others.is_empty() {
+        let what = format!("{} may not drop all that the target holds: {}", server.user, shortened(others.into_iter()));
+        return Err(refused(what).hint("restore as a superuser, or as a member of the roles that own it"));
+    }
+    let staying = staying(server, content, options);
+    if !staying.is_empty() {
+        let names = staying.iter().map(String::as_str);
+        let what =
+            format!("the dump brings what is there already, and not {}'s to drop: {}", server.user, shortened(names));
+        return Err(refused(what).hint("have a superuser drop it, or restore as one"));
+    }
+    if let Some(subscription) = lines(server, SLOTS).first() {
+        let name = identifier(subscription);
+        return Err(refused(format!("subscription {name} has a replication slot, and no transaction can drop it"))
+            .hint(format!("end it first: ALTER SUBSCRIPTION {name} DISABLE; DROP SUBSCRIPTION {name}")));
+    }
+    if plain::transactions(content).is_none() {
+        return Err(refused("the dump holds transactions of its own: what is dropped first could not come back")
+            .hint("--clean database restores into a new database, which takes the old one's place at the end"));
+    }
+    locks(server, content)
+}
+
+/// What stays in the target and comes with the dump, too.
+fn staying(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
+    let leaving = Leaving { server, options };
+    let comes = content.entries.iter().filter(|entry| !leaving.leaves_out(entry, false));
+    let names: BTreeSet<String> = comes
+        .map(|entry| {
+            let (kind, tag) =
+                (entry.kind.strip_prefix("PROCEDURAL ").unwrap_or(&entry.kind).to_lowercase(), &entry.tag);
+            let tag = tag.strip_prefix(&entry.kind).map_or(tag.as_str(), str::trim_start);
+            format!("{kind} {tag}")
+        })
+        .collect();
+    lines(server, STAYING).into_iter().filter(|name| names.contains(*name)).map(str::to_owned).collect()
+}
+
+/// Each object takes a lock until the transaction has ended, whether it is dropped or made; a table has two more for what
+/// it keeps out of line.
+fn locks(server: &Server, content: &Content) -> Result<()> {
+    let number = |name: &str| server.settings.get(name).and_then(|text| text.parse::<u64>().ok());
+    let made = content.entries.iter().map(|entry| match entry.kind.as_str() {
+        "TABLE" | "MATERIALIZED VIEW" => 3,
+        "INDEX" | "CONSTRAINT" | "SEQUENCE" | "VIEW" | "FOREIGN TABLE" => 1,
+        _ => 0,
+    });
+    let Some((dropped, room)) = number(LOCKS).zip(number(LOCK_TABLE)) else { return Ok(()) };
+    let needed = dropped + made.sum::<u64>();
+    if server.target.object_count == 0 || needed <= room {
+        return Ok(());
+    }
+    let what = format!(
+        "to drop and restore in one transaction takes about {needed} locks, and the server has room for {room}"
+    );
+    Err(refused(what)
+        .hint("raise max_locks_per_transaction on the target, which takes a restart")
+        .hint("or --clean database: it restores into a new database, which takes the old one's place at the end"))
+}
