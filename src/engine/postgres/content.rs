@@ -200,7 +200,9 @@ impl Asked {
         let encoding = self.database.encoding.clone().or_else(|| content.facts.get(ENCODING).cloned());
         content.properties = Some(DatabaseProperties { encoding, ..self.database });
         let extensions: Vec<_> = self.extensions.iter().map(|(name, schema)| format!("{name}\t{schema}")).collect();
-        content.facts.insert(EXTENSION_SCHEMAS.to_owned(), extensions.join("\n"));
+        if !extensions.is_empty() {
+            content.facts.insert(EXTENSION_SCHEMAS.to_owned(), extensions.join("\n"));
+        }
     }
 }
 

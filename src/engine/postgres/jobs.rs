@@ -54,8 +54,14 @@ pub fn alone(options: &DumpOptions) -> Option<&'static str> {
 /// The same for a copy.
 pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
     // What is dropped goes in the order of everything that comes, and sections are less.
-    let objects = "--clean objects keeps to one job: foreign keys go before the tables that they point at";
-    alone(dump).or((dump.jobs > 1 && restore.clean == Some(Clean::Objects)).then_some(objects))
+    let why = match restore.clean {
+        Some(Clean::Objects) => {
+            "--clean objects keeps to one job: foreign keys go before the tables that they point at"
+        }
+        Some(Clean::Schema) => "--clean schema keeps to one job: what is dropped comes back if the rest fails",
+        _ => return alone(dump),
+    };
+    alone(dump).or((dump.jobs > 1).then_some(why))
 }
 
 /// Refuses more sessions than the server has room for: the clients', of a copy that of the definitions, too, and ours

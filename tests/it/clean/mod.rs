@@ -134,9 +134,15 @@ fn after_a_failure_in_the_middle_the_old_content_is_there() {
         output.refused(7, &["violates foreign key constraint", LEFT]);
         assert_eq!(state(&target), before, "{format}");
     }
-    let copying = with_clients_of(server).args(["copy", &source.uri(), &target.uri()]).args(clean);
-    copying.run().refused(7, &["violates foreign key constraint", LEFT]);
-    assert_eq!(state(&target), before, "copy");
+    let custom = folder.path().join("custom");
+    let several = restoring(&custom, &target, &clean).args(["--jobs", "2"]).run();
+    several.refused(7, &["violates foreign key constraint", LEFT]);
+    assert_eq!(state(&target), before, "several jobs");
+    for jobs in ["1", "2"] {
+        let copying = with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", jobs]).args(clean);
+        copying.run().refused(7, &["violates foreign key constraint", LEFT]);
+        assert_eq!(state(&target), before, "copy by {jobs}");
+    }
 }
 
 /// A restore whose drops wait behind a gate and then for a lock, what is done to it there, and what it says.

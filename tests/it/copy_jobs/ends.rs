@@ -252,11 +252,11 @@ fn what_the_target_refuses_names_the_target() {
     assert_eq!(checksum(&copying.target)["public.t1"], checksum(&copying.source)["public.t1"]);
     // A row of one lane.
     copying.source.sql("DROP TABLE few; ALTER TABLE t3 ADD CHECK (id < 5000 OR current_database() LIKE 'ends%')");
+    let before = checksum(&copying.target);
     let again = copying.copy().args(["--clean", "schema", "--yes"]).run();
-    again.refused(7, &["target: pg_restore ended with exit code 1", "t3_id_check", MAY_BE_CHANGED]);
+    again.refused(7, &["t3_id_check", "the target holds what it held before"]);
     copying.nothing_is_left(&[]);
-    // The other lanes may have been committed.
-    assert_eq!(checksum(&copying.target)["public.t3"].0, 0);
+    assert_eq!(checksum(&copying.target), before);
 }
 
 #[test]

@@ -23,9 +23,7 @@ fn what_several_jobs_can_not_do_is_refused_before_the_target_is_touched() {
     ));
     target.sql(&format!("GRANT ALL ON SCHEMA public TO {role}"));
     let limited = |database: &str| postgres15().uri_as(&role, "p", database);
-    let run = |from: &str, to: &str| {
-        with_clients_of(postgres15()).args(["copy", from, to, "--jobs", "8", "--clean", "schema", "--yes"]).run()
-    };
+    let run = |from: &str, to: &str| with_clients_of(postgres15()).args(["copy", from, to, "--jobs", "8"]).run();
     run(&limited(source.name()), &target.uri()).refused(10, &["8 jobs need 10 connections", "nothing was started"]);
     run(&source.uri(), &limited(target.name())).refused(10, &["8 jobs need 9 connections", "nothing was changed"]);
     let pooler = Pooler::start(postgres15(), Pooling::Session);
@@ -49,6 +47,8 @@ fn what_is_left_to_one_job_is_said() {
     run(&["--data-only", "--into-non-empty"], "--data-only keeps to one job");
     assert_same(&source, &target);
     run(&["--clean", "objects", "--yes"], "--clean objects keeps to one job");
+    assert_same(&source, &target);
+    run(&["--clean", "schema", "--yes"], "--clean schema keeps to one job");
     assert_same(&source, &target);
 }
 
