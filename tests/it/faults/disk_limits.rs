@@ -10,8 +10,8 @@ use std::{
 
 use super::{lent, stage::archive_of};
 use crate::support::{
-    Database, Dbhaul, Disk, Filesystem, Flavour, Image, Lock, Output, assert_section, checksum, dbhaul, eventually,
-    names, sessions, several, shared,
+    Database, Dbhaul, Disk, Filesystem, Flavour, Gate, Image, Lock, Output, assert_section, checksum, dbhaul,
+    eventually, names, sessions, several, shared,
 };
 
 /// Something that goes wrong, by what it is and the command that it happens to; the columns are the engines.
@@ -177,31 +177,48 @@ fn folder_fsync_fails(flavour: Flavour) -> String {
     "9, whole, which the message says".into()
 }
 
-/// A restore that stands between the check of its archive and the first byte that it feeds: it waits for a lock on what
-/// it is to drop. What is done meanwhile, and how it ended.
+/// A restore that stands between the check of its archive and the first byte that it feeds. What is done meanwhile, and how
+/// it ended. PostgreSQL's target holds what it held before; MySQL's was emptied.
 fn between_check_and_feed(flavour: Flavour, meanwhile: impl FnOnce(&Path, u32)) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let archive = folder.path().join("archive.tar.gz");
     fs::write(&archive, archive_of(flavour)).expect("write");
     let target = shared(flavour).database("target");
     target.sql("CREATE TABLE orders (id int PRIMARY KEY)");
-    // Of a kind that lets the probe look at the table.
-    let lock = Lock::on(&target, if flavour.is_postgres() { "orders IN ACCESS SHARE MODE" } else { "orders" });
     let restore = dbhaul().arg("restore").arg(&archive).args([&target.uri(), "--clean", "schema", "--yes"]);
-    let mut running = restore.client_dirs([target.server().client_dir()]).spawn();
-    running.wait_until("a session that waits for the lock", |_| sessions(&target, true) > 0);
-    meanwhile(&archive, running.pid());
-    drop(lock);
-    let output = running.wait();
+    let clients = target.server().client_dir();
+    let output = if flavour.is_postgres() {
+        // The clients are asked for their versions there.
+        let gate = Gate::before_versions(&clients);
+        let mut running = restore.client_dirs([gate.folder()]).spawn();
+        running.wait_until("a client that is asked", |_| gate.reached());
+        meanwhile(&archive, running.pid());
+        gate.open();
+        running.wait()
+    } else {
+        // It waits for a lock on what it is to drop.
+        let lock = Lock::on(&target, "orders");
+        let mut running = restore.client_dirs([clients]).spawn();
+        running.wait_until("a session that waits for the lock", |_| sessions(&target, true) > 0);
+        meanwhile(&archive, running.pid());
+        drop(lock);
+        running.wait()
+    };
     eventually("every session is gone", || sessions(&target, false) == 0);
-    assert_eq!(checksum(&target).len(), 0, "{}", output.stderr);
+    assert_eq!(checksum(&target).len(), usize::from(flavour.is_postgres()), "{}", output.stderr);
     output
 }
 
+const DROPPED: &str = "7, nothing restored; what `--clean` dropped is said";
+
 fn archive_changes(flavour: Flavour, change: fn(&Path) -> std::io::Result<()>) -> String {
     let output = between_check_and_feed(flavour, |archive, _| change(archive).expect("changed"));
+    if flavour.is_postgres() {
+        output.refused(8, &["archive.tar.gz", "nothing was changed", "hint:"]);
+        return "8, nothing".into();
+    }
     output.refused(7, &["archive.tar.gz", "before it began: ", "hint:"]);
-    "7, nothing restored; what `--clean` dropped is said".into()
+    DROPPED.into()
 }
 
 fn medium_fails(flavour: Flavour) -> String {
@@ -214,8 +231,12 @@ fn medium_fails(flavour: Flavour) -> String {
         eventually("strace is there", || !traced().contains("TracerPid:\t0\n"));
     });
     strace.expect("started").wait().expect("strace ends with it");
+    if flavour.is_postgres() {
+        output.refused(7, &["Input/output error", "the target holds what it held before"]);
+        return "7, rolled back".into();
+    }
     output.refused(7, &["Input/output error", "before it began: "]);
-    "7, nothing restored; what `--clean` dropped is said".into()
+    DROPPED.into()
 }
 
 #[test]

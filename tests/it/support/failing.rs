@@ -62,14 +62,25 @@ pub struct Gate(tempfile::TempDir);
 
 impl Gate {
     pub fn before(clients: &Path) -> Self {
+        Self::with(clients, |real| format!("[ \"$1\" = --version ] && exec '{real}' --version\n"))
+    }
+
+    /// The same, but what waits is the answer to `--version`.
+    pub fn before_versions(clients: &Path) -> Self {
+        Self::with(clients, |real| format!("[ \"$1\" = --version ] || exec '{real}' \"$@\"\n"))
+    }
+
+    /// Clients that do this first.
+    fn with(clients: &Path, first: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (arrived, open) = (folder.path().join("arrived"), folder.path().join("open"));
         for program in ["pg_dump", "pg_restore", "psql", "mysqldump", "mysql", "mariadb-dump", "mariadb"] {
             let real = clients.join(program);
             if real.exists() {
                 let script = format!(
-                    "#!/bin/sh\n[ \"$1\" = --version ] && exec '{real}' --version\ntouch '{arrived}'\n\
+                    "#!/bin/sh\n{first}touch '{arrived}'\n\
                      while [ ! -e '{open}' ]; do sleep 0.05; done\nexec '{real}' \"$@\"\n",
+                    first = first(&real.to_string_lossy()),
                     real = real.display(),
                     arrived = arrived.display(),
                     open = open.display(),
