@@ -31,7 +31,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     }
     if plain::transactions(content).is_none() {
         return Err(refused("the dump holds transactions of its own: what is dropped first could not come back")
-            .hint("--clean database restores into a new database, which takes the old one's place at the end"));
+            .hint("--clean database drops the old one before the restore begins: keep a dump of it"));
     }
     locks(server, content)
 }
@@ -70,5 +70,5 @@ fn locks(server: &Server, content: &Content) -> Result<()> {
     );
     Err(refused(what)
         .hint("raise max_locks_per_transaction on the target, which takes a restart")
-        .hint("or --clean database: it restores into a new database, which takes the old one's place at the end"))
+        .hint("or --clean database, which drops the old one before the restore begins"))
 }

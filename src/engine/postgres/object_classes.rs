@@ -3,6 +3,8 @@
 //!
 //! What goes with its table has no class of its own: indexes, constraints, rules, policies, triggers, statistics.
 
+use std::fmt::Write as _;
+
 use super::probe::USER_SCHEMA;
 use super::session::Session;
 use crate::error::Result;
@@ -49,7 +51,7 @@ pub fn drops(privileges: bool) -> String {
         .to_owned();
     let privileges = privileges.then(default_privileges);
     for Class(query) in classes().into_iter().chain(privileges) {
-        script += &format!("SELECT statement FROM ({query}) AS c WHERE may \\gexec\n");
+        let _ = writeln!(script, "SELECT statement FROM ({query}) AS c WHERE may \\gexec");
     }
     script + "RESET search_path;\n"
 }

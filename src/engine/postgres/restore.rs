@@ -178,7 +178,9 @@ impl Job<'_> {
 
     /// Whether the target's objects are dropped in the transaction of the restore.
     fn drops_first(&self) -> bool {
-        self.options.clean == Some(Clean::Schema) && self.server.target.exists && self.server.target.object_count > 0
+        let target = &self.server.target;
+        let is_whole = self.options.section.is_none();
+        self.options.clean == Some(Clean::Schema) && is_whole && target.exists && target.object_count > 0
     }
 
     /// The transaction that psql runs a script in.

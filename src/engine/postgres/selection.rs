@@ -90,7 +90,8 @@ pub fn sections(entries: &[Entry], chosen: &BTreeSet<i64>) -> Vec<Range<u64>> {
 
 /// These stretches of a dump, or all of it, without some others.
 pub fn without(parts: Option<Vec<Range<u64>>>, left_out: &[Range<u64>]) -> Vec<Range<u64>> {
-    left_out.iter().fold(parts.unwrap_or_else(|| vec![0..u64::MAX]), |parts, gap| {
+    let parts = parts.unwrap_or_else(|| std::iter::once(0..u64::MAX).collect());
+    left_out.iter().fold(parts, |parts, gap| {
         let around = |part: Range<u64>| [part.start..part.end.min(gap.start), part.start.max(gap.end)..part.end];
         parts.into_iter().flat_map(around).filter(|part| part.start < part.end).collect()
     })
