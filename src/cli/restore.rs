@@ -94,6 +94,13 @@ pub struct IntoArgs {
     /// Leaves comments out
     #[arg(long, env = "DBHAUL_NO_COMMENTS")]
     no_comments: bool,
+    /// Whether triggers of the target run for rows that come into tables which are there already (--data-only): on, off
+    ///
+    /// Off, PostgreSQL switches them off in the transaction that brings the rows, and afterwards each is what it was;
+    /// foreign keys are checked all the same. MySQL and MariaDB have no such switch: there, rows are refused that would
+    /// fire triggers.
+    #[arg(long, value_name = "WHETHER", env = "DBHAUL_TRIGGERS", default_value = "off")]
+    triggers: TriggersArg,
     /// MySQL and MariaDB: takes collation TO wherever the dump says FROM
     #[arg(long, value_name = "FROM=TO", env = "DBHAUL_MAP_COLLATION", value_delimiter = '\n', value_parser = map_collation)]
     map_collation: Vec<CollationMap>,
@@ -132,6 +139,12 @@ enum DatabaseSettingsArg {
     Keep,
     Set,
     Print,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TriggersArg {
+    On,
+    Off,
 }
 
 /// Runs it.
@@ -189,6 +202,7 @@ impl IntoArgs {
             keep_privileges: self.keep_privileges,
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
+            triggers: self.triggers == TriggersArg::On,
             map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
             database_settings: self.database_settings.map(|settings| match settings {

@@ -37,7 +37,7 @@ pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, Re
 pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
-pub use server::{Finding, Left, Purpose, Server, Severity, Table, Target};
+pub use server::{Finding, Left, Purpose, Server, Severity, Table, Target, TargetTrigger};
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;

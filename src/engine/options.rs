@@ -99,6 +99,8 @@ pub struct RestoreOptions {
     pub schema_only: bool,
     /// Only rows.
     pub data_only: bool,
+    /// Let the target's triggers run for rows that come into tables which are there already.
+    pub triggers: bool,
     /// Only these tables, literal names (`schema.name` or `name`).
     pub tables: Vec<String>,
     /// Only these schemas, literal names.
@@ -163,6 +165,7 @@ impl Default for RestoreOptions {
             resume: false,
             schema_only: false,
             data_only: false,
+            triggers: false,
             tables: Vec::new(),
             schemas: Vec::new(),
             exclude_table_data: Vec::new(),

@@ -114,6 +114,27 @@ pub struct Target {
     pub lacks: Vec<String>,
     /// What an earlier restore of the same dump left, where that was asked for.
     pub left: Left,
+    /// Triggers that rows fire when they come into tables which are there, as far as the user sees them.
+    pub triggers: Vec<TargetTrigger>,
+    /// PostgreSQL: event triggers that an `ALTER TABLE` fires, and what they are: `O`, `R` or `A`.
+    pub event_triggers: Vec<(String, String)>,
+}
+
+/// A trigger of a target's that a row or a load fires.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetTrigger {
+    /// Its table's schema; for MySQL the database.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// PostgreSQL: when it fires, as the catalogue says it: `O`, `R` or `A`.
+    pub state: String,
+    /// The user may switch it off.
+    pub owned: bool,
+    /// PostgreSQL: the root of its table's partition tree, as `schema.name`.
+    pub root: Option<String>,
 }
 
 /// What an earlier restore of the same dump left in a target.

@@ -45,5 +45,6 @@ mod signals;
 mod supervision;
 mod support;
 mod targets;
+mod triggers;
 mod tunnels;
 mod verify_restore;

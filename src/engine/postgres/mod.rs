@@ -26,6 +26,7 @@ mod directory;
 mod doing;
 mod dump;
 mod encoding;
+mod epilogue;
 mod extensions;
 mod extra;
 mod features;
@@ -62,6 +63,7 @@ mod splice;
 mod suitability;
 mod target;
 mod toc;
+mod triggers;
 mod tuning;
 
 use freeze::{Freeze, To};

@@ -11,12 +11,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
+use super::epilogue::Epilogue;
 use super::filter::{Adapter, Restriction, Transaction};
 use super::freeze::{Freeze, To};
 use super::list::Leaving;
 use super::selection::{self, blocks, sections, select, tables, without};
 use super::target::{STAYING, lines};
-use super::{clients, libpq, object_classes, plain, tuning};
+use super::{clients, libpq, object_classes, plain, triggers, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
@@ -140,7 +141,7 @@ impl Job<'_> {
                 client.version
             ));
         }
-        if is_newer || self.drops_first() {
+        if is_newer || self.drops_first() || !self.triggers_off().is_empty() {
             return self.through_psql(client, selection, notes);
         }
         let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
@@ -183,6 +184,11 @@ impl Job<'_> {
         self.options.clean == Some(Clean::Schema) && is_whole && target.exists && target.object_count > 0
     }
 
+    /// How triggers of the target are kept off while rows come.
+    fn triggers_off(&self) -> triggers::Switches {
+        triggers::switches(self.server, self.content, self.options)
+    }
+
     /// The transaction that psql runs a script in.
     fn transaction(&self, is_scripts: bool, notes: &mut Vec<String>) -> Transaction {
         let mut first = String::new();
@@ -197,6 +203,9 @@ impl Job<'_> {
             }
             first = object_classes::drops(self.options.keep_privileges);
         }
+        let switches = self.triggers_off();
+        notes.extend(switches.note);
+        first += &switches.off;
         Transaction { first, is_scripts }
     }
 
@@ -267,7 +276,11 @@ impl Job<'_> {
             }
         };
         let adapter = Adapter::new(self.server.version.major < 17, restriction).within(transaction);
-        Box::new(if self.brings_public() { adapter.without_public() } else { adapter })
+        let adapter = Box::new(if self.brings_public() { adapter.without_public() } else { adapter });
+        match self.triggers_off() {
+            switches if switches.is_empty() => adapter,
+            switches => Box::new(Epilogue::new(adapter, switches.back)),
+        }
     }
 
     /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.

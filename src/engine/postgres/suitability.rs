@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::{COMMAND, FILES};
 use super::selection::select;
 use super::target::lines;
-use super::{clean, extensions, features, pooler};
+use super::{clean, extensions, features, pooler, triggers};
 use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
 use crate::error::{Error, Kind, Result};
 
@@ -30,6 +30,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         }
         extensions::check_schemas(server, content, options)?;
     }
+    triggers::check(server, content, options)?;
     extensions::check(server, content, options)?;
     crossing(server, content, options)?;
     Ok(warnings(server, content, options))

@@ -2,7 +2,8 @@
 
 use super::object_classes::{self, Object};
 use super::session::Session;
-use crate::engine::{Left, Server, Target};
+use super::triggers;
+use crate::engine::{Server, Target};
 use crate::error::Result;
 
 /// As many objects are named.
@@ -41,8 +42,9 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         extensions: session.column(&creatable(server)).await?,
         collations: session.column(COLLATIONS).await?,
         lacks: lacks(session, server).await?,
-        left: Left::default(),
+        ..Target::default()
     };
+    triggers::read(session, server).await?;
     let lists = [
         ("extensions.installed", "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1"),
         ("extensions.available", "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY 1"),
