@@ -72,7 +72,7 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
     let target = ReachArgs::side("target", &args.target, report)?;
     let select = args.select.options();
     let (schema_only, data_only, jobs) = (select.schema_only, select.data_only, args.jobs);
-    let restore = RestoreOptions { jobs, schema_only, data_only, ..args.into.options() };
+    let restore = RestoreOptions { jobs, schema_only, data_only, ..args.into.copy_options() };
     let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
     let request = Request {
         source,

@@ -94,13 +94,16 @@ pub struct IntoArgs {
     /// Leaves comments out
     #[arg(long, env = "DBHAUL_NO_COMMENTS")]
     no_comments: bool,
-    /// Whether triggers of the target run for rows that come into tables which are there already (--data-only): on, off
+    /// Whether triggers run for rows that come into tables which have them already (--data-only): on, off
     ///
     /// Off, PostgreSQL switches them off in the transaction that brings the rows, and afterwards each is what it was;
     /// foreign keys are checked all the same. MySQL and MariaDB have no such switch: there, rows are refused that would
-    /// fire triggers.
+    /// fire triggers. A script's triggers and events that stand before its rows are made behind them; on, where they stand.
     #[arg(long, value_name = "WHETHER", env = "DBHAUL_TRIGGERS", default_value = "off")]
     triggers: TriggersArg,
+    /// MySQL and MariaDB: how events come: enabled (each as in the dump), disabled [default: enabled; of copy: disabled]
+    #[arg(long, value_name = "HOW", env = "DBHAUL_EVENTS")]
+    events: Option<EventsArg>,
     /// MySQL and MariaDB: takes collation TO wherever the dump says FROM
     #[arg(long, value_name = "FROM=TO", env = "DBHAUL_MAP_COLLATION", value_delimiter = '\n', value_parser = map_collation)]
     map_collation: Vec<CollationMap>,
@@ -145,6 +148,12 @@ enum DatabaseSettingsArg {
 enum TriggersArg {
     On,
     Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EventsArg {
+    Enabled,
+    Disabled,
 }
 
 /// Runs it.
@@ -203,6 +212,7 @@ impl IntoArgs {
             keep_definers: self.keep_definers,
             no_comments: self.no_comments,
             triggers: self.triggers == TriggersArg::On,
+            disable_events: self.events == Some(EventsArg::Disabled),
             map_collations: self.map_collation.clone(),
             exclude_extensions: self.exclude_extension.clone(),
             database_settings: self.database_settings.map(|settings| match settings {
@@ -213,6 +223,11 @@ impl IntoArgs {
             trust: self.trust,
             ..RestoreOptions::default()
         }
+    }
+
+    /// The same for a copy, whose events would do on two servers what was meant for one.
+    pub fn copy_options(&self) -> RestoreOptions {
+        RestoreOptions { disable_events: self.events != Some(EventsArg::Enabled), ..self.options() }
     }
 
     /// Asks before something is dropped, unless that was answered.

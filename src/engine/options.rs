@@ -101,6 +101,8 @@ pub struct RestoreOptions {
     pub data_only: bool,
     /// Let the target's triggers run for rows that come into tables which are there already.
     pub triggers: bool,
+    /// Events come disabled, instead of as the dump has them (MySQL family).
+    pub disable_events: bool,
     /// Only these tables, literal names (`schema.name` or `name`).
     pub tables: Vec<String>,
     /// Only these schemas, literal names.
@@ -166,6 +168,7 @@ impl Default for RestoreOptions {
             schema_only: false,
             data_only: false,
             triggers: false,
+            disable_events: false,
             tables: Vec::new(),
             schemas: Vec::new(),
             exclude_table_data: Vec::new(),

@@ -110,7 +110,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
     let prepared = target::prepare(context, &target, &planned, &request.restore, request.approve).await?;
-    let notes = plan.notes();
+    let mut notes = plan.notes();
     for note in &notes {
         context.note(note);
     }
@@ -149,6 +149,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         let planning = Plan::make(context, &source, &target, &planned, &request.restore, path);
         plan = planning.await.map_err(|error| failed(error, false))?.0;
     };
+    notes.extend(target::look_back(context, &target, &copied, &request.restore).await);
     let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {

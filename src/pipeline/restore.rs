@@ -84,7 +84,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
     let prepared = target::prepare(context, &reached, &content, &request.options, request.approve).await?;
-    let (notes, tables) = (plan.notes.clone(), plan.tables.clone());
+    let (mut notes, tables) = (plan.notes.clone(), plan.tables.clone());
     for note in &notes {
         context.note(note);
     }
@@ -111,6 +111,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
             return Err(target::say_what_is_left(error, ends, all_fed, &prepared));
         }
     };
+    notes.extend(target::look_back(context, &reached, &content, &request.options).await);
     let applied = target::apply_properties(context, &reached, &content, &request.options).await?;
     let Reached { server, tunnel, .. } = reached;
     if let Some(tunnel) = tunnel {
@@ -165,7 +166,8 @@ pub async fn into_fresh(
     connection: &Connection,
 ) -> Result<Server> {
     let reached = reach(context, connection, Purpose::Restore).await?;
-    let options = RestoreOptions::default();
+    // Nothing of the archive's is to run on a server of the user's.
+    let options = RestoreOptions { disable_events: true, ..RestoreOptions::default() };
     target::check(context, &reached, &checked.content, &options)?;
     let plan = plan(context, &reached, &checked.content, input, &options).await?;
     let gauge = Gauge::about(&reached.server.database);

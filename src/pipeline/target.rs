@@ -130,6 +130,18 @@ pub async fn apply_properties(
     Ok(applied)
 }
 
+/// What the server made otherwise than the dump says, told. The restore is done, whatever can't be looked at now.
+pub async fn look_back(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Vec<String> {
+    let Reached { engine, connection, .. } = reached;
+    let looked = engine.look_back(connection, held, options, &context.limits).await;
+    let notes =
+        looked.unwrap_or_else(|error| vec![format!("what the server made of it could not be looked at: {error}")]);
+    for note in &notes {
+        context.note(note);
+    }
+    notes
+}
+
 /// What a failure leaves of a restore's own work.
 #[derive(Clone, Copy)]
 pub struct Ends {

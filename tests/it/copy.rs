@@ -26,7 +26,9 @@ fn copy(source: &Database<'_>, target: &Database<'_>) -> Dbhaul {
 
 /// Copies, and holds the JSON result against what was there.
 fn copied(source: &Database<'_>, target: &Database<'_>) -> Value {
-    let json = copy(source, target).arg("--json").run().expect_code(0).json();
+    // As they are in the source, which is held against the target.
+    let copy = copy(source, target).env("DBHAUL_EVENTS", "enabled");
+    let json = copy.arg("--json").run().expect_code(0).json();
     assert_eq!((&json["command"], &json["status"]), (&"copy".into(), &"ok".into()));
     assert_eq!(json["rows"], real_rows(source).values().sum::<u64>());
     assert_eq!(json["source"]["database"], source.name());

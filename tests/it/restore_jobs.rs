@@ -276,7 +276,7 @@ fn a_server_that_works_for_long_is_not_given_up() {
         let path = folder.path().join("dump.sql");
         fs::write(&path, script("INSERT INTO `held` VALUES (1);\n")).expect("write");
         for jobs in ["1", "2"] {
-            let args = ["--jobs", jobs, "--into-non-empty", "--idle-timeout", "4"];
+            let args = ["--jobs", jobs, "--into-non-empty", "--triggers", "on", "--idle-timeout", "4"];
             restore(&path, &target, &args).expect_code(0);
         }
         assert_eq!(target.sql("SELECT count(*) FROM held"), "2");
@@ -337,7 +337,7 @@ fn what_is_not_understood_is_done_by_one_session_in_order() {
 }
 
 #[test]
-fn triggers_that_stand_before_the_rows_fire_for_them_as_with_one_session() {
+fn triggers_that_stand_before_the_rows_fire_for_them_where_that_is_meant() {
     for server in [mysql(), mariadb()] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("dump.sql");
@@ -346,9 +346,11 @@ fn triggers_that_stand_before_the_rows_fire_for_them_as_with_one_session() {
             rows("t", 30, 100)
         );
         fs::write(&path, script(&body)).expect("write");
-        let target = server.database("fired");
-        restored(&path, &target, &["--jobs", "4"]);
-        assert_eq!(target.sql("SELECT count(*) FROM t WHERE v = concat('fired ', id)"), "3000");
+        for (args, fired) in [(&["--triggers", "on"][..], "3000"), (&[], "0")] {
+            let target = server.database("fired");
+            restored(&path, &target, &[args, &["--jobs", "4"]].concat());
+            assert_eq!(target.sql("SELECT count(*) FROM t WHERE v = concat('fired ', id)"), fired);
+        }
     }
 }
 

@@ -154,6 +154,7 @@ fn schema_first_and_rows_later_make_the_whole() {
         let source = loaded(server, "chinook");
         if server.flavour().is_postgres() {
             drop_foreign_keys(&source);
+            drop_rows_and_log_them(&source);
         }
         let folder = tempfile::tempdir().expect("a folder");
         let (archive, _) = dumped(&source, &folder, &[]);
@@ -166,6 +167,17 @@ fn schema_first_and_rows_later_make_the_whole() {
         restored(&archive, &target, &["--data-only", "--into-non-empty"]);
         assert_same(&source, &target);
     }
+}
+
+/// Triggers that would change what comes: MySQL has no switch for such.
+fn drop_rows_and_log_them(database: &Database<'_>) {
+    database.sql(
+        "CREATE TABLE log (id int);
+         CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.log VALUES (1); RETURN NEW; END$$;
+         CREATE TRIGGER lose BEFORE INSERT ON album FOR EACH ROW EXECUTE FUNCTION lose();
+         CREATE TRIGGER note AFTER INSERT ON artist FOR EACH ROW EXECUTE FUNCTION note()",
+    );
 }
 
 fn drop_foreign_keys(database: &Database<'_>) {

@@ -1,10 +1,14 @@
-//! A restore runs nobody's code by accident: triggers of tables that are there when rows come.
+//! A restore runs nobody's code by accident: triggers of tables that are there when rows come, and triggers that stand before
+//! rows in a script.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     roundtrip::{assert_same, dumped, restored, with_clients_of},
-    support::{Database, Output, Server, checksum, postgres15, postgres18, schema},
+    support::{Database, Output, Server, checksum, mariadb, mysql, postgres15, postgres18, schema},
 };
 
 /// Rows with triggers of every kind and state. A trigger that runs adds to `audit`, drops the row, or fails.
@@ -139,4 +143,169 @@ fn what_can_not_keep_triggers_off_is_refused_before_anything_is_changed() {
     assert_eq!((checksum(&target), schema(&target)), before);
     restore(&archive, &uri(&owner), server, &rows).expect_code(0);
     assert_same(&source, &target);
+}
+
+const LOGGED: &str = "
+    CREATE TABLE audit (id INT); CREATE TABLE t (id INT PRIMARY KEY, v TEXT); CREATE TABLE other (id INT);
+    INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'); INSERT INTO other VALUES (1); INSERT INTO audit VALUES (1), (2), (3);
+    CREATE TRIGGER t_log AFTER INSERT ON t FOR EACH ROW INSERT INTO audit VALUES (NEW.id);
+    CREATE TRIGGER t_gone AFTER DELETE ON t FOR EACH ROW INSERT INTO audit VALUES (OLD.id);
+    SET sql_mode = 'ANSI_QUOTES';
+    DELIMITER //
+    CREATE TRIGGER ansi BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.\"v\" = CONCAT(NEW.\"v\", 'x;'); SET @a = 1; END//
+    DELIMITER ;
+    CREATE EVENT later ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' DO DELETE FROM audit;
+";
+
+#[test]
+fn rows_that_would_fire_a_trigger_are_refused_where_there_is_no_switch() {
+    for server in [mysql(), mariadb()] {
+        let source = server.database("triggers");
+        source.sql(LOGGED);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (whole, _) = dumped(&source, &folder, &[]);
+        let (rows, _) = dumped(&source, &folder, &["--data-only", "--name", "rows"]);
+        let target = server.database("filled");
+        restored(&whole, &target, &["--schema-only"]);
+        let before = (checksum(&target), schema(&target));
+        for (archive, args) in [(&whole, &["--data-only"][..]), (&whole, &["--data-only", "--jobs", "2"]), (&rows, &[])]
+        {
+            let refused =
+                restore(archive, &target.uri(), server, &[args, &["--into-non-empty"]].concat()).expect_code(10);
+            for words in ["t_log on t", "ansi on t", "--triggers on", "nothing was changed"] {
+                assert!(refused.stderr.contains(words), "{}", refused.stderr);
+            }
+            assert!(!refused.stderr.contains("t_gone"), "{}", refused.stderr);
+        }
+        let copy = with_clients_of(server).args(["copy", "--data-only", "--into-non-empty"]);
+        let refused = copy.arg(source.uri()).arg(target.uri()).run().expect_code(10);
+        assert!(refused.stderr.contains("t_log on t"), "{}", refused.stderr);
+        assert_eq!((checksum(&target), schema(&target)), before);
+        // No trigger, or none that rows fire.
+        restored(&whole, &target, &["--data-only", "--into-non-empty", "--table", "other"]);
+        restored(&whole, &target, &["--data-only", "--into-non-empty", "--table", "t", "--triggers", "on"]);
+        assert_eq!(target.sql("SELECT COUNT(*) FROM audit"), "3");
+        target.sql("DELETE FROM other; DROP TRIGGER t_log; DROP TRIGGER ansi; DELETE FROM t; DELETE FROM audit");
+        restored(&rows, &target, &["--into-non-empty"]);
+        assert_eq!(checksum(&target), checksum(&source));
+        // Who may not see triggers is told.
+        let user = format!("blind{}", target.name());
+        server.sql(&format!(
+            "CREATE USER {user} IDENTIFIED BY '{}'; GRANT ALL ON {1}.* TO {user}; REVOKE TRIGGER ON {1}.* FROM {user}",
+            server.password(),
+            target.name()
+        ));
+        target.sql("DELETE FROM other");
+        let blind = server.uri_as(&user, server.password(), target.name());
+        let told =
+            restore(&whole, &blind, server, &["--data-only", "--into-non-empty", "--table", "other"]).expect_code(0);
+        assert!(told.stderr.contains("privilege TRIGGER"), "{}", told.stderr);
+        server.sql(&format!("DROP USER {user}"));
+    }
+}
+
+/// Several runs of a dump program, one behind the other, in one file.
+fn joined(source: &Database<'_>, folder: &Path, name: &str, runs: &[&[&str]]) -> PathBuf {
+    let (path, family) = (folder.join(name), source.server().flavour().family());
+    let run = |args: &&[&str]| {
+        let mut dump = source.client(family.dump());
+        dump.args(*args);
+        if !source.server().flavour().is_postgres() {
+            dump.arg(source.name());
+        }
+        let output = dump.output().expect("run the dump program");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    fs::write(&path, runs.iter().map(run).collect::<Vec<_>>().concat()).expect("written");
+    path
+}
+
+#[test]
+fn triggers_and_events_that_stand_before_rows_are_made_behind_them() {
+    for server in [mysql(), mariadb()] {
+        let source = server.database("joined");
+        source.sql(LOGGED);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name, runs: &[&[&str]]| joined(&source, folder.path(), name, runs);
+        let rows = ["--no-create-info", "--skip-triggers"];
+        let once = file("once.sql", &[&["--no-data", "--events"], &rows]);
+        // The second part makes the triggers again.
+        let twice = file("twice.sql", &[&["--no-data", "--events"], &["--no-create-info"]]);
+        for (file, args) in [
+            (&once, &[][..]),
+            (&once, &["--jobs", "2"]),
+            (&once, &["--resume"]),
+            (&twice, &[]),
+            (&twice, &["--jobs", "2"]),
+        ] {
+            let target = server.database("back");
+            let result = restored(file, &target, args);
+            let notes = result["notes"].to_string();
+            assert!(
+                notes.contains("behind the rows") && notes.contains("trigger t_log") && notes.contains("event later"),
+                "{notes}"
+            );
+            assert_same(&source, &target);
+        }
+        let verify = with_clients_of(server).arg("verify").arg(&twice).args(["--restore-into", &server.uri("mysql")]);
+        verify.run().expect_code(0);
+        // One table of it, and the trigger that is its.
+        let target = server.database("back");
+        restored(&once, &target, &["--table", "t", "--table", "audit"]);
+        assert_eq!(target.sql("SELECT COUNT(*) FROM audit"), "3");
+        assert_eq!(
+            target.sql("SELECT COUNT(*) FROM information_schema.triggers WHERE trigger_schema = DATABASE()"),
+            "3"
+        );
+        // Which of two triggers is meant nobody knows.
+        let other = folder.path().join("other.sql");
+        let text = fs::read_to_string(&twice).expect("text");
+        let at = text.rfind("VALUES (NEW.id)").expect("a trigger");
+        fs::write(&other, [&text[..at], "VALUES (NEW.id + 1)", &text[at + "VALUES (NEW.id)".len()..]].concat())
+            .expect("written");
+        let target = server.database("back");
+        let refused = restore(&other, &target.uri(), server, &[]).expect_code(10);
+        assert!(
+            refused.stderr.contains("trigger t_log") && refused.stderr.contains("nothing was changed"),
+            "{}",
+            refused.stderr
+        );
+        // Without triggers there is nothing to tell.
+        source.sql("DROP TRIGGER t_log; DROP TRIGGER t_gone; DROP TRIGGER ansi; DROP EVENT later");
+        let plain = file("plain.sql", &[&["--no-data"], &rows]);
+        let verified = with_clients_of(server).args(["verify", "--json"]).arg(&plain).run().expect_code(0).json();
+        assert_eq!((&verified["tables"], &verified["rows"]), (&3.into(), &7.into()));
+        for args in [&[][..], &["--jobs", "2"], &["--resume"]] {
+            let target = server.database("back");
+            assert_eq!(restored(&plain, &target, args)["rows"], 7);
+            assert_same(&source, &target);
+        }
+    }
+}
+
+#[test]
+fn triggers_of_a_script_that_stand_before_its_rows_are_made_behind_them() {
+    let server = postgres15();
+    let source = server.database("joined");
+    source.sql(SOURCE);
+    source.sql("COMMENT ON TRIGGER always ON \"Te\"\"st\" IS 'said'");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = joined(&source, folder.path(), "joined.sql", &[&["-s", "--no-owner"], &["-a"]]);
+    // Two scripts that are restricted by keys of their own are not read as one.
+    let text = fs::read_to_string(&file).expect("text");
+    let text: String =
+        text.lines().filter(|line| !line.contains("restrict ")).map(|line| format!("{line}\n")).collect();
+    fs::write(&file, text).expect("written");
+    let target = server.database("back");
+    let result = restored(&file, &target, &[]);
+    assert!(result["notes"].to_string().contains("made behind the rows"), "{result}");
+    assert_same(&source, &target);
+    let target = server.database("back");
+    target.sql(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+                CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    );
+    restored(&file, &target, &["--into-non-empty", "--table", "Te\"st"]);
+    assert_eq!(target.sql("SELECT count(*) FROM \"Te\"\"st\""), "3");
 }

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::{self, Kind};
 use super::definition;
+use super::early::Order;
+use super::events;
 use super::features;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
@@ -36,6 +38,16 @@ pub(super) mod fact {
     pub(in super::super) const ROUTINES: &str = "routines";
     /// Events.
     pub(in super::super) const EVENTS: &str = "events";
+    /// Of these, those that run: not disabled.
+    pub(in super::super) const ENABLED_EVENTS: &str = "events.enabled";
+    /// Of these, those that run at one time, and not again.
+    pub(in super::super) const ONE_TIME_EVENTS: &str = "events.one_time";
+    /// Triggers and events that stand before rows which they would meet, as `trigger t_log`.
+    pub(in super::super) const EARLY: &str = "made_before_rows";
+    /// Triggers and events that are made twice, each time otherwise.
+    pub(in super::super) const MADE_TWICE: &str = "made_twice";
+    /// Tables that are made only where they are not there.
+    pub(in super::super) const KEPT_TABLES: &str = "tables.kept";
     /// Views.
     pub(in super::super) const VIEWS: &str = "views";
     /// MariaDB's sequences.
@@ -153,6 +165,7 @@ struct Seen {
     /// The database that the dump is of, as its first lines say.
     database: Option<String>,
     definitions: BTreeMap<String, u64>,
+    order: Order,
     floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
     /// Names of check constraints, with the table that had each first.
@@ -186,6 +199,7 @@ impl Visitor for Seen {
         self.count_lines(head);
         let subject = head::subject(head, syntax);
         self.place(&subject);
+        self.order.see(&subject, head);
         match (subject.verb, subject.object) {
             (Verb::Insert, _) => self.insert(subject.name),
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
@@ -337,17 +351,21 @@ impl Seen {
         for other in definition.references.into_iter().filter(|other| *other != name) {
             self.note(fact::REFERENCES, Some(format!("{name}.{other}")));
         }
+        let condition = |piece: Piece<'_>| piece.is("exists") && piece.at < subject.name_at.start;
+        if !self.order.drops(&name) && head::pieces(head, syntax).take(6).any(condition) {
+            self.note(fact::KEPT_TABLES, Some(name.clone()));
+        }
         if !definition.primary_key {
             self.note(fact::NO_PRIMARY_KEY, Some(name));
         }
     }
 
-    /// Several statements may define one object: a view stands in for itself before its time.
+    /// Several statements may define a view: it stands in for itself before its time.
     fn define(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
         if let Some(name) = definition::name(subject) {
             let hash = definition::hash(head, syntax, subject, self.database.as_deref());
             let sum = self.definitions.entry(name).or_default();
-            *sum = sum.wrapping_add(hash);
+            *sum = if subject.object == Object::View { sum.wrapping_add(hash) } else { hash };
         }
     }
 
@@ -373,6 +391,10 @@ impl Seen {
         self.define(subject, head, syntax);
         if subject.object == Object::Function {
             self.note(fact::FUNCTIONS, subject.name.clone());
+        }
+        if let Some(schedule) = events::schedule(subject, head, syntax).filter(|_| subject.object == Object::Event) {
+            self.note(fact::ENABLED_EVENTS, subject.name.clone().filter(|_| schedule.enabled));
+            self.note(fact::ONE_TIME_EVENTS, subject.name.clone().filter(|_| schedule.once));
         }
         self.definers += u64::from(subject.definer.is_some());
         self.collations(head, syntax);
@@ -412,15 +434,15 @@ impl Seen {
 
     fn into_content(mut self) -> Content {
         self.leave();
+        self.named.extend(std::mem::take(&mut self.order.early).into_iter().map(|key| (fact::EARLY, key)));
+        self.named.extend(std::mem::take(&mut self.order.ambiguous).into_iter().map(|key| (fact::MADE_TWICE, key)));
         let mut facts: BTreeMap<String, String> = BTreeMap::new();
         // Older clients create each view as a table first.
         let is_view = |name: &str| self.named.contains(&(fact::VIEWS, name.to_owned()));
         let tables: Vec<_> = self.tables.into_iter().filter(|t| !is_view(&t.name)).collect();
         let mut objects = tables.len() as u64;
         for (list, name) in self.named {
-            let counted = ![fact::GENERATED, fact::NO_PRIMARY_KEY, fact::DATABASES, fact::FUNCTIONS, fact::REFERENCES]
-                .contains(&list);
-            objects += u64::from(counted);
+            objects += u64::from(OBJECTS.contains(&list));
             let names = facts.entry(list.to_owned()).or_default();
             if !names.is_empty() {
                 names.push_str(JOIN);
@@ -453,6 +475,9 @@ impl Seen {
         }
     }
 }
+
+/// Lists of what is an object of its own; functions are among the routines.
+const OBJECTS: [&str; 5] = [fact::TRIGGERS, fact::ROUTINES, fact::EVENTS, fact::VIEWS, fact::SEQUENCES];
 
 /// The names in a fact.
 pub(super) fn names<'a>(content: &'a Content, fact: &str) -> Vec<&'a str> {

@@ -25,6 +25,8 @@ mod definition;
 mod diagnose;
 mod doing;
 mod dump;
+mod early;
+mod events;
 mod extra;
 mod features;
 mod findings;
@@ -50,6 +52,7 @@ mod structure;
 mod suitability;
 #[cfg(test)]
 mod testing;
+mod triggers;
 
 pub use rows::{Readers, Weaving, Woven};
 
@@ -189,6 +192,16 @@ impl Engine for Mysql {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan> {
         restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn look_back<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(events::passed(connection, content, options, limits))
     }
 
     fn account(&self) -> &'static str {

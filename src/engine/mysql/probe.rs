@@ -12,7 +12,7 @@ use super::session::{self, quote, tolerant};
 use super::setting::JOIN;
 use super::{findings, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Flavour, Purpose, Server, Table, Target, Version, recognise};
+use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
 
 /// How many views are looked at for being broken.
@@ -164,6 +164,7 @@ async fn read(
             let engines: Vec<String> = tolerant(conn, engines).await?;
             server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
+            server.target.triggers = objects.triggers;
         }
     }
     Ok(server)
@@ -183,6 +184,8 @@ struct Objects {
     hidden: Vec<String>,
     /// `table users`, `view recent`, ...
     named: Vec<String>,
+    /// Triggers that rows fire when they come.
+    triggers: Vec<TargetTrigger>,
 }
 
 impl Objects {
@@ -203,13 +206,17 @@ impl Objects {
             }
         }
         found.named.extend(found.routines.iter().cloned());
-        for (kind, query) in [
-            ("trigger", "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?"),
-            ("event", "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?"),
-        ] {
-            let names: Vec<String> = conn.exec(query, (database,)).await?;
-            found.named.extend(names.into_iter().map(|name| format!("{kind} {name}")));
+        let triggers = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
+                        WHERE TRIGGER_SCHEMA = ? ORDER BY EVENT_OBJECT_TABLE, ACTION_ORDER";
+        for (name, table, event) in conn.exec::<(String, String, String), _, _>(triggers, (database,)).await? {
+            found.named.push(format!("trigger {name}"));
+            if event.contains("INSERT") {
+                found.triggers.push(TargetTrigger { table, name, ..TargetTrigger::default() });
+            }
         }
+        let events = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?";
+        let events: Vec<String> = conn.exec(events, (database,)).await?;
+        found.named.extend(events.into_iter().map(|name| format!("event {name}")));
         Ok(found)
     }
 

@@ -9,7 +9,7 @@ use super::rewrite::{Adapt, Rewriter};
 use super::session::LOADING;
 use super::setting::some;
 use super::suitability::bare;
-use super::{clients, database, options as common};
+use super::{clients, database, events, options as common};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role,
@@ -52,6 +52,8 @@ pub(super) fn plan(
         collations: options.map_collations.clone(),
         complete: left.complete.clone(),
         without_foreign_keys: left.without_foreign_keys.clone(),
+        disable_events: options.disable_events,
+        early: early(content, options).into_iter().map(str::to_owned).collect(),
     };
     let (loader, adapt) = if shares(options) {
         (Loader::Sessions(Box::new(sessions(connection, server, content, options))), adapt(None))
@@ -184,6 +186,11 @@ fn knows_sandbox(client: &Client) -> bool {
         && ((major, minor) > (11, 4) || SINCE.iter().any(|&(a, b, c)| (a, b) == (major, minor) && patch >= c))
 }
 
+/// What is made behind the rows, before which the dump has it.
+fn early<'c>(content: &'c Content, options: &RestoreOptions) -> Vec<&'c str> {
+    if options.triggers || options.data_only { Vec::new() } else { names(content, fact::EARLY) }
+}
+
 fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
     let mut notes = Vec::new();
     let dangling = dangling(server, content, &bare_names(&options.tables));
@@ -191,6 +198,11 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
         let keys: Vec<&str> = dangling.iter().map(String::as_str).collect();
         notes.push(format!("foreign keys to tables that are not there: rows go in now, not later: {}", some(&keys)));
     }
+    let early = early(content, options);
+    if !early.is_empty() {
+        notes.push(format!("made behind the rows, before which the dump has them: {}", some(&early)));
+    }
+    notes.extend(events::notes(server, content, options));
     let definers = content.facts.get(fact::DEFINERS).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
     if definers > 0 && !options.keep_definers && !options.data_only {
         let noun = if definers == 1 { "object" } else { "objects" };

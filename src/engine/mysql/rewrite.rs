@@ -9,9 +9,11 @@ use std::ops::Range;
 
 use super::collation;
 use super::content::sets_gtid;
+use super::early::{self, HeldBack};
+use super::events;
 use super::head::{self, Object, Subject, Verb};
 use super::lexer::{Syntax, Token};
-use super::splitter::{Between, Splitter, Visitor};
+use super::splitter::{Between, Ending, Splitter, Visitor};
 use crate::engine::{CollationMap, Filter};
 
 /// What is adapted, and what is left out.
@@ -38,6 +40,10 @@ pub(super) struct Adapt {
     pub(super) complete: BTreeSet<String>,
     /// Of these their definitions come all the same: they lack their foreign keys.
     pub(super) without_foreign_keys: BTreeSet<String>,
+    /// Events come disabled.
+    pub(super) disable_events: bool,
+    /// Triggers and events that are held back until all rows are in, as `trigger t_log`.
+    pub(super) early: BTreeSet<String>,
 }
 
 /// The filter in front of the loading client.
@@ -63,7 +69,10 @@ impl Filter for Rewriter {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         std::mem::swap(&mut self.writer.out, out);
-        self.splitter.finish(&mut self.writer);
+        let ending = self.splitter.finish(&mut self.writer);
+        if ending == Ending::Clean {
+            self.writer.release();
+        }
         std::mem::swap(&mut self.writer.out, out);
     }
 
@@ -78,6 +87,8 @@ impl Filter for Rewriter {
             ("CREATE DATABASE and USE statements dropped", counts.database),
             ("database names taken out of ALTER DATABASE", counts.alter_database),
             ("collations mapped", counts.collations),
+            ("events disabled", counts.events),
+            ("triggers and events made behind the rows", counts.held_back),
             ("statements left out as asked", counts.left_out),
         ]
         .into_iter()
@@ -97,6 +108,8 @@ struct Counts {
     database: u64,
     alter_database: u64,
     collations: u64,
+    events: u64,
+    held_back: u64,
     left_out: u64,
 }
 
@@ -107,6 +120,9 @@ struct Writer {
     counts: Counts,
     /// The rest of the current statement is left out too.
     dropping: bool,
+    held_back: HeldBack,
+    /// The rest of the current statement is held back too.
+    holding: bool,
 }
 
 impl Visitor for Writer {
@@ -120,6 +136,7 @@ impl Visitor for Writer {
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
         let subject = head::subject(head, syntax);
+        self.forget(&subject);
         self.dropping = self.drops(&subject, head, syntax);
         if self.dropping {
             return;
@@ -127,22 +144,16 @@ impl Visitor for Writer {
         let head = &*self.map_collations(head, syntax);
         // What stands before the places that are used below may have become longer.
         let subject = if self.adapt.collations.is_empty() { subject } else { head::subject(head, syntax) };
-        match (subject.verb, subject.object) {
-            (Verb::Create | Verb::Alter, _) if self.adapt.definers && subject.definer.is_some() => {
-                self.counts.definers += 1;
-                self.without(head, subject.definer.unwrap_or_default());
-            }
-            (Verb::Alter, Object::Database) if subject.name.as_deref().is_some_and(names_a_database) => {
-                self.counts.alter_database += 1;
-                self.without(head, subject.name_at);
-            }
-            (Verb::Set, _) if self.adapt.sql_mode => self.set(head, syntax),
-            _ => self.out.extend_from_slice(head),
-        }
+        let head = &*self.disable_event(&subject, head, syntax);
+        let begin = self.out.len();
+        self.adapted(&subject, head, syntax);
+        self.hold(subject, begin, syntax);
     }
 
     fn more(&mut self, bytes: &[u8]) {
-        if !self.dropping {
+        if self.holding {
+            self.held_back.more(bytes);
+        } else if !self.dropping {
             self.out.extend_from_slice(bytes);
         }
     }
@@ -150,7 +161,57 @@ impl Visitor for Writer {
     fn rows(&mut self, _: u64, _: u64) {}
 
     fn end(&mut self, _: u64) {
-        self.dropping = false;
+        (self.dropping, self.holding) = (false, false);
+    }
+}
+
+impl Writer {
+    /// Writes a statement's head, with what is taken out of it.
+    fn adapted(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+        match (subject.verb, subject.object) {
+            (Verb::Create | Verb::Alter, _) if self.adapt.definers && subject.definer.is_some() => {
+                self.counts.definers += 1;
+                self.without(head, subject.definer.clone().unwrap_or_default());
+            }
+            (Verb::Alter, Object::Database) if subject.name.as_deref().is_some_and(names_a_database) => {
+                self.counts.alter_database += 1;
+                self.without(head, subject.name_at.clone());
+            }
+            (Verb::Set, _) if self.adapt.sql_mode => self.set(head, syntax),
+            _ => self.out.extend_from_slice(head),
+        }
+    }
+
+    /// Takes what was just written back, if its time has not come.
+    fn hold(&mut self, subject: Subject, begin: usize, syntax: &Syntax) {
+        let early = early::key(&subject).filter(|key| subject.verb == Verb::Create && self.adapt.early.contains(key));
+        self.holding = early.is_some();
+        if let Some(key) = early {
+            let text = self.out.split_off(begin);
+            self.held_back.hold(key, subject.on, text, syntax, &mut self.out);
+        }
+    }
+
+    /// Of what is dropped again nothing is held back.
+    fn forget(&mut self, subject: &Subject) {
+        match (subject.verb, &subject.name) {
+            (Verb::Drop, Some(table)) if subject.object == Object::Table => self.held_back.forget_table(table),
+            (Verb::Drop, _) => early::key(subject).iter().for_each(|key| self.held_back.forget(key)),
+            _ => {}
+        }
+    }
+
+    fn release(&mut self) {
+        self.counts.held_back = self.held_back.release(&mut self.out);
+    }
+
+    fn disable_event<'h>(&mut self, subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+        if !self.adapt.disable_events || (subject.verb, subject.object) != (Verb::Create, Object::Event) {
+            return Cow::Borrowed(head);
+        }
+        let disabled = events::disabled(subject, head, syntax);
+        self.counts.events += u64::from(matches!(disabled, Cow::Owned(_)));
+        disabled
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::setting::some;
-use super::{collation, setting};
+use super::{collation, setting, triggers};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
@@ -18,8 +18,8 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     harmless(content, options)?;
     room(server, options)?;
     takes(server, content, options)?;
-    let mut warnings: Vec<_> =
-        (options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten().into_iter().collect();
+    let mut warnings: Vec<_> = triggers::check(server, content, options)?.into_iter().collect();
+    warnings.extend((options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten());
     warnings.extend(crossing(server, content, options)?);
     warnings.extend(collation::unused(content, &options.map_collations));
     let source = content.source_version.as_deref().and_then(Version::parse);

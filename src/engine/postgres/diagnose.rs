@@ -1,5 +1,6 @@
 //! What `pg_dump`, `pg_restore` and `psql` say on stderr, and what to do about it.
 
+use super::plain::qualified;
 use crate::connection::Connection;
 use crate::engine::Diagnosis;
 
@@ -156,12 +157,26 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
             hints.push(cause.hint.to_owned());
         }
     }
-    if let Some(name) = lines.iter().find_map(|line| unqualified(line)) {
-        hints.push(hint_at_search_path(name, lines.iter().find_map(|line| function(line))));
-    }
     let from = lines.len().saturating_sub(SHOWN);
+    let mut why: Vec<_> = lines[from..].iter().map(|l| shortened(l)).collect();
+    if let Some(name) = lines.iter().find_map(|line| unqualified(line)) {
+        let statement = statement(stderr);
+        let made = made_by(&statement);
+        why.extend(made.iter().map(|made| format!("in: {made}")));
+        let function = lines.iter().find_map(|line| function(line));
+        let compares = function.is_none() && lines.iter().any(|line| line.contains("operator does not exist: "));
+        let spelling = HIDING.iter().find(|spelling| compares && statement.contains(*spelling));
+        hints.push(match (spelling, made) {
+            (Some(spelling), Some(made)) => hint_at_operator(&made, spelling, name),
+            // psql does not repeat the statement. What compares by a sign alone is one of these.
+            _ if compares && statement.is_empty() && name.contains(" = ") => {
+                hint_at_operator("something in the dump", "IS DISTINCT FROM, NULLIF, CASE x WHEN or JOIN USING", name)
+            }
+            _ => hint_at_search_path(name, function),
+        });
+    }
     Diagnosis {
-        why: lines[from..].iter().map(|l| shortened(l)).collect(),
+        why,
         hints,
         connection: door,
         // FATAL is a session that ended; what it was doing may have been its COMMIT.
@@ -208,6 +223,51 @@ fn hint_at_search_path(name: &str, function: Option<&str>) -> String {
         "a restore runs with an empty search_path, and {who} without its schema: in the source, qualify the name or \
          ALTER FUNCTION {which} SET search_path = public, and dump again"
     )
+}
+
+/// Comparisons that are spelt without their operator.
+const HIDING: [&str; 5] = ["IS DISTINCT FROM", "IS NOT DISTINCT FROM", "NULLIF(", "CASE ", " USING ("];
+
+/// What such a comparison needs: `public.ltree = public.ltree`, of which the dump names no operator.
+fn hint_at_operator(made: &str, spelling: &str, operator: &str) -> String {
+    let schema = operator.split_once('.').map_or("public", |(before, _)| before.rsplit(' ').next().unwrap_or(before));
+    let spelling = spelling.trim_end_matches('(').trim();
+    format!(
+        "{made} compares with {spelling}, for which a dump can't name the operator, and a restore finds only pg_catalog's: in \
+         the source, write the comparison with OPERATOR({schema}.<>) or OPERATOR({schema}.=), or compare as text, and dump \
+         again"
+    )
+}
+
+/// The statement that failed, as the client repeats it, in one line; empty without.
+fn statement(stderr: &str) -> String {
+    let begins = |line: &str| {
+        let found = ["Command was: ", "STATEMENT:  "].iter().find_map(|begin| line.split_once(begin));
+        found.map(|(_, statement)| statement.to_owned())
+    };
+    let mut lines = stderr.lines().skip_while(|line| begins(line).is_none());
+    let first = lines.next().and_then(begins).unwrap_or_default();
+    lines.fold(first, |statement, line| statement + " " + line.trim())
+}
+
+/// What it makes: `trigger node_path on public.node`. Names alone: the rest may hold what is nobody's business.
+fn made_by(statement: &str) -> Option<String> {
+    const KINDS: [&str; 9] =
+        ["TRIGGER", "TABLE", "MATERIALIZED VIEW", "VIEW", "INDEX", "POLICY", "RULE", "DOMAIN", "FUNCTION"];
+    let mut rest = statement.strip_prefix("CREATE ").or_else(|| statement.strip_prefix("ALTER "))?;
+    for word in ["OR REPLACE ", "CONSTRAINT ", "UNIQUE ", "UNLOGGED ", "FOREIGN ", "RECURSIVE "] {
+        rest = rest.strip_prefix(word).unwrap_or(rest);
+    }
+    let (kind, rest) = KINDS.iter().find_map(|kind| Some((kind, rest.strip_prefix(kind)?.strip_prefix(' ')?)))?;
+    let named = |text: &str| {
+        let (schema, name, rest) = qualified(text.strip_prefix("ONLY ").unwrap_or(text))?;
+        Some((schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}")), rest.to_owned()))
+    };
+    let (name, rest) = named(rest)?;
+    let made = format!("{} {name}", kind.to_lowercase());
+    let on = ["TRIGGER", "INDEX", "POLICY", "RULE"].contains(kind).then(|| rest.split_once(" ON "));
+    let table = on.flatten().and_then(|(_, table)| named(table));
+    Some(table.map_or_else(|| made.clone(), |(table, _)| format!("{made} on {table}")))
 }
 
 /// The function in `CONTEXT:  PL/pgSQL function public.f(integer) line 3 at RETURN`, `SQL function "f" during inlining`.
@@ -276,6 +336,32 @@ mod tests {
             assert!(diagnosis.hints.len() == 1 && diagnosis.hints[0].contains(hint), "{line}: {:?}", diagnosis.hints);
             assert!(!diagnosis.connection, "{line}");
             assert_eq!(diagnosis.why, [line]);
+        }
+    }
+
+    #[test]
+    fn a_comparison_whose_operator_is_not_named_is_told_by_what_it_stands_in() {
+        let error =
+            "ERROR:  operator does not exist: public.ltree = public.ltree\nLINE 1: ...OW WHEN ((old.path IS DIST...\n";
+        let found = of(&format!(
+            "pg_restore: error: could not execute query: {error}Command was: CREATE TRIGGER \"node path\" AFTER UPDATE ON \
+             public.node FOR EACH ROW\nWHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.note_it();\n"
+        ));
+        assert_eq!(found.why.last().map(String::as_str), Some("in: trigger node path on public.node"));
+        insta::assert_snapshot!(found.hints.join("\n"), @"trigger node path on public.node compares with IS DISTINCT FROM, for which a dump can't name the operator, and a restore finds only pg_catalog's: in the source, write the comparison with OPERATOR(public.<>) or OPERATOR(public.=), or compare as text, and dump again");
+        let found = of(&format!("psql:<stdin>:114: {error}"));
+        assert!(
+            found.hints[0].starts_with("something in the dump compares with IS DISTINCT FROM, NULLIF"),
+            "{found:?}"
+        );
+        for (statement, made) in [
+            ("CREATE UNIQUE INDEX i ON public.t USING btree (x)", Some("index i on public.t")),
+            ("CREATE OR REPLACE VIEW public.\"a b\" AS SELECT 1", Some("view public.a b")),
+            ("ALTER TABLE ONLY public.t ADD CONSTRAINT c", Some("table public.t")),
+            ("CREATE USER MAPPING FOR x SERVER s OPTIONS (password 'p')", None),
+            ("INSERT INTO t VALUES (1)", None),
+        ] {
+            assert_eq!(made_by(statement).as_deref(), made, "{statement}");
         }
     }
 

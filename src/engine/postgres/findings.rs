@@ -3,6 +3,7 @@
 //! `pg_dump` locks every table that it dumps and reads every sequence and large object: one that the user may not read
 //! ends it. With `--allow-incomplete` these are left out by [`LeftOut`]'s flags; without, [`Severity::Missing`] refuses.
 
+use super::hidden_operators;
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
 use super::session::{Session, identifier};
 use crate::engine::{Finding, Server, Severity, Version};
@@ -29,6 +30,7 @@ pub async fn find(session: &Session, server: &mut Server) -> Result<()> {
     found.extend(large_objects(session, server).await?);
     found.extend(unseen(session).await?);
     found.extend(foreign(session).await?);
+    found.extend(hidden_operators::find(session, server.version.major).await?);
     if server.replica {
         found.extend(on_a_standby(session).await?);
     }

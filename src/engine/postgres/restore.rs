@@ -15,7 +15,8 @@ use super::epilogue::Epilogue;
 use super::filter::{Adapter, Restriction, Transaction};
 use super::freeze::{Freeze, To};
 use super::list::Leaving;
-use super::selection::{self, blocks, sections, select, tables, without};
+use super::postpone::{self, Postpone};
+use super::selection::{self, blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
 use super::{clients, libpq, object_classes, plain, triggers, tuning};
 use crate::connection::{Connection, Limits};
@@ -103,7 +104,7 @@ impl Job<'_> {
             notes.push("a plain dump is run as it is: its comments are kept".into());
         }
         let filter = self.transaction(false, &mut notes);
-        let filter = self.filter(psql, filter, &mut notes);
+        let filter = self.filter(psql, filter, parts.as_deref(), &mut notes);
         if !atomic {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
@@ -227,7 +228,7 @@ impl Job<'_> {
         let decoder = self
             .with_input(selection.add_to(Invocation::new(&client.path).args(["--file=-", "--single-transaction"])))?;
         let transaction = self.transaction(true, &mut notes);
-        let filter = self.filter(psql, transaction, &mut notes);
+        let filter = self.filter(psql, transaction, None, &mut notes);
         let loader = Loader::Client(self.psql(psql)?);
         Ok(RestorePlan {
             decoder: Some(decoder),
@@ -266,7 +267,14 @@ impl Job<'_> {
     }
 
     /// Runs a script in a transaction, shuts psql's commands off, and leaves out lines that the server or this psql does not know.
-    fn filter(&self, psql: &Client, transaction: Transaction, notes: &mut Vec<String>) -> Box<dyn Filter> {
+    /// `parts` of it come, if not all.
+    fn filter(
+        &self,
+        psql: &Client,
+        transaction: Transaction,
+        parts: Option<&[Range<u64>]>,
+        notes: &mut Vec<String>,
+    ) -> Box<dyn Filter> {
         let restriction = match (knows_restrict(psql.version), self.options.trust) {
             (true, false) => Restriction::Ours(token()),
             (true, true) => Restriction::AsItIs,
@@ -276,10 +284,20 @@ impl Job<'_> {
             }
         };
         let adapter = Adapter::new(self.server.version.major < 17, restriction).within(transaction);
-        let adapter = Box::new(if self.brings_public() { adapter.without_public() } else { adapter });
+        let mut filter: Box<dyn Filter> =
+            Box::new(if self.brings_public() { adapter.without_public() } else { adapter });
+        let postpones = self.content.format == Format::PgPlain && !self.options.triggers;
+        let (early, names) = postpone::early(if postpones { &self.content.entries } else { &[] });
+        if !early.is_empty() {
+            notes.push(format!(
+                "made behind the rows, before which the dump has them: {}",
+                some(names.into_iter().map(str::to_owned))
+            ));
+            filter = Box::new(Postpone::new(filter, early, parts));
+        }
         match self.triggers_off() {
-            switches if switches.is_empty() => adapter,
-            switches => Box::new(Epilogue::new(adapter, switches.back)),
+            switches if switches.is_empty() => filter,
+            switches => Box::new(Epilogue::new(filter, switches.back)),
         }
     }
 

@@ -295,7 +295,7 @@ fn name(entry: &Entry) -> String {
 }
 
 /// The first of some names.
-fn some(names: impl Iterator<Item = String>) -> String {
+pub fn some(names: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 8;
     let names: Vec<_> = names.collect();
     let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };

@@ -127,7 +127,7 @@ impl Switches {
             "R" => "ENABLE REPLICA",
             _ => "ENABLE",
         };
-        self.off += &format!("{alter} DISABLE{what};\n");
+        self.off.extend([alter, " DISABLE", what, ";\n"]);
         self.back = format!("{alter} {enable}{what};\n{}", self.back);
     }
 }
@@ -153,10 +153,12 @@ pub fn switches(server: &Server, content: &Content, options: &RestoreOptions) ->
     }
     // A table whose deferred checks are still to come can't be altered.
     switches.back = format!("SET CONSTRAINTS ALL IMMEDIATE;\n{}", switches.back);
-    let mut note = format!("triggers off while rows come (--triggers on lets them run), {}: {}", fired.len(), listed(&fired));
+    let mut note =
+        format!("triggers off while rows come (--triggers on lets them run), {}: {}", fired.len(), listed(&fired));
     if !(superuser || events.is_empty()) {
         let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-        note += &format!("; event triggers run for that, which only a superuser may switch: {}", names.join(", "));
+        note += "; event triggers run for that, which only a superuser may switch: ";
+        note += &names.join(", ");
     }
     switches.note = Some(note);
     switches
