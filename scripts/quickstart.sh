@@ -38,11 +38,11 @@ if ! find_postgres; then
 fi
 export PATH=$bin:$PATH
 
-say "Build dbhaul"
-run cargo build --release --locked
+say "Build dbhaul: quickly, for a first look. cargo install --path . makes the fast one"
+run cargo build --locked
 target=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-target}}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
-PATH=$target/release:$PATH
+PATH=$target/debug:$PATH
 sample=$PWD/fixtures/chinook-postgres.sql
 
 say "A throw-away PostgreSQL on a free port"

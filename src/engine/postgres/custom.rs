@@ -118,7 +118,8 @@ impl Inspector for Custom {
 
     fn outline(&self) -> Option<Content> {
         let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
-        let mut content = describe(Format::PgCustom, header, self.toc.clone(), self.asked.clone(), self.tables.clone());
+        let mut content =
+            describe(Format::PgCustom, header, self.toc.clone(), self.asked.outline(), self.tables.clone());
         // Some blocks may have been seen already: where they stand is no part of the outline.
         content.entries.iter_mut().for_each(|entry| entry.span = None);
         Some(content)

@@ -20,7 +20,8 @@ const OPERATORS: &str = "SELECT o.oid, n.nspname || '.' || o.oprname FROM pg_cat
 const PLACES: [(u32, &str); 11] = [
     (
         0,
-        "'pg_trigger', t.oid, 0, 'pg_class', t.tgrelid, t.tgqual::text FROM pg_catalog.pg_trigger t WHERE t.tgparentid = 0",
+        "'pg_trigger', t.oid, 0, 'pg_class', t.tgrelid, t.tgqual::text FROM pg_catalog.pg_trigger t \
+         WHERE COALESCE(pg_catalog.to_jsonb(t) ->> 'tgparentid', '0') = '0'",
     ),
     (
         0,

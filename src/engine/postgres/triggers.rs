@@ -13,7 +13,7 @@ use crate::engine::{Clean, Content, Entry, Format, RestoreOptions, Server, Targe
 use crate::error::{Error, Kind, Result};
 
 /// What fires for rows: row and statement triggers for INSERT, copies of a partitioned table's among them. Of internal
-/// ones only these copies, which were internal before 15.
+/// ones only these copies, which were internal before 15, and which 12, that is tried with `--force-version`, can't tell.
 const TRIGGERS: &str = "SELECT n.nspname, c.relname, t.tgname, t.tgenabled, pg_catalog.pg_has_role(c.relowner, 'USAGE'), \
      r.nspname || '.' || r.relname \
      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
@@ -21,7 +21,7 @@ const TRIGGERS: &str = "SELECT n.nspname, c.relname, t.tgname, t.tgenabled, pg_c
      LEFT JOIN (SELECT p.oid, p.relname, q.nspname FROM pg_catalog.pg_class p JOIN pg_catalog.pg_namespace q \
      ON q.oid = p.relnamespace) r ON r.oid = pg_catalog.pg_partition_root(c.oid) \
      WHERE t.tgtype & 4 <> 0 AND t.tgenabled <> 'D' AND c.relkind IN ('r', 'p', 'f') \
-     AND (NOT t.tgisinternal OR t.tgparentid <> 0) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint o \
+     AND (NOT t.tgisinternal OR COALESCE(pg_catalog.to_jsonb(t) ->> 'tgparentid', '0') <> '0') AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint o \
      WHERE o.oid = t.tgconstraint AND o.contype <> 't') ORDER BY 1, 2, 3";
 
 /// What fires for `ALTER TABLE`.

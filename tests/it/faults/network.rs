@@ -52,10 +52,18 @@ fn is_half_open(case: Case, moment: Moment) -> Option<String> {
         proxy.treat(Treatment::Reset);
         wire.mend();
         held.release();
-        let outcome = weaker(moment == Moment::LastByte, held.outcome());
-        // A dump only listens: it gets a RST when it has something to acknowledge.
-        if ["6, nothing", "11, nothing"].contains(&&*outcome) { "6 or 11, nothing".into() } else { outcome }
+        either(&weaker(moment == Moment::LastByte, held.outcome()))
     })
+}
+
+/// Who only listens gets a RST when it has something to acknowledge, and who writes when its system sends once more:
+/// before or after `--idle-timeout`.
+fn either(outcome: &str) -> String {
+    let codes = [("6, ", "6 or 11, "), ("7, ", "7 or 11, ")];
+    let found = codes.iter().find_map(|(code, both)| outcome.strip_prefix(code).map(|left| format!("{both}{left}")));
+    let silent =
+        outcome.strip_prefix("11, ").map(|left| format!("{} or 11, {left}", if left == "nothing" { 6 } else { 7 }));
+    found.or(silent).unwrap_or_else(|| outcome.to_owned())
 }
 
 /// From its beginning, with as much as passes in some seconds: a silence that is shorter than `--idle-timeout` is none.

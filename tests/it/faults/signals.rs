@@ -99,7 +99,7 @@ fn session_is_ended(case: Case, moment: Moment) -> Option<String> {
     end_sessions(if case.work == Work::Dump { &held.stage.source } else { &held.stage.target });
     // The client sees it when it goes on.
     held.release();
-    Some(weaker(moment == Moment::Middle, held.outcome()))
+    Some(weaker(moment != Moment::Start, held.outcome()))
 }
 
 fn session_of_the_source_is_ended(case: Case, moment: Moment) -> Option<String> {

@@ -1,12 +1,28 @@
 //! Documents that a test writes: a section between two markers must be what the test finds.
 //!
-//! `DBHAUL_REWRITE=1` in the environment of a test run writes the section instead of comparing it.
+//! `DBHAUL_REWRITE=1` in the environment of a test run writes the section instead of comparing it. `DBHAUL_SWEEP=1`, which
+//! `scripts/sweep.sh` sets, fills every cell of a table of which a test run tries a part.
 
 use std::{
     fs,
     path::Path,
     sync::{Mutex, PoisonError},
 };
+
+/// Every cell of a generated table is tried, and not some of them.
+pub fn sweeping() -> bool {
+    ["DBHAUL_SWEEP", "DBHAUL_REWRITE"].iter().any(|name| std::env::var_os(name).is_some_and(|value| value == "1"))
+}
+
+/// The cells of the table in a section, row by row, without its heads; the first row's are the heads.
+pub fn table_of_section(file: &str, name: &str) -> Vec<Vec<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let (_, rest) = text.split_once(&format!("<!-- {name}: generated -->\n")).expect("the section's start");
+    let (found, _) = rest.split_once(&format!("<!-- {name}: end -->")).expect("the section's end");
+    let rows = found.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
 
 /// Compares, or rewrites, what stands between `<!-- NAME: generated -->` and `<!-- NAME: end -->` in a file of the
 /// repository (`docs/compatibility.md`).

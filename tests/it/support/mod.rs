@@ -33,7 +33,7 @@ pub use {
         kill, names, peak, sessions,
     },
     flavour::{Family, Flavour},
-    generated::assert_section,
+    generated::{assert_section, sweeping, table_of_section},
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},
