@@ -211,6 +211,10 @@ fn server_hint(code: &SqlState, words: &str, database: &str) -> String {
         "42501" => format!("the user needs the privilege CONNECT on database \"{database}\""),
         "53300" => "all connections are taken: end idle ones, or try again later".into(),
         "57P03" => "the server is starting or stopping: try again in a moment".into(),
+        "0A000" if words.contains("conversion between") => {
+            "dbhaul speaks UTF-8 with a server, which can't translate this database's encoding: pg_dump alone dumps it"
+                .into()
+        }
         _ => "the server's own log may say more".into(),
     }
 }
