@@ -21,6 +21,7 @@ machine_packages=(
     openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
     debootstrap util-linux strace iproute2 e2fsprogs btrfs-progs
     systemd python3-jsonschema python3-yaml
+    locales # whose money has other points and commas
     gcc make nasm autoconf automake libtool # to build the feature isal
 )
 
@@ -72,6 +73,14 @@ install_on_machine() {
     fi
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# PostgreSQL reads and writes money in them.
+make_locales() {
+    local name
+    for name in es_CO de_DE; do
+        locale -a | grep -qix "$name.utf-\?8" || as_root localedef -i "$name" -f UTF-8 "$name.UTF-8"
+    done
 }
 
 # --- roots of other Debians ---------------------------------------------------------------------------------------
@@ -263,6 +272,7 @@ wait_for_pieces() {
 }
 
 install_on_machine
+make_locales
 [ -d /run/sshd ] || as_root mkdir -p /run/sshd
 mkdir -p "$cache"/{stamps,log}
 exec 9>"$cache/lock"

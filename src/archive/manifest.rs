@@ -75,6 +75,9 @@ pub struct Manifest {
     /// The database's encoding or character set.
     #[serde(default)]
     pub encoding: Option<String>,
+    /// PostgreSQL: the locale in which the dump's amounts of money are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lc_monetary: Option<String>,
     /// The database's collation.
     #[serde(default)]
     pub collation: Option<String>,

@@ -133,6 +133,8 @@ pub struct Content {
     pub features: Vec<Feature>,
     /// What belonged to the database itself, as far as that is known.
     pub properties: Option<DatabaseProperties>,
+    /// PostgreSQL: the locale in which amounts of money are written, where that is known.
+    pub lc_monetary: Option<String>,
     /// The longest statement or row, in bytes.
     pub longest_statement: u64,
     /// Facts that only this engine's own planning reads (`archive.version`, `toc.entry...`).
@@ -160,6 +162,7 @@ impl Content {
             not_compared: BTreeSet::new(),
             features: Vec::new(),
             properties: None,
+            lc_monetary: None,
             longest_statement: 0,
             facts: BTreeMap::new(),
             entries: Vec::new(),

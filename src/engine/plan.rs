@@ -34,6 +34,8 @@ pub struct DumpPlan {
     pub inexact: Vec<String>,
     /// What is done otherwise than asked, for people.
     pub notes: Vec<String>,
+    /// PostgreSQL: the locale in which amounts of money are written, where that is known.
+    pub lc_monetary: Option<String>,
 }
 
 /// What a copy by several jobs dumps beside rows, and whose rows each job dumps.

@@ -316,7 +316,8 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
         }
     };
     let outline = shown(context, &Gauge::about("schema"), looking).await?;
-    Ok(Content { properties: Some(server.properties.clone()), ..outline })
+    let lc_monetary = plan.lc_monetary.clone();
+    Ok(Content { properties: Some(server.properties.clone()), lc_monetary, ..outline })
 }
 
 fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {

@@ -378,6 +378,7 @@ fn check(
     let mut content = complete.into_content();
     if let Some(manifest) = &manifest {
         content.properties = properties(manifest, content.properties.take());
+        content.lc_monetary.clone_from(&manifest.lc_monetary);
     }
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));

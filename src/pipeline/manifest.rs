@@ -49,6 +49,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
         warnings: found.chain(plan.warnings.iter().cloned()).collect(),
         encoding: Some(server.encoding.clone()),
         collation: Some(server.collation.clone()),
+        lc_monetary: plan.lc_monetary.clone(),
         extensions: Vec::new(),
         database_properties: Some(server.properties.clone()),
     }

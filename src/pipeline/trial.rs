@@ -15,7 +15,7 @@ use super::watch::stopped;
 use super::{Context, clients, restore};
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
-use crate::engine::{self, DumpOptions, Engine, Format, Purpose, Role, Server, Site};
+use crate::engine::{self, DumpOptions, Engine, Format, Purpose, Role, Server, Severity, Site};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::report::units;
@@ -117,6 +117,10 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
 async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &Connection) -> Result<Tried> {
     input.check_family(named)?;
     let reached = reach(context, named, Purpose::Restore).await?;
+    if let Some(fatal) = reached.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
+        let refused = Error::new(Kind::Refused, &fatal.what).why("nothing was changed");
+        return Err(refused.hints(fatal.hint.clone()));
+    }
     let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;
     if let Some(tunnel) = reached.tunnel {
         tunnel.close().await;

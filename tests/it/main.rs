@@ -43,6 +43,7 @@ mod roundtrip;
 mod secrets;
 mod selection;
 mod servers;
+mod settings;
 mod signals;
 mod supervision;
 mod support;

@@ -469,6 +469,7 @@ impl Seen {
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
             properties: None,
+            lc_monetary: None,
             longest_statement: self.longest,
             facts,
             entries: self.entries,

@@ -82,6 +82,7 @@ pub(super) fn plan(
         warnings,
         inexact: inexact.into_iter().map(str::to_owned).collect(),
         notes: Vec::new(),
+        lc_monetary: None,
     })
 }
 

@@ -5,7 +5,7 @@
 
 use super::encoding::Encoding;
 use super::findings::LeftOut;
-use super::{extra, jobs, libpq, patterns};
+use super::{extra, jobs, libpq, patterns, pinned_settings};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, refuse_missing};
 use crate::error::{Error, Kind, Result};
@@ -37,7 +37,11 @@ pub fn plan(
     let mut warnings = Vec::new();
     let incomplete = unreadable(server, client, options, &mut warnings)?;
     // Points in time are written in the session's zone: the same rows are to have the same text on every server.
-    let invocation = Invocation::new(&client.path).env("PGTZ", "UTC");
+    let mut invocation = Invocation::new(&client.path).env("PGTZ", "UTC");
+    let told = pinned_settings::dump_options(server);
+    if !told.is_empty() {
+        invocation = invocation.env("PGOPTIONS", told.join(" "));
+    }
     let mut invocation = libpq::connect(invocation, connection, client.version, limits.connect)?;
     invocation = if options.plain {
         invocation.arg("--format=plain")
@@ -71,6 +75,7 @@ pub fn plan(
         warnings.push(KEPT.into());
     }
     warnings.extend(outside_of_selection(server, options));
+    warnings.extend(pinned_settings::dump_warnings(server));
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
     let mut plan = DumpPlan {
         invocations: vec![everything],
@@ -83,6 +88,7 @@ pub fn plan(
         warnings,
         inexact: Vec::new(),
         notes: Vec::new(),
+        lc_monetary: pinned_settings::money_of_dump(server),
     };
     let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
     if options.apart {

@@ -6,6 +6,7 @@
 //! in the table is for the server to judge, in a transaction.
 
 use super::lexer::{Token, tokens};
+use super::pinned_settings::MONEY;
 use super::target::lines;
 use crate::engine::Server;
 
@@ -49,6 +50,7 @@ const fn row(since: u32, name: &'static str, kinds: &'static [&'static str], sig
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
+    row(8, MONEY, &["TABLE", "FOREIGN TABLE", "DOMAIN", "TYPE"], Sign::Type(&["money"])),
     row(14, "multirange types", WITH_TYPES, Sign::Type(&["int4multirange", "int8multirange", "nummultirange",
         "datemultirange", "tsmultirange", "tstzmultirange"])),
     row(14, "multirange_type_name", &["TYPE"], Sign::Words(&["multirange_type_name ="])),

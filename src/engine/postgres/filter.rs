@@ -29,6 +29,8 @@ pub enum Restriction {
 /// The transaction that a script runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
+    /// What the session is told before it begins.
+    pub settings: String,
     /// What is done in it before the script: psql may obey commands here.
     pub first: String,
     /// The script brings `BEGIN` and `COMMIT` of its own.
@@ -156,7 +158,7 @@ impl Filter for Adapter {
     fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.begun, true) {
             if let Some(transaction) = &self.transaction {
-                out.extend_from_slice(format!("BEGIN;\n{}", transaction.first).as_bytes());
+                out.extend_from_slice(format!("{}BEGIN;\n{}", transaction.settings, transaction.first).as_bytes());
             }
             if let Restriction::Ours(token) = &self.restriction {
                 out.extend_from_slice(format!("\\restrict {token}\n").as_bytes());

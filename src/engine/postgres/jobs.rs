@@ -199,6 +199,7 @@ mod tests {
             warnings: Vec::new(),
             inexact: Vec::new(),
             notes: Vec::new(),
+            lc_monetary: None,
         }
     }
 

@@ -19,13 +19,12 @@ pub const BY_TRANSACTION: &str = "transaction";
 /// A second session may have to wait for a place in the pool: that is not worth the whole connect time-out.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Fills the server's `pooler`, the setting [`POOLING`], and a finding.
-pub async fn look(connection: &Connection, session: &Session, server: &mut Server, limits: &Limits) -> Result<()> {
+/// Fills the server's `pooler`, the setting [`POOLING`], and a finding. `shares` is [what was found](shares_sessions).
+pub async fn look(connection: &Connection, server: &mut Server, shares: bool, limits: &Limits) {
     let database = server.database.clone();
     let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
-    let by_transaction = by_transaction(connection, session, &database, &limits).await?;
     server.pooler = name(connection, server, &database, &limits).await;
-    if by_transaction {
+    if shares {
         let pooler = server.pooler.get_or_insert_with(|| "a pooler".into());
         server.settings.insert(POOLING.into(), BY_TRANSACTION.into());
         server.findings.push(Finding { severity: Severity::Fatal, what: refusal(pooler), hint: Some(WAY_OUT.into()) });
@@ -36,7 +35,6 @@ pub async fn look(connection: &Connection, session: &Session, server: &mut Serve
             hint: Some("a connection to the server itself is safer for a dump or a restore".into()),
         });
     }
-    Ok(())
 }
 
 /// Why nothing goes through a pooler that pools by transaction.
@@ -49,10 +47,16 @@ pub const WAY_OUT: &str = "connect to the server itself, or to a port of the poo
 
 /// Two sessions that share a backend, or one that changes it, share their connections by the transaction. A server, and a
 /// pooler that pools by session, gives each its own for as long as it lives.
-async fn by_transaction(connection: &Connection, session: &Session, database: &str, limits: &Limits) -> Result<bool> {
+pub async fn shares_sessions(
+    connection: &Connection,
+    session: &Session,
+    database: &str,
+    limits: &Limits,
+) -> Result<bool> {
     const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
     // Without a second session nothing is learned: there may be no connection left for it.
-    let Ok(other) = session::open(connection, database, limits).await else { return Ok(false) };
+    let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
+    let Ok((other, _)) = session::open_asking(connection, database, &limits, BACKEND).await else { return Ok(false) };
     let first = session.column(BACKEND).await?;
     for _ in 0..3 {
         let theirs = other.column(BACKEND).await?;

@@ -160,12 +160,15 @@ pub async fn drop_database(connection: &Connection, name: &str, limits: &Limits)
 
 /// The databases whose names begin so.
 pub async fn databases(connection: &Connection, prefix: &str, limits: &Limits) -> Result<Vec<String>> {
-    let session = own_or_maintenance(connection, limits).await?;
     let query = format!(
         "SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.strpos(datname, {}) = 1 ORDER BY 1",
         literal(prefix)
     );
-    session.column(&query).await
+    // Doctor asks this of a pooler, too, which may hand a session's settings to others: they stay.
+    match session::open_asking(connection, &connection.database, limits, &query).await {
+        Ok((_, rows)) => Ok(rows.into_iter().flatten().flatten().collect()),
+        Err(refusal) => maintenance(connection, limits).await.map_err(|_| refusal.error)?.column(&query).await,
+    }
 }
 
 /// A session in the connection's own database, or in another one when that is not there.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{database, findings, patterns, pooler, target, tuning};
+use super::{database, findings, patterns, pinned_settings, pooler, target};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
@@ -31,23 +31,39 @@ const FACTS: &str = "SELECT current_setting('server_version_num'), version(), cu
      FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
      WHERE d.datname = current_database() AND r.rolname = current_user";
 
+/// Asked first.
+const VERSION: &str = "SELECT version()";
+
 /// Reads the server.
 pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
-    let (session, exists) = match session::open(connection, &connection.database, limits).await {
-        Ok(session) => (session, true),
-        Err(refusal) => (elsewhere(connection, purpose, limits, refusal).await?, false),
+    let database = connection.database.as_str();
+    let (opened, place) = match session::open_asking(connection, database, limits, VERSION).await {
+        Ok(opened) => (opened, database),
+        Err(refusal) => elsewhere(connection, purpose, limits, refusal).await?,
     };
-    // Asked first: what only sounds like PostgreSQL may not understand the rest.
-    let version_text = session.column("SELECT version()").await?.join("");
+    let (mut session, version_text) = opened;
+    let exists = place == database;
+    // What only sounds like PostgreSQL may not understand the rest.
+    let version_text = version_text.into_iter().flatten().flatten().collect::<String>();
     recognise(PRODUCTS, "PostgreSQL", &version_text)?;
+    // A session that is shared keeps other people's settings.
+    let shares = match pooler::shares_sessions(connection, &session, place, limits).await {
+        Err(_) if session.is_closed() => {
+            // It was idle for longer than this user's sessions may be.
+            session = session::open_lifted(connection, place, limits, VERSION).await.map_err(|r| r.error)?.0;
+            pooler::shares_sessions(connection, &session, place, limits).await?
+        }
+        shares => shares?,
+    };
+    if !shares {
+        session.pin().await?;
+    }
     let mut server = facts(&session).await.map_err(|error| stranger(error, &version_text))?;
     let witnesses = session.try_rows(WITNESSES).await?.unwrap_or_default().into_iter().flatten().flatten();
     let words = std::iter::once(version_text).chain(witnesses).collect::<Vec<_>>().join("\n");
     server.products = recognise(PRODUCTS, "PostgreSQL", &words)?;
-    pooler::look(connection, &session, &mut server, limits).await?;
-    if purpose == Purpose::Restore {
-        tuning::read(connection, &session, &mut server, limits).await?;
-    }
+    pooler::look(connection, &mut server, shares, limits).await;
+    pinned_settings::read(connection, &session, &mut server, purpose, limits).await?;
     server.database.clone_from(&connection.database);
     if !exists {
         server.size = None;
@@ -81,14 +97,19 @@ fn stranger(error: Error, version_text: &str) -> Error {
 }
 
 /// A restore may make its database: then the server is asked from another one.
-async fn elsewhere(connection: &Connection, purpose: Purpose, limits: &Limits, refusal: Refusal) -> Result<Session> {
+async fn elsewhere(
+    connection: &Connection,
+    purpose: Purpose,
+    limits: &Limits,
+    refusal: Refusal,
+) -> Result<((Session, Vec<Row>), &'static str)> {
     let unknown = refusal.code.as_ref().is_some_and(|c| c.code() == "3D000");
     if purpose != Purpose::Restore || !unknown {
         return Err(refusal.error);
     }
     for database in ["postgres", "template1"] {
-        if let Ok(session) = session::open(connection, database, limits).await {
-            return Ok(session);
+        if let Ok(opened) = session::open_asking(connection, database, limits, VERSION).await {
+            return Ok((opened, database));
         }
     }
     Err(refusal.error)
@@ -206,6 +227,8 @@ pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limi
         return Ok(());
     }
     let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
+    // As pg_dump does: a name without a schema means what it means for this user.
+    session.rows("RESET search_path").await?;
     let major = session.column("SELECT current_setting('server_version_num')::int / 10000").await?.join("");
     let version = Version::new(major.parse().unwrap_or(0), 0, 0);
     for pattern in &options.schemas {

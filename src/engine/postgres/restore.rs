@@ -18,7 +18,7 @@ use super::list::Leaving;
 use super::postpone::{self, Postpone};
 use super::selection::{self, blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
-use super::{clients, libpq, object_classes, plain, triggers, tuning};
+use super::{clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
@@ -142,7 +142,7 @@ impl Job<'_> {
                 client.version
             ));
         }
-        if is_newer || self.drops_first() || !self.triggers_off().is_empty() {
+        if is_newer || self.drops_first() || !self.triggers_off().is_empty() || !self.statements().is_empty() {
             return self.through_psql(client, selection, notes);
         }
         let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
@@ -190,6 +190,11 @@ impl Job<'_> {
         triggers::switches(self.server, self.content, self.options)
     }
 
+    /// What psql is told of its session because nobody can by `PGOPTIONS`.
+    fn statements(&self) -> String {
+        pinned_settings::restore(self.server, self.content).statements
+    }
+
     /// The transaction that psql runs a script in.
     fn transaction(&self, is_scripts: bool, notes: &mut Vec<String>) -> Transaction {
         let mut first = String::new();
@@ -207,7 +212,7 @@ impl Job<'_> {
         let switches = self.triggers_off();
         notes.extend(switches.note);
         first += &switches.off;
-        Transaction { first, is_scripts }
+        Transaction { settings: self.statements(), first, is_scripts }
     }
 
     /// `pg_restore` makes SQL of the archive, and psql runs it.
@@ -259,10 +264,9 @@ impl Job<'_> {
     fn connected(&self, client: &Client, sessions: u32) -> Result<Invocation> {
         // A script or an archive says what it is written in; a script that doesn't is text as any other.
         let invocation = Invocation::new(&client.path).env("PGCLIENTENCODING", "UTF8");
-        let invocation = match tuning::options(self.server, sessions) {
-            Some(options) => invocation.env("PGOPTIONS", options),
-            None => invocation,
-        };
+        let told = pinned_settings::restore(self.server, self.content).options;
+        let options: Vec<_> = tuning::options(self.server, sessions).into_iter().chain(told).collect();
+        let invocation = if options.is_empty() { invocation } else { invocation.env("PGOPTIONS", options.join(" ")) };
         libpq::connect(invocation, self.connection, client.version, Limits::default().connect)
     }
 

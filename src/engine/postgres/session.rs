@@ -1,19 +1,21 @@
 //! A short SQL session of dbhaul's own.
 //!
-//! Only the simple query protocol is spoken, and no startup options are sent: both pass through any pooler. `prefer`
-//! falls back to plaintext as libpq does.
+//! Only the simple query protocol is spoken, and no startup options are sent unless there is no other way: both pass
+//! through any pooler. `prefer` falls back to plaintext as libpq does.
 
 use std::error::Error as _;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::libpq;
+use super::{libpq, pinned_settings};
 use crate::connection::{Connection, Host, Limits, TlsMode};
+use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
 use crate::tls;
 
@@ -24,6 +26,12 @@ pub type Row = Vec<Option<String>>;
 pub struct Session {
     client: Client,
     patience: Duration,
+    /// The server's major version; 0 where it does not say.
+    major: u32,
+    /// Limits on time were lifted when it was opened: they are not what they are for others.
+    pub is_lifted: bool,
+    /// Its settings are [pinned](pinned_settings).
+    is_pinned: AtomicBool,
 }
 
 /// Why there is no session.
@@ -35,12 +43,52 @@ pub struct Refusal {
     pub error: Error,
 }
 
-/// Connects and logs in, to the connection's database or another one of its server.
+/// Connects and logs in, to the connection's database or another one of its server, and pins the session's settings.
 pub async fn open(connection: &Connection, database: &str, limits: &Limits) -> Result<Session, Refusal> {
-    open_with(connection, database, limits, None).await
+    let (session, _) = open_asking(connection, database, limits, &pinned_settings::statement()).await?;
+    session.is_pinned.store(true, Ordering::Relaxed);
+    Ok(session)
 }
 
-/// The same, with startup options, which poolers refuse.
+/// Connects, logs in and asks a question; its settings are as the server, the database and the role have them. A time-out
+/// of theirs may be so short that it ends the session first: then it is lifted by startup options.
+pub async fn open_asking(
+    connection: &Connection,
+    database: &str,
+    limits: &Limits,
+    question: &str,
+) -> Result<(Session, Vec<Row>), Refusal> {
+    let plain = |error| Refusal { code: None, error };
+    let session = open_with(connection, database, limits, None).await?;
+    match session.try_rows(question).await.map_err(plain)? {
+        Ok(rows) => return Ok((session, rows)),
+        // What is no PostgreSQL may not understand: that is for the caller to find out.
+        Err(error) if !ends_session(&error) => return Ok((session, Vec::new())),
+        Err(_) => {}
+    }
+    open_lifted(connection, database, limits, question).await
+}
+
+/// The same with limits on time lifted by startup options.
+pub async fn open_lifted(
+    connection: &Connection,
+    database: &str,
+    limits: &Limits,
+    question: &str,
+) -> Result<(Session, Vec<Row>), Refusal> {
+    let major = open_with(connection, database, limits, None).await?.major;
+    let options = pinned_settings::startup_options(major);
+    let session = open_with(connection, database, limits, Some(&options)).await?;
+    let session = Session { is_lifted: true, ..session };
+    let rows = session.rows(question).await.map_err(|error| Refusal { code: None, error })?;
+    Ok((session, rows))
+}
+
+fn ends_session(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_none_or(|db| db.parsed_severity() == Some(Severity::Fatal))
+}
+
+/// Connects and logs in, with startup options, which poolers refuse. Settings are not pinned.
 pub async fn open_with(
     connection: &Connection,
     database: &str,
@@ -105,8 +153,9 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
     if config.get_ssl_mode() == SslMode::Prefer && without_tls {
         config.ssl_mode(SslMode::Disable);
         if let Ok((client, driver)) = config.connect(NoTls).await {
+            let session = Session::new(client, driver.parameter("server_version"), limits);
             tokio::spawn(driver);
-            return Ok(Session { client, patience: limits.idle });
+            return Ok(session);
         }
     }
     Err(Refusal { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
@@ -118,11 +167,27 @@ async fn login(
     limits: &Limits,
 ) -> Result<Session, tokio_postgres::Error> {
     let (client, driver) = config.connect(MakeRustlsConnect::new(connector)).await?;
+    let session = Session::new(client, driver.parameter("server_version"), limits);
     tokio::spawn(driver);
-    Ok(Session { client, patience: limits.idle })
+    Ok(session)
 }
 
+/// So often a question is asked again that a time-out of the server's ended.
+const MAX_CANCELS: u32 = 50;
+
 impl Session {
+    fn new(client: Client, version: Option<&str>, limits: &Limits) -> Self {
+        let major = version.and_then(Version::parse).map_or(0, |version| version.major);
+        Self { client, patience: limits.idle, major, is_lifted: false, is_pinned: AtomicBool::new(false) }
+    }
+
+    /// Pins the settings. Only for a session that is [nobody else's](super::pooler::shares_sessions).
+    pub async fn pin(&self) -> Result<()> {
+        let _refused_by_look_alikes = self.try_rows(&pinned_settings::statement()).await?;
+        self.is_pinned.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The rows of a query, or of the last one of several.
     pub async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
         self.try_rows(sql).await?.map_err(|e| {
@@ -135,6 +200,17 @@ impl Session {
 
     /// The same, with the server's refusal at hand.
     pub async fn try_rows(&self, sql: &str) -> Result<Result<Vec<Row>, tokio_postgres::Error>> {
+        for _ in 0..MAX_CANCELS {
+            let answer = self.ask(sql).await?;
+            let is_cancelled = answer.as_ref().is_err_and(|e| e.code() == Some(&SqlState::QUERY_CANCELED));
+            if self.is_pinned.load(Ordering::Relaxed) || !is_cancelled {
+                return Ok(answer);
+            }
+        }
+        self.ask(sql).await
+    }
+
+    async fn ask(&self, sql: &str) -> Result<Result<Vec<Row>, tokio_postgres::Error>> {
         let answer = tokio::time::timeout(self.patience, self.client.simple_query(sql)).await.map_err(|_| {
             Error::new(Kind::TimedOut, format!("the server did not answer within {} s", self.patience.as_secs()))
         })?;

@@ -41,10 +41,6 @@ pub struct SnapshotSession {
     session: Session,
 }
 
-/// A held transaction is silent, and lasts as long as the dump. 17 knows a limit for that, too.
-const NO_LIMITS: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
-     WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')";
-
 /// How often it is looked whether the session is still there.
 const BEAT: Duration = Duration::from_millis(100);
 
@@ -56,7 +52,8 @@ pub async fn hold(
     limits: &Limits,
 ) -> Result<SnapshotSession> {
     let session = session::open(connection, &connection.database, limits).await.map_err(|refusal| refusal.error)?;
-    session.rows(NO_LIMITS).await?;
+    // As pg_dump does: a pattern without a schema means what it means for this user.
+    session.rows("RESET search_path").await?;
     session.rows("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
     let name = session.column("SELECT pg_catalog.pg_export_snapshot()").await?.join("");
     let bytes: HashMap<_, _> = server.tables.iter().map(|t| ((t.schema.as_str(), t.name.as_str()), t.bytes)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::{COMMAND, FILES};
 use super::selection::select;
 use super::target::lines;
-use super::{clean, extensions, features, pooler, triggers};
+use super::{clean, extensions, features, pinned_settings, pooler, triggers};
 use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
 use crate::error::{Error, Kind, Result};
 
@@ -31,6 +31,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         extensions::check_schemas(server, content, options)?;
     }
     triggers::check(server, content, options)?;
+    pinned_settings::check(server, content, options)?;
     extensions::check(server, content, options)?;
     crossing(server, content, options)?;
     Ok(warnings(server, content, options))
@@ -50,8 +51,8 @@ fn writable(server: &Server) -> Result<()> {
         return Err(refused("the target is a standby: it takes no writes").hint("restore into its primary"));
     }
     if server.read_only {
-        return Err(refused("the target refuses writes: default_transaction_read_only is on")
-            .hint("turn it off for this user or database: ALTER ROLE ... SET default_transaction_read_only = off"));
+        return Err(refused("the target refuses writes, whatever a session asks for")
+            .hint("restore into its primary, or ask whoever keeps the server"));
     }
     Ok(())
 }
@@ -273,6 +274,7 @@ fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec
     if server.pooler.is_some() {
         warnings.push("a pooler stands between: session settings of the restore may not hold".into());
     }
+    warnings.extend(pinned_settings::warn_of_money(server, content));
     warnings
 }
 

@@ -4,9 +4,7 @@
 //! most of a restore's time, so its sessions together get as much as the server's shared buffers, at most 512 MB: a server
 //! that was given little memory has few of those (`docs/decisions/restores-ask-for-memory.md`).
 
-use super::pooler::PATIENCE;
-use super::session::{self, Session};
-use crate::connection::{Connection, Limits};
+use super::session::Session;
 use crate::engine::Server;
 use crate::error::Result;
 
@@ -17,20 +15,32 @@ const SHARED: &str = "memory.shared";
 /// All sessions of a restore together.
 const MOST: u64 = 512 << 20;
 
-/// Fills the two settings, where the server takes startup options from this user. A pooler may refuse every connection
-/// that brings some, so one is tried.
-pub async fn read(connection: &Connection, session: &Session, server: &mut Server, limits: &Limits) -> Result<()> {
+/// What the server has.
+pub struct Memory {
+    now: u64,
+    shared: u64,
+}
+
+/// Asks the server. None where it does not say.
+pub async fn memory(session: &Session) -> Result<Option<Memory>> {
     const MEMORY: &str = "SELECT pg_catalog.pg_size_bytes(current_setting('maintenance_work_mem')), \
                           pg_catalog.pg_size_bytes(current_setting('shared_buffers'))";
-    let Ok(rows) = session.try_rows(MEMORY).await? else { return Ok(()) };
-    let Some([Some(now), Some(shared)]) = rows.first().map(Vec::as_slice) else { return Ok(()) };
-    let as_it_is = format!("-c maintenance_work_mem={}kB", now.parse().unwrap_or(0_u64) / 1024);
-    let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
-    if session::open_with(connection, &server.database, &limits, Some(&as_it_is)).await.is_ok() {
-        server.settings.insert(NOW.into(), now.clone());
-        server.settings.insert(SHARED.into(), shared.clone());
+    let Ok(rows) = session.try_rows(MEMORY).await? else { return Ok(None) };
+    let Some([Some(now), Some(shared)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+    Ok(now.parse().ok().zip(shared.parse().ok()).map(|(now, shared)| Memory { now, shared }))
+}
+
+impl Memory {
+    /// The option that changes nothing: a pooler may refuse every connection that brings one, so it is tried.
+    pub fn as_it_is(&self) -> String {
+        format!("-c maintenance_work_mem={}kB", self.now / 1024)
     }
-    Ok(())
+
+    /// Fills the two settings, where the server takes startup options from this user.
+    pub fn keep(self, server: &mut Server) {
+        server.settings.insert(NOW.into(), self.now.to_string());
+        server.settings.insert(SHARED.into(), self.shared.to_string());
+    }
 }
 
 /// The value of `PGOPTIONS` for each of so many sessions, where it says anything else than the server does.
