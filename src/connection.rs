@@ -76,6 +76,28 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
+/// What a PostgreSQL URI asks of the login, beside TLS. The default is libpq's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginRules {
+    /// `gssencmode=prefer`: a client may encrypt by GSSAPI, where it has the credentials.
+    pub gss_encryption: bool,
+    /// `channel_binding`.
+    pub channel_binding: Option<ChannelBinding>,
+    /// `sslnegotiation=direct`: TLS from the first byte, without asking.
+    pub direct_tls: bool,
+}
+
+/// Whether the login is bound to the TLS session that it goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelBinding {
+    /// Never.
+    Disable,
+    /// When the server offers it.
+    Prefer,
+    /// Always.
+    Require,
+}
+
 /// The near end of a tunnel: where packets go, while the identity stays that of the URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -104,6 +126,8 @@ pub struct Connection {
     pub database: String,
     /// TLS.
     pub tls: Tls,
+    /// Rules for the login, for PostgreSQL.
+    pub login: LoginRules,
     /// What was dropped or translated while parsing, for people.
     pub notes: Vec<String>,
 }
@@ -205,6 +229,26 @@ impl TlsMode {
             Self::VerifyCa => "VERIFY_CA",
             Self::VerifyFull => "VERIFY_IDENTITY",
         }
+    }
+}
+
+impl ChannelBinding {
+    /// libpq's name for it.
+    #[must_use]
+    pub fn libpq(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+        }
+    }
+}
+
+impl FromStr for ChannelBinding {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Disable, Self::Prefer, Self::Require].into_iter().find(|one| one.libpq() == text).ok_or(())
     }
 }
 

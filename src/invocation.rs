@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::secret::{STARS, Secret};
+use crate::uri::redact_secrets;
 
 /// One run of a client program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +174,8 @@ impl fmt::Display for Invocation {
         write!(f, "{}", quote_path(&self.program))?;
         for arg in &self.args {
             match arg {
-                Arg::Text(text) => write!(f, " {}", quote(text))?,
+                // A command of the user's own may be given a URI.
+                Arg::Text(text) => write!(f, " {}", quote(&redact_secrets(text)))?,
                 Arg::Bytes(bytes) => write!(f, " {}", quote_bytes(bytes))?,
                 Arg::File { prefix, content } => write!(f, " {prefix}{}", content.substitution())?,
             }

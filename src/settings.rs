@@ -50,6 +50,10 @@ pub fn file_of(name: &str) -> String {
 
 fn from_argument(argument: &str, lookup: Lookup<'_>) -> Result<(String, String)> {
     if let Some(name) = argument.strip_prefix("env:") {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(Error::new(Kind::Config, "what follows env: is no name of a variable")
+                .hint("env:NAME names the variable that holds the URI; a URI itself stands without env:"));
+        }
         return from_variable(name, lookup).unwrap_or_else(|| {
             Err(Error::new(Kind::Config, format!("the variable {name} is not set, nor {}", file_of(name))))
         });
@@ -83,6 +87,11 @@ fn set(name: &str, lookup: Lookup<'_>) -> Option<String> {
 }
 
 fn read_file(path: &str) -> Result<(String, String)> {
+    if uri::is_connection(path) {
+        return Err(Error::new(Kind::Config, "a URI stands where the path of its file is wanted")
+            .why("it is not repeated here: it may hold a password")
+            .hint("file:PATH and variables in _FILE name the file that holds the URI; env:NAME names a variable"));
+    }
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::new(Kind::Config, format!("the URI's file {path} can't be read")).why(e))?;
     Ok((format!("file {path}"), text))
@@ -130,7 +139,13 @@ mod tests {
 
     #[test]
     fn nothing_named_and_nothing_there() {
-        for argument in [None, Some("env:NOPE"), Some("file:/no/such/file")] {
+        for argument in [
+            None,
+            Some("env:NOPE"),
+            Some("file:/no/such/file"),
+            Some("env:mysql://u:p@h/d"),
+            Some("file:mysql://u:p@h/d"),
+        ] {
             assert_eq!(named(argument, &[("DATABASE_URL", " ")]).expect_err("nothing").kind, Kind::Config);
         }
     }

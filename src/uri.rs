@@ -4,18 +4,41 @@
 //! refuses host names that servers accept. So the userinfo is cut off by hand, at the last `@` before the first `/`,
 //! and percent signs that encode nothing are taken as they are; in the query, too, a `+` is a plus.
 //!
+//! Connection strings of libpq and of Go's MySQL driver are read, too: see `strings`.
+//!
 //! A URI that can't be read is never repeated in full: [`redact`] shows what is surely not its password.
 
 use std::path::PathBuf;
 
-use crate::connection::{Connection, Dialect, Host, Route, Tls, TlsMode};
+use crate::connection::{Connection, Dialect, Host, LoginRules, Route, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
 use crate::secret::{Redactor, STARS, Secret};
 
 mod params;
+mod strings;
 
-/// Reads a URI: `Kind::Config`, naming the part that is wrong, when it can't be.
+use strings::Style;
+
+/// Reads a URI or a connection string: `Kind::Config`, naming the part that is wrong, when it can't be.
 pub fn parse(text: &str) -> Result<Connection> {
+    let read = match style(text) {
+        None => return parse_uri(text),
+        Some(Style::Ado) => return Err(strings::ado()),
+        Some(Style::Pairs) => strings::read_pairs(text),
+        Some(Style::Dsn) => strings::read_dsn(text.trim()),
+    };
+    read.map_err(|what| {
+        Error::new(Kind::Config, what)
+            .hint("the same as a URI: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or mysql:// for MySQL and MariaDB")
+    })
+}
+
+/// The style of a connection string that is no URI.
+fn style(text: &str) -> Option<Style> {
+    if is_database(text) { None } else { strings::style(text) }
+}
+
+fn parse_uri(text: &str) -> Result<Connection> {
     let wrong = |what: String| Error::new(Kind::Config, what).why(redact(text));
     let (scheme, rest, mut notes) = split_scheme(text).map_err(&wrong)?;
     let dialect = dialect(&scheme).ok_or_else(|| {
@@ -24,7 +47,7 @@ pub fn parse(text: &str) -> Result<Connection> {
     })?;
     let (userinfo, rest) = split_userinfo(rest, &mut notes);
     let (authority, path, query) = split_rest(rest);
-    let mut parts = Parts { dialect, ..Parts::default() };
+    let mut parts = Parts::of(dialect);
     parts.notes = notes;
     if let Some(userinfo) = userinfo {
         let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(u, p)| (u, Some(p)));
@@ -35,6 +58,9 @@ pub fn parse(text: &str) -> Result<Connection> {
         }
     }
     parts.read_authority(authority).map_err(&wrong)?;
+    if path.contains("://") {
+        return Err(wrong("there is another URI behind the database's name: give one".into()));
+    }
     if !path.is_empty() {
         parts.database = Some(decode(path));
     }
@@ -45,8 +71,11 @@ pub fn parse(text: &str) -> Result<Connection> {
 /// The text with everything that may be a secret starred out, for a URI that could not be read.
 #[must_use]
 pub fn redact(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return if text.contains(['@', ':']) { STARS.to_owned() } else { text.to_owned() };
+    if style(text).is_some() {
+        return parse(text).map_or_else(|_| STARS.to_owned(), |connection| connection.to_string());
+    }
+    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        return STARS.to_owned();
     };
     let (stars, rest) = match rest.rsplit_once('@') {
         // An @ in a parameter's password: what follows it is not the host.
@@ -60,6 +89,9 @@ pub fn redact(text: &str) -> String {
 /// What may be a secret in a text that may be a URI, readable or not: as it is written, and decoded.
 #[must_use]
 pub fn secrets(text: &str) -> Vec<Secret> {
+    if let Some(style) = style(text) {
+        return strings::passwords(style, text).into_iter().map(Secret::new).collect();
+    }
     let Some((_, rest)) = text.split_once("://") else { return Vec::new() };
     let mut found = passwords_in_query(rest);
     match rest.rsplit_once('@') {
@@ -88,9 +120,44 @@ pub fn redact_words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace).map(word).collect()
 }
 
+/// The same of each word that holds a secret, for what is shown to be pasted.
+#[must_use]
+pub fn redact_secrets(text: &str) -> String {
+    let word = |word: &str| if secrets(word).is_empty() { word.to_owned() } else { redact(word) };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
+}
+
+/// Whether a text may hold a password: as a URI, a connection string, or a setting whose name says so.
+#[must_use]
+pub fn may_hold_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let named = ["pass", "pwd", "secret"].iter().any(|word| lower.contains(word)) && lower.contains(['=', ':']);
+    named || lower.contains("://") || lower.rsplit_once('@').is_some_and(|(userinfo, _)| userinfo.contains(':'))
+}
+
+/// Whether a text is a connection string, or any other URI with a password in it.
+#[must_use]
+pub fn holds_secret(text: &str) -> bool {
+    let uri = text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme));
+    is_connection(text) || uri && !secrets(text).is_empty()
+}
+
+/// Whether a text is a database's URI or another connection string, readable or not.
+#[must_use]
+pub fn is_connection(text: &str) -> bool {
+    match style(text) {
+        // A single pair may be a file's name.
+        Some(Style::Pairs) => text.matches('=').count() > 1,
+        // Nor is every @/ in a path a DSN's.
+        Some(Style::Dsn) => text.contains("tcp") || text.contains("unix(") || !secrets(text).is_empty(),
+        Some(Style::Ado) => true,
+        None => is_database(text),
+    }
+}
+
 /// Whether a text begins as a database's URI does.
 #[must_use]
-pub fn is_database(text: &str) -> bool {
+fn is_database(text: &str) -> bool {
     split_scheme(text.trim()).is_ok_and(|(scheme, ..)| dialect(&scheme).is_some())
 }
 
@@ -105,8 +172,10 @@ fn dialect(scheme: &str) -> Option<Dialect> {
 /// The scheme, the rest, and notes on prefixes and suffixes that drivers add: `jdbc:`, `+psycopg2`.
 fn split_scheme(text: &str) -> Result<(String, &str, Vec<String>), String> {
     let mut notes = Vec::new();
-    let (scheme, rest) =
-        text.split_once("://").ok_or_else(|| "this is not a database URI: it has no scheme://".to_owned())?;
+    let (scheme, rest) = text
+        .split_once("://")
+        .filter(|(scheme, _)| is_scheme(scheme))
+        .ok_or_else(|| "this is not a database URI: it has no scheme://".to_owned())?;
     let scheme = match scheme.strip_prefix("jdbc:") {
         Some(inner) => {
             notes.push("the jdbc: in front of the URI was dropped".to_owned());
@@ -122,6 +191,14 @@ fn split_scheme(text: &str) -> Result<(String, &str, Vec<String>), String> {
         None => scheme,
     };
     Ok((scheme.to_owned(), rest, notes))
+}
+
+/// What stands before `://` is a scheme, and may be shown, when it looks like one.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.:_".contains(&b))
+        && text.strip_prefix("jdbc:").unwrap_or(text).len() <= 20
+        && !text.strip_prefix("jdbc:").unwrap_or(text).contains(':')
 }
 
 /// Cuts at the last `@` before the first `/`, where libpq looks for it too.
@@ -165,6 +242,8 @@ fn has_bare_percent(text: &str) -> bool {
 
 /// What was read so far.
 struct Parts {
+    /// `URI`, `connection string`, `DSN`.
+    called: &'static str,
     dialect: Dialect,
     user: Option<String>,
     password: Option<String>,
@@ -174,13 +253,15 @@ struct Parts {
     hostaddr: Option<String>,
     database: Option<String>,
     tls: Tls,
+    login: LoginRules,
     notes: Vec<String>,
 }
 
-impl Default for Parts {
-    fn default() -> Self {
+impl Parts {
+    fn of(dialect: Dialect) -> Self {
         Self {
-            dialect: Dialect::Postgres,
+            called: "URI",
+            dialect,
             user: None,
             password: None,
             host: None,
@@ -189,12 +270,11 @@ impl Default for Parts {
             hostaddr: None,
             database: None,
             tls: Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None },
+            login: LoginRules::default(),
             notes: Vec::new(),
         }
     }
-}
 
-impl Parts {
     /// Reads `host`, `host:port`, `[::1]:port`, `%2Fpath%2Fof%2Fa%2Fsocket`.
     fn read_authority(&mut self, authority: &str) -> Result<(), String> {
         if authority.contains(',') {
@@ -238,16 +318,22 @@ impl Parts {
             Dialect::Mysql => 3306,
         };
         let port = self.port.unwrap_or(default_port);
-        let host = match (self.host, self.socket) {
+        let called = self.called;
+        if self.login.direct_tls && self.tls.mode < TlsMode::Require {
+            return Err("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full".into());
+        }
+        // Without a name, libpq takes the address for the host.
+        let host = match (self.host.or_else(|| self.hostaddr.clone()), self.socket) {
             (_, Some(path)) => Host::Socket { path, port },
             (Some(name), None) => Host::Tcp { name, port },
-            (None, None) => return Err("the URI names no host".into()),
+            (None, None) => return Err(format!("the {called} names no host")),
         };
-        let database = self.database.filter(|d| !d.is_empty()).ok_or("the URI names no database")?;
-        let user = self.user.filter(|u| !u.is_empty()).ok_or("the URI names no user")?;
+        let database =
+            self.database.filter(|d| !d.is_empty()).ok_or_else(|| format!("the {called} names no database"))?;
+        let user = self.user.filter(|u| !u.is_empty()).ok_or_else(|| format!("the {called} names no user"))?;
         let all = [Some(&database), Some(&user), self.password.as_ref()];
         if all.into_iter().flatten().any(|part| part.contains('\0')) {
-            return Err("the URI holds a zero byte (%00), which no server takes".into());
+            return Err(format!("the {called} holds a zero byte (%00), which no server takes"));
         }
         Ok(Connection {
             dialect: self.dialect,
@@ -258,6 +344,7 @@ impl Parts {
             password: self.password.filter(|p| !p.is_empty()).map(Secret::new),
             database,
             tls: self.tls,
+            login: self.login,
             notes: self.notes,
         })
     }

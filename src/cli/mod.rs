@@ -9,13 +9,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind};
 use crate::exit_code;
 use crate::process;
 use crate::report::{Report, Verbosity};
 use crate::secret::Redactor;
+use crate::uri;
 
 mod copy;
 mod doctor;
@@ -88,8 +89,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         (false, _) => Verbosity::Everything,
     };
     let report = Report::new(matches.subcommand_name().unwrap_or_default(), verbosity, cli.output.json);
-    report.secrets(&secrets(&args));
     report.take_log();
+    if let Some(error) = misplaced(&matches) {
+        report.failure(&error);
+        return ExitCode::from(exit_code::of(error.kind));
+    }
     match block_on(cli.command.run(&report)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -139,14 +143,59 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     result
 }
 
-/// What URIs on the command line may hold: an error may repeat one that stands where none belongs.
-fn secrets(args: &[OsString]) -> Redactor {
-    Redactor::new(&args.iter().flat_map(|arg| crate::uri::secrets(&arg.to_string_lossy())).collect::<Vec<_>>())
+/// A URI where none belongs. It is refused here, unseen: a message about it would repeat its password.
+fn misplaced(matches: &ArgMatches) -> Option<Error> {
+    /// The arguments that take one; those behind `--` have a check of their own.
+    const ITS_PLACES: [&str; 5] = ["uri", "source", "target", "restore_into", "extra"];
+    let (name, given) = matches.subcommand()?;
+    let command = command();
+    let options = command.find_subcommand(name)?.get_arguments();
+    let holds_one = |id: &str| {
+        let values = given.try_get_raw(id).ok().flatten();
+        values.into_iter().flatten().any(|value| uri::holds_secret(&value.to_string_lossy()))
+    };
+    let wrong = options.filter(|option| !ITS_PLACES.contains(&option.get_id().as_str()));
+    let wrong = wrong.into_iter().find(|option| holds_one(option.get_id().as_str()))?;
+    let what = match wrong.get_long() {
+        Some(long) => format!("--{long} was given a URI, which it does not take"),
+        None if name == "restore" => "the first argument is the archive, and a URI stands there".into(),
+        None => format!("a URI stands where {} is wanted", wrong.get_id().as_str().to_uppercase()),
+    };
+    let usage = format!("dbhaul {name} --help tells which arguments take a URI");
+    Some(Error::new(Kind::Usage, what).why("it is not repeated here: it may hold a password").hint(usage))
+}
+
+/// Everything that clap's words may repeat: the arguments, their values, the values of the options' variables.
+fn given(args: &[OsString]) -> Vec<String> {
+    let command = command();
+    let options = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+    let variables = options.filter_map(|option| std::env::var_os(option.get_env()?));
+    let arguments = args.iter().skip(1).cloned();
+    let mut texts = Vec::new();
+    for text in arguments.chain(variables).map(|text| text.to_string_lossy().into_owned()) {
+        if text.starts_with('-') {
+            // --option=VALUE, -oVALUE
+            texts.extend(text.split_once('=').map(|(_, value)| value.to_owned()));
+            texts.extend(text.char_indices().nth(2).map(|(at, _)| text[at..].to_owned()));
+        }
+        texts.push(text);
+    }
+    texts.retain(|text| uri::may_hold_secret(text));
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts
+}
+
+/// Clap's words without the secrets of what was given: a text that may hold one is replaced whole.
+fn redacted(words: &str, args: &[OsString]) -> String {
+    let given = given(args);
+    let whole = given.iter().fold(words.to_owned(), |words, text| words.replace(text, &uri::redact(text)));
+    let secrets: Vec<_> = given.iter().flat_map(|text| uri::secrets(text)).collect();
+    uri::redact_words(&Redactor::new(&secrets).redact(&whole))
 }
 
 /// Clap's own words, with our exit code; as JSON when JSON was asked for.
 fn refuse_usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
-    let text = crate::uri::redact_words(&secrets(args).redact(&error.render().to_string()));
+    let text = redacted(&error.render().to_string(), args);
     if json {
         let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim().to_owned();
         Report::new(&command_name(args), Verbosity::Quiet, true).failure(&Error::new(Kind::Usage, message));

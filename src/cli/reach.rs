@@ -66,7 +66,6 @@ impl ReachArgs {
 
     fn labelled(label: Option<&str>, argument: Option<&str>, report: &Report) -> Result<Named> {
         let named = settings::connection(argument, &|name| std::env::var(name).ok())?;
-        report.secrets(&named.connection.redactor());
         report.fact(label.unwrap_or(&named.source), named.connection.to_string());
         for note in &named.connection.notes {
             report.note(note);

@@ -148,7 +148,8 @@ fn hexadecimal(sum: u64) -> String {
 
 /// The options that were given, by their names on the command line.
 fn options(options: &DumpOptions) -> BTreeMap<String, Value> {
-    let lists = options.patterns().into_iter().chain([("arguments", &options.extra)]);
+    let arguments: Vec<_> = options.extra.iter().map(|argument| crate::uri::redact_secrets(argument)).collect();
+    let lists = options.patterns().into_iter().chain([("arguments", &arguments)]);
     let switches = [
         ("plain", options.plain),
         ("schema-only", options.schema_only),

@@ -49,7 +49,7 @@ impl ChildEnv {
     pub fn for_tunnels(ours: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let own = |name: &OsStr| name.as_encoded_bytes().starts_with(b"DBHAUL_");
         let kept =
-            ours.into_iter().filter(|(name, value)| !own(name) && !crate::uri::is_database(&value.to_string_lossy()));
+            ours.into_iter().filter(|(name, value)| !own(name) && !crate::uri::is_connection(&value.to_string_lossy()));
         Self { vars: kept.collect() }
     }
 

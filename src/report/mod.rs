@@ -1,6 +1,7 @@
 //! What people and scripts see: facts, warnings, progress and errors on stderr, the result alone on stdout.
 //!
-//! Every text passes through the redactor here, last of all, whatever it came through before.
+//! Nothing is redacted here. What others say loses our secrets where it comes in, and our own words hold none: a password
+//! that is a common word must not change a path or a key.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one module that writes to the terminal")]
 
@@ -15,7 +16,6 @@ use self::printable::{printable, printable_json};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::exit_code;
-use crate::secret::Redactor;
 
 mod log;
 mod printable;
@@ -49,7 +49,6 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    redactor: Redactor,
     warnings: Vec<String>,
     progress: progress::Line,
     /// Stdout is an archive's: not a byte of ours may get between.
@@ -69,11 +68,6 @@ impl Report {
     /// The usage error of a command line, in clap's words.
     pub fn usage(text: &str) {
         eprint!("{}", printable(text));
-    }
-
-    /// Learns secrets that must never be shown.
-    pub fn secrets(&self, redactor: &Redactor) {
-        self.state().redactor.merge(redactor);
     }
 
     /// With `-vv`, shows the library's debug log.
@@ -122,11 +116,11 @@ impl Report {
 
     /// Something that people should know; it comes back from [`Report::warnings`].
     pub fn warning(&self, text: impl AsRef<str>) {
-        let text = self.state().redactor.redact(text.as_ref());
+        let text = text.as_ref();
         if self.0.verbosity >= Verbosity::Normal {
-            self.line("warning", &text);
+            self.line("warning", text);
         }
-        self.state().warnings.push(text);
+        self.state().warnings.push(text.to_owned());
     }
 
     /// The warnings so far.
@@ -141,9 +135,9 @@ impl Report {
         if self.0.json {
             self.print_object(&self.object("ok", fields));
         } else if !text.is_empty() && !self.state().stdout_taken {
-            let text = self.state().redactor.redact(text.trim_end_matches('\n'));
+            let text = text.trim_end_matches('\n');
             // A script gets the path as it is.
-            let shown = if std::io::stdout().is_terminal() { printable(&text) } else { text.as_str().into() };
+            let shown = if std::io::stdout().is_terminal() { printable(text) } else { text.into() };
             println!("{shown}");
         }
         let _ = std::io::stdout().flush();
@@ -167,8 +161,7 @@ impl Report {
             self.print_object(&self.object("error", fields));
         }
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-        let redactor = self.state().redactor.clone();
-        let safe = |text: &str| printable(&redactor.redact(text)).into_owned();
+        let safe = printable;
         let mut text = format!("{red}error:{plain} {}", safe(&error.what));
         for line in &error.why {
             let _ = write!(text, "\n  {}", safe(line));
@@ -185,30 +178,18 @@ impl Report {
         if let (Some(object), Ok(Value::Object(fields))) = (object.as_object_mut(), serde_json::to_value(fields)) {
             object.extend(fields);
         }
-        redact_json(&mut object, &self.state().redactor);
         printable_json(&object.to_string()).into_owned()
     }
 
     /// One line of the two columns.
     fn line(&self, label: &str, value: &str) {
         let state = self.state();
-        let value = state.redactor.redact(value);
         state.progress.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{label:<14} {}", printable(&value));
+            let _ = writeln!(std::io::stderr(), "{label:<14} {}", printable(value));
         });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Redacts each text of a JSON value: before it is quoted, so that a quoted secret is found, too.
-fn redact_json(value: &mut Value, redactor: &Redactor) {
-    match value {
-        Value::String(text) => *text = redactor.redact(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_json(item, redactor)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| redact_json(field, redactor)),
-        _ => {}
     }
 }

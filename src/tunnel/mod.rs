@@ -27,6 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer};
 use crate::invocation::Invocation;
 use crate::process::{ChildEnv, Output, Running, Signal, SpawnOptions, Stop, spawn};
+use crate::secret::Redactor;
 
 /// An open tunnel. Dropping it kills what we started for it.
 #[derive(Debug)]
@@ -79,6 +80,8 @@ pub async fn open(
         TunnelSpec::Command(words) => {
             let (program, args) = words.split_first().ok_or_else(|| no_program(""))?;
             let invocation = Invocation::new(find(program, env)?).args(args);
+            let secrets: Vec<_> = words.iter().flat_map(|word| crate::uri::secrets(word)).collect();
+            options.redactor.merge(&Redactor::new(&secrets));
             let mut running = start(&invocation, &options, observer)?;
             let address = running.take_stdout().map(first_address);
             let mut child = supervise(running, stop);

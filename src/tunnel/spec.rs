@@ -33,7 +33,7 @@ impl TunnelSpec {
         };
         match (host, parse_port(port)) {
             (Some(host), Some(port)) if is_host(host) => Ok(Self::Open(Route { host: host.to_owned(), port })),
-            _ => Err(usage("--tunnel", text, "[[HOST:]PORT], such as 10000, localhost:10000 or [::1]:10000")),
+            _ => Err(usage("--tunnel", "[[HOST:]PORT], such as 10000, localhost:10000 or [::1]:10000")),
         }
     }
 
@@ -57,21 +57,22 @@ impl TunnelSpec {
             }
             _ => {}
         }
-        Err(usage("--ssh", text, "[USER@]HOST[:PORT]"))
+        Err(usage("--ssh", "[USER@]HOST[:PORT]"))
     }
 
     /// The value of `--tunnel-command`, split as a shell would, and run without one.
     pub fn parse_command(text: &str) -> Result<Self> {
         match shell_words::split(text) {
             Ok(words) if !words.is_empty() => Ok(Self::Command(words)),
-            Ok(_) => Err(usage("--tunnel-command", text, "a program and its arguments")),
-            Err(_) => Err(usage("--tunnel-command", text, "a program and its arguments, every quote closed")),
+            Ok(_) => Err(usage("--tunnel-command", "a program and its arguments")),
+            Err(_) => Err(usage("--tunnel-command", "a program and its arguments, every quote closed")),
         }
     }
 }
 
-fn usage(option: &str, text: &str, wanted: &str) -> Error {
-    Error::new(Kind::Usage, format!("{option} {text:?} can't be understood")).hint(format!("{option} takes {wanted}"))
+/// The value is for the caller to show, who knows what may be in it.
+fn usage(option: &str, wanted: &str) -> Error {
+    Error::new(Kind::Usage, format!("{option} can't be understood")).hint(format!("{option} takes {wanted}"))
 }
 
 fn unbracket(host: &str) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::connection::{Dialect, Tls, TlsMode};
+use crate::connection::{Dialect, LoginRules, Tls, TlsMode};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -25,6 +25,7 @@ fn target(host: Host) -> Connection {
         password: Some(crate::secret::Secret::new("geheimnis77")),
         database: "shop".into(),
         tls,
+        login: LoginRules::default(),
         notes: Vec::new(),
     }
 }

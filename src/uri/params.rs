@@ -9,14 +9,22 @@ impl Parts {
     /// Reads the query. An unknown parameter that looks like TLS is refused: to drop it could mean to send a password
     /// in the clear.
     pub(super) fn read_query(&mut self, query: &str) -> Result<(), String> {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        self.read_parameters(pairs.map(|(name, value)| (decode(name), decode(value))))
+    }
+
+    /// The same of names and values that are decoded.
+    pub(super) fn read_parameters(&mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Result<(), String> {
         let mut verify_server = None;
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name), decode(value));
+        for (name, value) in pairs {
             let key = name.to_ascii_lowercase().replace(['-', '_'], "");
             if key == "verifyservercertificate" || key == "rejectunauthorized" {
                 verify_server = Some((key, truth(&value).ok_or_else(|| bad_value(&name))?));
-            } else if !self.read_location(&key, &value)? && !self.read_tls(&key, &name, &value)? {
+            } else if !self.read_location(&key, &value)?
+                && !self.read_tls(&key, &name, &value)?
+                && !self.read_login(&key, &name, &value)?
+            {
                 self.drop(&key, &name)?;
             }
         }
@@ -40,6 +48,9 @@ impl Parts {
             (_, "port") => self.port = Some(read_port(value)?),
             (_, "user") => self.user = Some(value.to_owned()),
             (_, "password") => self.password = Some(value.to_owned()),
+            (Dialect::Postgres, "dbname") if value.contains("://") => {
+                return Err("the value of \"dbname\" is a URI of its own: give that alone".into());
+            }
             (Dialect::Postgres, "dbname") => self.database = Some(value.to_owned()),
             _ => return Ok(false),
         }
@@ -70,6 +81,32 @@ impl Parts {
         Ok(true)
     }
 
+    /// libpq's rules for logging in. What a client or our own sessions can't hold to is refused later, by name.
+    fn read_login(&mut self, key: &str, name: &str, value: &str) -> Result<bool, String> {
+        match (self.dialect, key) {
+            (Dialect::Postgres, "gssencmode") => {
+                self.login.gss_encryption = match value {
+                    "disable" => false,
+                    "prefer" => true,
+                    "require" => return Err("gssencmode=require can't be kept: GSSAPI is not spoken here".into()),
+                    _ => return Err(bad_value(name)),
+                }
+            }
+            (Dialect::Postgres, "channelbinding") => {
+                self.login.channel_binding = Some(value.parse().map_err(|()| bad_value(name))?);
+            }
+            (Dialect::Postgres, "sslnegotiation") => {
+                self.login.direct_tls = match value {
+                    "postgres" => false,
+                    "direct" => true,
+                    _ => return Err(bad_value(name)),
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// The stricter of two answers wins: `useSSL=true&sslMode=VERIFY_CA` is verify-ca in either order.
     fn set_mode(&mut self, mode: TlsMode) {
         self.tls.mode = if self.tls.explicit { self.tls.mode.max(mode) } else { mode };
@@ -92,7 +129,7 @@ impl Parts {
         if tls && !HARMLESS.contains(&key) {
             return Err(format!("the parameter \"{name}\" looks like TLS or authentication and is not known here"));
         }
-        self.notes.push(format!("the URI's parameter {name} was dropped: it is not for dumps"));
+        self.notes.push(format!("the {}'s parameter {name} was dropped: it is not for dumps", self.called));
         Ok(())
     }
 }
@@ -101,7 +138,7 @@ fn bad_value(name: &str) -> String {
     format!("the parameter \"{name}\" has a value that is not known here")
 }
 
-fn truth(value: &str) -> Option<bool> {
+pub(super) fn truth(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" | "" => Some(true),
         "false" | "0" | "no" | "off" => Some(false),

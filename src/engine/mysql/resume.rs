@@ -22,6 +22,7 @@ use crate::connection::{Connection, Limits};
 use crate::engine::{Content, DumpedTable, Left, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
+use crate::secret::{Redactor, Secret};
 
 /// The user may not look at it.
 const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
@@ -132,7 +133,10 @@ enum State {
 /// One that the server can't read is not complete; one that we may not read is an error.
 async fn state(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bool) -> mysql_async::Result<State> {
     match compare(conn, table, name, versioned).await {
-        Err(mysql_async::Error::Server(error)) if !DENIED.contains(&error.code) => Ok(State::Lacks(error.message)),
+        Err(mysql_async::Error::Server(error)) if !DENIED.contains(&error.code) => {
+            let redactor = Redactor::new(&conn.opts().pass().map(Secret::new));
+            Ok(State::Lacks(redactor.redact(&error.message)))
+        }
         other => other,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::connection::{Connection, Dialect, Host, Tls, TlsMode};
+use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
 use crate::engine::{Flavour, ScratchPlan, Site};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Service};
@@ -94,6 +94,7 @@ fn connection(site: &Site<'_>) -> Connection {
         password: Some(site.password.clone()),
         database: "mysql".into(),
         tls: Tls { mode: TlsMode::Off, explicit: true, ca: None, cert: None, key: None },
+        login: LoginRules::default(),
         notes: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::{Connection, Dialect, Host, Tls, TlsMode};
+use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
 use crate::engine::{Flavour, Server, Table, Target, Version};
 use crate::invocation::{Arg, Invocation};
 use crate::properties::DatabaseProperties;
@@ -50,6 +50,7 @@ pub(super) fn connection() -> Connection {
         password: Some(Secret::new("geheim")),
         database: "shop".into(),
         tls: Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None },
+        login: LoginRules::default(),
         notes: Vec::new(),
     }
 }

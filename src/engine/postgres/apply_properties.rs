@@ -138,7 +138,7 @@ async fn within(session: &Session, wishes: &[Wish<'_>]) -> Result<AppliedPropert
             Ok(_) => applied.set.push(wish.what.clone()),
             Err(error) => {
                 session.rows("ROLLBACK TO one").await?;
-                applied.by_hand.push(wish.by_hand(&wish.without_secret(session::words(&error).0)));
+                applied.by_hand.push(wish.by_hand(&wish.without_secret(session.words(&error))));
             }
         }
     }

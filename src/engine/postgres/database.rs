@@ -5,7 +5,7 @@
 //! is nearest, and says what it became.
 
 use super::restore::token;
-use super::session::{self, Row, Session, identifier, literal};
+use super::session::{Row, Session, identifier, literal};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
 use crate::properties::{DatabaseGrant, DatabaseProperties, DatabaseSetting};
@@ -113,17 +113,17 @@ pub async fn create(
                 return Ok(wanted.differences_of_creation(&made).iter().map(ToString::to_string).collect());
             }
             Err(error) if is_about_locale(&error) => refusal = refusal.or(Some((statement, error))),
-            Err(error) => return Err(refused(&statement, &error)),
+            Err(error) => return Err(refused(session, &statement, &error)),
         }
     }
     // The first that was asked for is what was wanted.
     let unknown = || Error::new(Kind::Unexpected, "a database was to be made in no way");
-    Err(refusal.map_or_else(unknown, |(statement, error)| refused(&statement, &error)))
+    Err(refusal.map_or_else(unknown, |(statement, error)| refused(session, &statement, &error)))
 }
 
-fn refused(statement: &str, error: &tokio_postgres::Error) -> Error {
+fn refused(session: &Session, statement: &str, error: &tokio_postgres::Error) -> Error {
     Error::new(Kind::RestoreFailed, "the target could not be prepared")
-        .why(session::words(error).0)
+        .why(session.words(error))
         .why(format!("at: {statement}"))
         .why("nothing was changed")
 }

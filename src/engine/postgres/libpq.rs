@@ -9,7 +9,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::connection::{Connection, Host, TlsMode};
+use crate::connection::{ChannelBinding, Connection, Host, TlsMode};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{EnvValue, Invocation, PrivateFile};
@@ -96,8 +96,11 @@ fn conninfo(connection: &Connection, client: Version, timeout: Duration, bundle:
         set("sslkey", &tls.key.as_deref().unwrap_or(Path::new(NOWHERE)).to_string_lossy());
     }
     if client.major >= 12 {
-        // The probe speaks no GSSAPI either: both must reach the server the same way.
-        set("gssencmode", "disable");
+        // The probe speaks no GSSAPI: unless the URI allows it, both reach the server the same way.
+        set("gssencmode", if connection.login.gss_encryption { "prefer" } else { "disable" });
+    }
+    for (key, value) in login_rules(connection, client)? {
+        set(key, value);
     }
     set("connect_timeout", &timeout.as_secs().max(2).to_string());
     set("keepalives_idle", "30");
@@ -106,6 +109,29 @@ fn conninfo(connection: &Connection, client: Version, timeout: Duration, bundle:
     // No tcp_user_timeout: Linux would also end a connection whose server takes no data while it waits for a lock.
     set("application_name", "dbhaul");
     Ok(string)
+}
+
+/// The URI's rules for the login, for a client that knows them. A rule that the client can't keep is refused.
+fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static str, &'static str)>> {
+    let (mut rules, login) = (Vec::new(), &connection.login);
+    let unknown = |rule: String, since: u32| {
+        Err(Error::new(Kind::Config, format!("PostgreSQL {}'s clients don't know {rule}", client.major))
+            .why("the URI asks for it, and nothing was started without it")
+            .hint(format!("install the clients of PostgreSQL {since} or later, or take the parameter out of the URI")))
+    };
+    match login.channel_binding {
+        Some(rule) if client.major >= 13 => rules.push(("channel_binding", rule.libpq())),
+        // What they do by themselves.
+        None | Some(ChannelBinding::Prefer) => {}
+        Some(rule) => return unknown(format!("channel_binding={}", rule.libpq()), 13),
+    }
+    if login.direct_tls {
+        if client.major < 17 {
+            return unknown("sslnegotiation=direct".into(), 17);
+        }
+        rules.push(("sslnegotiation", "direct"));
+    }
+    Ok(rules)
 }
 
 /// What to verify the server's certificate with, for libpq.
@@ -151,7 +177,7 @@ fn quote(value: &str) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::connection::{Dialect, Route, Tls};
+    use crate::connection::{Dialect, LoginRules, Route, Tls};
 
     /// `postgres://app:****@db.example.test:5432/shop`
     pub fn connection() -> Connection {
@@ -164,6 +190,7 @@ pub mod tests {
             password: Some(Secret::new("it's: a \\ secret")),
             database: "shop".into(),
             tls: Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None },
+            login: LoginRules::default(),
             notes: Vec::new(),
         }
     }
@@ -182,6 +209,26 @@ pub mod tests {
         insta::assert_snapshot!(string(&through, 10), @r#"host=db.example.test hostaddr=127.0.0.1 port=10000 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/bundle.pem sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul"#);
         through.tls.ca = Some("/etc/my ca.pem".into());
         assert!(string(&through, 18).contains(r"sslrootcert='/etc/my ca.pem'"));
+    }
+
+    #[test]
+    fn rules_for_the_login_reach_clients_that_know_them_and_others_are_refused() {
+        let mut at = connection();
+        at.tls.mode = TlsMode::Require;
+        at.login =
+            LoginRules { gss_encryption: true, channel_binding: Some(ChannelBinding::Require), direct_tls: true };
+        let told = string(&at, 17);
+        assert!(told.contains("gssencmode=prefer channel_binding=require sslnegotiation=direct"), "{told}");
+        let refused = |at: &Connection, major| {
+            let error = conninfo(at, Version::new(major, 0, 0), Duration::from_secs(10), None).expect_err("unknown");
+            assert_eq!(error.kind, Kind::Config);
+            error.what
+        };
+        assert_eq!(refused(&at, 16), "PostgreSQL 16's clients don't know sslnegotiation=direct");
+        assert_eq!(refused(&at, 12), "PostgreSQL 12's clients don't know channel_binding=require");
+        at.login = LoginRules { channel_binding: Some(ChannelBinding::Prefer), ..LoginRules::default() };
+        assert!(!string(&at, 12).contains("channel_binding"));
+        assert!(string(&at, 13).contains("gssencmode=disable channel_binding=prefer"));
     }
 
     #[test]

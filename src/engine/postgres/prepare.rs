@@ -113,9 +113,8 @@ async fn drop_fresh(session: &Session, fresh: &str) -> Result<()> {
 /// Runs one statement; `state` says what a failure leaves behind.
 async fn run(session: &Session, statement: &str, state: &str) -> Result<()> {
     session.try_rows(statement).await?.map(drop).map_err(|refused| {
-        let (words, _) = session::words(&refused);
         Error::new(Kind::RestoreFailed, "the target could not be prepared")
-            .why(words)
+            .why(session.words(&refused))
             .why(format!("at: {statement}"))
             .why(state)
     })

@@ -274,8 +274,7 @@ async fn must_match(session: &Session, flag: &str, pattern: &str, query: &str) -
             .why("nothing was dumped")
             .hint("names are folded to lower case unless they stand in double quotes within the pattern")),
         Err(refused) => {
-            Err(Error::new(Kind::Usage, format!("{flag} {pattern} is no valid pattern"))
-                .why(session::words(&refused).0))
+            Err(Error::new(Kind::Usage, format!("{flag} {pattern} is no valid pattern")).why(session.words(&refused)))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::connection::{Connection, Dialect, Host, Tls, TlsMode};
+use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
 use crate::engine::{ScratchPlan, Site};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Service};
@@ -76,6 +76,7 @@ fn connection(site: &Site<'_>) -> Connection {
         password: Some(site.password.clone()),
         database: "postgres".into(),
         tls: Tls { mode: TlsMode::Off, explicit: true, ca: None, cert: None, key: None },
+        login: LoginRules::default(),
         notes: Vec::new(),
     }
 }

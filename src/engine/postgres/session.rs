@@ -8,15 +8,16 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{self, SslMode, SslNegotiation};
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{libpq, pinned_settings};
-use crate::connection::{Connection, Host, Limits, TlsMode};
+use crate::connection::{ChannelBinding, Connection, Host, Limits, TlsMode};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Redactor;
 use crate::tls;
 
 /// A row, as text.
@@ -32,6 +33,8 @@ pub struct Session {
     pub is_lifted: bool,
     /// Its settings are [pinned](pinned_settings).
     is_pinned: AtomicBool,
+    /// What the server says is shown only through it.
+    redactor: Redactor,
 }
 
 /// Why there is no session.
@@ -128,6 +131,13 @@ fn config(connection: &Connection, database: &str) -> Result<Config> {
         }
         (Host::Tcp { name, port }, None) => config.host(name).port(*port),
     };
+    if let Some(rule) = connection.login.channel_binding {
+        config.channel_binding(match rule {
+            ChannelBinding::Disable => config::ChannelBinding::Disable,
+            ChannelBinding::Prefer => config::ChannelBinding::Prefer,
+            ChannelBinding::Require => config::ChannelBinding::Require,
+        });
+    }
     let socket = matches!(connection.host, Host::Socket { .. }) && connection.route.is_none();
     config.ssl_mode(match connection.tls.mode {
         TlsMode::Off => SslMode::Disable,
@@ -135,12 +145,21 @@ fn config(connection: &Connection, database: &str) -> Result<Config> {
         TlsMode::Prefer => SslMode::Prefer,
         _ => SslMode::Require,
     });
+    if connection.login.direct_tls && !socket {
+        config.ssl_negotiation(SslNegotiation::Direct);
+    }
     Ok(config)
 }
 
 async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -> Result<Session, Refusal> {
-    let connector = tls::client_config(&connection.tls).map_err(|error| Refusal { code: None, error })?;
-    let first = login(&config, connector, limits).await;
+    let mut connector = tls::client_config(&connection.tls).map_err(|error| Refusal { code: None, error })?;
+    if config.get_ssl_negotiation() == SslNegotiation::Direct {
+        // The server takes TLS without being asked only for its own protocol.
+        connector.alpn_protocols = vec![b"postgresql".to_vec()];
+    }
+    let redactor = connection.redactor();
+    let first = login(&config, connector).await;
+    let first = first.map(|(client, version)| Session::new(client, version.as_deref(), limits, redactor.clone()));
     let refused = match first {
         Ok(session) => return Ok(session),
         Err(refused) => refused,
@@ -153,7 +172,7 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
     if config.get_ssl_mode() == SslMode::Prefer && without_tls {
         config.ssl_mode(SslMode::Disable);
         if let Ok((client, driver)) = config.connect(NoTls).await {
-            let session = Session::new(client, driver.parameter("server_version"), limits);
+            let session = Session::new(client, driver.parameter("server_version"), limits, redactor);
             tokio::spawn(driver);
             return Ok(session);
         }
@@ -161,24 +180,24 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
     Err(Refusal { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
 }
 
+/// Logs in, and tells the server's version.
 async fn login(
     config: &Config,
     connector: rustls::ClientConfig,
-    limits: &Limits,
-) -> Result<Session, tokio_postgres::Error> {
+) -> Result<(Client, Option<String>), tokio_postgres::Error> {
     let (client, driver) = config.connect(MakeRustlsConnect::new(connector)).await?;
-    let session = Session::new(client, driver.parameter("server_version"), limits);
+    let version = driver.parameter("server_version").map(str::to_owned);
     tokio::spawn(driver);
-    Ok(session)
+    Ok((client, version))
 }
 
 /// So often a question is asked again that a time-out of the server's ended.
 const MAX_CANCELS: u32 = 50;
 
 impl Session {
-    fn new(client: Client, version: Option<&str>, limits: &Limits) -> Self {
+    fn new(client: Client, version: Option<&str>, limits: &Limits, redactor: Redactor) -> Self {
         let major = version.and_then(Version::parse).map_or(0, |version| version.major);
-        Self { client, patience: limits.idle, major, is_lifted: false, is_pinned: AtomicBool::new(false) }
+        Self { client, patience: limits.idle, major, is_lifted: false, is_pinned: AtomicBool::new(false), redactor }
     }
 
     /// Pins the settings. Only for a session that is [nobody else's](super::pooler::shares_sessions).
@@ -188,10 +207,15 @@ impl Session {
         Ok(())
     }
 
+    /// The server's words to a refusal, or the system's: without our secrets.
+    pub fn words(&self, error: &tokio_postgres::Error) -> String {
+        self.redactor.redact(&words(error).0)
+    }
+
     /// The rows of a query, or of the last one of several.
     pub async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
         self.try_rows(sql).await?.map_err(|e| {
-            let (words, _) = words(&e);
+            let words = self.words(&e);
             let answered = e.as_db_error().is_some();
             let what = if answered { "the server refused a question" } else { "the server went away" };
             Error::new(Kind::Connect, what).why(words)
@@ -236,7 +260,7 @@ impl Session {
 }
 
 /// The server's words, or else the system's: the innermost cause. With them, the server's code.
-pub fn words(error: &tokio_postgres::Error) -> (String, Option<SqlState>) {
+fn words(error: &tokio_postgres::Error) -> (String, Option<SqlState>) {
     if let Some(db) = error.as_db_error() {
         let mut words = format!("{}: {}", db.severity(), db.message());
         for more in [db.detail(), db.hint()].into_iter().flatten() {
@@ -302,6 +326,9 @@ fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connecti
     };
     if words.contains("does not support TLS") {
         return "the server offers no TLS; sslmode=disable or prefer in the URI does without".into();
+    }
+    if words.contains("channel binding") {
+        return "channel_binding=require in the URI wants TLS and a server that offers SCRAM-SHA-256-PLUS".into();
     }
     if words.contains("password missing") {
         return "the server asks for a password, and the URI has none".into();
