@@ -131,6 +131,11 @@ pub struct PropertyDifference {
     pub target: String,
 }
 
+impl PropertyDifference {
+    /// What a side has that does not have it at all.
+    pub const NONE: &str = "none";
+}
+
 impl fmt::Display for PropertyDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the database's {}: {} in the source, {} in the target", self.property, self.source, self.target)
@@ -176,7 +181,7 @@ impl DatabaseProperties {
         let mut differences = self.differences_of_creation(target);
         let mut differs = |property: String, source: Option<String>, target: Option<String>| {
             if source != target {
-                let shown = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+                let shown = |value: Option<String>| value.unwrap_or_else(|| PropertyDifference::NONE.to_owned());
                 differences.push(PropertyDifference { property, source: shown(source), target: shown(target) });
             }
         };

@@ -107,7 +107,7 @@ fn shell(pipe: &Pipe) -> String {
 fn show(report: &Report, copied: &Copied) {
     let adaptations = adapted(report, &copied.adaptations);
     let tables = copied.content.tables.len() as u64;
-    let rows: Option<u64> = copied.content.tables.iter().map(|table| table.rows).sum();
+    let rows = copied.rows;
     let missing = if copied.missing.is_empty() { "complete" } else { "INCOMPLETE, as allowed" };
     let fields = json!({
         "bytes": copied.bytes,
@@ -118,6 +118,7 @@ fn show(report: &Report, copied: &Copied) {
         "tables": tables,
         "rows": rows,
         "missing": copied.missing,
+        "prepared": copied.prepared,
         "adaptations": adaptations,
         "notes": copied.notes,
         "database_properties": copied.applied,

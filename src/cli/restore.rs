@@ -293,6 +293,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "tables": tables,
         "tables_complete": complete,
         "rows": rows,
+        "prepared": restored.prepared,
         "adaptations": adaptations,
         "notes": restored.notes,
         "database_properties": restored.applied,

@@ -86,12 +86,16 @@ fn describe(tried: &Tried) -> String {
         [] => String::new(),
         added => format!("; the server adds {}", added.join(", ")),
     };
+    let database = match &tried.database_differences[..] {
+        [] => String::new(),
+        others => format!("; the trial's server made {}", others.join(", ")),
+    };
     let not_compared = match &tried.not_compared[..] {
         [] => String::new(),
         others => format!("; not compared: {}", others.join(", ")),
     };
     format!(
-        "{flavour} {version}; {tables} compared by rows, {checksums}{inexact}; {definitions}{added}{not_compared}; \
+        "{flavour} {version}; {tables} compared by rows, {checksums}{inexact}; {definitions}{added}{database}{not_compared}; \
          in {:.1} s",
         tried.duration_s
     )
@@ -105,6 +109,7 @@ fn fields(tried: &Tried) -> Value {
         "checksums": tried.checksums,
         "definitions": tried.definitions,
         "added": tried.added,
+        "database_differences": tried.database_differences,
         "not_compared": tried.not_compared,
         "no_checksums": tried.no_checksums,
         "inexact_columns": tried.inexact_columns,

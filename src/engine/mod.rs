@@ -15,6 +15,7 @@ use crate::properties::{AppliedProperties, DatabaseProperties};
 mod checksum;
 mod client;
 mod content;
+mod generated;
 mod moment;
 pub mod mysql;
 mod near;
@@ -30,6 +31,7 @@ pub use content::{
     Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure, fingerprint,
     too_many,
 };
+pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
 pub use near::near;
@@ -210,6 +212,10 @@ pub trait Engine: Sync {
         None
     }
 
+    /// What the stored generated columns of a database hold, in sums.
+    fn generated_columns<'a>(&'a self, connection: &'a Connection, limits: &'a Limits)
+    -> Pending<'a, GeneratedColumns>;
+
     /// The user that packages make for the server, who runs a throw-away one when we are root.
     fn account(&self) -> &'static str;
 
@@ -234,6 +240,15 @@ pub trait Engine: Sync {
         source: Option<&'a DatabaseProperties>,
         limits: &'a Limits,
     ) -> Pending<'a, ()>;
+
+    /// What belongs to a database of the connection's server itself, asked from outside of it.
+    fn database_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        name: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, DatabaseProperties>;
 
     /// Drops a database, whoever uses it.
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;

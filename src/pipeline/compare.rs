@@ -80,7 +80,8 @@ fn compare_definitions(compared: &mut Comparison, expected: &Content, found: &Co
     // Tables are told apart by their names already.
     let is_table = |object: &str| object.starts_with("table ");
     // A dump without rows says nothing of them.
-    let is_value = |object: &str| object.starts_with("sequence set ") || object.starts_with("materialized view data ");
+    let values = ["sequence set ", "sequence value ", "materialized view data "];
+    let is_value = |object: &str| values.iter().any(|value| object.starts_with(value));
     let altered = added_columns(expected, found);
     for (object, wanted) in &expected.definitions {
         match found.definitions.get(object) {

@@ -30,7 +30,7 @@ use super::source::{Relay, Source, snapshot_ended};
 use super::spool::spool_file;
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, leftovers};
+use super::{Context, copied_columns, leftovers};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, RestoreInput, RestoreOptions,
@@ -74,6 +74,10 @@ pub struct Copied {
     pub content: Content,
     /// Bytes of the dump.
     pub bytes: u64,
+    /// The rows that the target took: as it counted them, or else those that passed by.
+    pub rows: Option<u64>,
+    /// What was done before the first byte, and in what a database that was made differs from the source's.
+    pub prepared: Vec<String>,
     /// What was changed on the way in, and how often.
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
@@ -121,7 +125,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     };
     let mut again = whole;
     let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
-    let (copied, adaptations, bytes) = loop {
+    let (copied, taken, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
         let outline = fingerprint(&planned.entries);
         drop(planned);
@@ -130,14 +134,14 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
                 (Plan::Jobs(plan), Some(spool)) => {
                     let (source, target, options) = (&source, &target, &request.dump);
                     let jobs = Jobs { context, source, target, options, spool, gauge: &gauge, begun: &begun };
-                    Box::pin(jobs.run(plan, outline)).await
+                    Box::pin(jobs.run(plan, outline)).await.map(|(content, adaptations)| (content, None, adaptations))
                 }
                 (Plan::One(plan), _) => Box::pin(stream(context, &source, &target, plan, outline, &gauge)).await,
                 (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
             }
         };
         let error = match Box::pin(shown(context, &gauge, copying)).await {
-            Ok((copied, adaptations)) => break (copied, adaptations, gauge.read().bytes),
+            Ok((copied, taken, adaptations)) => break (copied, taken, adaptations, gauge.read().bytes),
             Err(error) => error,
         };
         if !(error.transient && !begun.get() && std::mem::take(&mut again)) {
@@ -150,14 +154,24 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         plan = planning.await.map_err(|error| failed(error, false))?.0;
     };
     notes.extend(target::look_back(context, &target, &copied, &request.restore).await);
+    if !request.restore.schema_only {
+        let not_compared = copied_columns::compare(context, &source.reached, &target).await;
+        for note in &not_compared {
+            context.note(note);
+        }
+        notes.extend(not_compared);
+    }
     let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;
     }
+    let rows = taken.or_else(|| copied.tables.iter().map(|table| table.rows).sum());
     Ok(Outcome::Done(Box::new(Copied {
         content: copied,
         bytes,
+        rows,
+        prepared,
         adaptations,
         notes,
         applied,
@@ -338,7 +352,8 @@ fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<C
     Ok(content)
 }
 
-/// Streams the rows once. What was copied and what was adapted come back when all is proved and loaded.
+/// Streams the rows once. What was copied, the rows that sessions of our own counted, and what was adapted come back when
+/// all is proved and loaded.
 async fn stream(
     context: &Context,
     source: &Source,
@@ -346,7 +361,7 @@ async fn stream(
     plan: RestorePlan,
     planned: u64,
     gauge: &Gauge,
-) -> Result<(Content, Vec<(String, u64)>)> {
+) -> Result<(Content, Option<u64>, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
     let (dump, weaving) = source.dump(&source.plan, relay);
     let (exited, exits) = mpsc::channel();
@@ -378,12 +393,12 @@ async fn stream(
         Ok(())
     };
     let loading = async { load(context, target, plan, feed).await.map_err(|error| named(source, target, error)) };
-    let Loaded { adaptations, .. } = tokio::select! {
+    let Loaded { adaptations, rows } = tokio::select! {
         both = both(source, dumping, loading) => both?,
         lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         lost = target.lost() => return Err(Error { kind: Kind::RestoreFailed, ..side("target", lost) }),
     };
     let complete: Complete =
         proved.try_recv().map_err(|_| Error::new(Kind::Unexpected, "the target ended well before the dump did"))?;
-    Ok((complete.into_content(), adaptations))
+    Ok((complete.into_content(), rows, adaptations))
 }

@@ -21,6 +21,7 @@ use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
 mod compare;
+mod copied_columns;
 pub mod copy;
 mod copy_jobs;
 pub mod doctor;
@@ -41,6 +42,7 @@ mod source;
 mod spool;
 mod target;
 mod trial;
+mod trial_properties;
 pub mod verify;
 mod watch;
 

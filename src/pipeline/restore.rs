@@ -57,6 +57,8 @@ pub struct Restored {
     pub fed: u64,
     /// The rows that the target took: as it counted them, or else those of the dump.
     pub rows: Option<u64>,
+    /// What was done before the first byte, and in what a database that was made differs from the source's.
+    pub prepared: Vec<String>,
     /// What was changed on the way in, and how often.
     pub adaptations: Vec<(String, u64)>,
     /// What was left out or done otherwise.
@@ -125,6 +127,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         bytes,
         fed,
         rows,
+        prepared,
         adaptations,
         notes,
         applied,

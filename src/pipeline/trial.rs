@@ -12,7 +12,7 @@ use super::dump::{self, Outcome};
 use super::input::{Checked, Input};
 use super::reach::{Reached, reach};
 use super::watch::stopped;
-use super::{Context, clients, restore};
+use super::{Context, clients, restore, trial_properties};
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
 use crate::engine::{self, DumpOptions, Engine, Format, Purpose, Role, Server, Severity, Site};
@@ -53,8 +53,10 @@ pub struct Tried {
     pub definitions: u64,
     /// What the trial's server has beside what the archive brought.
     pub added: Vec<String>,
+    /// What of the database itself the trial's server made otherwise, a sentence each.
+    pub database_differences: Vec<String>,
     /// What the archive holds and was not compared: `privileges`.
-    pub not_compared: Vec<&'static str>,
+    pub not_compared: Vec<String>,
     /// Why no checksum was compared.
     pub no_checksums: Option<String>,
     /// Columns of which the archive may hold fewer digits than its source had, as `table.column`.
@@ -109,7 +111,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
         engine.furnish(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
         engine.create_database(&connection, &name, checked.content.properties.as_ref(), &quiet.limits).await?;
-        in_database(&quiet, input, checked, &Connection { database: name, ..connection.clone() }).await
+        in_database(&quiet, input, checked, &connection, &name).await
     };
     Box::pin(scratch.during(work)).await
 }
@@ -139,10 +141,9 @@ async fn in_own_database(context: &Context, reached: &Reached, input: &Input, ch
     let name = format!("{PREFIX}{}", random(5)?);
     // Not left in the middle by a signal: then nobody would know whether there is something to drop.
     engine.create_database(connection, &name, checked.content.properties.as_ref(), &context.limits).await?;
-    let target = Connection { database: name.clone(), ..connection.clone() };
     let result = match context.stop.requested() {
         Some(signal) => Err(stopped(signal)),
-        None => Box::pin(in_database(context, input, checked, &target)).await,
+        None => Box::pin(in_database(context, input, checked, connection, &name)).await,
     };
     let dropped = drop_it(context, *engine, connection, &name).await;
     match (result, dropped) {
@@ -164,8 +165,15 @@ async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection
     }
 }
 
-/// The trial itself, in an empty database.
-async fn in_database(context: &Context, input: &Input, checked: &Checked, target: &Connection) -> Result<Tried> {
+/// The trial itself, in an empty database of this name on the connection's server.
+async fn in_database(
+    context: &Context,
+    input: &Input,
+    checked: &Checked,
+    connection: &Connection,
+    name: &str,
+) -> Result<Tried> {
+    let target = &Connection { database: name.to_owned(), ..connection.clone() };
     let server = restore::into_fresh(context, input, checked, target).await?;
     // Who wrote rows as the client does is held against rows that the client writes.
     let exact = checked.manifest.as_ref().and_then(|manifest| manifest.inexact_columns.as_ref()).map(Vec::is_empty);
@@ -187,7 +195,10 @@ async fn in_database(context: &Context, input: &Input, checked: &Checked, target
     };
     let no_checksums = other_words(checked.manifest.as_ref(), &again.manifest);
     let compared = compare(&checked.content, &again.content, no_checksums.is_none());
-    let Comparison { tables, rows, checksums, definitions, added, differences, redefined } = compared;
+    let Comparison { tables, rows, checksums, definitions, added, differences, mut redefined } = compared;
+    let of_database = trial_properties::compare(context, connection, target, &server, &checked.content).await?;
+    redefined.extend(of_database.differences);
+    let not_compared = checked.content.not_compared.iter().map(ToString::to_string);
     if !differences.is_empty() || !redefined.is_empty() {
         return Err(differs(input.name(), &differences, &redefined));
     }
@@ -198,7 +209,8 @@ async fn in_database(context: &Context, input: &Input, checked: &Checked, target
         checksums,
         definitions,
         added,
-        not_compared: checked.content.not_compared.iter().copied().collect(),
+        database_differences: of_database.of_server,
+        not_compared: not_compared.chain(of_database.not_given).collect(),
         no_checksums,
         inexact_columns,
         duration_s: 0.0,

@@ -65,7 +65,15 @@ fn what_mysql_and_mariadb_restore_has_the_same_definitions() {
             assert!(tried["definitions"].as_u64().is_some_and(|count| count > 2), "{tried}");
             assert_eq!(tried["added"], serde_json::json!([]), "{name}");
             if name == "objects" {
-                assert_eq!(tried["not_compared"], serde_json::json!(["definers", "events"]));
+                assert_eq!(
+                    tried["not_compared"],
+                    serde_json::json!([
+                        "definers",
+                        "events",
+                        "values of AUTO_INCREMENT",
+                        "values of generated columns"
+                    ])
+                );
             }
         }
     }
@@ -117,6 +125,109 @@ fn a_foreign_dump_with_owners_is_restored_into_a_scratch_server() {
     let sql = source.client("pg_dump").output().expect("run pg_dump");
     let verify = dbhaul().client_dirs([postgres15().client_dir()]).args(["verify", "--restore", "-"]);
     let output = verify.input(sql.stdout).run().expect_code(0);
-    assert!(output.stderr.contains("not compared: privileges"), "{}", output.stderr);
+    assert!(output.stderr.contains("not compared: owners, privileges"), "{}", output.stderr);
     source.sql(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
+}
+
+/// What belongs to the database itself is given to the trial's, too, and read again.
+#[test]
+fn properties_of_the_database_are_compared() {
+    let source = postgres15().database("properties");
+    let (name, role) = (source.name(), format!("{}_role", source.name()));
+    source.sql(&format!(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE ROLE {role};
+         ALTER DATABASE {name} SET lock_timeout = '1ms'; ALTER DATABASE {name} SET default_transaction_read_only = on;
+         ALTER DATABASE {name} SET app.key = 'geheim-1234'; ALTER ROLE {role} IN DATABASE {name} SET work_mem = '8MB';
+         ALTER DATABASE {name} SET session_preload_libraries = 'auto_explain'; COMMENT ON DATABASE {name} IS 'shop'"
+    ));
+    let folder = tempfile::tempdir().expect("a folder");
+    let others = ["the database's setting session_preload_libraries", "the database's owner"];
+    for form in ["custom", "plain"] {
+        let archive = archive(&source, &folder, &["--format", form, "--name", form]);
+        let server =
+            with_clients_of(postgres15()).args(["verify", "--json", "--restore-into", &postgres15().uri("postgres")]);
+        let scratch = with_clients_of(postgres15()).args(["verify", "--json", "--restore"]);
+        for verify in [server, scratch] {
+            let output = verify.arg(&archive).run().expect_code(0);
+            let tried = &output.json()["restored"];
+            let not_compared = tried["not_compared"].to_string();
+            assert!(others.iter().all(|other| not_compared.contains(other)), "{tried}");
+            assert!(!not_compared.contains("work_mem"), "{tried}");
+            // A script does not hold it.
+            assert_eq!(not_compared.contains("app.key"), form == "plain", "{tried}");
+            assert!(!not_compared.contains("lock_timeout"), "{tried}");
+            assert_eq!(tried["database_differences"], serde_json::json!([]));
+            assert!(!output.text().contains("geheim") && !output.stderr.contains("geheim"));
+        }
+    }
+    source.server().sql(&format!("ALTER DATABASE {name} RESET ALL; DROP ROLE {role}"));
+}
+
+/// A locale that the trial's server lacks is no fault of the archive's.
+#[test]
+fn what_the_server_makes_of_a_locale_is_told_of_the_server() {
+    let source = postgres15().database("locale");
+    source.sql("CREATE TABLE t (id int)");
+    let dump = source.client("pg_dump").arg("-Fc").output().expect("run pg_dump").stdout;
+    let (known, unknown) = (b"'C.UTF-8'", b"'xx.UTF8'");
+    let mut dump = dump;
+    while let Some(at) = dump.windows(known.len()).position(|bytes| bytes == known) {
+        dump[at..at + unknown.len()].copy_from_slice(unknown);
+    }
+    let verify = with_clients_of(postgres15()).args(["verify", "--json", "-", "--restore-into", &source.uri()]);
+    let output = verify.input(dump).run().expect_code(0);
+    let differences = output.json()["restored"]["database_differences"].to_string();
+    assert!(differences.contains("collation: xx.UTF8 in the source, C.UTF-8 in the target"), "{differences}");
+}
+
+/// `DROP DATABASE` refuses one that subscribes.
+#[test]
+fn a_trial_with_a_subscription_leaves_nothing_behind() {
+    for server in [postgres15(), postgres18()] {
+        let source = server.database("subscriber");
+        source.sql(
+            "CREATE TABLE t (id int); CREATE SUBSCRIPTION \"s 1\" CONNECTION 'host=nowhere password=geheim-99' PUBLICATION p
+             WITH (connect = false, slot_name = 'somewhere')",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = archive(&source, &folder, &[]);
+        let output = verified(&archive, &source);
+        let left = server.sql("SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'dbhaul_verify%'");
+        source.sql("ALTER SUBSCRIPTION \"s 1\" SET (slot_name = NONE)");
+        source.sql("DROP SUBSCRIPTION \"s 1\"");
+        assert_eq!(left, "");
+        assert!(output.json()["restored"]["not_compared"].to_string().contains("subscriptions"));
+        assert!(!output.text().contains("geheim") && !output.stderr.contains("geheim"));
+    }
+}
+
+/// No dump holds the values of generated columns: a copy can ask its source, a trial says that nobody was asked.
+#[test]
+fn generated_columns_that_the_target_computes_otherwise_are_named() {
+    for server in [postgres15(), postgres18(), mysql(), mariadb()] {
+        let table = |factor: u32| {
+            format!(
+                "CREATE TABLE sums (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * {factor}) STORED); \
+                 CREATE TABLE kept (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a + 1) STORED)"
+            )
+        };
+        let (source, other) = (server.database("generated"), server.database("other"));
+        source.sql(&table(2));
+        source.sql("INSERT INTO sums (id, a) VALUES (1, 1), (2, NULL), (3, 5); INSERT INTO kept (id, a) VALUES (1, 1)");
+        other.sql(&table(3));
+        let copy = |target: &Database<'_>, args: &[&str]| {
+            let copy = with_clients_of(server).args(["copy", "--json", &source.uri(), &target.uri()]).args(args);
+            let warnings = copy.run().expect_code(0).json()["warnings"].to_string();
+            (warnings.contains("generated columns have other values"), warnings)
+        };
+        for args in [&[][..], &["--jobs", "2"]] {
+            assert!(!copy(&server.database("whole"), args).0, "{args:?}");
+        }
+        let (found, warnings) = copy(&other, &["--data-only", "--into-non-empty"]);
+        assert!(found && warnings.contains("sums (g)") && !warnings.contains("kept"), "{warnings}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = verified(&archive(&source, &folder, &[]), &source);
+        let not_compared = output.json()["restored"]["not_compared"].to_string();
+        assert!(not_compared.contains("values of generated columns"), "{not_compared}");
+    }
 }

@@ -120,7 +120,7 @@ fn the_results_of_dump_and_restore_have_their_shape() {
         };
         is(&restore().arg("--dry-run").run().expect_code(0).json(), "restore", "ok", &["commands[] string"]);
         let restored = restore().run().expect_code(0).json();
-        let lists = ["adaptations[]", "database_properties", "notes[]", "warnings[]"];
+        let lists = ["adaptations[]", "database_properties", "notes[]", "prepared[]", "warnings[]"];
         let rest: Vec<_> = shape(&restored)
             .lines()
             .filter(|l| lists.iter().any(|list| l.starts_with(list)))
@@ -151,6 +151,8 @@ fn the_results_of_dump_and_restore_have_their_shape() {
                 "database_properties.set[] string",
                 "notes[] none",
                 "notes[] string",
+                "prepared[] none",
+                "prepared[] string",
                 "warnings[] none",
                 "warnings[] string",
             ];

@@ -16,8 +16,8 @@ use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use super::structure;
 use crate::engine::{
-    Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, Structure, Version,
-    too_many,
+    Content, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector, MOST_ENTRIES,
+    Structure, Version, too_many,
 };
 
 /// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
@@ -165,6 +165,8 @@ struct Seen {
     /// The database that the dump is of, as its first lines say.
     database: Option<String>,
     definitions: BTreeMap<String, u64>,
+    /// A table's `AUTO_INCREMENT` has come so far already.
+    counts: bool,
     order: Order,
     floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
@@ -208,6 +210,7 @@ impl Visitor for Seen {
             (Verb::Drop, Object::Table) => self.dropped(subject.name.as_ref()),
             (Verb::Use, _) => self.note(fact::DATABASES, subject.name),
             (Verb::Set, _) => self.set(head, syntax),
+            (Verb::Other, _) => self.definitions.extend(definition::sequence_value(head, syntax)),
             _ => {}
         }
         self.offset += head.len() as u64;
@@ -337,6 +340,7 @@ impl Seen {
         self.tables[index].checksum.get_or_insert(0);
         self.tables[index].structure = Some(structure::read(head, syntax).unwrap_or_default());
         let definition = Definition::read(head, syntax);
+        self.counts |= definition::has_counter(head, syntax);
         self.define(subject, head, syntax);
         self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
         self.collations(head, syntax);
@@ -454,6 +458,8 @@ impl Seen {
         facts.insert(fact::GTID.to_owned(), self.gtid.to_string());
         let events = facts.contains_key(fact::EVENTS).then_some("events");
         let definers = (self.definers > 0).then_some("definers");
+        let counters = self.counts.then_some("values of AUTO_INCREMENT");
+        let generated = facts.contains_key(fact::GENERATED).then_some(GENERATED_VALUES);
         Content {
             format: Format::MysqlSql,
             tables,
@@ -465,7 +471,7 @@ impl Seen {
             schemas: Vec::new(),
             collations: self.collations.into_iter().collect(),
             definitions: self.definitions,
-            not_compared: events.into_iter().chain(definers).collect(),
+            not_compared: [events, definers, generated, counters].into_iter().flatten().collect(),
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
             properties: None,

@@ -46,6 +46,20 @@ pub(super) async fn read(
     Ok(properties)
 }
 
+/// The same, by a session of its own.
+pub(super) async fn properties(
+    connection: &Connection,
+    server: &Server,
+    name: &str,
+    limits: &Limits,
+) -> Result<DatabaseProperties> {
+    let mut conn = session::open(connection, None, limits).await?;
+    let reading = read(&mut conn, name, server.flavour, server.version);
+    let found = session::within(connection, limits, reading).await;
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    found
+}
+
 /// A server that does not know the column says nothing.
 async fn one(conn: &mut Conn, query: &str, database: &str) -> mysql_async::Result<Option<String>> {
     match conn.exec_first::<Option<String>, _, _>(query, (database,)).await {

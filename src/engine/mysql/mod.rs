@@ -10,8 +10,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, Inspector, Left, Moment,
-    Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site, Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, GeneratedColumns,
+    Inspector, Left, Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
+    Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -30,6 +31,7 @@ mod events;
 mod extra;
 mod features;
 mod findings;
+mod generated;
 mod grants;
 mod head;
 mod identity;
@@ -204,6 +206,14 @@ impl Engine for Mysql {
         Box::pin(events::passed(connection, content, options, limits))
     }
 
+    fn generated_columns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, GeneratedColumns> {
+        Box::pin(generated::sums(connection, limits))
+    }
+
     fn account(&self) -> &'static str {
         "mysql"
     }
@@ -224,6 +234,16 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
         Box::pin(prepare::create_database(connection, name, source, limits))
+    }
+
+    fn database_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        name: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, DatabaseProperties> {
+        Box::pin(database::properties(connection, server, name, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {

@@ -1,17 +1,48 @@
 //! What a restore gives to the database itself, when everything in it is there.
 //!
-//! Last, and in one transaction: a `default_transaction_read_only` or a `statement_timeout` of a millisecond is for those
-//! who use the database, not for its restore. Each statement has a savepoint. What the server refuses, what needs a
-//! superuser, loads a library or acts as another role, and what the target has otherwise, is left to a person.
+//! Last: a `default_transaction_read_only` or a `statement_timeout` of a millisecond is for those who use the database,
+//! not for its restore. A restore that is one transaction sets them in it ([`within_restore`]); what is left then, or
+//! after several sessions, comes in a transaction of its own ([`apply`]), where each statement has a savepoint. What the
+//! server refuses, what needs a superuser, loads a library or acts as another role, and what the target has otherwise, is
+//! left to a person.
 
 use std::collections::HashMap;
 
 use super::database;
-use super::session::{self, Session, identifier};
+use super::session::{self, Session, identifier, literal};
+use super::target::lines;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Content, DatabaseSettings, RestoreOptions, Server};
+use crate::engine::{Clean, Content, DatabaseSettings, RestoreOptions, Server};
 use crate::error::Result;
 use crate::properties::{AppliedProperties, ByHand, DatabaseProperties, DatabaseSetting};
+
+/// SQL that gives the database its source's settings in the restore's transaction. A statement that the server refuses is
+/// undone, and [`apply`] tells why.
+pub fn within_restore(server: &Server, content: &Content, options: &RestoreOptions) -> String {
+    let is_one = options.section.is_none() && options.jobs <= 1 && options.clean != Some(Clean::Database);
+    let knows_blocks = !server.target.exists || lines(server, "extensions.installed").contains(&"plpgsql");
+    let Some(source) = content.properties.as_ref().filter(|_| is_one && knows_blocks) else { return String::new() };
+    let wanted = options.database_settings(options.create && !server.target.exists);
+    let wishes = source.settings.iter().filter_map(|setting| wish(setting, server, wanted));
+    wishes.filter(|wish| wish.declined.is_none()).filter_map(|wish| block(&wish)).collect()
+}
+
+/// A statement, if the server says that any user may set this.
+fn block(wish: &Wish<'_>) -> Option<String> {
+    let name = wish.setting?.name.to_ascii_lowercase();
+    // A character that the target's encoding has not would end the restore.
+    if changes_sessions(&name).is_some() || !wish.statement.is_ascii() {
+        return None;
+    }
+    let unknown = if name.contains('.') { "user" } else { "unknown" };
+    let body = format!(
+        "BEGIN IF coalesce((SELECT s.context FROM pg_catalog.pg_settings s WHERE pg_catalog.lower(s.name) = {}), \
+         '{unknown}') = 'user' THEN EXECUTE {}; END IF; EXCEPTION WHEN OTHERS THEN NULL; END",
+        literal(&name),
+        literal(&wish.statement)
+    );
+    Some(format!("DO {};\n", literal(&body)))
+}
 
 /// Gives the database what belonged to its source itself. Without a session, all of it is left to be done by hand.
 pub async fn apply(
@@ -26,7 +57,7 @@ pub async fn apply(
         return Ok(AppliedProperties::default());
     }
     let applied = match session::open(connection, &connection.database, limits).await {
-        Ok(session) => within(&session, &wishes).await,
+        Ok(session) => within(&session, server, &wishes).await,
         Err(refusal) => Err(refusal.error),
     };
     Ok(applied.unwrap_or_else(|error| {
@@ -116,8 +147,13 @@ fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSetti
     })
 }
 
-/// In one transaction, which commits what the server took.
-async fn within(session: &Session, wishes: &[Wish<'_>]) -> Result<AppliedProperties> {
+/// In one transaction, which commits what the server took. What the restore has set is there.
+async fn within(session: &Session, server: &Server, wishes: &[Wish<'_>]) -> Result<AppliedProperties> {
+    let now = database::read(session, server.version, &server.database).await?;
+    let is_set = |wish: &Wish<'_>| {
+        let there = wish.setting.and_then(|setting| Some((setting.value(), now.setting(setting)?.value())));
+        there.is_some_and(|(wanted, there)| wanted == there)
+    };
     let rows = session.rows("SELECT name, context FROM pg_catalog.pg_settings").await?;
     let contexts: HashMap<_, _> = rows
         .into_iter()
@@ -127,6 +163,10 @@ async fn within(session: &Session, wishes: &[Wish<'_>]) -> Result<AppliedPropert
     session.rows("BEGIN READ WRITE; SET LOCAL statement_timeout = 0").await?;
     let mut applied = AppliedProperties::default();
     for wish in wishes {
+        if wish.declined.is_none() && is_set(wish) {
+            applied.set.push(wish.what.clone());
+            continue;
+        }
         let left =
             wish.declined.clone().or_else(|| wish.setting.and_then(|setting| left_to_people(setting, &contexts)));
         if let Some(why) = left {
@@ -150,9 +190,10 @@ async fn within(session: &Session, wishes: &[Wish<'_>]) -> Result<AppliedPropert
 /// Why a setting is not for a restore to set. `contexts` says who may set what on the target.
 fn left_to_people(setting: &DatabaseSetting, contexts: &HashMap<String, String>) -> Option<String> {
     let name = setting.name.to_ascii_lowercase();
+    if let Some(why) = changes_sessions(&name) {
+        return Some(why.to_owned());
+    }
     let why = match (name.as_str(), contexts.get(&name).map(String::as_str)) {
-        ("role" | "session_authorization", _) => "it makes each session act as another role",
-        ("local_preload_libraries" | "session_preload_libraries", _) => "it loads a library into each session",
         (_, Some("superuser" | "superuser-backend")) => "only a superuser may set it",
         (_, Some("user")) => return None,
         (_, Some(_)) => "the target's server takes it for no single database",
@@ -160,4 +201,13 @@ fn left_to_people(setting: &DatabaseSetting, contexts: &HashMap<String, String>)
         (_, None) => "the target does not know it",
     };
     Some(why.to_owned())
+}
+
+/// Why nobody's archive decides about it.
+fn changes_sessions(name: &str) -> Option<&'static str> {
+    match name {
+        "role" | "session_authorization" => Some("it makes each session act as another role"),
+        "local_preload_libraries" | "session_preload_libraries" => Some("it loads a library into each session"),
+        _ => None,
+    }
 }

@@ -116,6 +116,20 @@ fn none_fits(role: Role, server: &Server, needed: u32, all: &[&Client], rejected
     ))
 }
 
+/// `\restrict` came with a security fix, to every branch at once.
+pub fn knows_restrict(psql: Version) -> bool {
+    let since = match psql.major {
+        ..13 => return false,
+        13 => 22,
+        14 => 19,
+        15 => 14,
+        16 => 10,
+        17 => 6,
+        18.. => 0,
+    };
+    psql.minor >= since
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use super::places::Places;
 use super::plain::{Plain, identifier, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
 use super::{database_entries, features};
-use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, Incomplete, Inspector};
+use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector};
 use crate::error::Result;
 use crate::properties::DatabaseProperties;
 
@@ -177,6 +177,8 @@ impl Asked {
     pub fn note(&mut self, entry: &Entry, sql: &str) {
         database_entries::note(&mut self.database, entry, sql);
         self.extensions.extend(extension(sql).filter(|_| entry.kind == "EXTENSION"));
+        let generates = entry.kind == "TABLE" && sql.contains(" GENERATED ALWAYS AS (");
+        self.not_compared.extend(generates.then_some(GENERATED_VALUES));
         let asks = features::of(&entry.kind, sql);
         self.features.extend(asks.features.into_iter().map(|name| Feature {
             name,
@@ -184,6 +186,8 @@ impl Asked {
             object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
         }));
         self.collations.extend(asks.collations);
+        let owned = entry.owner.is_some() && !entry.kind.is_empty() || definition::sets_owner(sql);
+        self.not_compared.extend(owned.then_some("owners"));
         match (definition::name(entry), definition::hash(sql)) {
             (Ok(name), Some(hash)) => {
                 let sum = self.definitions.entry(name).or_default();

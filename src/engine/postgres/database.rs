@@ -35,7 +35,12 @@ pub async fn read(session: &Session, version: Version, database: &str) -> Result
     Ok(properties)
 }
 
-/// Databases share the table of comments: bytes that another one wrote may be no text in `SQL_ASCII`.
+/// Databases share the tables of comments and of settings, and each writes there in its own encoding: what another one
+/// wrote may be no text here, and what this one wrote is none where it has `SQL_ASCII`.
+fn readable(text: &str) -> String {
+    format!("({text} ~ E'^[\\x01-\\x7f]*$' OR d.encoding <> 0 AND d.datname = pg_catalog.current_database())")
+}
+
 fn facts(version: Version, database: &str) -> String {
     let (provider, locale) = match version.major {
         ..15 => ("'libc'", "NULL"),
@@ -46,9 +51,10 @@ fn facts(version: Version, database: &str) -> String {
     format!(
         "SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, {provider}, {locale}, {rules}, \
          pg_catalog.pg_get_userbyid(d.datdba), CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit END, \
-         CASE WHEN d.encoding <> 0 OR c.comment ~ E'^[\\x01-\\x7f]*$' THEN c.comment END, d.datacl IS NOT NULL \
+         CASE WHEN {} THEN c.comment END, d.datacl IS NOT NULL \
          FROM pg_catalog.pg_database d, \
-         LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS comment) c WHERE d.datname = {database}"
+         LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS comment) c WHERE d.datname = {database}",
+        readable("c.comment")
     )
 }
 
@@ -63,11 +69,11 @@ fn grants(database: &str) -> String {
 
 fn settings(database: &str) -> String {
     format!(
-        "SELECT r.rolname, s.setting FROM (SELECT setrole, pg_catalog.unnest(setconfig) AS setting \
-         FROM pg_catalog.pg_db_role_setting WHERE setdatabase = \
-         (SELECT oid FROM pg_catalog.pg_database WHERE datname = {database})) s \
-         LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE s.setrole = 0 OR r.oid IS NOT NULL \
-         ORDER BY 1 NULLS FIRST, 2"
+        "SELECT r.rolname, c.setting FROM pg_catalog.pg_database d \
+         JOIN pg_catalog.pg_db_role_setting s ON s.setdatabase = d.oid \
+         CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting) LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
+         WHERE d.datname = {database} AND (s.setrole = 0 OR r.oid IS NOT NULL) AND {} ORDER BY 1 NULLS FIRST, 2",
+        readable("c.setting")
     )
 }
 
@@ -122,7 +128,7 @@ pub async fn create(
 }
 
 fn refused(session: &Session, statement: &str, error: &tokio_postgres::Error) -> Error {
-    Error::new(Kind::RestoreFailed, "the target could not be prepared")
+    Error::new(Kind::Refused, "the target could not be prepared")
         .why(session.words(error))
         .why(format!("at: {statement}"))
         .why("nothing was changed")

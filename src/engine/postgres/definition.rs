@@ -50,9 +50,9 @@ pub fn name(entry: &Entry) -> Result<String, &'static str> {
 
 /// The hash of a statement; none of one that sets an owner or the session.
 pub fn hash(sql: &str) -> Option<u64> {
+    let owner = sets_owner(sql);
     let sql = without_remarks(sql).trim_end();
-    let sets = sql.starts_with("SET ") || sql.starts_with("ALTER ") && sql.contains(" OWNER TO ");
-    if sql.is_empty() || sets {
+    if sql.is_empty() || sql.starts_with("SET ") || owner {
         return None;
     }
     let mut hasher = DefaultHasher::new();
@@ -61,6 +61,12 @@ pub fn hash(sql: &str) -> Option<u64> {
         None => sql.hash(&mut hasher),
     }
     Some(hasher.finish())
+}
+
+/// Whether a script's statement says whose something is.
+pub fn sets_owner(sql: &str) -> bool {
+    let sql = without_remarks(sql);
+    sql.starts_with("ALTER ") && sql.contains(" OWNER TO ")
 }
 
 /// A statement of a script without the remarks before it, which name its owner.

@@ -5,9 +5,9 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, Inspector,
-    Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan, Server, Site,
-    Version,
+    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
+    Inspector, Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
+    Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -33,6 +33,7 @@ mod features;
 mod filter;
 mod findings;
 mod freeze;
+mod generated;
 mod hidden_operators;
 mod identity;
 mod inflate;
@@ -225,6 +226,14 @@ impl Engine for Postgres {
         Some(Box::new(Freeze::new(server, options, To::File)?))
     }
 
+    fn generated_columns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, GeneratedColumns> {
+        Box::pin(generated::sums(connection, limits))
+    }
+
     fn account(&self) -> &'static str {
         "postgres"
     }
@@ -249,6 +258,16 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
         Box::pin(prepare::create_database(connection, name, source, limits))
+    }
+
+    fn database_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        name: &'a str,
+        limits: &'a Limits,
+    ) -> Pending<'a, DatabaseProperties> {
+        Box::pin(prepare::properties(connection, server, name, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {

@@ -18,11 +18,11 @@ use super::list::Leaving;
 use super::postpone::{self, Postpone};
 use super::selection::{self, blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
-use super::{clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
+use super::{apply_properties, clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
-    Role, Section, Server, Version,
+    Role, Section, Server,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, PrivateFile, Stdin};
@@ -77,7 +77,7 @@ impl Job<'_> {
     /// The psql that fits best among those that obey no command of a script, if there is one.
     fn shell(&self) -> Result<&Client> {
         let all = &self.clients.clients;
-        let safe: Vec<Client> = all.iter().filter(|c| knows_restrict(c.version)).cloned().collect();
+        let safe: Vec<Client> = all.iter().filter(|c| clients::knows_restrict(c.version)).cloned().collect();
         let best = clients::choose(Role::Shell, self.server, None, &safe, &[]).ok();
         match best.and_then(|best| all.iter().find(|c| *c == best)) {
             Some(best) => Ok(best),
@@ -142,7 +142,8 @@ impl Job<'_> {
                 client.version
             ));
         }
-        if is_newer || self.drops_first() || !self.triggers_off().is_empty() || !self.statements().is_empty() {
+        let is_told = !self.triggers_off().is_empty() || !self.statements().is_empty() || self.sets_within();
+        if is_newer || self.drops_first() || is_told {
             return self.through_psql(client, selection, notes);
         }
         let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
@@ -185,6 +186,17 @@ impl Job<'_> {
         self.options.clean == Some(Clean::Schema) && is_whole && target.exists && target.object_count > 0
     }
 
+    /// Whether a psql is there that can set the database's settings in the transaction of the restore.
+    fn sets_within(&self) -> bool {
+        !self.settings().is_empty() && self.shell().is_ok_and(|psql| clients::knows_restrict(psql.version))
+    }
+
+    fn settings(&self) -> String {
+        let is_one = self.content.format != Format::PgPlain || plain::transactions(self.content).is_some();
+        let settings = is_one.then(|| apply_properties::within_restore(self.server, self.content, self.options));
+        settings.unwrap_or_default()
+    }
+
     /// How triggers of the target are kept off while rows come.
     fn triggers_off(&self) -> triggers::Switches {
         triggers::switches(self.server, self.content, self.options)
@@ -218,7 +230,7 @@ impl Job<'_> {
     /// `pg_restore` makes SQL of the archive, and psql runs it.
     fn through_psql(&self, client: &Client, selection: Selection, mut notes: Vec<String>) -> Result<RestorePlan> {
         let psql = self.shell()?;
-        if !knows_restrict(psql.version) && !self.options.trust {
+        if !clients::knows_restrict(psql.version) && !self.options.trust {
             return Err(Error::new(
                 Kind::Refused,
                 format!("psql {} can't keep an archive from running programs on this machine", psql.version),
@@ -279,7 +291,7 @@ impl Job<'_> {
         parts: Option<&[Range<u64>]>,
         notes: &mut Vec<String>,
     ) -> Box<dyn Filter> {
-        let restriction = match (knows_restrict(psql.version), self.options.trust) {
+        let restriction = match (clients::knows_restrict(psql.version), self.options.trust) {
             (true, false) => Restriction::Ours(token()),
             (true, true) => Restriction::AsItIs,
             (false, _) => {
@@ -299,9 +311,9 @@ impl Job<'_> {
             ));
             filter = Box::new(Postpone::new(filter, early, parts));
         }
-        match self.triggers_off() {
-            switches if switches.is_empty() => filter,
-            switches => Box::new(Epilogue::new(filter, switches.back)),
+        match self.triggers_off().back + &self.settings() {
+            last if last.is_empty() => filter,
+            last => Box::new(Epilogue::new(filter, last)),
         }
     }
 
@@ -395,28 +407,14 @@ pub fn token() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// `\restrict` came with a security fix, to every branch at once.
-fn knows_restrict(psql: Version) -> bool {
-    let since = match psql.major {
-        ..13 => return false,
-        13 => 22,
-        14 => 19,
-        15 => 14,
-        16 => 10,
-        17 => 6,
-        18.. => 0,
-    };
-    psql.minor >= since
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::engine::Entry;
     use crate::engine::postgres::libpq::tests::connection;
     use crate::engine::postgres::samples;
+    use crate::engine::{Entry, Version};
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
@@ -594,7 +592,7 @@ mod tests {
     #[test]
     fn an_old_psql_never_sees_restrict() {
         for (version, knows) in [("14.2", false), ("15.20", true), ("16.2", false), ("17.11", true), ("18.6", true)] {
-            assert_eq!(knows_restrict(Version::parse(version).expect(version)), knows, "{version}");
+            assert_eq!(clients::knows_restrict(Version::parse(version).expect(version)), knows, "{version}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::support::{Database, Flavour, Server, dbhaul, postgres15, postgres18, 
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let server = Server::start(Flavour::Postgres15);
+        let server = Server::start_with(Flavour::Postgres15, &["-c", "track_commit_timestamp=on"]);
         server.sql("CREATE ROLE props_app; CREATE ROLE props_ro;");
         let mut shell = server.client("psql");
         shell.args(["-X", "-d", "template1", "-c", "CREATE TABLE t (id int)"]);
@@ -228,6 +228,99 @@ fn a_copy_does_the_same() {
         assert_eq!(target.sql("SELECT count(*) FROM other"), "2");
     }
     assert_eq!(facts(&made, COMMENT), "the 'shop'");
+}
+
+/// How many transactions made a table and the settings of its database.
+fn transactions(target: &Database<'_>) -> String {
+    target.sql(
+        "SELECT count(DISTINCT pg_xact_commit_timestamp(x)) FROM (SELECT xmin FROM pg_class WHERE relname = 'other' \
+         UNION ALL SELECT xmin FROM pg_db_role_setting WHERE setdatabase = \
+         (SELECT oid FROM pg_database WHERE datname = current_database())) AS made (x)",
+    )
+}
+
+#[test]
+fn settings_come_in_the_transaction_that_ends_the_restore() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = source();
+    let archive = dump(&source, folder.path());
+    let plain = folder.path().join("plain.tar.gz");
+    let dump = dbhaul().args(["dump", &source.uri(), "--format", "plain", "-o"]).arg(&plain);
+    dump.client_dirs([server().client_dir()]).run().expect_code(0);
+    let empty = made(server(), "empty", "TEMPLATE template0");
+    for (archive, target, options) in [
+        (&archive, absent(server(), "new"), &["--create"][..]),
+        (&archive, made(server(), "there", "TEMPLATE template0"), &["--clean", "schema", "--yes"]),
+        (&plain, absent(server(), "new"), &["--create"]),
+        (&archive, empty, &[]),
+    ] {
+        let result = restored(archive, &target, options);
+        // A script holds no value that may be a secret.
+        let is_plain = archive == &plain;
+        let wanted = if is_plain { SET.replace("app.key=geheim-1234\n", "") } else { SET.to_owned() };
+        assert_eq!((settings(&target), transactions(&target)), (wanted, "1".to_owned()), "{options:?}");
+        assert_eq!(set(&result).contains(&"work_mem for role props_app"), true, "{result}");
+        assert_eq!(target.sql("SELECT count(*) FROM other"), "2");
+        assert_eq!(by_hand(&result).len(), if is_plain { 3 } else { 2 }, "{result}");
+    }
+    let copied = absent(server(), "copied");
+    let copy = dbhaul().args(["copy", &source.uri(), &copied.uri(), "--create"]);
+    copy.client_dirs([server().client_dir()]).run().expect_code(0);
+    assert_eq!((settings(&copied), transactions(&copied)), (SET.to_owned(), "1".to_owned()));
+}
+
+/// Each database keeps its texts in its own encoding, wherever all of them are kept.
+#[test]
+fn texts_of_a_database_in_another_encoding_stay_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let texts = |database: &Database<'_>| {
+        database.sql(
+            "SET client_encoding = 'UTF8'; SELECT shobj_description(oid, 'pg_database') || ' ' || current_setting('app.name') \
+             FROM pg_database WHERE datname = current_database()",
+        )
+    };
+    let write = |database: &Database<'_>, comment: &str| {
+        let name = database.name();
+        database.sql(&format!(
+            "SET client_encoding = 'UTF8'; COMMENT ON DATABASE {name} IS '{comment}'; ALTER DATABASE {name} SET app.name = 'é'"
+        ));
+    };
+    let (source, target) = (made(server(), "src", words), made(server(), "there", words));
+    source.sql("CREATE TABLE t (id int)");
+    write(&source, "ü");
+    write(&target, "ö");
+    let archive = dump(&source, folder.path());
+    let fresh = absent(server(), "new");
+    restored(&archive, &fresh, &["--create"]);
+    assert_eq!(texts(&fresh), "ü é");
+    restored(&archive, &target, &["--clean", "database", "--yes"]);
+    assert_eq!(texts(&target), "ö é");
+    let verify = dbhaul().args(["verify", "--json", "--restore-into", &server().uri("postgres")]).arg(&archive);
+    let output = verify.client_dirs([server().client_dir()]).run().expect_code(0);
+    let not_compared = output.json()["restored"]["not_compared"].to_string();
+    assert!(!not_compared.contains("comment") && !not_compared.contains("app.name"), "{not_compared}");
+}
+
+/// A value that may be a secret shows in no error, and what can't be carried over is lost with no database.
+#[test]
+fn a_database_is_not_replaced_by_who_may_not_give_it_what_it_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = dump(&source(), folder.path());
+    server().sql("CREATE ROLE props_owner LOGIN CREATEDB PASSWORD 'secret-79'");
+    let target = made(server(), "there", "OWNER props_owner TEMPLATE template0");
+    server().sql(&format!("ALTER DATABASE {} SET app.key = 'geheim-4321'", target.name()));
+    target.sql("CREATE TABLE keep (id int)");
+    let uri = server().uri_as("props_owner", "secret-79", target.name());
+    let restore =
+        dbhaul().arg("restore").arg(&archive).arg(uri).args(["--clean", "database", "--yes", "--json", "-vv"]);
+    let output = restore.client_dirs([server().client_dir()]).run();
+    let kept = target.sql("SELECT count(*) FROM keep");
+    drop(target);
+    server().sql("DROP ROLE props_owner");
+    assert!(!said(&output).contains("geheim"), "{}", said(&output));
+    output.expect_code(10);
+    assert_eq!(kept, "0");
 }
 
 /// What `pg_dump` itself writes.
