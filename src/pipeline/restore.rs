@@ -16,7 +16,9 @@ use super::watch::{Gauge, shown};
 use super::{Context, chain, leftovers, resume};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
-use crate::engine::{Content, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server};
+use crate::engine::{
+    Content, DatabaseSettings, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+};
 use crate::error::{Error, Kind, Result};
 use crate::properties::AppliedProperties;
 use crate::report::units;
@@ -169,8 +171,9 @@ pub async fn into_fresh(
     connection: &Connection,
 ) -> Result<Server> {
     let reached = reach(context, connection, Purpose::Restore).await?;
-    // Nothing of the archive's is to run on a server of the user's.
-    let options = RestoreOptions { disable_events: true, ..RestoreOptions::default() };
+    // Nothing of the archive's is to run on a server of the user's; a database's settings are for others than us.
+    let database_settings = Some(DatabaseSettings::Keep);
+    let options = RestoreOptions { disable_events: true, database_settings, ..RestoreOptions::default() };
     target::check(context, &reached, &checked.content, &options)?;
     let plan = plan(context, &reached, &checked.content, input, &options).await?;
     let gauge = Gauge::about(&reached.server.database);

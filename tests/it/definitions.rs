@@ -192,7 +192,10 @@ fn a_trial_with_a_subscription_leaves_nothing_behind() {
         let folder = tempfile::tempdir().expect("a folder");
         let archive = archive(&source, &folder, &[]);
         let output = verified(&archive, &source);
-        let left = server.sql("SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'dbhaul_verify%'");
+        let left = server.sql(
+            "SELECT string_agg(datname, ' ') FROM pg_database d JOIN pg_subscription s ON s.subdbid = d.oid \
+             WHERE s.subname = 's 1' AND datname LIKE 'dbhaul_verify%'",
+        );
         source.sql("ALTER SUBSCRIPTION \"s 1\" SET (slot_name = NONE)");
         source.sql("DROP SUBSCRIPTION \"s 1\"");
         assert_eq!(left, "");
