@@ -283,12 +283,12 @@ fn what_needs_an_unreadable_table_and_can_not_be_left_out_is_refused_although_in
         ));
         let words = [
             "an incomplete dump could not be restored: nothing was started",
-            "constraint refers_id_fkey on table refers",
-            "column s of table holds",
-            "function counts()",
-            "function takes(secret[])",
-            "policy looks on table refers",
-            "rule does on table refers",
+            "constraint refers_id_fkey on table public.refers",
+            "column s of table public.holds",
+            "function public.counts()",
+            "function public.takes(public.secret[])",
+            "policy looks on table public.refers",
+            "rule does on table public.refers",
             "hint: grant SELECT",
         ];
         source.refused(&["--allow-incomplete"], &words);

@@ -32,7 +32,10 @@ pub async fn same(one: &Connection, other: &Connection, limits: &Limits) -> Resu
 async fn locks_are_one(mine: &Session, theirs: &Session) -> Result<bool> {
     let key = mine.column("SELECT (pg_catalog.random() * 9e18)::bigint").await?.join("");
     let lift = pinned_settings::lift_time_limits();
-    let lock = format!("BEGIN; {lift}; SELECT pg_catalog.pg_try_advisory_xact_lock({key})");
+    // It begins anew after a time-out of the server's.
+    let lock = format!(
+        "ROLLBACK; BEGIN; SET LOCAL statement_timeout = 0; {lift}; SELECT pg_catalog.pg_try_advisory_xact_lock({key})"
+    );
     mine.rows(&lock).await?;
     let free = theirs.rows(&lock).await?;
     mine.rows("ROLLBACK").await?;
