@@ -85,6 +85,60 @@ pub struct LoginRules {
     pub channel_binding: Option<ChannelBinding>,
     /// `sslnegotiation=direct`: TLS from the first byte, without asking.
     pub direct_tls: bool,
+    /// `require_auth`.
+    pub require_auth: Option<RequireAuth>,
+}
+
+/// The ways in which the server may want us to prove who we are, as libpq's `require_auth` lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequireAuth {
+    methods: Vec<String>,
+    /// These, and all others may.
+    negated: bool,
+}
+
+impl RequireAuth {
+    /// libpq's names.
+    const METHODS: [&str; 7] = ["password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"];
+    /// Those that dbhaul's own sessions have.
+    const OURS: [&str; 4] = ["password", "md5", "scram-sha-256", "none"];
+
+    /// Whether this method is allowed.
+    #[must_use]
+    pub fn allows(&self, method: &str) -> bool {
+        self.methods.iter().any(|named| named == method) != self.negated
+    }
+
+    /// Whether one that dbhaul's own sessions have is allowed.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        Self::OURS.iter().any(|method| self.allows(method))
+    }
+}
+
+impl FromStr for RequireAuth {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let negated = text.trim_start().starts_with('!');
+        let mut methods = Vec::new();
+        for method in text.split(',').map(str::trim) {
+            let name = if negated { method.strip_prefix('!').ok_or(())? } else { method };
+            if !Self::METHODS.contains(&name) {
+                return Err(());
+            }
+            methods.push(name.to_owned());
+        }
+        Ok(Self { methods, negated })
+    }
+}
+
+/// As libpq writes it.
+impl fmt::Display for RequireAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.negated { "!" } else { "" };
+        write!(f, "{sign}{}", self.methods.join(&format!(",{sign}")))
+    }
 }
 
 /// Whether the login is bound to the TLS session that it goes through.

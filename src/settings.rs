@@ -87,7 +87,7 @@ fn set(name: &str, lookup: Lookup<'_>) -> Option<String> {
 }
 
 fn read_file(path: &str) -> Result<(String, String)> {
-    if uri::is_connection(path) {
+    if uri::holds_secret(path) {
         return Err(Error::new(Kind::Config, "a URI stands where the path of its file is wanted")
             .why("it is not repeated here: it may hold a password")
             .hint("file:PATH and variables in _FILE name the file that holds the URI; env:NAME names a variable"));

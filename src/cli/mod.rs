@@ -188,7 +188,11 @@ fn given(args: &[OsString]) -> Vec<String> {
 /// Clap's words without the secrets of what was given: a text that may hold one is replaced whole.
 fn redacted(words: &str, args: &[OsString]) -> String {
     let given = given(args);
-    let whole = given.iter().fold(words.to_owned(), |words, text| words.replace(text, &uri::redact(text)));
+    // The options' own parsers quote what they could not read.
+    let whole = given.iter().fold(words.to_owned(), |words, text| {
+        let shown = uri::redact(text);
+        words.replace(&format!("{text:?}"), &format!("{shown:?}")).replace(text, &shown)
+    });
     let secrets: Vec<_> = given.iter().flat_map(|text| uri::secrets(text)).collect();
     uri::redact_words(&Redactor::new(&secrets).redact(&whole))
 }

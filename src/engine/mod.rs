@@ -78,9 +78,9 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// What our sessions (by application name or user) are doing in this database: tells a long index build from a
-    /// restore that hangs.
-    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing>;
+    /// What our sessions are doing in this database: tells a long index build from a restore that hangs. Ours are those of
+    /// our login that came after the probe that `server` is of.
+    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing>;
 
     /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
     fn prepare<'a>(
@@ -118,10 +118,15 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(Left::default()) })
     }
 
-    /// Whether both connections lead to the same database, by whatever names and ways; a standby and its primary
-    /// count as one where that can be told.
-    fn same_database<'a>(&'a self, one: &'a Connection, other: &'a Connection, limits: &'a Limits)
-    -> Pending<'a, bool>;
+    /// Whether a copy between two databases would come back to its source: they are the same, by whatever names and
+    /// ways, or one gets the changes of the other. `exists` says whether the target's database is there.
+    fn relation<'a>(
+        &'a self,
+        source: &'a Connection,
+        target: &'a Connection,
+        exists: bool,
+        limits: &'a Limits,
+    ) -> Pending<'a, Relation>;
 
     /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
     /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
@@ -316,6 +321,26 @@ pub struct Doing {
     /// Who holds the lock that a session of ours waits for, as far as we may know: one line each.
     pub holders: Vec<String>,
 }
+
+/// How the target of a copy stands to its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// What is written to the target comes back to the source, or the other way round.
+    Tied {
+        /// How.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Two databases. What people should know of them, a line each.
+    Separate(Vec<String>),
+}
+
+/// The source itself.
+pub const SAME_DATABASE: Relation = Relation::Tied {
+    what: "source and target are the same database",
+    hint: "name another database as the target; --create makes it",
+};
 
 /// What a client's stderr means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -25,7 +25,9 @@ pub struct Server {
     pub version_text: String,
     /// What it is, where it is not just its vendor's server: `Amazon Aurora`.
     pub products: Vec<&'static Product>,
-    /// The user that we are there.
+    /// The user that logged in, as the URI names it.
+    pub login: String,
+    /// The user whose rights count: another one where a role acts as another, or where an account stands for several names.
     pub user: String,
     /// The database that we are in.
     pub database: String,

@@ -22,6 +22,7 @@ use tempfile::NamedTempFile;
 use super::copy_jobs::{self, Jobs};
 use super::load::{Feed, Loaded, load};
 use super::meter::Meter;
+use super::preparing::Preparing;
 use super::proven::Proven;
 use super::reach::{Reached, reach};
 pub use super::sides::Pipe;
@@ -33,7 +34,7 @@ use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, copied_columns, leftovers};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
-    self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, RestoreInput, RestoreOptions,
+    self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, Relation, RestoreInput, RestoreOptions,
     RestorePlan, Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
@@ -113,18 +114,19 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     if request.dry_run {
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
-    let prepared = target::prepare(context, &target, &planned, &request.restore, request.approve).await?;
+    target::approved(&target, &request.restore, request.approve)?;
     let mut notes = plan.notes();
     for note in &notes {
         context.note(note);
     }
     let (whole, begun) = (plan.is_whole(), Cell::new(false));
+    let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
+    let preparing = Preparing::new(context, &target, &properties, &request.restore);
     let failed = |error, all_fed| {
         let ends = Ends { atomic: whole && !begun.get(), resumable: false };
-        target::say_what_is_left(error, ends, all_fed, &prepared)
+        preparing.say_what_is_left(error, ends, all_fed)
     };
     let mut again = whole;
-    let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
     let (copied, taken, adaptations, bytes) = loop {
         let gauge = Gauge::about(&target.server.database);
         let outline = fingerprint(&planned.entries);
@@ -133,10 +135,14 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
             match (plan, &spool) {
                 (Plan::Jobs(plan), Some(spool)) => {
                     let (source, target, options) = (&source, &target, &request.dump);
-                    let jobs = Jobs { context, source, target, options, spool, gauge: &gauge, begun: &begun };
+                    let (gauge, begun, preparing) = (&gauge, &begun, &preparing);
+                    let jobs = Jobs { context, source, target, options, spool, gauge, preparing, begun };
                     Box::pin(jobs.run(plan, outline)).await.map(|(content, adaptations)| (content, None, adaptations))
                 }
-                (Plan::One(plan), _) => Box::pin(stream(context, &source, &target, plan, outline, &gauge)).await,
+                (Plan::One(plan), _) => {
+                    let streaming = stream(context, &source, &target, plan, outline, &gauge, &preparing);
+                    Box::pin(streaming).await
+                }
                 (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
             }
         };
@@ -144,7 +150,8 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
             Ok((copied, taken, adaptations)) => break (copied, taken, adaptations, gauge.read().bytes),
             Err(error) => error,
         };
-        if !(error.transient && !begun.get() && std::mem::take(&mut again)) {
+        let repeatable = error.transient && !begun.get() && preparing.is_repeatable();
+        if !(repeatable && std::mem::take(&mut again)) {
             return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
         }
         // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
@@ -292,17 +299,23 @@ fn same_family(source: &Connection, target: &Connection) -> Result<()> {
         .hint("name two servers of the same family"))
 }
 
-/// Whatever hosts, ports and tunnels are called: a database must not be copied onto itself.
+/// Whatever hosts, ports and tunnels are called: a database must not be copied onto itself, nor onto what it is tied to.
 async fn two_databases(context: &Context, source: &Reached, target: &Reached) -> Result<()> {
-    let asking = source.engine.same_database(&source.connection, &target.connection, &context.limits);
-    if !target.server.target.exists || !until_stopped(context, asking).await? {
-        return Ok(());
+    let exists = target.server.target.exists;
+    let asking = source.engine.relation(&source.connection, &target.connection, exists, &context.limits);
+    match until_stopped(context, asking).await? {
+        Relation::Separate(notes) => {
+            for note in notes {
+                context.note(note);
+            }
+            Ok(())
+        }
+        Relation::Tied { what, hint } => Err(Error::new(Kind::Refused, what)
+            .why(&source.connection)
+            .why(&target.connection)
+            .why(UNCHANGED)
+            .hint(hint)),
     }
-    Err(Error::new(Kind::Refused, "source and target are the same database")
-        .why(&source.connection)
-        .why(&target.connection)
-        .why(UNCHANGED)
-        .hint("name another database as the target; --create makes it"))
 }
 
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
@@ -361,6 +374,7 @@ async fn stream(
     plan: RestorePlan,
     planned: u64,
     gauge: &Gauge,
+    preparing: &Preparing<'_>,
 ) -> Result<(Content, Option<u64>, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
     let (dump, weaving) = source.dump(&source.plan, relay);
@@ -392,7 +406,10 @@ async fn stream(
         let _ = exited.send(exits);
         Ok(())
     };
-    let loading = async { load(context, target, plan, feed).await.map_err(|error| named(source, target, error)) };
+    let loading = async {
+        let loaded = async { load(context, target, plan, preparing.behind(feed).await?).await };
+        loaded.await.map_err(|error| named(source, target, error))
+    };
     let Loaded { adaptations, rows } = tokio::select! {
         both = both(source, dumping, loading) => both?,
         lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),

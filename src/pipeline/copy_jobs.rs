@@ -25,6 +25,7 @@ use tempfile::NamedTempFile;
 use super::Context;
 use super::load::{Feed, load};
 use super::meter::Meter;
+use super::preparing::Preparing;
 use super::proven::{Planned, Proven};
 use super::reach::Reached;
 use super::sides::{Pipe, both, broken, named, side, source_failed};
@@ -129,6 +130,8 @@ pub struct Jobs<'a> {
     pub spool: &'a NamedTempFile,
     /// Shows how far it is.
     pub gauge: &'a Gauge,
+    /// Makes or empties the target.
+    pub preparing: &'a Preparing<'a>,
     /// True from the first change of the target on.
     pub begun: &'a Cell<bool>,
 }
@@ -189,6 +192,7 @@ impl Jobs<'_> {
         };
         let loading = async {
             let content = self.definitions(&apart.definitions, planned).await?;
+            self.preparing.once().await?;
             self.begun.set(true);
             let mut adapted = vec![self.load(before, self.spooled()?).await?];
             let meter = Meter::new(self.gauge.clone(), &self.source.reached.server.tables);

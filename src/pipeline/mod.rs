@@ -33,6 +33,7 @@ mod leftovers;
 mod load;
 mod manifest;
 mod meter;
+mod preparing;
 mod proven;
 mod reach;
 pub mod restore;

@@ -36,7 +36,7 @@ impl Reached {
 
     /// Whether the server works for us while no byte moves. A server that doesn't answer does not.
     pub async fn is_busy(&self, context: &Context) -> bool {
-        let doing = self.engine.doing(&self.connection, &context.limits).await.unwrap_or_default();
+        let doing = self.engine.doing(&self.connection, &self.server, &context.limits).await.unwrap_or_default();
         self.lock_holders.replace(doing.holders);
         doing.busy
     }
@@ -117,7 +117,7 @@ async fn probe(
 
 /// A tunnel's port may belong to another tunnel: what answers must be what the URI names.
 fn same_database(connection: &Connection, server: &Server) -> Result<()> {
-    let user = server.user.split('@').next().unwrap_or_default();
+    let user = server.login.split('@').next().unwrap_or_default();
     let asked = connection.user.split('@').next().unwrap_or_default();
     if server.database == connection.database && (user == asked || connection.route.is_none()) {
         return Ok(());
@@ -144,6 +144,13 @@ fn old_enough(context: &Context, engine: &dyn Engine, server: &Server) -> Result
         .hint("--force-version tries all the same; look at the result before you rely on it"))
 }
 
+/// The user, and the one whose rights it has: `"blue", acting as "combined"`.
+fn acting(server: &Server) -> String {
+    let Server { login, user, .. } = server;
+    let account = user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name);
+    if account == login || user == login { format!("\"{user}\"") } else { format!("\"{login}\", acting as \"{user}\"") }
+}
+
 /// `PostgreSQL 15.18, 1.2 GB in 48 tables, read by "app" (owner)`
 fn describe(server: &Server) -> String {
     let size = server.size.map_or(String::new(), |size| format!("{} in ", units::size(size)));
@@ -153,7 +160,10 @@ fn describe(server: &Server) -> String {
     let kind = if server.replica { " (replica)" } else { "" };
     let pooler = server.pooler.as_ref().map_or(String::new(), |name| format!(" behind {name}"));
     format!(
-        "{} {}{products}{kind}{pooler}, {size}{tables}, as \"{}\" ({})",
-        server.flavour, server.version, server.user, server.standing
+        "{} {}{products}{kind}{pooler}, {size}{tables}, as {} ({})",
+        server.flavour,
+        server.version,
+        acting(server),
+        server.standing
     )
 }

@@ -87,7 +87,8 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
-    let prepared = target::prepare(context, &reached, &content, &request.options, request.approve).await?;
+    target::approved(&reached, &request.options, request.approve)?;
+    let prepared = target::prepare(context, &reached, &content, &request.options).await?;
     let (mut notes, tables) = (plan.notes.clone(), plan.tables.clone());
     for note in &notes {
         context.note(note);

@@ -10,6 +10,9 @@ use crate::properties::{AppliedProperties, ByHand};
 /// The last line of everything that ends before the first change.
 pub const UNCHANGED: &str = "nothing was changed";
 
+/// The last line of what ends while the target is emptied or made.
+pub const PREPARING: &str = "the target may have been changed: dropping or creating had begun";
+
 /// What ended before the first change for a reason that does not say so by itself.
 pub fn not_begun(error: Error) -> Error {
     let silent = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut | Kind::Connect);
@@ -85,23 +88,24 @@ pub fn shown(plan: &RestorePlan) -> Vec<String> {
     plan.decoder.iter().map(ToString::to_string).chain([plan.loader.to_string()]).collect()
 }
 
+/// Asks whether what the target holds may be dropped.
+pub fn approved(reached: &Reached, options: &RestoreOptions, approve: Approve<'_>) -> Result<()> {
+    if options.clean.is_some() && reached.server.target.object_count > 0 { approve(&reached.server) } else { Ok(()) }
+}
+
 /// What was done to the target before the first byte: for people, and for the words after a failure.
 pub async fn prepare(
     context: &Context,
     reached: &Reached,
     held: &Content,
     options: &RestoreOptions,
-    approve: Approve<'_>,
 ) -> Result<Vec<String>> {
-    if options.clean.is_some() && reached.server.target.object_count > 0 {
-        approve(&reached.server)?;
-    }
     let work = reached.engine.prepare(&reached.connection, &reached.server, held, options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
     let gauge = Gauge::about("preparing");
     let done = until_stopped(context, watch::shown(context, &gauge, work)).await.map_err(|error| match error.kind {
         Kind::Refused => error,
-        _ => error.why("the target may have been changed: dropping or creating had begun"),
+        _ => error.why(PREPARING),
     })?;
     for step in &done {
         context.fact("prepared", step);

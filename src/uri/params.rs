@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Parts, decode, read_port};
-use crate::connection::{Dialect, TlsMode};
+use crate::connection::{Dialect, RequireAuth, TlsMode};
 
 impl Parts {
     /// Reads the query. An unknown parameter that looks like TLS is refused: to drop it could mean to send a password
@@ -94,6 +94,13 @@ impl Parts {
             }
             (Dialect::Postgres, "channelbinding") => {
                 self.login.channel_binding = Some(value.parse().map_err(|()| bad_value(name))?);
+            }
+            (Dialect::Postgres, "requireauth") => {
+                let rule: RequireAuth = value.parse().map_err(|()| bad_value(name))?;
+                if !rule.is_possible() {
+                    return Err(format!("require_auth={rule} can't be kept: dbhaul's own sessions have no such login"));
+                }
+                self.login.require_auth = Some(rule);
             }
             (Dialect::Postgres, "sslnegotiation") => {
                 self.login.direct_tls = match value {

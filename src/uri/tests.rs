@@ -83,7 +83,7 @@ fn row_17_tls_in_every_dialect() {
 fn row_16_parameters_of_orms_are_dropped_with_a_note_and_unknown_tls_is_refused() {
     let connection = parse("postgres://u@h/d?schema=public&pgbouncer=true&pool=5&sslsni=0").expect("a URI");
     assert_eq!(connection.notes.len(), 4, "{:?}", connection.notes);
-    for query in ["sslcrl=x", "tls_cipher=y", "require_auth=scram-sha-256", "sslmode=maybe", "ssl=perhaps"] {
+    for query in ["sslcrl=x", "tls_cipher=y", "require_auth=sspi", "sslmode=maybe", "ssl=perhaps"] {
         let error = parse(&format!("postgres://u@h/d?{query}")).expect_err(query);
         assert!(error.what.contains(query.split('=').next().expect("a name")), "{error}");
     }
@@ -112,9 +112,20 @@ fn rules_for_the_login_are_kept_and_what_cannot_be_kept_is_refused() {
                 _ => None,
             },
             direct_tls: uri.contains("direct"),
+            require_auth: None,
         };
         assert_eq!(login(uri).expect(uri), wanted);
         assert_eq!(login(string).expect(string), wanted);
+    }
+    for (rule, allowed) in [
+        ("scram-sha-256", vec!["scram-sha-256"]),
+        ("password,md5", vec!["password", "md5"]),
+        ("!password,!none", vec!["md5", "scram-sha-256"]),
+    ] {
+        let kept = login(&format!("postgres://u@h/d?require_auth={rule}")).expect(rule).require_auth.expect(rule);
+        assert_eq!(kept.to_string(), rule);
+        let methods = ["password", "md5", "scram-sha-256", "none"];
+        assert_eq!(methods.into_iter().filter(|method| kept.allows(method)).collect::<Vec<_>>(), allowed);
     }
     for refused in [
         "gssencmode=require",
@@ -122,7 +133,9 @@ fn rules_for_the_login_are_kept_and_what_cannot_be_kept_is_refused() {
         "channel_binding=perhaps",
         "sslnegotiation=direct",
         "sslnegotiation=perhaps",
-        "require_auth=scram-sha-256",
+        "require_auth=gss",
+        "require_auth=scram-sha-256,!md5",
+        "require_auth=geheim",
     ] {
         for text in [format!("postgres://u@h/d?{refused}"), format!("host=h user=u dbname=d {refused}")] {
             let error = parse(&text).expect_err(&text);

@@ -28,6 +28,7 @@ mod frozen;
 mod hidden_operators;
 mod hostile;
 mod huge;
+mod identity;
 mod json;
 mod look_alikes;
 mod manifests;

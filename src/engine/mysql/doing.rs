@@ -4,8 +4,9 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
 use super::session::{self, tolerant};
+use super::setting;
 use crate::connection::{Connection, Limits};
-use crate::engine::Doing;
+use crate::engine::{Doing, Server};
 use crate::error::Result;
 
 /// Holders of a lock on what one of our sessions waits to use. Readers keep nobody waiting but who wants it alone. Where
@@ -19,17 +20,20 @@ const HOLDERS: &str = "SELECT DISTINCT CONCAT('session ', h.PROCESSLIST_ID, ' of
     AND held.OWNER_THREAD_ID <> wanted.OWNER_THREAD_ID \
     JOIN performance_schema.threads w ON w.THREAD_ID = wanted.OWNER_THREAD_ID \
     JOIN performance_schema.threads h ON h.THREAD_ID = held.OWNER_THREAD_ID \
-    WHERE wanted.LOCK_STATUS = 'PENDING' AND w.PROCESSLIST_USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) \
+    WHERE wanted.LOCK_STATUS = 'PENDING' AND w.PROCESSLIST_USER = \
+    SUBSTRING_INDEX(USER(), CONCAT('@', SUBSTRING_INDEX(USER(), '@', -1)), 1) \
     AND w.PROCESSLIST_DB = DATABASE() AND (wanted.LOCK_TYPE LIKE '%EXCLUSIVE%' \
     OR held.LOCK_TYPE NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'INTENTION_EXCLUSIVE'))";
 
 /// Asks in a short session.
-pub(super) async fn doing(connection: &Connection, limits: &Limits) -> Result<Doing> {
+pub(super) async fn doing(connection: &Connection, server: &Server, limits: &Limits) -> Result<Doing> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let work = async {
         let ours = processes(&mut conn, &connection.database).await?;
         let holders = tolerant(&mut conn, HOLDERS).await?;
-        Ok(Doing { busy: ours.iter().any(Process::works), holders })
+        // The server counts its sessions: an older one is another's of the same user. A proxy's are older than their use.
+        let first = if server.pooler.is_none() { setting::number(server, setting::SESSION) } else { 0 };
+        Ok(Doing { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
     };
     let done = session::within(connection, limits, work).await;
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
@@ -46,8 +50,9 @@ pub(super) struct Process {
 /// Our user's sessions in this database, other than the asking one. By `SHOW`: MySQL's `information_schema.PROCESSLIST`
 /// fails while a statement on the server holds bytes that are no text (3854), as rows of a dump do.
 pub(super) async fn processes(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Process>> {
-    let asking = conn.query_first("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), CONNECTION_ID()").await?;
-    let (user, asking): (String, u64) = asking.unwrap_or_default();
+    let asking = conn.query_first("SELECT USER(), CONNECTION_ID()").await?;
+    let (login, asking): (String, u64) = asking.unwrap_or_default();
+    let user = login.rsplit_once('@').map_or("", |(user, _)| user);
     let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await?;
     let ours = rows.iter().filter(|row| text(row, "User") == user && text(row, "db").eq_ignore_ascii_case(database));
     let processes = ours.filter_map(|row| {

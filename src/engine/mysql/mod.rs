@@ -11,8 +11,8 @@ use std::sync::atomic::AtomicU64;
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, GeneratedColumns,
-    Inspector, Left, Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
-    Server, Site, Version,
+    Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role,
+    ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -41,6 +41,7 @@ mod parallel;
 mod prepare;
 mod probe;
 mod products;
+mod replication;
 mod restore;
 mod resume;
 mod rewrite;
@@ -71,8 +72,8 @@ impl Engine for Mysql {
         Box::pin(probe::probe(connection, purpose, limits))
     }
 
-    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing> {
-        Box::pin(doing::doing(connection, limits))
+    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {
+        Box::pin(doing::doing(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -109,13 +110,14 @@ impl Engine for Mysql {
         Box::pin(resume::left(connection, server, content, options, limits, done))
     }
 
-    fn same_database<'a>(
+    fn relation<'a>(
         &'a self,
-        one: &'a Connection,
-        other: &'a Connection,
+        source: &'a Connection,
+        target: &'a Connection,
+        exists: bool,
         limits: &'a Limits,
-    ) -> Pending<'a, bool> {
-        Box::pin(identity::same(one, other, limits))
+    ) -> Pending<'a, Relation> {
+        Box::pin(identity::relation(source, target, exists, limits))
     }
 
     fn look(&self, options: &DumpOptions) -> DumpOptions {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
 
 use super::database;
 use super::grants::Grants;
 use super::products::{PRODUCTS, WITNESSES};
 use super::session::{self, quote, tolerant};
 use super::setting::JOIN;
-use super::{findings, setting};
+use super::{findings, replication, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
@@ -82,8 +82,10 @@ async fn read(
     let database = &connection.database;
     let mut settings: BTreeMap<String, String> =
         conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
-    let facts = format!("SELECT CURRENT_USER(), {}", session::STATEMENT_TIME);
-    let (user, limit): (String, String) = conn.query_first(facts).await?.unwrap_or_default();
+    let facts = format!("SELECT CURRENT_USER(), USER(), CONNECTION_ID(), {}", session::STATEMENT_TIME);
+    let (user, login, session, limit): (String, String, u64, String) =
+        conn.query_first(facts).await?.unwrap_or_default();
+    settings.insert(setting::SESSION.to_owned(), session.to_string());
     for name in setting::STATEMENT_TIME {
         settings.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&limit));
     }
@@ -109,6 +111,7 @@ async fn read(
         version,
         version_text,
         products: Vec::new(),
+        login: login.rsplit_once('@').map_or_else(String::new, |(name, _)| name.to_owned()),
         user,
         database: database.clone(),
         standing: standing(&grants).to_owned(),
@@ -286,20 +289,7 @@ fn pooler(settings: &BTreeMap<String, String>) -> Option<String> {
 
 /// Only a replica that is at work counts; who may not look is told nothing.
 async fn replica(conn: &mut Conn) -> mysql_async::Result<bool> {
-    for query in ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"] {
-        let rows: Vec<Row> = tolerant(conn, query).await?;
-        for row in rows {
-            let running = row.columns_ref().iter().enumerate().any(|(i, column)| {
-                let state = ["Replica_IO_Running", "Slave_IO_Running", "Replica_SQL_Running", "Slave_SQL_Running"];
-                state.contains(&column.name_str().as_ref())
-                    && row.get_opt::<String, _>(i).and_then(std::result::Result::ok).is_some_and(|v| v != "No")
-            });
-            if running {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
+    Ok(replication::sources(conn).await?.unwrap_or_default().iter().any(|source| source.runs))
 }
 
 async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) -> mysql_async::Result<Option<u64>> {

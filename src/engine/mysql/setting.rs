@@ -45,6 +45,8 @@ pub(super) const WRITE_TIME: &str = "net_write_timeout";
 pub(super) const PACKET: &str = "max_allowed_packet";
 /// A switch that makes a server refuse tables without a primary key: MySQL's, MariaDB's.
 pub(super) const PRIMARY_KEY: [&str; 2] = ["sql_require_primary_key", "innodb_force_primary_key"];
+/// The number of the session that probed: ours have higher ones.
+pub(super) const SESSION: &str = "session";
 /// Rights that the user has on the database, as `grant.lock tables`.
 pub(super) const GRANT: &str = "grant.";
 

@@ -16,6 +16,7 @@ pub(super) fn server(flavour: Flavour, version: Version) -> Server {
         version,
         version_text: version.to_string(),
         products: Vec::new(),
+        login: "app".into(),
         user: "app@%".into(),
         database: "shop".into(),
         standing: "owner".into(),

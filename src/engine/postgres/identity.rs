@@ -1,35 +1,80 @@
-//! Whether two connections lead to one database, whatever their hosts are called.
+//! Whether two connections lead to one database, whatever their hosts are called, or to databases that are tied.
 
 use super::pinned_settings;
-use super::session::{self, Session};
+use super::session::{self, Row, Session};
 use crate::connection::{Connection, Limits};
+use crate::engine::{Relation, SAME_DATABASE};
 use crate::error::Result;
 
-/// A lock taken through one connection is tried through the other. It belongs to a transaction, which keeps a pooler
-/// from handing both the same session. A standby has locks of its own: it is known by its cluster's number.
-pub async fn same(one: &Connection, other: &Connection, limits: &Limits) -> Result<bool> {
-    const NUMBER: &str = "SELECT system_identifier, pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_control_system()";
-    // Nobody knows yet whether these sessions are ours alone: their settings stay.
-    let (mine, number) = session::open_asking(one, &one.database, limits, NUMBER).await.map_err(|r| r.error)?;
-    let (theirs, other_number) =
-        session::open_asking(other, &other.database, limits, NUMBER).await.map_err(|r| r.error)?;
-    if let (Some(mine), Some(theirs)) = (number.first(), other_number.first()) {
-        let standby = [mine, theirs].iter().any(|row| row.get(1).is_some_and(|v| v.as_deref() == Some("t")));
-        if standby && mine.first() == theirs.first() && one.database == other.database {
-            return Ok(true);
-        }
+/// The source and the target of a copy. A target that recovers is refused by its probe. One that is not there yet is none
+/// of the source's.
+pub async fn relation(source: &Connection, target: &Connection, exists: bool, limits: &Limits) -> Result<Relation> {
+    if !exists {
+        return Ok(Relation::Separate(Vec::new()));
     }
-    match locks_are_one(&mine, &theirs).await {
-        Err(_) if mine.is_closed() => {
-            // It was idle for longer than this user's sessions may be.
-            let (mine, _) = session::open_lifted(one, &one.database, limits, NUMBER).await.map_err(|r| r.error)?;
-            locks_are_one(&mine, &theirs).await
+    // Nobody knows yet whether these sessions are ours alone: their settings stay.
+    let asking = session::open_asking(source, &source.database, limits, CLUSTER);
+    let (from, number) = asking.await.map_err(|refusal| refusal.error)?;
+    let asking = session::open_asking(target, &target.database, limits, CLUSTER);
+    let (into, other_number) = asking.await.map_err(|refusal| refusal.error)?;
+    let mut notes = Vec::new();
+    match [cluster(&number), cluster(&other_number)] {
+        [Some(one), Some(other)] if one.number == other.number => {
+            // A standby has locks of its own.
+            if (one.recovers || other.recovers) && source.database == target.database {
+                return Ok(SAME_DATABASE);
+            }
+            // Two databases of one server.
+            if one.started != other.started {
+                notes
+                    .push("both servers have the same system identifier: one was made from a copy of the other".into());
+            }
         }
-        answer => answer,
+        [Some(_), Some(_)] => {}
+        _ => notes.push(
+            "whether one server is a standby of the other could not be asked: pg_control_system() is not for this user"
+                .to_owned(),
+        ),
+    }
+    let is_one = match shares_locks(&from, &into).await {
+        Err(_) if from.is_closed() => {
+            // It was idle for longer than this user's sessions may be.
+            let opening = session::open_lifted(source, &source.database, limits, CLUSTER);
+            let (from, _) = opening.await.map_err(|refusal| refusal.error)?;
+            shares_locks(&from, &into).await?
+        }
+        answer => answer?,
+    };
+    if is_one {
+        return Ok(SAME_DATABASE);
+    }
+    notes.extend(subscriptions(&into).await?);
+    Ok(Relation::Separate(notes))
+}
+
+/// A server: the number that it shares with what was made from it, and since when it runs.
+struct Cluster {
+    number: String,
+    recovers: bool,
+    started: Option<String>,
+}
+
+const CLUSTER: &str = "SELECT system_identifier, pg_catalog.pg_is_in_recovery(), \
+     extract(epoch FROM pg_catalog.pg_postmaster_start_time()) FROM pg_catalog.pg_control_system()";
+
+fn cluster(answer: &[Row]) -> Option<Cluster> {
+    match answer.first()?.as_slice() {
+        [Some(number), recovers, started] => {
+            let recovers = recovers.as_deref() == Some("t");
+            Some(Cluster { number: number.clone(), recovers, started: started.clone() })
+        }
+        _ => None,
     }
 }
 
-async fn locks_are_one(mine: &Session, theirs: &Session) -> Result<bool> {
+/// A lock of this database that is taken through one connection is tried through the other. It belongs to a transaction,
+/// which keeps a pooler from handing both the same session.
+async fn shares_locks(mine: &Session, theirs: &Session) -> Result<bool> {
     let key = mine.column("SELECT (pg_catalog.random() * 9e18)::bigint").await?.join("");
     let lift = pinned_settings::lift_time_limits();
     // It begins anew after a time-out of the server's.
@@ -41,4 +86,12 @@ async fn locks_are_one(mine: &Session, theirs: &Session) -> Result<bool> {
     mine.rows("ROLLBACK").await?;
     theirs.rows("ROLLBACK").await?;
     Ok(free.last().and_then(|row| row.first()).is_some_and(|answer| answer.as_deref() == Some("f")))
+}
+
+/// A logical replica takes writes, and rows of its publisher beside them.
+async fn subscriptions(target: &Session) -> Result<Vec<String>> {
+    let query = "SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid \
+         WHERE d.datname = current_database() AND s.subenabled ORDER BY 1";
+    let names = target.try_rows(query).await?.unwrap_or_default().into_iter().flatten().flatten();
+    Ok(names.map(|name| format!("the target gets rows of a publisher as well, by subscription \"{name}\"")).collect())
 }

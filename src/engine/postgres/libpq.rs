@@ -100,7 +100,7 @@ fn conninfo(connection: &Connection, client: Version, timeout: Duration, bundle:
         set("gssencmode", if connection.login.gss_encryption { "prefer" } else { "disable" });
     }
     for (key, value) in login_rules(connection, client)? {
-        set(key, value);
+        set(key, &value);
     }
     set("connect_timeout", &timeout.as_secs().max(2).to_string());
     set("keepalives_idle", "30");
@@ -112,7 +112,7 @@ fn conninfo(connection: &Connection, client: Version, timeout: Duration, bundle:
 }
 
 /// The URI's rules for the login, for a client that knows them. A rule that the client can't keep is refused.
-fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static str, &'static str)>> {
+fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static str, String)>> {
     let (mut rules, login) = (Vec::new(), &connection.login);
     let unknown = |rule: String, since: u32| {
         Err(Error::new(Kind::Config, format!("PostgreSQL {}'s clients don't know {rule}", client.major))
@@ -120,7 +120,7 @@ fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static
             .hint(format!("install the clients of PostgreSQL {since} or later, or take the parameter out of the URI")))
     };
     match login.channel_binding {
-        Some(rule) if client.major >= 13 => rules.push(("channel_binding", rule.libpq())),
+        Some(rule) if client.major >= 13 => rules.push(("channel_binding", rule.libpq().to_owned())),
         // What they do by themselves.
         None | Some(ChannelBinding::Prefer) => {}
         Some(rule) => return unknown(format!("channel_binding={}", rule.libpq()), 13),
@@ -129,7 +129,13 @@ fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static
         if client.major < 17 {
             return unknown("sslnegotiation=direct".into(), 17);
         }
-        rules.push(("sslnegotiation", "direct"));
+        rules.push(("sslnegotiation", "direct".to_owned()));
+    }
+    if let Some(rule) = &login.require_auth {
+        if client.major < 16 {
+            return unknown("require_auth".into(), 16);
+        }
+        rules.push(("require_auth", rule.to_string()));
     }
     Ok(rules)
 }
@@ -215,10 +221,19 @@ pub mod tests {
     fn rules_for_the_login_reach_clients_that_know_them_and_others_are_refused() {
         let mut at = connection();
         at.tls.mode = TlsMode::Require;
-        at.login =
-            LoginRules { gss_encryption: true, channel_binding: Some(ChannelBinding::Require), direct_tls: true };
+        at.login = LoginRules {
+            gss_encryption: true,
+            channel_binding: Some(ChannelBinding::Require),
+            direct_tls: true,
+            require_auth: "!password,!md5".parse().ok(),
+        };
         let told = string(&at, 17);
-        assert!(told.contains("gssencmode=prefer channel_binding=require sslnegotiation=direct"), "{told}");
+        assert!(
+            told.contains(
+                "gssencmode=prefer channel_binding=require sslnegotiation=direct require_auth=!password,!md5"
+            ),
+            "{told}"
+        );
         let refused = |at: &Connection, major| {
             let error = conninfo(at, Version::new(major, 0, 0), Duration::from_secs(10), None).expect_err("unknown");
             assert_eq!(error.kind, Kind::Config);

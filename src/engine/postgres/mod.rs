@@ -6,7 +6,7 @@
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
-    Inspector, Moment, Pending, Purpose, Rejected, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
+    Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
     Server, Site, Version,
 };
 use crate::error::Result;
@@ -54,6 +54,7 @@ mod probe;
 mod products;
 #[cfg(test)]
 mod reading;
+mod require_auth;
 mod restore;
 mod rows;
 #[cfg(test)]
@@ -99,8 +100,8 @@ impl Engine for Postgres {
         Box::pin(probe::check_patterns(connection, options, limits))
     }
 
-    fn doing<'a>(&'a self, connection: &'a Connection, limits: &'a Limits) -> Pending<'a, Doing> {
-        Box::pin(doing::doing(connection, limits))
+    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {
+        Box::pin(doing::doing(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -125,13 +126,14 @@ impl Engine for Postgres {
         Box::pin(apply_properties::apply(connection, server, content, options, limits))
     }
 
-    fn same_database<'a>(
+    fn relation<'a>(
         &'a self,
-        one: &'a Connection,
-        other: &'a Connection,
+        source: &'a Connection,
+        target: &'a Connection,
+        exists: bool,
         limits: &'a Limits,
-    ) -> Pending<'a, bool> {
-        Box::pin(identity::same(one, other, limits))
+    ) -> Pending<'a, Relation> {
+        Box::pin(identity::relation(source, target, exists, limits))
     }
 
     fn look(&self, options: &DumpOptions) -> DumpOptions {

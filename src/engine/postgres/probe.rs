@@ -23,13 +23,17 @@ const FACTS: &str = "SELECT current_setting('server_version_num'), version(), cu
      pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, pg_catalog.pg_is_in_recovery(), \
      current_setting('transaction_read_only'), current_setting('max_connections')::int, \
      current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int, \
-     r.rolconnlimit, d.datconnlimit, (SELECT sum(numbackends) FROM pg_catalog.pg_stat_database), \
+     l.rolconnlimit, d.datconnlimit, (SELECT sum(numbackends) FROM pg_catalog.pg_stat_database), \
      (SELECT numbackends FROM pg_catalog.pg_stat_database s WHERE s.datid = d.oid), \
-     (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usename = current_user), \
+     (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usename = session_user), \
      (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid()), \
-     pg_catalog.inet_server_port(), r.rolcreatedb \
-     FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
-     WHERE d.datname = current_database() AND r.rolname = current_user";
+     pg_catalog.inet_server_port(), r.rolcreatedb, session_user, l.rolsuper, \
+     extract(epoch FROM pg_catalog.clock_timestamp()) \
+     FROM pg_catalog.pg_database d, pg_catalog.pg_roles r, pg_catalog.pg_roles l \
+     WHERE d.datname = current_database() AND r.rolname = current_user AND l.rolname = session_user";
+
+/// When the probe asked, in seconds of the server's clock.
+pub const ASKED_AT: &str = "asked_at";
 
 /// Asked first.
 const VERSION: &str = "SELECT version()";
@@ -138,12 +142,14 @@ async fn facts(session: &Session) -> Result<Server> {
     let settings = BTreeMap::from([
         ("createdb".to_owned(), (yes(4) || yes(20)).to_string()),
         ("server.port".to_owned(), text(19)),
+        (ASKED_AT.to_owned(), text(23)),
     ]);
     Ok(Server {
         flavour: Flavour::Postgres,
         version,
         version_text: text(1),
         products: Vec::new(),
+        login: text(21),
         user: text(2),
         database: text(3),
         standing: standing.to_owned(),
@@ -166,7 +172,7 @@ async fn facts(session: &Session) -> Result<Server> {
 /// What the server, the role and the database still allow: the least of the three.
 fn connections_left(row: &Row) -> Option<u64> {
     let number = |at: usize| row.get(at)?.as_deref()?.parse::<i64>().ok();
-    let superuser = row.get(4)?.as_deref() == Some("t");
+    let superuser = row.get(22)?.as_deref() == Some("t");
     let reserved = if superuser { 0 } else { number(12)? };
     let mut left = number(11)? - reserved - number(15)?;
     // A limit of -1 is none, and superusers have none.

@@ -13,6 +13,7 @@ pub fn server(major: u32) -> Server {
         version: Version::new(major, 1, 0),
         version_text: format!("{major}.1"),
         products: Vec::new(),
+        login: "app".into(),
         user: "app".into(),
         database: "shop".into(),
         standing: "owner".into(),

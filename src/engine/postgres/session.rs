@@ -8,12 +8,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{self, SslMode, SslNegotiation};
 use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{libpq, pinned_settings};
+use super::{libpq, pinned_settings, require_auth};
 use crate::connection::{ChannelBinding, Connection, Host, Limits, TlsMode};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
@@ -158,10 +160,8 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
         connector.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     let redactor = connection.redactor();
-    let first = login(&config, connector).await;
-    let first = first.map(|(client, version)| Session::new(client, version.as_deref(), limits, redactor.clone()));
-    let refused = match first {
-        Ok(session) => return Ok(session),
+    let refused = match login(&config, connector.clone(), connection).await? {
+        Ok(login) => return Ok(Session::new(login, limits, redactor)),
         Err(refused) => refused,
     };
     // libpq's `prefer`: when TLS itself fails, or the server has no line for it, once more without.
@@ -171,32 +171,52 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
     };
     if config.get_ssl_mode() == SslMode::Prefer && without_tls {
         config.ssl_mode(SslMode::Disable);
-        if let Ok((client, driver)) = config.connect(NoTls).await {
-            let session = Session::new(client, driver.parameter("server_version"), limits, redactor);
-            tokio::spawn(driver);
-            return Ok(session);
+        if let Ok(Ok(login)) = login(&config, connector, connection).await {
+            return Ok(Session::new(login, limits, redactor));
         }
     }
     Err(Refusal { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
 }
 
-/// Logs in, and tells the server's version.
+/// A client that is logged in, and the server's version, where it says one.
+pub struct Login(Client, Option<String>);
+
+impl Login {
+    /// Of what the driver made; the connection goes on by itself.
+    pub fn new<S, T>(client: Client, driver: tokio_postgres::Connection<S, T>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: TlsStream + Unpin + Send + 'static,
+    {
+        let version = driver.parameter("server_version").map(str::to_owned);
+        tokio::spawn(driver);
+        Self(client, version)
+    }
+}
+
+/// Without TLS where the configuration says so. The outer error is that of a socket.
 async fn login(
     config: &Config,
     connector: rustls::ClientConfig,
-) -> Result<(Client, Option<String>), tokio_postgres::Error> {
-    let (client, driver) = config.connect(MakeRustlsConnect::new(connector)).await?;
-    let version = driver.parameter("server_version").map(str::to_owned);
-    tokio::spawn(driver);
-    Ok((client, version))
+    connection: &Connection,
+) -> Result<Result<Login, tokio_postgres::Error>, Refusal> {
+    if let Some(rule) = &connection.login.require_auth {
+        return require_auth::login(config, connector, connection, rule).await.map_err(|error| {
+            let error = Error::new(Kind::Connect, format!("cannot connect to {connection}")).why(error);
+            let error = error.hint("check host and port in the URI, and that the server, or the tunnel, is running");
+            Refusal { code: None, error: error.transient() }
+        });
+    }
+    Ok(config.connect(MakeRustlsConnect::new(connector)).await.map(|(client, driver)| Login::new(client, driver)))
+}
 }
 
 /// So often a question is asked again that a time-out of the server's ended.
 const MAX_CANCELS: u32 = 50;
 
 impl Session {
-    fn new(client: Client, version: Option<&str>, limits: &Limits, redactor: Redactor) -> Self {
-        let major = version.and_then(Version::parse).map_or(0, |version| version.major);
+    fn new(Login(client, version): Login, limits: &Limits, redactor: Redactor) -> Self {
+        let major = version.as_deref().and_then(Version::parse).map_or(0, |version| version.major);
         Self { client, patience: limits.idle, major, is_lifted: false, is_pinned: AtomicBool::new(false), redactor }
     }
 
@@ -294,6 +314,8 @@ fn explain(error: &tokio_postgres::Error, connection: &Connection, database: Opt
 fn may_pass(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => ["57P03", "53300"].contains(&code.code()),
+        // A login that require_auth does not allow, or a socket that is for others.
+        None if io_kind(error) == Some(io::ErrorKind::PermissionDenied) => false,
         None => !tls_failed(error) && (io_kind(error).is_some() || error.is_closed()),
     }
 }
@@ -326,6 +348,9 @@ fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connecti
     };
     if words.contains("does not support TLS") {
         return "the server offers no TLS; sslmode=disable or prefer in the URI does without".into();
+    }
+    if words.starts_with("require_auth=") {
+        return "the server's pg_hba.conf says how this user logs in: change it there, or the rule in the URI".into();
     }
     if words.contains("channel binding") {
         return "channel_binding=require in the URI wants TLS and a server that offers SCRAM-SHA-256-PLUS".into();

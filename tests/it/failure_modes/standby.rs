@@ -100,6 +100,14 @@ fn row_49_a_standby_is_named_and_a_conflict_with_its_recovery_is_explained() {
     let restore = with_clients_of(&primary).arg("restore").arg(&archive).arg(&uri).run();
     restore.refused(10, &["the target is a standby", "nothing was changed", "hint: restore into its primary"]);
 
+    // Nor is it a target of its primary, by any name of the database.
+    let beside = primary.database("beside");
+    eventually("the standby has that database", || standby.sql(&beside, "SELECT 1").is_some());
+    for (target, words) in [(&source, "the same database"), (&beside, "the target is a standby")] {
+        let copy = with_clients_of(&primary).args(["copy", &source.uri(), &standby.uri(target)]).run();
+        copy.refused(10, &[words, "nothing was changed"]);
+    }
+
     // A dump whose reader stands still, and so its COPY on the standby; meanwhile the primary changes the table.
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let stopped = dump(&source, &uri, folder.path()).args(["-o", "-", "--compression", "none"]);

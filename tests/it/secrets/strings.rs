@@ -249,6 +249,10 @@ fn rules_for_the_login_hold_for_our_sessions_and_the_clients() {
         (postgres15(), "sslmode=disable&channel_binding=require", 4, "SCRAM-SHA-256-PLUS"),
         (postgres15(), "channel_binding=disable", 0, "channel_binding=disable"),
         (postgres18(), "sslmode=require&sslnegotiation=direct", 0, "sslnegotiation=direct"),
+        (postgres18(), "require_auth=scram-sha-256", 0, "require_auth=scram-sha-256"),
+        (postgres18(), "sslmode=disable&require_auth=!password,!md5,!none", 0, "require_auth=!password,!md5,!none"),
+        (postgres18(), "require_auth=md5", 4, "require_auth=md5 does not allow scram-sha-256"),
+        (postgres18(), "sslmode=disable&require_auth=password,none", 4, "does not allow scram-sha-256"),
         (postgres15(), "gssencmode=require", 3, "gssencmode=require"),
         (postgres15(), "sslnegotiation=direct", 3, "sslnegotiation=direct needs sslmode=require"),
     ] {
