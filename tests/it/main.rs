@@ -45,6 +45,7 @@ mod secrets;
 mod selection;
 mod servers;
 mod settings;
+mod settings_mysql;
 mod signals;
 mod supervision;
 mod support;

@@ -10,6 +10,7 @@ use super::definition;
 use super::early::Order;
 use super::events;
 use super::features;
+use super::foreign_keys::Keys;
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::setting::JOIN;
@@ -28,6 +29,10 @@ pub(super) mod fact {
     pub(in super::super) const GENERATED: &str = "generated_columns";
     /// Tables without a primary key.
     pub(in super::super) const NO_PRIMARY_KEY: &str = "tables_without_primary_key";
+    /// Of these, those with a column that counts.
+    pub(in super::super) const COUNTED_WITHOUT_PRIMARY_KEY: &str = "tables_without_primary_key.counted";
+    /// Foreign keys that point at no whole unique key, as `b_child.b_fk: a_parent(code)`.
+    pub(in super::super) const FOREIGN_NOT_UNIQUE: &str = "foreign_keys.not_unique";
     /// How many objects name a definer.
     pub(in super::super) const DEFINERS: &str = "definers";
     /// Triggers.
@@ -170,6 +175,7 @@ struct Seen {
     order: Order,
     floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
+    keys: Keys,
     /// Names of check constraints, with the table that had each first.
     checks: BTreeMap<String, String>,
     longest: u64,
@@ -344,6 +350,7 @@ impl Seen {
         self.define(subject, head, syntax);
         self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
         self.collations(head, syntax);
+        self.keys.see(&name, head, syntax);
         self.features.extend(features::of(subject, head, syntax));
         for check in features::check_names(head, syntax) {
             self.check(&name, &check);
@@ -360,6 +367,7 @@ impl Seen {
             self.note(fact::KEPT_TABLES, Some(name.clone()));
         }
         if !definition.primary_key {
+            self.note(fact::COUNTED_WITHOUT_PRIMARY_KEY, Some(name.clone()).filter(|_| definition.counts));
             self.note(fact::NO_PRIMARY_KEY, Some(name));
         }
     }
@@ -439,6 +447,7 @@ impl Seen {
     fn into_content(mut self) -> Content {
         self.leave();
         self.named.extend(std::mem::take(&mut self.order.early).into_iter().map(|key| (fact::EARLY, key)));
+        self.named.extend(self.keys.not_unique().map(|key| (fact::FOREIGN_NOT_UNIQUE, key)));
         self.named.extend(std::mem::take(&mut self.order.ambiguous).into_iter().map(|key| (fact::MADE_TWICE, key)));
         let mut facts: BTreeMap<String, String> = BTreeMap::new();
         // Older clients create each view as a table first.
@@ -505,6 +514,8 @@ struct Definition {
     generated: Vec<String>,
     floats: Vec<String>,
     primary_key: bool,
+    /// A column counts: `AUTO_INCREMENT`.
+    counts: bool,
     /// It has the column that MySQL adds by itself.
     added_key: bool,
     references: Vec<String>,
@@ -545,6 +556,7 @@ impl Definition {
                         found.generated.extend(column.take());
                     }
                     found.primary_key |= depth == 1 && piece.is("primary");
+                    found.counts |= depth == 1 && piece.is("auto_increment");
                 }
                 _ => {}
             }

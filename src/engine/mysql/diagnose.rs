@@ -37,6 +37,26 @@ const CAUSES: &[(&[u32], &str)] = &[
         "the server's binary log refuses routines: SET GLOBAL log_bin_trust_function_creators = 1 there, or restore as a user with SUPER",
     ),
     (&[1071], "an index is longer than the target allows: its row format or character set differs from the source's"),
+    (
+        &[1104],
+        "the server refuses to read so many rows at once: SET GLOBAL sql_big_selects = ON, max_join_size = DEFAULT there",
+    ),
+    (
+        &[1118],
+        "the source's table was made with innodb_strict_mode off, it is on at the target, and this user may not turn it \
+         off: SET GLOBAL innodb_strict_mode = OFF there, or restore as a user with SESSION_VARIABLES_ADMIN",
+    ),
+    (
+        &[4109],
+        "the target adds an invisible primary key to a table whose own column counts, and this user may not turn that \
+         off: SET GLOBAL sql_generate_invisible_primary_key = OFF there, or restore as a user with \
+         SESSION_VARIABLES_ADMIN",
+    ),
+    (
+        &[6125],
+        "a foreign key points at columns that are no whole unique key: SET GLOBAL restrict_fk_on_non_standard_key = OFF \
+         on the target",
+    ),
     (&[1153], "raise max_allowed_packet on the server: a row is larger than it takes"),
     (
         &[2006, 2013, 2055],

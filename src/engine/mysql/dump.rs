@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::select::{self, Selection};
+use super::server_settings::{self, SessionUse};
 use super::setting::some;
 use super::suitability::belongs;
-use super::{extra, findings, options as common, rows, setting};
+use super::{cut, extra, findings, options as common, rows, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, refuse_missing};
 use crate::error::{Error, Kind, Result};
@@ -55,6 +56,9 @@ pub(super) fn plan(
     refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
     feasible(server, client, options, &selection)?;
     restorable(server, client, options, &selection)?;
+    if !is_told(client) {
+        cut::check(server, client, options, &selection, moment)?;
+    }
     let consistency = Consistency::of(server, options, &selection);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
@@ -130,7 +134,7 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
     Ok(())
 }
 
-fn knows_history(client: &Client) -> bool {
+pub(super) fn knows_history(client: &Client) -> bool {
     client.flavour == Flavour::Mariadb && client.version >= findings::HISTORY
 }
 
@@ -155,6 +159,11 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
         .hint("take MySQL's own mysqldump: point --client-dir at its folder, or put it on PATH"))
 }
 
+/// Whether a statement can be handed to this client for the beginning of its session.
+fn is_told(client: &Client) -> bool {
+    client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND
+}
+
 /// Flags that only some clients know; an unknown one ends every client with code 7.
 fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
     let mut flags = Vec::new();
@@ -175,10 +184,11 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     if client.version.major >= 8 {
         flags.push("--column-statistics=0".to_owned());
     }
-    if client.version >= INIT_COMMAND {
+    if is_told(client) {
         let [mysql, mariadb] = setting::STATEMENT_TIME;
         let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
-        flags.push(format!("--init-command=SET SESSION {limit}=0, {}", common::reading(limits)));
+        let told = server_settings::told(server, SessionUse::Read).map(|told| format!(", {told}")).unwrap_or_default();
+        flags.push(format!("--init-command=SET SESSION {limit}=0, {}{told}", common::reading(limits)));
     }
     flags
 }

@@ -4,6 +4,7 @@
 //! options, or leaves out what [`left_out`] names.
 
 use super::grants::Grants;
+use super::server_settings::{self, SessionUse};
 use super::setting;
 use super::setting::some;
 use crate::engine::{Finding, Flavour, Server, Severity, Version};
@@ -120,6 +121,12 @@ fn limits(server: &Server) -> Vec<Finding> {
     if server.replica {
         let what = "the server is a replica: the dump holds what has arrived there".to_owned();
         found.push(Finding { severity: Severity::Note, what, hint: None });
+    }
+    for name in [server_settings::SELECT_LIMIT, server_settings::AS_OF] {
+        if let Some((value, mends)) = server_settings::odd(server, name, SessionUse::Read) {
+            let what = format!("{name} is {value} for this user: sessions of dbhaul's own don't keep it");
+            found.push(finding(Severity::Note, what, format!("{mends} is what a dump needs")));
+        }
     }
     if let Some(pooler) = &server.pooler {
         found.push(finding(

@@ -8,6 +8,7 @@ use mysql_async::prelude::Queryable;
 use super::database;
 use super::grants::Grants;
 use super::products::{PRODUCTS, WITNESSES};
+use super::server_settings::{self, Pinned, SessionUse};
 use super::session::{self, quote, tolerant};
 use super::setting::JOIN;
 use super::{findings, replication, setting};
@@ -28,12 +29,12 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
-    let (mut conn, exists) = enter(connection, purpose, limits).await?;
+    let (mut conn, exists, pinned) = enter(connection, purpose, limits).await?;
     let read = async {
         let (version, words) = session::within(connection, limits, words(&mut conn)).await?;
         let products = recognise(PRODUCTS, "MySQL", &words)?;
         let mut server =
-            session::within(connection, limits, read(&mut conn, connection, purpose, exists, version)).await?;
+            session::within(connection, limits, read(&mut conn, connection, purpose, exists, version, pinned)).await?;
         server.products = products;
         Ok(server)
     }
@@ -44,17 +45,19 @@ pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Li
 }
 
 /// A session; for a restore, the database may be yet to come.
-async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool)> {
-    match session::open(connection, Some(&connection.database), limits).await {
+async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool, Pinned)> {
+    let (opened, exists) = match session::open_for_probe(connection, Some(&connection.database), limits).await {
         Err(e)
             if purpose == Purpose::Restore
                 && e.kind == Kind::Connect
                 && e.why.iter().any(|w| w.starts_with("ERROR 1049:")) =>
         {
-            Ok((session::open(connection, None, limits).await?, false))
+            (session::open_for_probe(connection, None, limits).await?, false)
         }
-        other => Ok((other?, true)),
-    }
+        other => (other?, true),
+    };
+    let (conn, pinned) = opened;
+    Ok((conn, exists, pinned))
 }
 
 /// What the server calls itself, in lines. Asked first, one by one: what only sounds like MySQL may not understand more.
@@ -78,17 +81,15 @@ async fn read(
     purpose: Purpose,
     exists: bool,
     version_text: String,
+    pinned: Pinned,
 ) -> mysql_async::Result<Server> {
     let database = &connection.database;
     let mut settings: BTreeMap<String, String> =
         conn.query(format!("SHOW VARIABLES WHERE Variable_name IN ({VARIABLES})")).await?.into_iter().collect();
-    let facts = format!("SELECT CURRENT_USER(), USER(), CONNECTION_ID(), {}", session::STATEMENT_TIME);
-    let (user, login, session, limit): (String, String, u64, String) =
-        conn.query_first(facts).await?.unwrap_or_default();
+    settings.extend(server_settings::found(pinned));
+    let facts = "SELECT CURRENT_USER(), USER(), CONNECTION_ID()";
+    let (user, login, session): (String, String, u64) = conn.query_first(facts).await?.unwrap_or_default();
     settings.insert(setting::SESSION.to_owned(), session.to_string());
-    for name in setting::STATEMENT_TIME {
-        settings.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&limit));
-    }
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
     let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
@@ -131,6 +132,12 @@ async fn read(
     };
     match purpose {
         Purpose::Dump => {
+            if let Some((limit, _)) = server_settings::odd(&server, server_settings::SELECT_LIMIT, SessionUse::Read) {
+                let limit = limit.to_owned();
+                let (over, longest) = over_limit(conn, &server, &limit).await?;
+                server.settings.insert(setting::OVER_LIMIT.to_owned(), over.join(JOIN));
+                server.settings.insert(setting::MOST_LISTED.to_owned(), longest.to_string());
+            }
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(setting::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
             if server.flavour == Flavour::Mysql {
@@ -302,6 +309,35 @@ async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) 
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     })
+}
+
+/// Tables with more rows than a `SELECT` may have there, of a versioned one with its history; and the longest list that a
+/// client asks for. A table that can't be read is judged elsewhere.
+async fn over_limit(conn: &mut Conn, server: &Server, limit: &str) -> mysql_async::Result<(Vec<String>, u64)> {
+    let versioned = setting::list(server, setting::VERSIONED);
+    let mut over = Vec::new();
+    for table in &server.tables {
+        let of_all_times = if versioned.contains(&table.name.as_str()) { " FOR SYSTEM_TIME ALL" } else { "" };
+        let name = format!("{}.{}", quote(&server.database), quote(&table.name));
+        let query = format!("SELECT 1 FROM {name}{of_all_times} LIMIT 1 OFFSET {limit}");
+        if !tolerant::<u8>(conn, &query).await?.is_empty() {
+            over.push(table.name.clone());
+        }
+    }
+    let lists = [
+        ("TABLES WHERE TABLE_SCHEMA", "TABLE_SCHEMA"),
+        ("COLUMNS WHERE TABLE_SCHEMA", "TABLE_NAME"),
+        ("TRIGGERS WHERE TRIGGER_SCHEMA", "EVENT_OBJECT_TABLE"),
+        ("ROUTINES WHERE ROUTINE_SCHEMA", "ROUTINE_TYPE"),
+        ("EVENTS WHERE EVENT_SCHEMA", "EVENT_SCHEMA"),
+    ];
+    let mut longest = 0;
+    for (list, each) in lists {
+        let query = format!("SELECT COUNT(*), {each} FROM information_schema.{list} = ? GROUP BY 2");
+        let counts: Vec<(u64, String)> = conn.exec(query, (&server.database,)).await?;
+        longest = counts.into_iter().map(|(count, _)| count).fold(longest, u64::max);
+    }
+    Ok((over, longest))
 }
 
 /// Generated columns that a dump shows; what stands behind a functional index is hidden.

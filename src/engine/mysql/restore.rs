@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::content::{fact, names};
 use super::parallel::{Known, Load};
 use super::rewrite::{Adapt, Rewriter};
+use super::server_settings::{self, SessionUse};
 use super::session::LOADING;
 use super::setting::some;
 use super::suitability::bare;
@@ -108,6 +109,7 @@ fn pointed_at(content: &Content, left: &Left) -> BTreeSet<String> {
 
 /// The client's command line.
 fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<Invocation> {
+    let told = server_settings::told(server, SessionUse::Load).map(|told| format!(", {told}")).unwrap_or_default();
     let mut loader = common::connected(connection, server, client)?
         .args([
             // Also keeps a dump from running programs: no command but DELIMITER is obeyed.
@@ -120,7 +122,7 @@ fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<In
             "--local-infile=0",
         ])
         .arg(format!("--connect-timeout={CONNECT_SECONDS}"))
-        .arg(format!("--init-command={LOADING}"))
+        .arg(format!("--init-command={LOADING}{told}"))
         .args(by_version(client))
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;
@@ -191,6 +193,22 @@ fn early<'c>(content: &'c Content, options: &RestoreOptions) -> Vec<&'c str> {
     if options.triggers || options.data_only { Vec::new() } else { names(content, fact::EARLY) }
 }
 
+/// What the target adds, where this user may not turn that off.
+fn added_keys(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
+    let (_, mends) = server_settings::stays(server, server_settings::INVISIBLE_KEYS, SessionUse::Load)?;
+    let chosen = bare_names(&options.tables);
+    let mut tables = names(content, fact::NO_PRIMARY_KEY);
+    tables.retain(|table| chosen.is_empty() || chosen.contains(*table));
+    let key = super::definition::ADDED_KEY;
+    let what = || {
+        format!(
+            "the target adds an invisible primary key, {key}, to tables without one: {} ({mends} there)",
+            some(&tables)
+        )
+    };
+    (!tables.is_empty() && !options.data_only).then(what)
+}
+
 fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
     let mut notes = Vec::new();
     let dangling = dangling(server, content, &bare_names(&options.tables));
@@ -202,6 +220,7 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
     if !early.is_empty() {
         notes.push(format!("made behind the rows, before which the dump has them: {}", some(&early)));
     }
+    notes.extend(added_keys(server, content, options));
     notes.extend(events::notes(server, content, options));
     let definers = content.facts.get(fact::DEFINERS).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
     if definers > 0 && !options.keep_definers && !options.data_only {

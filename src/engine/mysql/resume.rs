@@ -17,9 +17,9 @@ use super::restore::coming;
 use super::session::{self, quote, tolerant};
 use super::setting::some;
 use super::suitability::bare;
-use super::{prepare, structure};
+use super::{prepare, server_settings, structure};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Content, DumpedTable, Left, RestoreOptions, Server};
+use crate::engine::{Content, DumpedTable, Left, RestoreOptions, Server, Structure};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 use crate::secret::{Redactor, Secret};
@@ -89,7 +89,6 @@ async fn look(
     options: &RestoreOptions,
     done: &AtomicU64,
 ) -> mysql_async::Result<Left> {
-    conn.query_drop("SET SESSION sql_mode = '', sql_quote_show_create = 1").await?;
     let folds = server.settings.get("lower_case_table_names").is_some_and(|value| value != "0");
     let objects = prepare::objects(conn).await?;
     let triggers: Vec<(String, String)> = conn
@@ -143,9 +142,13 @@ async fn state(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bool
 
 async fn compare(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bool) -> mysql_async::Result<State> {
     let lacks = |what: &str| Ok(State::Lacks(what.to_owned()));
-    let shown: Option<Row> = conn.query_first(format!("SHOW CREATE TABLE {}", quote(name))).await?;
-    let shown = shown.and_then(|row| row.get_opt::<Vec<u8>, _>(1)?.ok()).unwrap_or_default();
-    let (wanted, found) = (table.structure.unwrap_or_default(), structure::read(&shown, &Syntax::new()));
+    let wanted = table.structure.unwrap_or_default();
+    let mut found = shown(conn, name).await?;
+    if found.is_some_and(|found| found.own != wanted.own) && server_settings::show_added_keys(conn, false).await? {
+        // The target may have added an invisible key.
+        found = shown(conn, name).await?;
+        server_settings::show_added_keys(conn, true).await?;
+    }
     let Some(found) = found.filter(|found| found.own == wanted.own) else {
         return lacks("its columns, keys or checks are not the dump's");
     };
@@ -163,6 +166,13 @@ async fn compare(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bo
     } else {
         lacks(&format!("{} of {} rows", count(rows), count(table.rows)))
     }
+}
+
+/// What the server says that a table names.
+async fn shown(conn: &mut Conn, name: &str) -> mysql_async::Result<Option<Structure>> {
+    let shown: Option<Row> = conn.query_first(format!("SHOW CREATE TABLE {}", quote(name))).await?;
+    let shown = shown.and_then(|row| row.get_opt::<Vec<u8>, _>(1)?.ok()).unwrap_or_default();
+    Ok(structure::read(&shown, &Syntax::new()))
 }
 
 /// The names of what a dump brings, as the target tells names apart.

@@ -6,6 +6,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{ClientIdentity, Conn, DriverError, IoError, Opts, OptsBuilder, SslOpts};
 
 use super::options::tcp_host;
+use super::server_settings::{self, Pinned, SessionUse};
 use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -17,13 +18,28 @@ pub(super) const LOADING: &str =
 
 /// Opens a session, in this database or in none, within the time to connect.
 pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
-    open_within(connection, database, limits, None).await
+    open_within(connection, database, limits, None, SessionUse::Read).await.map(|(conn, _)| conn)
+}
+
+/// One that loads a dump.
+pub(super) async fn open_for_load(connection: &Connection, limits: &Limits) -> Result<Conn> {
+    open_within(connection, Some(&connection.database), limits, None, SessionUse::Load).await.map(|(conn, _)| conn)
+}
+
+/// One for the probe, and what the server's settings were.
+pub(super) async fn open_for_probe(
+    connection: &Connection,
+    database: Option<&str>,
+    limits: &Limits,
+) -> Result<(Conn, Pinned)> {
+    open_within(connection, database, limits, None, SessionUse::Probe).await
 }
 
 /// One in the connection's database whose rows must not have more than so many bytes: a longer one is an
 /// [error](is_too_long), and ends the session.
 pub(super) async fn open_for_rows(connection: &Connection, limits: &Limits, longest: usize) -> Result<Conn> {
-    open_within(connection, Some(&connection.database), limits, Some(longest)).await
+    let opened = open_within(connection, Some(&connection.database), limits, Some(longest), SessionUse::Read).await;
+    opened.map(|(conn, _)| conn)
 }
 
 /// Whether a row was too long for a session.
@@ -37,8 +53,14 @@ async fn open_within(
     database: Option<&str>,
     limits: &Limits,
     longest: Option<usize>,
-) -> Result<Conn> {
-    let attempt = async { connect(connection, database, longest).await.map_err(|e| explain(&e, connection)) };
+    sessions: SessionUse,
+) -> Result<(Conn, Pinned)> {
+    let opened = async {
+        let mut conn = connect(connection, database, longest).await?;
+        let pinned = server_settings::pin(&mut conn, sessions).await?;
+        Ok((conn, pinned))
+    };
+    let attempt = async { opened.await.map_err(|e| explain(&e, connection)) };
     match tokio::time::timeout(limits.connect, attempt).await {
         Ok(result) => result,
         Err(_) => Err(failed(connection)
@@ -80,16 +102,6 @@ async fn connect(connection: &Connection, database: Option<&str>, longest: Optio
 /// change its mind, the handshake fails and nothing weaker happens.
 const ANY_NAME: &str = "NotValidForName";
 
-/// The limit on a statement's time is for its users' pages, not for a look at ten thousand tables: it is lifted here, and
-/// kept in [`STATEMENT_TIME`] for who asks. MySQL takes the first comment for SQL, MariaDB the second, and a server too
-/// old for both takes neither.
-const LIFT: &str = "SET @statement_time = 0 \
-    /*!50708 , @statement_time = @@max_execution_time, SESSION max_execution_time = 0 */ \
-    /*M!100101 , @statement_time = @@max_statement_time, SESSION max_statement_time = 0 */";
-
-/// What the limit was, as text.
-pub(super) const STATEMENT_TIME: &str = "CAST(@statement_time AS CHAR)";
-
 /// The chain is good, the name is another.
 fn is_other_name(error: &mysql_async::Error) -> bool {
     use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
@@ -119,8 +131,7 @@ fn options(connection: &Connection, database: Option<&str>, identity: Option<&st
         .pass(connection.password.as_ref().map(Secret::expose))
         .db_name(database)
         // Or else a session to 127.0.0.1 is silently moved to a socket.
-        .prefer_socket(false)
-        .init(vec![LIFT]);
+        .prefer_socket(false);
     builder = match (connection.address(), &connection.host) {
         (Some((host, port)), _) => builder.ip_or_hostname(tcp_host(host)).tcp_port(port),
         (None, Host::Socket { path, .. }) => builder.socket(Some(path.to_string_lossy())),

@@ -47,6 +47,13 @@ pub(super) const PACKET: &str = "max_allowed_packet";
 pub(super) const PRIMARY_KEY: [&str; 2] = ["sql_require_primary_key", "innodb_force_primary_key"];
 /// The number of the session that probed: ours have higher ones.
 pub(super) const SESSION: &str = "session";
+/// Settings that the user may not set in a session, joined.
+pub(super) const REFUSED: &str = "settings.refused";
+/// Names of tables with more rows than the server lets a `SELECT` have, joined.
+pub(super) const OVER_LIMIT: &str = "tables.over_select_limit";
+/// The longest list that a client asks for, where the server limits the rows of a `SELECT`: tables and views, the columns
+/// or triggers of one, functions, procedures, events.
+pub(super) const MOST_LISTED: &str = "objects.most_listed";
 /// Rights that the user has on the database, as `grant.lock tables`.
 pub(super) const GRANT: &str = "grant.";
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{fact, names};
 use super::features::{self, Verdict};
+use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use super::setting::some;
 use super::{collation, setting, triggers};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
@@ -240,6 +241,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
             &format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
         );
     }
+    keys(server, content, &wanted)?;
     let mut logged = names(content, fact::TRIGGERS);
     logged.extend(names(content, fact::FUNCTIONS));
     let trusted = !setting::on(server, "log_bin") || setting::on(server, "log_bin_trust_function_creators");
@@ -250,6 +252,32 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         );
     }
     rights(server, content, &wanted)
+}
+
+/// What the target makes of keys, where this user may not turn that off in a session.
+fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<()> {
+    let refuse = |what: String, mends: &str| {
+        let hint = format!("{mends} on the target, or restore as a user with SESSION_VARIABLES_ADMIN");
+        Err(refused(what).hint(hint))
+    };
+    let comes = |table: &str| wanted.is_empty() || wanted.contains(table);
+    if let Some((_, mends)) = server_settings::stays(server, INVISIBLE_KEYS, SessionUse::Load) {
+        let mut counted = names(content, fact::COUNTED_WITHOUT_PRIMARY_KEY);
+        counted.retain(|table| comes(table));
+        if !counted.is_empty() {
+            let what = "the target adds invisible primary keys, and refuses them beside a column that counts (4109)";
+            return refuse(format!("{what}: {} ({INVISIBLE_KEYS})", some(&counted)), &mends);
+        }
+    }
+    if let Some((_, mends)) = server_settings::stays(server, STANDARD_KEYS, SessionUse::Load) {
+        let mut keys = names(content, fact::FOREIGN_NOT_UNIQUE);
+        keys.retain(|key| wanted.is_empty() || wanted.iter().any(|table| belongs(key, table)));
+        if !keys.is_empty() {
+            let what = "the target takes no foreign key that points at no whole unique key (6125)";
+            return refuse(format!("{what}: {} ({STANDARD_KEYS})", some(&keys)), &mends);
+        }
+    }
+    Ok(())
 }
 
 /// Whether `users.full name` is a column of this table.

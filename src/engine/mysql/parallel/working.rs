@@ -52,7 +52,7 @@ impl Session {
     /// One that stands where a client would after it has logged in.
     pub(super) async fn open(common: &Rc<Common>) -> Result<Self> {
         let Common { connection, limits, .. } = &**common;
-        let mut conn = session::open(connection, Some(&connection.database), limits).await?;
+        let mut conn = session::open_for_load(connection, limits).await?;
         let begin = async {
             conn.query_drop("SET NAMES utf8mb4").await?;
             conn.query_drop(session::LOADING).await?;

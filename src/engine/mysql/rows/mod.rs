@@ -74,14 +74,15 @@ enum RowReader {
 
 impl RowReader {
     /// Of the rows of these tables. Several sessions read where that is asked for; one does where the client would write
-    /// FLOATs with six digits.
+    /// FLOATs with six digits, or would get a part of the rows.
     fn choose(server: &Server, options: &DumpOptions, selection: &Selection) -> Self {
         let several = options.jobs > 1;
-        if options.client_rows || !several && (options.schema_only || floats(server, selection).is_empty()) {
-            return Self::Client(None);
-        }
         let names: Vec<&str> = selection.with_rows(server).collect();
         let some = |setting| setting::list(server, setting).iter().any(|table| names.contains(table));
+        let client_would_do = floats(server, selection).is_empty() && !some(setting::OVER_LIMIT);
+        if options.client_rows || !several && (options.schema_only || client_would_do) {
+            return Self::Client(None);
+        }
         let why = if options.schema_only {
             "--jobs divides rows: without them one client does it alone"
         } else if names.is_empty() {
@@ -137,7 +138,9 @@ pub(super) async fn hold(
     let held = open(connection, server, options, limits, &selection).await?;
     // What several sessions can't read alike, one may well.
     let Moment::Alone(Some(why)) = &held else { return Ok(held) };
-    if options.jobs <= 1 || options.schema_only || floats(server, &selection).is_empty() {
+    let over = setting::list(server, setting::OVER_LIMIT);
+    let cut = selection.with_rows(server).any(|table| over.contains(&table));
+    if options.jobs <= 1 || options.schema_only || !cut && floats(server, &selection).is_empty() {
         return Ok(held);
     }
     let one = DumpOptions { jobs: 1, ..options.clone() };

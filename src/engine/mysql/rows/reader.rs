@@ -119,12 +119,7 @@ impl<'a> Session<'a> {
     async fn open(board: &'a Board) -> Result<Self> {
         let Board { connection, limits, .. } = board;
         let mut conn = session::open_for_rows(connection, limits, board.longest).await?;
-        let setup = async {
-            conn.query_drop("SET NAMES utf8mb4").await?;
-            conn.query_drop("SET SESSION sql_mode='', time_zone='+00:00', sql_quote_show_create=1").await?;
-            conn.query_drop(format!("SET SESSION {}", options::reading(limits))).await?;
-            conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await
-        };
+        let setup = async { conn.query_drop(format!("SET SESSION {}", options::reading(limits))).await };
         session::within(connection, limits, setup).await?;
         Ok(Self { conn, board, table: None })
     }

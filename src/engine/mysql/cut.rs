@@ -1,0 +1,94 @@
+//! What a server's settings would cut from a dump, or make it fail: of a client that can't be told otherwise.
+//!
+//! mysqldump takes a statement for the beginning of its session from 8.4 on, MariaDB's client never does. The rows come
+//! by sessions of our own then, as far as they can; the client's questions are its own. A dump that comes right as it is
+//! is never refused.
+
+use super::select::Selection;
+use super::server_settings::{self, AS_OF, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
+use super::setting::some;
+use super::{dump, findings, setting};
+use crate::engine::{Client, DumpOptions, Flavour, Moment, Server};
+use crate::error::{Error, Kind, Result};
+
+/// Refuses what this client would dump in part.
+pub(super) fn check(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    selection: &Selection,
+    moment: &Moment,
+) -> Result<()> {
+    if let Some((limit, mends)) = server_settings::odd(server, SELECT_LIMIT, SessionUse::Read) {
+        limited(server, options, selection, moment, limit).map_or(Ok(()), |what| {
+            let what = format!("{client} would dump {what}: {SELECT_LIMIT} is {limit} for this user");
+            Err(refused(server, what, &mends))
+        })?;
+    }
+    let with_history = findings::dumps_history(server) && dump::knows_history(client);
+    let mut versioned = setting::list(server, setting::VERSIONED);
+    versioned.retain(|table| selection.with_rows(server).any(|name| name == *table));
+    if let Some((time, mends)) = server_settings::odd(server, AS_OF, SessionUse::Read)
+        && !(options.schema_only || with_history || versioned.is_empty())
+    {
+        let what = format!(
+            "{client} would dump system-versioned tables as of another time ({}): {AS_OF} is {time} for this user",
+            some(&versioned)
+        );
+        return Err(refused(server, what, &mends));
+    }
+    if let Some((charset, mends)) = server_settings::odd(server, CLIENT_CHARSET, SessionUse::Read) {
+        let named = names(server).filter(|name| !name.is_ascii() && selection.takes(name)).collect::<Vec<_>>();
+        if !named.is_empty() && !["utf8", "utf8mb3"].contains(&charset) {
+            let what = format!(
+                "{client} would not find {}: the server reads its statements as {charset} ({CLIENT_CHARSET})",
+                some(&named)
+            );
+            return Err(refused(server, what, &mends));
+        }
+    }
+    Ok(())
+}
+
+/// What a limit on the rows of each `SELECT` cuts, in the words behind "would dump".
+fn limited(
+    server: &Server,
+    options: &DumpOptions,
+    selection: &Selection,
+    moment: &Moment,
+    limit: &str,
+) -> Option<String> {
+    let limit = limit.parse::<u64>().unwrap_or(0);
+    if limit < setting::number(server, setting::MOST_LISTED) {
+        return Some("only a part of the tables and other objects".to_owned());
+    }
+    // Who reads is not decided yet where nobody says why the client does.
+    let by_client = options.client_rows || matches!(moment, Moment::Alone(Some(_)));
+    if options.schema_only || !by_client {
+        return None;
+    }
+    let mut over = setting::list(server, setting::OVER_LIMIT);
+    over.retain(|table| selection.with_rows(server).any(|name| name == *table));
+    let why = match moment {
+        Moment::Alone(Some(why)) => format!(" ({why})"),
+        _ => String::new(),
+    };
+    (!over.is_empty()).then(|| format!("only a part of the rows of {}{why}", some(&over)))
+}
+
+/// Tables, views and routines.
+fn names(server: &Server) -> impl Iterator<Item = &str> {
+    let tables = server.tables.iter().map(|table| table.name.as_str());
+    let routines = setting::list(server, setting::ROUTINES).into_iter();
+    let routines = routines.filter_map(|routine| routine.split_once(' ').map(|(_, name)| name));
+    tables.chain(setting::list(server, setting::VIEWS)).chain(routines)
+}
+
+fn refused(server: &Server, what: String, mends: &str) -> Error {
+    let newer = match server.flavour {
+        Flavour::Mysql => "; mysqldump 8.4 or later can be told otherwise",
+        _ => "",
+    };
+    let hint = format!("{mends} on the server; where its init_connect sets it, take it out there{newer}");
+    Error::new(Kind::Refused, what).why("nothing was written").hint(hint)
+}
