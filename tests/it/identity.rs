@@ -206,7 +206,7 @@ fn a_mysql_that_follows_the_source_is_no_target_and_any_name_is_its_own_login() 
     assert!(output.stderr.contains("as \"bob\", acting as \"@%\""), "{}", output.stderr);
 }
 
-/// The vendor's dump program, of which the second run that does any work does this instead.
+/// The vendor's clients; of the dump program, the second run that does any work does this instead.
 fn failing_later(server: &Server, program: &str, then: &str, folder: &Path) {
     let real = server.client_dir().join(program);
     let (real, count) = (real.display(), folder.join("runs").display().to_string());
@@ -215,6 +215,12 @@ fn failing_later(server: &Server, program: &str, then: &str, folder: &Path) {
          echo run >> {count}\n[ $(wc -l < {count}) -gt 1 ] && {{ {then}; }}\nexec {real} \"$@\"\n"
     );
     fake_client(folder, program, &script);
+    for other in ["pg_restore", "psql", "mysql", "mariadb"] {
+        let real = server.client_dir().join(other);
+        if real.exists() {
+            fake_client(folder, other, &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
+        }
+    }
 }
 
 #[test]
@@ -232,7 +238,7 @@ fn nothing_is_dropped_before_the_source_has_begun_to_send() {
         target.sql("CREATE TABLE old (n int); INSERT INTO old VALUES (1)");
         let clients = tempfile::tempdir().expect("a folder");
         failing_later(server, program, "echo 'the source is gone' >&2; exit 1", clients.path());
-        let copy = dbhaul().client_dirs([clients.path(), &server.client_dir()]);
+        let copy = dbhaul().client_dirs([clients.path()]);
         let copy = copy.args(["copy", &source.uri(), &target.uri(), "--yes", "--clean", clean, "--jobs", jobs]);
         let output = copy.run().refused(6, &["source: ", "the source is gone"]);
         assert!(!output.stderr.contains("may have been changed"), "{program} {clean} {jobs}: {}", output.stderr);

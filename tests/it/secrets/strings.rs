@@ -138,8 +138,9 @@ fn no_option_repeats_a_connection_string_that_was_given_to_it() {
         ("inspect", vec!["x.tar.gz"]),
         ("doctor", vec![nobody]),
     ] {
-        for option in options(command) {
-            for string in strings().into_iter().step_by(2) {
+        for (n, option) in options(command).into_iter().enumerate() {
+            // Each style comes to its turn.
+            for string in [0, 4].map(|step| strings()[(n + step) % strings().len()]) {
                 let mut run = |more: &[&str], variable: &str| {
                     let command = dbhaul().arg(command).args(&places).args(more).env(variable, string);
                     let output = command.cwd(folder.path()).run();
@@ -156,7 +157,7 @@ fn no_option_repeats_a_connection_string_that_was_given_to_it() {
             }
         }
     }
-    assert!(tried > 500, "{tried}");
+    assert!(tried > 300, "{tried}");
 }
 
 #[test]
