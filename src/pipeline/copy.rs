@@ -169,6 +169,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         notes.extend(not_compared);
     }
     let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
+    let prepared = preparing.done();
     let Source { reached, client, plan, missing, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;

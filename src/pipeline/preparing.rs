@@ -61,6 +61,14 @@ impl<'a> Preparing<'a> {
         Ok(())
     }
 
+    /// What was done to the target, for people.
+    pub fn done(&self) -> Vec<String> {
+        match &*self.stage.borrow() {
+            Stage::Done(done) => done.clone(),
+            Stage::Untouched | Stage::Begun => Vec::new(),
+        }
+    }
+
     /// Whether the copy may begin again.
     pub fn is_repeatable(&self) -> bool {
         !matches!(*self.stage.borrow(), Stage::Begun)

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::session::{self, Session, identifier, literal};
+use super::session::{Session, identifier, literal};
 use super::target::lines;
 use super::{database, prepare};
 use crate::connection::{Connection, Limits};

@@ -6,8 +6,8 @@
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
-    Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role, ScratchPlan,
-    Server, Site, Version,
+    Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role,
+    ScratchPlan, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};

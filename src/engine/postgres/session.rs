@@ -209,7 +209,6 @@ async fn login(
     }
     Ok(config.connect(MakeRustlsConnect::new(connector)).await.map(|(client, driver)| Login::new(client, driver)))
 }
-}
 
 /// So often a question is asked again that a time-out of the server's ended.
 const MAX_CANCELS: u32 = 50;
