@@ -137,8 +137,8 @@ mod tests {
         Side { member, sources: Some(Vec::new()) }
     }
 
-    fn source(uuid: &str, host: &str, runs: bool) -> Option<Vec<Source>> {
-        Some(vec![Source { host: host.into(), port: "3306".into(), uuid: uuid.into(), runs }])
+    fn source(uuid: &str, host: &str, runs: bool) -> Vec<Source> {
+        vec![Source { host: host.into(), port: "3306".into(), uuid: uuid.into(), runs }]
     }
 
     fn judged(from: &Side, into: &Side, one_name: bool) -> Result<Vec<String>, &'static str> {
@@ -170,21 +170,21 @@ mod tests {
     #[test]
     fn a_replica_of_the_other_is_tied_and_one_that_stands_still_is_told() {
         let (mut from, mut into) = (side("a"), side("b"));
-        into.sources = source("a", "10.0.0.1", true);
+        into.sources = Some(source("a", "10.0.0.1", true));
         assert_eq!(judged(&from, &into, false), Err("the target is a replica of the source"));
-        into.sources = source("a", "10.0.0.1", false);
+        into.sources = Some(source("a", "10.0.0.1", false));
         assert!(
             judged(&from, &into, true).expect("two databases")[0]
                 .contains("10.0.0.1:3306; its replication stands still")
         );
-        into.sources = source("c", "10.0.0.1", true);
+        into.sources = Some(source("c", "10.0.0.1", true));
         assert_eq!(judged(&from, &into, true), Ok(Vec::new()));
         // MariaDB has names only.
         (from, into) = (side(""), side(""));
-        into.sources = source("", "DB.example", true);
+        into.sources = Some(source("", "DB.example", true));
         assert!(judged(&from, &into, false).is_err());
         into.sources = Some(Vec::new());
-        from.sources = source("", "other.example", true);
+        from.sources = Some(source("", "other.example", true));
         assert!(judged(&from, &into, true).is_err());
         assert_eq!(judged(&from, &into, false), Ok(Vec::new()));
     }
