@@ -158,7 +158,7 @@ impl<'s> Subject<'s> {
             let archive = self.folder.path().join(format!("again{}.tar.gz", dumps.len()));
             let _ = fs::remove_file(&archive);
             let dump =
-                with_clients_of(server).args(["dump", "--output"]).arg(&archive).arg(self.source.uri()).args(args);
+                with_clients_of(server).args(["dump", "--output"]).arg(&archive).arg(self.source.uri()).args(*args);
             dumps.push((args, archive, dump.run()));
         }
         // The copy is a restore by the client.
