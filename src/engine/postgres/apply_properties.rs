@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
-use super::session::{Session, identifier, literal};
+use super::database;
+use super::session::{self, Session, identifier, literal};
 use super::target::lines;
-use super::{database, prepare};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, DatabaseSettings, RestoreOptions, Server};
 use crate::error::Result;
@@ -56,9 +56,9 @@ pub async fn apply(
     if wishes.is_empty() {
         return Ok(AppliedProperties::default());
     }
-    let applied = match prepare::within(connection, server, &connection.database, limits).await {
+    let applied = match session::open(connection, &connection.database, limits).await {
         Ok(session) => within(&session, server, &wishes).await,
-        Err(error) => Err(error),
+        Err(refusal) => Err(refusal.error),
     };
     Ok(applied.unwrap_or_else(|error| {
         let why = [&[error.what], error.why.as_slice()].concat().join(": ");

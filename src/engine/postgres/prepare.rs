@@ -183,25 +183,15 @@ pub async fn create_database(
     database::create(&session, name, source, "").await.map(drop)
 }
 
-/// What belongs to a database itself.
+/// What belongs to a database itself: asked within it, since its texts are in its encoding.
 pub async fn properties(
     connection: &Connection,
     server: &Server,
     name: &str,
     limits: &Limits,
 ) -> Result<DatabaseProperties> {
-    let session = within(connection, server, name, limits).await?;
+    let session = session::open(connection, name, limits).await.map_err(|refusal| refusal.error)?;
     database::read(&session, server.version, name).await
-}
-
-/// A session in a database whose users may have little time for a statement; a pooler takes none that says so.
-pub async fn within(connection: &Connection, server: &Server, name: &str, limits: &Limits) -> Result<Session> {
-    let newer = if server.version.major >= 17 { " -c transaction_timeout=0" } else { "" };
-    let options = format!("-c statement_timeout=0{newer}");
-    match session::open_with(connection, name, limits, Some(&options)).await {
-        Ok(session) => Ok(session),
-        Err(_) => session::open(connection, name, limits).await.map_err(|refusal| refusal.error),
-    }
 }
 
 /// Drops a database, and ends the sessions in it.

@@ -269,6 +269,40 @@ fn settings_come_in_the_transaction_that_ends_the_restore() {
     assert_eq!((settings(&copied), transactions(&copied)), (SET.to_owned(), "1".to_owned()));
 }
 
+/// What a database's users may not do, and have no time for, is none of a dump's or restore's concern.
+#[test]
+fn a_millisecond_and_read_only_sessions_end_no_dump_and_no_restore() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = made(server(), "hasty", "TEMPLATE template0");
+    source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20000)");
+    let name = source.name();
+    server().sql(&format!(
+        "ALTER DATABASE {name} SET statement_timeout = '1ms'; ALTER DATABASE {name} SET default_transaction_read_only = on"
+    ));
+    let plain = folder.path().join("plain.tar.gz");
+    let dump_plain = dbhaul().args(["dump", &source.uri(), "--format", "plain", "-o"]).arg(&plain);
+    dump_plain.client_dirs([server().client_dir()]).run().expect_code(0);
+    let custom = dump(&source, folder.path());
+    let is_right = |target: &Database<'_>, way: &str| {
+        assert_eq!(settings(target), "default_transaction_read_only=on\nstatement_timeout=1ms", "{way}");
+        server().sql(&format!("ALTER DATABASE {} RESET ALL", target.name()));
+        assert_eq!(target.sql("SELECT count(*) FROM t"), "20000", "{way}");
+    };
+    for (archive, options) in
+        [(&custom, &["--create"][..]), (&custom, &["--create", "--jobs", "2"]), (&plain, &["--create"])]
+    {
+        let target = absent(server(), "new");
+        restored(archive, &target, options);
+        is_right(&target, "restore");
+    }
+    for options in [&["--create"][..], &["--create", "--jobs", "2"]] {
+        let target = absent(server(), "new");
+        let copy = dbhaul().args(["copy", &source.uri(), &target.uri()]).args(options);
+        copy.client_dirs([server().client_dir()]).run().expect_code(0);
+        is_right(&target, "copy");
+    }
+}
+
 /// Each database keeps its texts in its own encoding, wherever all of them are kept.
 #[test]
 fn texts_of_a_database_in_another_encoding_stay_what_they_are() {
