@@ -153,7 +153,7 @@ fn warn_of_damage(server: &mut Server, name: &str) {
     let finding = Finding {
         severity: Severity::Warning,
         what: format!("{name} is on: where a page is damaged, rows are missing or wrong, and nobody is told"),
-        hint: Some(format!("ALTER ROLE {} SET {name} = off", identifier(&server.user))),
+        hint: Some(format!("ALTER ROLE {} SET {name} = off", identifier(&server.login))),
     };
     if !server.findings.contains(&finding) {
         server.findings.push(finding);
@@ -189,7 +189,7 @@ pub fn dump_options(server: &Server) -> Vec<String> {
 /// What `pg_dump` can't be told and another dump of the same rows would have otherwise, for people.
 pub fn dump_warnings(server: &Server) -> Vec<String> {
     let pooler = server.pooler.as_deref().unwrap_or("what stands before the server");
-    let name = identifier(&server.user);
+    let name = identifier(&server.login);
     let text = |(pin, value): (&Pin, &str)| {
         format!(
             "{} is {value} for this user, and {pooler} takes no settings: the dump is written so, and a comparison may \
@@ -247,8 +247,8 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     let checks_rows = options.data_only || !content.entries.iter().any(|entry| entry.kind == "TABLE");
     let forbidden = pins(server, FORBIDDEN).find(|(pin, _)| pin.restore == Way::Needed && checks_rows);
     let Some((pin, value)) = forbidden else { return Ok(()) };
-    let (user, database) = (identifier(&server.user), identifier(&server.database));
-    Err(refused(format!("{} is {value} for {} on the target, who may not set it: {}", pin.name, server.user, pin.why))
+    let (user, database) = (identifier(&server.login), identifier(&server.database));
+    Err(refused(format!("{} is {value} for {} on the target, who may not set it: {}", pin.name, server.login, pin.why))
         .hint(format!(
             "a superuser sets it: ALTER ROLE {user} IN DATABASE {database} SET {} = {}",
             pin.name,
