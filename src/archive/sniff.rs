@@ -1,5 +1,7 @@
 //! What bytes are, by their beginning. Names are never trusted.
 
+use memchr::memmem;
+
 use super::tar_reader;
 
 /// How many bytes [`sniff`] wants to see.
@@ -120,6 +122,9 @@ const BEGINNINGS: [&str; 26] = [
     "with",
 ];
 
+/// What a dump's first line says.
+const HEADERS: [&str; 3] = ["\n-- MySQL dump ", "\n-- MariaDB dump ", "\n-- PostgreSQL database dump"];
+
 fn text(first: &[u8]) -> Kind {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let control = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127);
@@ -134,7 +139,9 @@ fn text(first: &[u8]) -> Kind {
     let word: Vec<u8> =
         start.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
     let ends = start.get(word.len()).is_none_or(|byte| byte.is_ascii_whitespace() || b";(`\"'".contains(byte));
-    if ends && BEGINNINGS.iter().any(|known| known.as_bytes() == word) { Kind::Sql } else { Kind::Text }
+    // Something may stand before a dump's first line: what its program said on its error output.
+    let headed = || HEADERS.iter().any(|header| memmem::find(first, header.as_bytes()).is_some());
+    if ends && BEGINNINGS.iter().any(|known| known.as_bytes() == word) || headed() { Kind::Sql } else { Kind::Text }
 }
 
 #[cfg(test)]
@@ -159,6 +166,8 @@ mod tests {
             (b"INSERT INTO `a` VALUES (1);", Kind::Sql),
             (b"Settings for the machine", Kind::Text),
             (b"Dear all,", Kind::Text),
+            (b"mysqldump: [Warning] x\n-- MySQL dump 10.13", Kind::Sql),
+            (b"pg_dump: warning: x\n--\n-- PostgreSQL database dump\n", Kind::Sql),
             (b"\xff\xfe-\0-\0", Kind::Utf16),
             (b"\x7fELF\x02", Kind::Unknown),
             (&[0; 1024], Kind::Unknown),

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::stray::Stray;
 use super::{Flavour, Format};
 use crate::memory;
 use crate::properties::DatabaseProperties;
@@ -92,13 +93,22 @@ pub struct Incomplete {
     pub offset: u64,
     /// It has [`too_many`] entries: it may be whole, and nobody has seen that.
     pub too_large: bool,
+    /// Lines that are no SQL, which can be taken out.
+    pub stray: Option<Stray>,
 }
 
 impl Incomplete {
     /// Something is missing or wrong there.
     #[must_use]
     pub fn new(what: impl Into<String>, offset: u64) -> Self {
-        Self { what: what.into(), offset, too_large: false }
+        Self { what: what.into(), offset, too_large: false, stray: None }
+    }
+
+    /// A line is no SQL.
+    #[must_use]
+    pub fn stray(stray: Stray) -> Self {
+        let (what, offset) = (format!("line {} is no SQL: {}", stray.line, stray.text), stray.offset);
+        Self { stray: Some(stray), ..Self::new(what, offset) }
     }
 }
 

@@ -24,6 +24,7 @@ mod plan;
 pub mod postgres;
 mod product;
 mod server;
+pub mod stray;
 
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};

@@ -16,8 +16,10 @@ use super::watch::{Gauge, on_thread, shown, until_stopped};
 use super::{Context, archive_error};
 use crate::archive::{self, ArchiveError, Manifest, Reader, lane_of};
 use crate::connection::Connection;
+use crate::engine::stray::Stray;
 use crate::engine::{self, Complete, Content, Filter, Format, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
+use crate::invocation::quote_path;
 use crate::leftovers::{self, SPOOL};
 use crate::report::units;
 
@@ -187,6 +189,7 @@ impl Input {
             Trouble::Dump(incomplete) if incomplete.too_large => {
                 Error::new(Kind::Archive, format!("{} is too large a dump to be checked", self.name)).why(incomplete)
             }
+            Trouble::Dump(Incomplete { stray: Some(stray), .. }) => self.stray(&stray),
             Trouble::Dump(incomplete) => {
                 Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
                     .why(incomplete)
@@ -226,6 +229,41 @@ impl Input {
             format!("{} is not the file that was checked: it was changed meanwhile", self.name),
         )
         .hint("start again when nobody writes there"))
+    }
+
+    /// A dump that holds a line which is no SQL, and the command that takes it out.
+    fn stray(&self, stray: &Stray) -> Error {
+        let address = stray.address();
+        let lines = if stray.count > 1 { "lines" } else { "line" };
+        let take = match self.unpack() {
+            _ if self.name == "-" => format!("on the way: ... | sed '{address}d' | dbhaul restore -"),
+            None => format!("sed -i '{address}d' {}", quote_path(&self.path)),
+            Some(unpack) => format!("{unpack} | sed '{address}d' > fixed.sql"),
+        };
+        Error::new(Kind::Archive, format!("{} holds what is no SQL: {lines} {address}", self.name))
+            .why(format!("line {}: {}", stray.line, stray.text))
+            .why("no server takes that: a restore would stop there")
+            .hint(format!("if it is what a program said while it wrote the dump (2>&1), take it out: {take}"))
+    }
+
+    /// The command that writes the dump to its stdout; none where it is a file.
+    fn unpack(&self) -> Option<String> {
+        let mut first = Vec::new();
+        File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first)).ok()?;
+        let (name, path) = (self.path.file_name().unwrap_or_default().to_string_lossy(), quote_path(&self.path));
+        let tar = |member: &str| Some(format!("tar xOf {path} {}", quote_path(Path::new(member))));
+        let Shape::Foreign { member } = &self.shape else {
+            return Some(format!("tar xOf {path} --wildcards '*/dump.sql'"));
+        };
+        let program = match archive::sniff(&first) {
+            archive::Kind::Tar => return tar(member),
+            archive::Kind::Gzip => "gzip",
+            archive::Kind::Zstd => "zstd",
+            archive::Kind::Bzip2 => "bzip2",
+            archive::Kind::Xz => "xz",
+            _ => return None,
+        };
+        if name.starts_with(member.as_str()) { Some(format!("{program} -dc {path}")) } else { tar(member) }
     }
 
     /// The path that a restore program opens itself: the folder of a directory-format dump, or the file that

@@ -11,6 +11,13 @@ use super::lexer::{Syntax, Token};
 const COMMANDS: [&str; 10] =
     ["system", "source", "tee", "notee", "pager", "nopager", "edit", "print", "prompt", "resetconnection"];
 
+/// The words that begin a statement, of MySQL's or MariaDB's.
+const STATEMENTS: &str = "alter analyze backup begin binlog cache call case change check checksum clone commit create deallocate \
+    declare delete desc describe do drop end execute explain flush for get grant handler help if import insert \
+    install kill load lock loop optimize prepare purge release rename repair repeat replace reset resignal \
+    restart revoke rollback savepoint select set show shutdown signal start stop table truncate uninstall \
+    unlock update use values while with xa";
+
 /// How much of a statement is shown.
 const SHOWN: usize = 160;
 
@@ -42,6 +49,13 @@ pub(super) fn judge(head: &[u8], syntax: &Syntax) -> Option<Kind> {
         false
     };
     files.then_some(Kind::Files)
+}
+
+/// Whether a statement begins as one does, as far as that can be told: a versioned comment may hold another server's words.
+pub(super) fn is_statement(head: &[u8], syntax: &Syntax) -> bool {
+    let Some(first) = head::pieces(head, syntax).next() else { return true };
+    let begins = STATEMENTS.split(' ').chain(COMMANDS).any(|word| first.is(word));
+    begins || first.versioned() || first.is_symbol(b'(') || first.is_symbol(b'\\')
 }
 
 /// `CREATE FUNCTION f RETURNS STRING SONAME 'x.so'`.

@@ -16,6 +16,7 @@ use super::lexer::{Syntax, Token};
 use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use super::structure;
+use crate::engine::stray::{self, Stray, Watch};
 use crate::engine::{
     Content, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector, MOST_ENTRIES,
     Structure, Version, too_many,
@@ -61,6 +62,14 @@ pub(super) mod fact {
     pub(in super::super) const REFERENCES: &str = "references";
     /// Statements that set GTIDs or turn the binary log off.
     pub(in super::super) const GTID: &str = "gtid_lines";
+    /// Tables with foreign keys.
+    pub(in super::super) const FOREIGN_KEYS: &str = "tables.foreign_keys";
+    /// Columns whose default is a date of zeros, where the dump sets no SQL mode.
+    pub(in super::super) const ZERO_DEFAULTS: &str = "columns.zero_dates";
+    /// Compressed tables.
+    pub(in super::super) const COMPRESSED: &str = "tables.compressed";
+    /// The definers that objects name.
+    pub(in super::super) const DEFINER_NAMES: &str = "definers.names";
     /// The first command of the client's, and its line.
     pub(in super::super) const COMMAND: &str = "client_command";
     /// The first statement that reaches for files or programs of the server's machine, and its line.
@@ -99,6 +108,9 @@ impl Inspector for Reader {
             return Err(too_many(self.splitter.offset()));
         }
         let ending = self.splitter.finish(&mut self.seen);
+        if let Some(stray) = self.seen.stray.take() {
+            return Err(Incomplete::stray(stray));
+        }
         let end = self.splitter.offset();
         let incomplete = |what: &str, offset| Err(Incomplete::new(what, offset));
         match ending {
@@ -173,6 +185,8 @@ struct Seen {
     /// A table's `AUTO_INCREMENT` has come so far already.
     counts: bool,
     order: Order,
+    /// The dump says which SQL mode it wants.
+    sets_mode: bool,
     floats: BTreeSet<String>,
     features: BTreeSet<Feature>,
     keys: Keys,
@@ -181,6 +195,9 @@ struct Seen {
     longest: u64,
     /// Lines that have ended.
     lines: u64,
+    /// The first line that is no SQL, and where more of them may stand.
+    stray: Option<Stray>,
+    watch: Watch,
     /// What is more than SQL for the database: its fact, and the first of its kind.
     beside: BTreeMap<&'static str, String>,
 }
@@ -191,7 +208,7 @@ impl Visitor for Seen {
         match what {
             Between::Comment => self.comment(bytes),
             Between::Delimiter => self.something(),
-            Between::Blank | Between::More | Between::Sandbox => {}
+            Between::Blank | Between::More | Between::Sandbox | Between::Mark => {}
         }
         self.offset += bytes.len() as u64;
     }
@@ -204,8 +221,9 @@ impl Visitor for Seen {
             let line = self.lines + 1;
             self.beside.entry(fact).or_insert_with(|| format!("line {line}: {}", commands::shown(head)));
         }
-        self.count_lines(head);
         let subject = head::subject(head, syntax);
+        self.stray_head(&subject, head, syntax);
+        self.count_lines(head);
         self.place(&subject);
         self.order.see(&subject, head);
         match (subject.verb, subject.object) {
@@ -223,6 +241,7 @@ impl Visitor for Seen {
     }
 
     fn more(&mut self, bytes: &[u8]) {
+        self.stray_rows(bytes);
         self.count_lines(bytes);
         self.offset += bytes.len() as u64;
     }
@@ -242,6 +261,31 @@ impl Visitor for Seen {
 impl Seen {
     fn count_lines(&mut self, bytes: &[u8]) {
         self.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+    }
+
+    /// A statement that begins with no word of SQL's, or that a program's words stand in.
+    fn stray_head(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+        self.watch.forget();
+        // A body may quote anything.
+        let has_body = matches!(subject.object, Object::Trigger | Object::Routine | Object::Function | Object::Event);
+        let looked_at = self.client.is_some() && !has_body;
+        let is_statement = commands::is_statement(head, syntax);
+        let at = if is_statement { stray::find(head).filter(|_| looked_at) } else { Some(0) };
+        if let Some(at) = at.filter(|_| self.stray.is_none()) {
+            let lines = memchr::memchr_iter(b'\n', &head[..at]).count() as u64;
+            self.stray = Some(Stray::at(&head[at..], self.lines + lines + 1, self.offset + at as u64));
+        }
+    }
+
+    /// A program writes no line feed into the rows of its dump: what begins a line there is what it said meanwhile.
+    fn stray_rows(&mut self, bytes: &[u8]) {
+        if !self.inserting || self.client.is_none() {
+            return;
+        }
+        if let Some(at) = self.watch.see(bytes).filter(|_| self.stray.is_none()) {
+            let lines = memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
+            self.stray = Some(Stray::at(&bytes[at..], self.lines + lines + 1, self.offset + at as u64));
+        }
     }
 
     /// Whatever follows the trailer takes its proof away.
@@ -349,6 +393,10 @@ impl Seen {
         self.counts |= definition::has_counter(head, syntax);
         self.define(subject, head, syntax);
         self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
+        self.zeros_default(&name, head, syntax);
+        let compressed = features::is_compressed(head, syntax);
+        self.note(fact::COMPRESSED, compressed.then(|| name.clone()));
+        self.note(fact::FOREIGN_KEYS, (!definition.references.is_empty()).then(|| name.clone()));
         self.collations(head, syntax);
         self.keys.see(&name, head, syntax);
         self.features.extend(features::of(subject, head, syntax));
@@ -381,6 +429,14 @@ impl Seen {
         }
     }
 
+    /// Where the mode is left to the server, a strict one refuses dates of zeros.
+    fn zeros_default(&mut self, table: &str, head: &[u8], syntax: &Syntax) {
+        if !self.sets_mode {
+            let columns = features::zero_dates(head, syntax);
+            self.named.extend(columns.into_iter().map(|column| (fact::ZERO_DEFAULTS, format!("{table}.{column}"))));
+        }
+    }
+
     /// A definition that is not all that makes a table tells little of it.
     fn alter(&mut self, name: Option<&String>) {
         let index = name.and_then(|name| self.by_name.get(name));
@@ -409,6 +465,9 @@ impl Seen {
             self.note(fact::ONE_TIME_EVENTS, subject.name.clone().filter(|_| schedule.once));
         }
         self.definers += u64::from(subject.definer.is_some());
+        let definer = subject.definer.as_ref().and_then(|at| std::str::from_utf8(&head[at.clone()]).ok());
+        let account = definer.and_then(|text| text.split_once('=')).map(|(_, account)| account.trim().to_owned());
+        self.note(fact::DEFINER_NAMES, account);
         self.collations(head, syntax);
         self.features.extend(features::of(subject, head, syntax));
     }
@@ -429,6 +488,7 @@ impl Seen {
     fn set(&mut self, head: &[u8], syntax: &Syntax) {
         let pieces: Vec<_> = head::pieces(head, syntax).take(16).collect();
         self.gtid += u64::from(sets_gtid(&pieces));
+        self.sets_mode |= head::sql_mode(head, syntax).is_some();
         self.features.extend(features::modes(head, syntax));
         self.collations(head, syntax);
     }

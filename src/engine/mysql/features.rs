@@ -159,7 +159,9 @@ pub(super) fn verdict(feature: &Feature, server: &Server, source: Option<Flavour
     let known = |known: bool| if known { Verdict::Taken } else { Verdict::Refused };
     if let Some(engine) = feature.name.strip_prefix(ENGINE) {
         let engines = setting::list(server, setting::ENGINES);
-        return known(engines.is_empty() || engines.iter().any(|e| e.eq_ignore_ascii_case(engine)));
+        let disabled = server.settings.get("disabled_storage_engines").map(String::as_str).unwrap_or_default();
+        let shut = disabled.split(',').any(|e| e.trim().eq_ignore_ascii_case(engine));
+        return known(!shut && (engines.is_empty() || engines.iter().any(|e| e.eq_ignore_ascii_case(engine))));
     }
     if let Some(charset) = feature.name.strip_prefix(CHARSET) {
         return known(knows_charset(server, charset));
@@ -217,6 +219,26 @@ pub(super) fn of(subject: &Subject, head: &[u8], syntax: &Syntax) -> Vec<Feature
         }
     }
     found
+}
+
+/// Whether a table is one of `InnoDB`'s compressed ones.
+pub(super) fn is_compressed(head: &[u8], syntax: &Syntax) -> bool {
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let options = Statement::new(&pieces).options;
+    has(options, "row_format = compressed") || has(options, "key_block_size =")
+}
+
+/// Columns of a time whose default has a month or day of zero: `DEFAULT '0000-00-00'`.
+pub(super) fn zero_dates(head: &[u8], syntax: &Syntax) -> Vec<String> {
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let has_zeros = |part: &&[Piece<'_>]| {
+        let is_date =
+            part.get(1).is_some_and(|kind| ["date", "datetime", "timestamp"].iter().any(|date| kind.is(date)));
+        let value = after(part, "default").next().filter(|_| is_date && is_name(&part[0])).unwrap_or_default();
+        value.get(4..7) == Some("-00") || value.get(7..10) == Some("-00")
+    };
+    let parts = Statement::new(&pieces).parts;
+    parts.iter().filter(|part| has_zeros(part)).filter_map(|part| part[0].unquoted()).collect()
 }
 
 /// The names of a table's check constraints.

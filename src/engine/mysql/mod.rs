@@ -17,6 +17,7 @@ use crate::engine::{
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
+mod beforehand;
 mod clients;
 mod collation;
 mod commands;

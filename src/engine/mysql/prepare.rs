@@ -36,20 +36,42 @@ pub(super) async fn prepare(
         if makes {
             return make(&mut conn, connection, server, content, options, limits).await;
         }
+        let mut dropped = Dropped::new();
         let work = async {
             let objects = if empties { &objects(&mut conn).await? } else { again };
-            let mut done = drop_all(&mut conn, name, objects).await?;
-            if let Some(statement) = change {
-                conn.query_drop(&statement).await?;
-                done.push(format!("gave database {name:?} the source's character set: {statement}"));
+            drop_all(&mut conn, name, objects, &mut dropped).await?;
+            if let Some(statement) = &change {
+                conn.query_drop(statement).await?;
             }
-            Ok(done)
+            Ok(())
         };
-        session::within(connection, limits, work).await.map_err(|error| unprepared(error, connection))
+        let done = session::within(connection, limits, work).await;
+        done.map_err(|error| match error.why.first() {
+            Some(words) if dropped.is_empty() && words.starts_with("ERROR ") => undropped(error),
+            _ => unprepared(error, connection),
+        })?;
+        let mut steps: Vec<_> = dropped
+            .into_iter()
+            .map(|(kind, count)| format!("dropped {}", units::plural(count, &kind.to_lowercase())))
+            .collect();
+        steps.extend(change.map(|statement| format!("gave database {name:?} the source's character set: {statement}")));
+        Ok(steps)
     }
     .await;
     let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
     done
+}
+
+/// The server refused the first drop: there was none.
+fn undropped(e: Error) -> Error {
+    let words = e.why.join("\n");
+    let hint = if words.starts_with("ERROR 1205") {
+        "another session holds a lock: SHOW PROCESSLIST says whose"
+    } else {
+        "GRANT the user what is missing; or --clean database, which drops the database as a whole"
+    };
+    let error = Error::new(Kind::Refused, "the server does not let the user drop what the target holds");
+    error.why(words).why("nothing was changed").hints(e.hints).hint(hint)
 }
 
 fn unprepared(e: Error, connection: &Connection) -> Error {
@@ -79,6 +101,8 @@ async fn make(
     }
     let work = async {
         if exists {
+            // A table that a key of another database points at would stop it half-way.
+            conn.query_drop("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 60").await?;
             conn.query_drop(format!("DROP DATABASE {}", quote(database))).await?;
             conn.query_drop(format!("CREATE DATABASE {create}")).await?;
         }
@@ -99,29 +123,74 @@ pub(super) async fn objects(conn: &mut Conn) -> mysql_async::Result<Vec<(String,
                     WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE <> 'PACKAGE BODY'";
     let events = "SELECT 'EVENT', EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
     let mut found = Vec::new();
-    for query in [events, views, tables, routines] {
+    for query in [tables, views, routines, events] {
         found.extend(tolerant::<(String, String)>(conn, query).await?);
     }
     Ok(found)
 }
 
-/// Drops these; the database, its grants and its settings stay. Says how many of each kind.
-async fn drop_all(conn: &mut Conn, database: &str, objects: &[(String, String)]) -> mysql_async::Result<Vec<String>> {
+/// What was dropped, by kind.
+type Dropped = BTreeMap<String, u64>;
+
+/// Drops these; the database, its grants and its settings stay. `dropped` says how far it came.
+async fn drop_all(
+    conn: &mut Conn,
+    database: &str,
+    objects: &[(String, String)],
+    dropped: &mut Dropped,
+) -> mysql_async::Result<()> {
     // Tables that point at each other can be dropped in no order.
     conn.query_drop("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 60").await?;
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (kind, name) in objects {
-        if kind == "PACKAGE" {
-            // MariaDB's parser knows the word in this mode only.
-            conn.query_drop("SET SESSION sql_mode = 'ORACLE'").await?;
-        }
-        conn.query_drop(format!("DROP {kind} IF EXISTS {}.{}", quote(database), quote(name))).await?;
-        *counts.entry(kind).or_default() += 1;
+    let qualified = |name: &str| format!("{}.{}", quote(database), quote(name));
+    ask_for_routines(conn, database, objects).await?;
+    let strangers = "SELECT EVENT_NAME FROM information_schema.EVENTS \
+                     WHERE EVENT_SCHEMA = DATABASE() AND DEFINER <> CURRENT_USER()";
+    let strangers: Vec<String> = tolerant(conn, strangers).await?;
+    let of_strangers = |kind: &str, name: &String| kind == "EVENT" && strangers.contains(name);
+    for (kind, name) in objects.iter().filter(|(kind, name)| of_strangers(kind, name)) {
+        drop_one(conn, kind, &qualified(name), dropped).await?;
     }
-    Ok(counts
-        .into_iter()
-        .map(|(kind, count)| format!("dropped {}", units::plural(count, &kind.to_lowercase())))
-        .collect())
+    // All views, and all tables, in one statement each: it waits for the locks of all, and asks for the right to all,
+    // before the first is gone.
+    for wanted in ["VIEW", "TABLE"] {
+        let names: Vec<_> =
+            objects.iter().filter(|(kind, _)| kind == wanted).map(|(_, name)| qualified(name)).collect();
+        if !names.is_empty() {
+            conn.query_drop(format!("DROP {wanted} IF EXISTS {}", names.join(", "))).await?;
+            dropped.insert(wanted.to_owned(), names.len() as u64);
+        }
+    }
+    let others = objects.iter().filter(|(kind, name)| kind != "VIEW" && kind != "TABLE" && !of_strangers(kind, name));
+    for (kind, name) in others {
+        drop_one(conn, kind, &qualified(name), dropped).await?;
+    }
+    Ok(())
+}
+
+async fn drop_one(conn: &mut Conn, kind: &str, name: &str, dropped: &mut Dropped) -> mysql_async::Result<()> {
+    if kind == "PACKAGE" {
+        // MariaDB's parser knows the word in this mode only.
+        conn.query_drop("SET SESSION sql_mode = 'ORACLE'").await?;
+    }
+    conn.query_drop(format!("DROP {kind} IF EXISTS {name}")).await?;
+    *dropped.entry(kind.to_owned()).or_default() += 1;
+    Ok(())
+}
+
+/// The server's number for a right of the whole server that is missing.
+const NEEDS_RIGHT: u16 = 1227;
+
+/// MySQL keeps what an account with `SYSTEM_USER` has defined from those without. A change of nothing asks whether a routine may
+/// be dropped.
+async fn ask_for_routines(conn: &mut Conn, database: &str, objects: &[(String, String)]) -> mysql_async::Result<()> {
+    for (kind, name) in objects.iter().filter(|(kind, _)| kind == "FUNCTION" || kind == "PROCEDURE") {
+        match conn.query_drop(format!("ALTER {kind} {}.{}", quote(database), quote(name))).await {
+            // What else an ALTER is refused for says nothing of a DROP.
+            Err(error) if session::number(&error).is_some_and(|number| number != NEEDS_RIGHT) => {}
+            asked => asked?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes an empty database with the source's character set and collation, where the server knows them.

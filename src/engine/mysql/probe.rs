@@ -25,7 +25,8 @@ const OBJECTS_NAMED: usize = 24;
 const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net_write_timeout','sql_mode','read_only',\
     'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key','innodb_force_primary_key',\
     'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
-    'character_set_server','collation_server'";
+    'character_set_server','collation_server','disabled_storage_engines','innodb_read_only_compressed',\
+    'innodb_read_only','innodb_force_recovery'";
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
@@ -174,6 +175,9 @@ async fn read(
             let engines: Vec<String> = tolerant(conn, engines).await?;
             server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
+            server.settings.insert(setting::UNDROPPABLE.to_owned(), objects.undroppable(&grants).join(JOIN));
+            let others = foreign_keys_of_others(conn, database, &server).await?;
+            server.settings.insert(setting::OTHERS_KEYS.to_owned(), others.join(JOIN));
             server.target.triggers = objects.triggers;
         }
     }
@@ -253,6 +257,13 @@ impl Objects {
             }
             _ => {}
         }
+    }
+
+    /// Routines that the user may not drop.
+    fn undroppable(&self, grants: &Grants) -> Vec<&str> {
+        let droppable =
+            |routine: &&String| routine.split_once(' ').is_some_and(|(_, name)| grants.has_on(name, "alter routine"));
+        self.routines.iter().filter(|routine| !droppable(routine)).map(String::as_str).collect()
     }
 
     fn keep(&self, settings: &mut BTreeMap<String, String>) {
@@ -405,6 +416,36 @@ async fn broken_views(conn: &mut Conn, database: &str, views: &[String]) -> mysq
         }
     }
     Ok(broken)
+}
+
+/// Foreign keys of other databases that point at this one, as far as the user sees them. MariaDB would open every table of
+/// the server for the standard's view.
+async fn foreign_keys_of_others(conn: &mut Conn, database: &str, server: &Server) -> mysql_async::Result<Vec<String>> {
+    if !server.target.exists || server.target.object_count == 0 {
+        return Ok(Vec::new());
+    }
+    let query = if server.flavour == Flavour::Mysql && server.version.major >= 8 {
+        format!(
+            "SELECT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME, '.', CONSTRAINT_NAME, CHAR(9), REFERENCED_TABLE_NAME) \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS \
+             WHERE UNIQUE_CONSTRAINT_SCHEMA = {0} AND CONSTRAINT_SCHEMA <> {0} ORDER BY 1",
+            literal(database)
+        )
+    } else {
+        format!(
+            "SELECT CONCAT(REPLACE(FOR_NAME, '/', '.'), '.', SUBSTRING_INDEX(ID, '/', -1), CHAR(9), SUBSTRING_INDEX(REF_NAME, '/', -1)) \
+             FROM information_schema.INNODB_SYS_FOREIGN WHERE SUBSTRING_INDEX(REF_NAME, '/', 1) = {0} \
+             AND SUBSTRING_INDEX(FOR_NAME, '/', 1) <> {0} ORDER BY 1",
+            literal(database)
+        )
+    };
+    tolerant(conn, &query).await
+}
+
+/// A text for a session in any SQL mode.
+fn literal(text: &str) -> String {
+    let digits = text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+    format!("CONVERT(X'{digits}' USING utf8mb4)")
 }
 
 /// MariaDB 10.10 and later list some collations by a short name only in the first table.

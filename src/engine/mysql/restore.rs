@@ -83,7 +83,7 @@ pub(super) fn plan(
 }
 
 /// Whether sessions of our own have something to share, or to go on from.
-fn shares(options: &RestoreOptions) -> bool {
+pub(super) fn shares(options: &RestoreOptions) -> bool {
     (options.jobs > 1 || options.resume) && !options.schema_only && !options.data_only
 }
 

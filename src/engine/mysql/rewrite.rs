@@ -80,6 +80,7 @@ impl Filter for Rewriter {
         let counts = &self.writer.counts;
         [
             ("DEFINER clauses removed", counts.definers),
+            ("byte order marks dropped", counts.marks),
             ("sandbox lines dropped", counts.sandbox),
             ("GTID and binary log statements dropped", counts.gtid),
             ("replication statements dropped", counts.replication),
@@ -101,6 +102,7 @@ impl Filter for Rewriter {
 #[derive(Default)]
 struct Counts {
     definers: u64,
+    marks: u64,
     sandbox: u64,
     gtid: u64,
     replication: u64,
@@ -129,6 +131,10 @@ impl Visitor for Writer {
     fn between(&mut self, what: Between, bytes: &[u8]) {
         if what == Between::Sandbox && self.adapt.sandbox {
             self.counts.sandbox += 1;
+            return;
+        }
+        if what == Between::Mark {
+            self.counts.marks += 1;
             return;
         }
         self.out.extend_from_slice(bytes);

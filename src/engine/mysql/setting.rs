@@ -35,6 +35,10 @@ pub(super) const DEPENDENT_VIEWS: &str = "views.dependent";
 pub(super) const ROUTINES: &str = "routines";
 /// Names of routines whose bodies the user can't read, joined.
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
+/// Of a target: names of routines that the user may not drop, joined.
+pub(super) const UNDROPPABLE: &str = "routines.undroppable";
+/// Foreign keys of other databases that point at this one: `other.child.fk`, a tab, and the table; joined.
+pub(super) const OTHERS_KEYS: &str = "foreign_keys.others";
 /// `@@lower_case_table_names`.
 pub(super) const LOWER_CASE: &str = "lower_case_table_names";
 /// `@@max_execution_time` (milliseconds) or MariaDB's `@@max_statement_time` (seconds): 0 for no limit.

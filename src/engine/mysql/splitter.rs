@@ -9,6 +9,7 @@ use memchr::{memchr, memmem};
 use super::head;
 use super::lexer::{StringEnd, Syntax, Token};
 use crate::engine::RowSum;
+use crate::engine::stray::MARK;
 
 /// The most that is held together: a `CREATE TABLE` of 4096 columns fits.
 pub(super) const LONGEST_HEAD: usize = 1 << 20;
@@ -44,6 +45,8 @@ pub(super) enum Between {
     Delimiter,
     /// `/*M!999999\- enable the sandbox mode */`, a whole line.
     Sandbox,
+    /// The byte order mark that an editor put before the text, which no server takes.
+    Mark,
 }
 
 /// How a script ended.
@@ -166,6 +169,11 @@ impl Splitter {
 
     /// Consumes what stands between statements; 0 when a statement begins, none when more is needed.
     fn between(&mut self, input: &[u8], at_end: bool, visitor: &mut impl Visitor) -> Option<usize> {
+        let length = mark(input, at_end)?;
+        if length > 0 {
+            visitor.between(Between::Mark, &input[..length]);
+            return Some(length);
+        }
         let length = sandbox(input, at_end)?;
         if length > 0 {
             visitor.between(Between::Sandbox, &input[..length]);
@@ -293,6 +301,12 @@ enum Stop {
     Rows,
     /// It was too long.
     Long,
+}
+
+/// The length of a byte order mark at the start of the input, 0 if there is none; none when more is needed.
+fn mark(input: &[u8], at_end: bool) -> Option<usize> {
+    let cut = !at_end && input.len() < MARK.len() && MARK.starts_with(input);
+    (!cut).then_some(if input.starts_with(MARK) { MARK.len() } else { 0 })
 }
 
 /// The length of a sandbox line at the start of the input, 0 if there is none; none when more is needed.

@@ -9,7 +9,7 @@ use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use super::setting::some;
-use super::{collation, setting, triggers};
+use super::{beforehand, collation, setting, triggers};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
@@ -20,8 +20,10 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     room(server, options)?;
     takes(server, content, options)?;
     let mut warnings: Vec<_> = triggers::check(server, content, options)?.into_iter().collect();
+    warnings.extend(beforehand::warning(server, options));
     warnings.extend((options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten());
     warnings.extend(crossing(server, content, options)?);
+    beforehand::check(server, content, options)?;
     warnings.extend(collation::unused(content, &options.map_collations));
     let source = content.source_version.as_deref().and_then(Version::parse);
     if let (Some(flavour), Some(source)) = (content.source_flavour, source) {

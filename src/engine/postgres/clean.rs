@@ -6,8 +6,8 @@ use super::list::Leaving;
 use super::plain;
 use super::session::identifier;
 use super::suitability::{refused, shortened};
-use super::target::{LOCK_TABLE, LOCKS, NOT_OURS, SLOTS, STAYING, lines};
-use crate::engine::{Content, RestoreOptions, Server};
+use super::target::{IDENTITIES, LOCK_TABLE, LOCKS, NOT_OURS, SLOTS, STAYING, lines};
+use crate::engine::{Clean, Content, Format, RestoreOptions, Server};
 use crate::error::Result;
 
 /// Whether all that stands in the restore's way can be dropped in its transaction.
@@ -34,6 +34,27 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
             .hint("--clean database drops the old one before the restore begins: keep a dump of it"));
     }
     locks(server, content)
+}
+
+/// What must come before the drops of `--clean objects`: they take the default from a column that has one in the archive, which
+/// the server refuses where that column is an identity by now.
+pub fn identities_off(server: &Server, content: &Content, options: &RestoreOptions) -> String {
+    if options.clean != Some(Clean::Objects) || content.format == Format::PgPlain {
+        return String::new();
+    }
+    let defaults: BTreeSet<(&str, &str)> = content
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == "DEFAULT")
+        .map(|entry| (entry.schema.as_deref().unwrap_or_default(), entry.tag.as_str()))
+        .collect();
+    let columns = lines(server, IDENTITIES).into_iter().filter_map(|line| {
+        let [schema, table, column] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else { return None };
+        let (tag, table) = (format!("{table} {column}"), format!("{}.{}", identifier(schema), identifier(table)));
+        let stays = !defaults.contains(&(schema, tag.as_str()));
+        (!stays).then(|| format!("ALTER TABLE {table} ALTER COLUMN {} DROP IDENTITY IF EXISTS;\n", identifier(column)))
+    });
+    columns.collect()
 }
 
 /// What stays in the target and comes with the dump, too.

@@ -74,6 +74,22 @@ impl Nesting {
     }
 }
 
+/// The words that begin a statement.
+const STATEMENTS: &str = "abort alter analyze begin call checkpoint close cluster comment commit copy create deallocate declare \
+    delete discard do drop end execute explain fetch grant import insert listen load lock merge move notify \
+    prepare reassign refresh reindex release repack reset revoke rollback savepoint security select set show \
+    start table truncate unlisten update vacuum values with";
+
+/// Whether a line that begins no string begins as a statement does, as a remark, or as a command of psql's.
+pub fn is_statement(line: &str) -> bool {
+    let line = line.trim_start();
+    let word = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+    let others = ["--", "/*", "\\", ";", "("];
+    line.is_empty()
+        || others.iter().any(|other| line.starts_with(other))
+        || STATEMENTS.split(' ').any(|known| word.eq_ignore_ascii_case(known))
+}
+
 /// What a statement of a script is, as far as it is more than SQL for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -20,6 +20,10 @@ struct Cause {
     hint: &'static str,
 }
 
+/// `--clean objects` drops what the archive brings as what it brings.
+const OTHER_KIND: &str =
+    "the target has something of another kind under that name: --clean schema drops everything first";
+
 /// The first that fits a line counts.
 const CAUSES: &[Cause] = &[
     cause(&["server version mismatch"], "this pg_dump is older than the server: install the client of its version"),
@@ -76,6 +80,15 @@ const CAUSES: &[Cause] = &[
         &["violates foreign key constraint"],
         "with --data-only, tables are filled in an order that foreign keys may not allow",
     ),
+    cause(
+        &["is an identity column"],
+        "the target's column is an identity, the archive's has a default: --clean schema drops the table as a whole",
+    ),
+    cause(&["\" is not a table"], OTHER_KIND),
+    cause(&["\" is not a view"], OTHER_KIND),
+    cause(&["\" is not a materialized view"], OTHER_KIND),
+    cause(&["\" is not a sequence"], OTHER_KIND),
+    cause(&["\" is not a foreign table"], OTHER_KIND),
     cause(&["other objects depend on it"], "something outside of the archive depends on it: --clean schema drops both"),
     cause(
         &["canceling statement due to conflict with recovery"],

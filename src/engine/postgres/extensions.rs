@@ -6,7 +6,7 @@ use super::content;
 use super::session::identifier;
 use super::suitability::refused;
 use super::target::{EXTENSION_SCHEMAS, lines};
-use crate::engine::{Clean, Content, RestoreOptions, Server};
+use crate::engine::{Clean, Content, Format, RestoreOptions, Server};
 use crate::error::Result;
 
 /// Whether they are there, or can be made.
@@ -39,33 +39,43 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     }
 }
 
-/// What the dump finds in one schema must not be in another.
-pub fn check_schemas(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+/// What the dump finds in one schema must not be in another. Of a script it is not known what needs an extension: that is
+/// a warning.
+pub fn check_schemas(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     if options.data_only || !(options.tables.is_empty() && options.schemas.is_empty()) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let wanted = content.facts.get(content::EXTENSION_SCHEMAS).map(String::as_str).unwrap_or_default();
     let wanted: BTreeMap<&str, &str> = wanted.lines().filter_map(|line| line.split_once('\t')).collect();
+    let mut warnings = Vec::new();
     for line in lines(server, EXTENSION_SCHEMAS) {
         let [name, movable, there] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else { continue };
-        let Some(schema) = wanted.get(name).filter(|schema| {
-            **schema != there && is_needed(content, name) && !options.exclude_extensions.iter().any(|e| e == name)
-        }) else {
-            continue;
-        };
-        let error = refused(format!("extension {name} is in schema {there} there, the dump needs it in {schema}"));
-        let (name, quoted) = (identifier(name), identifier(schema));
-        return Err(if movable == "t" {
-            let is_new = !lines(server, "schemas").contains(schema);
-            let create = if is_new { format!("CREATE SCHEMA {quoted}; ") } else { String::new() };
-            error.hint(format!("have it moved: {create}ALTER EXTENSION {name} SET SCHEMA {quoted}"))
-        } else {
-            error.hint(
-                "it can't be moved: --clean database makes a new database, and the extension where the dump has it",
-            )
-        });
+        let is_excluded = options.exclude_extensions.iter().any(|extension| extension == name);
+        let Some(schema) = wanted.get(name).filter(|schema| **schema != there && !is_excluded) else { continue };
+        let way = way_on(server, name, movable == "t", schema);
+        if is_needed(content, name) {
+            let what = format!("extension {name} is in schema {there} there, the dump needs it in {schema}");
+            return Err(refused(what).hint(way));
+        }
+        if content.format == Format::PgPlain {
+            warnings.push(format!(
+                "extension {name} is in schema {there} there, and in {schema} in the dump: if something needs it there, {way}"
+            ));
+        }
     }
-    Ok(())
+    Ok(warnings)
+}
+
+/// How an extension comes into the schema that the dump finds it in.
+fn way_on(server: &Server, name: &str, movable: bool, schema: &str) -> String {
+    if !movable {
+        return "it can't be moved: --clean database makes a new database, and the extension where the dump has it"
+            .to_owned();
+    }
+    let (name, quoted) = (identifier(name), identifier(schema));
+    let is_new = !lines(server, "schemas").contains(&schema);
+    let create = if is_new { format!("CREATE SCHEMA {quoted}; ") } else { String::new() };
+    format!("have it moved: {create}ALTER EXTENSION {name} SET SCHEMA {quoted}")
 }
 
 /// Whether something of the dump's is made with this extension. Of a script, that is not known.

@@ -10,6 +10,7 @@ use memchr::{memchr, memmem};
 
 use super::lexer::Lexer;
 use crate::engine::Filter;
+use crate::engine::stray::MARK;
 
 /// A line longer than this is none of the header's.
 const LONGEST_LINE: usize = 64 << 10;
@@ -155,8 +156,10 @@ fn belongs_to_header(line: &[u8]) -> bool {
 }
 
 impl Filter for Adapter {
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.begun, true) {
+            // psql passes over a mark on its first line, which is ours.
+            bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
             if let Some(transaction) = &self.transaction {
                 out.extend_from_slice(format!("{}BEGIN;\n{}", transaction.settings, transaction.first).as_bytes());
             }

@@ -10,11 +10,12 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::commands::{Kind, Nesting, judge, shown};
+use super::commands::{Kind, Nesting, is_statement, judge, shown};
 use super::content::{Asked, COMMAND, ENCODING, FILES, ROLES, Tables};
 use super::encoding::Encoding;
 use super::lexer::Lexer;
 use super::sections::Sections;
+use crate::engine::stray::{MARK, Stray};
 use crate::engine::{
     Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
 };
@@ -31,6 +32,7 @@ const LONGEST_STATEMENT: usize = 1 << 20;
 
 /// The reader of one script.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about the line that is being read")]
 pub struct Plain {
     offset: u64,
     /// The table whose rows pass by.
@@ -53,6 +55,10 @@ pub struct Plain {
     line_start: u64,
     /// A statement is open: at the line's start, and now.
     open: [bool; 2],
+    /// Within brackets or a body, at the line's start.
+    nested: bool,
+    /// The first line that is no SQL.
+    stray: Option<Stray>,
     sections: Sections,
     statement: u64,
     /// The statement's text, as far as it is kept.
@@ -103,6 +109,10 @@ struct Seen {
 
 impl Inspector for Plain {
     fn see(&mut self, mut bytes: &[u8]) {
+        if let Some(rest) = bytes.strip_prefix(MARK).filter(|_| self.offset == 0) {
+            self.offset = MARK.len() as u64;
+            (self.line_start, bytes) = (self.offset, rest);
+        }
         if self.zero.is_none() {
             self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
         }
@@ -128,6 +138,9 @@ impl Inspector for Plain {
         }
         if let Some(at) = self.zero {
             return incomplete("it holds a zero byte, which no SQL of PostgreSQL's does".into(), at);
+        }
+        if let Some(stray) = self.stray.take() {
+            return Err(Incomplete::stray(stray));
         }
         if let Some((table, rows)) = self.position() {
             let what = format!("it ends inside the rows of table {}, after {rows}", table.name);
@@ -256,6 +269,7 @@ impl Plain {
         let start = std::mem::replace(&mut self.line_start, next);
         let between = !self.open[0];
         let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
+        let nested = std::mem::replace(&mut self.nested, !self.nesting.is_flat());
         let line = std::mem::take(&mut self.line);
         let text = self.seen.text(&line);
         let text = text.trim_end();
@@ -284,6 +298,9 @@ impl Plain {
         }
         if between {
             self.seen.transaction(text, start..start + text.len() as u64);
+        }
+        if between && !nested && !is_statement(text) {
+            self.stray.get_or_insert_with(|| Stray::at(text.as_bytes(), self.number, start));
         }
         match (self.seen.line(text, &mut self.tables), announced) {
             (Some(table), true) if between && alone && self.nesting.is_flat() => {

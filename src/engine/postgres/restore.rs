@@ -18,7 +18,7 @@ use super::list::Leaving;
 use super::postpone::{self, Postpone};
 use super::selection::{self, blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
-use super::{apply_properties, clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
+use super::{apply_properties, clean, clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
@@ -142,7 +142,11 @@ impl Job<'_> {
                 client.version
             ));
         }
-        let is_told = !self.triggers_off().is_empty() || !self.statements().is_empty() || self.sets_within();
+        let identities = clean::identities_off(self.server, self.content, self.options);
+        let is_told = !identities.is_empty()
+            || !self.triggers_off().is_empty()
+            || !self.statements().is_empty()
+            || self.sets_within();
         if is_newer || self.drops_first() || is_told {
             return self.through_psql(client, selection, notes);
         }
@@ -224,6 +228,7 @@ impl Job<'_> {
         let switches = self.triggers_off();
         notes.extend(switches.note);
         first += &switches.off;
+        first += &clean::identities_off(self.server, self.content, self.options);
         Transaction { settings: self.statements(), first, is_scripts }
     }
 

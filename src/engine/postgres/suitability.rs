@@ -21,6 +21,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
             .hint("PostgreSQL: CREATE COLLATION pg_catalog.\"...\" FROM another one makes a missing name known"));
     }
     sessions(server, options)?;
+    let mut told = Vec::new();
     // A database that is made anew is empty, and ours.
     if exists(server, options)? && !replaced(server, options)? {
         emptiness(&server.target, options)?;
@@ -28,13 +29,14 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         if options.clean == Some(Clean::Schema) {
             clean::check(server, content, options)?;
         }
-        extensions::check_schemas(server, content, options)?;
+        told = extensions::check_schemas(server, content, options)?;
     }
     triggers::check(server, content, options)?;
     pinned_settings::check(server, content, options)?;
     extensions::check(server, content, options)?;
     crossing(server, content, options)?;
-    Ok(warnings(server, content, options))
+    told.extend(warnings(server, content, options));
+    Ok(told)
 }
 
 pub fn refused(what: impl Into<String>) -> Error {

@@ -24,6 +24,13 @@ pub const LOCK_TABLE: &str = "locks.most";
 /// The setting that says where each extension is installed: `citext`, a tab, `t` where it can be moved, a tab, the schema.
 pub const EXTENSION_SCHEMAS: &str = "extensions.schemas";
 
+/// The setting that names the target's identity columns: schema, table and column, tabs between.
+pub const IDENTITIES: &str = "columns.identity";
+
+const IDENTITY_COLUMNS: &str = "SELECT pg_catalog.format(E'%s\\t%s\\t%s', n.nspname, c.relname, a.attname) \
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE a.attidentity <> '' AND NOT a.attisdropped ORDER BY 1";
+
 const EXTENSIONS: &str = "SELECT pg_catalog.format(E'%s\\t%s\\t%s', e.extname, e.extrelocatable, n.nspname) FROM pg_catalog.pg_extension e \
      JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1";
 
@@ -55,6 +62,7 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         (LOCKS, object_classes::LOCKS),
         (LOCK_TABLE, object_classes::LOCK_TABLE),
         (EXTENSION_SCHEMAS, EXTENSIONS),
+        (IDENTITIES, IDENTITY_COLUMNS),
         (
             "schema.public.owned",
             "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'",

@@ -13,7 +13,10 @@ use crate::{
     },
 };
 
+mod beforehand;
+mod objects;
 mod refused;
+mod stray_lines;
 
 /// A dump of `pg_dump`'s own, in this format.
 fn by_hand(source: &Database<'_>, folder: &Path, format: &str) -> PathBuf {

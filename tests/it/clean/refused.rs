@@ -107,3 +107,28 @@ fn case_11_an_extension_in_another_schema_is_10_and_the_hint_mends_it() {
         assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
     }
 }
+
+#[test]
+fn case_11_of_a_plain_dump_is_7_unchanged_with_the_way_on() {
+    let server = postgres15();
+    let folder = tempfile::tempdir().expect("a folder");
+    for (here, there) in [("extensions", "public"), ("public", "extensions")] {
+        let source = server.database("source");
+        source.sql(&format!(
+            "CREATE SCHEMA extensions; CREATE EXTENSION citext SCHEMA {here};
+             CREATE TABLE t (id int PRIMARY KEY, m {here}.citext); INSERT INTO t VALUES (1, 'A')"
+        ));
+        let archive = super::by_hand(&source, folder.path(), "plain");
+        let target = precious(server);
+        target.sql(&format!("CREATE SCHEMA IF NOT EXISTS {there}; CREATE EXTENSION citext SCHEMA {there}"));
+        let before = state(&target);
+        let restore = || restoring(&archive, &target, &["--clean", "schema", "--yes"]).run();
+        let words = format!("extension citext is in schema {there} there, and in {here} in the dump");
+        let refused = restore().refused(7, &[&words, "the target holds what it held before"]);
+        assert_eq!(state(&target), before);
+        let (_, way) = refused.stderr.split_once("have it moved: ").expect("a way on");
+        target.sql(way.lines().next().expect("a line"));
+        restore().expect_code(0);
+        assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
+    }
+}
