@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod cli;
 pub mod connection;
+pub mod dependency;
 pub mod engine;
 pub mod error;
 pub mod event;

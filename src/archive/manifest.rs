@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ArchiveError, Result};
 use super::writer::Member;
+use crate::dependency::Dependency;
 use crate::properties::DatabaseProperties;
 
 /// The manifest's file name inside the archive's folder.
@@ -69,6 +70,9 @@ pub struct Manifest {
     /// What is in the database but not in the dump.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// What the dumped part needs and the dump does not hold; none of a dump of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Vec<Dependency>>,
     /// What was warned of.
     #[serde(default)]
     pub warnings: Vec<String>,

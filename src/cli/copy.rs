@@ -31,6 +31,12 @@ pub struct CopyArgs {
     /// behind them. A failure leaves behind what came before it.
     #[arg(long, value_name = "N", env = "DBHAUL_JOBS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
+    /// With --table, --schema and their like: copies along what the chosen part needs, and what that needs
+    ///
+    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys point
+    /// at. Without it, what is needed must be in the target: a copy that lacks something is refused, and names it.
+    #[arg(long, env = "DBHAUL_WITH_DEPENDENCIES")]
+    with_dependencies: bool,
     /// Copies what can be read, and says what is missing
     #[arg(long, env = "DBHAUL_ALLOW_INCOMPLETE")]
     allow_incomplete: bool,
@@ -72,13 +78,20 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
     let target = ReachArgs::side("target", &args.target, report)?;
     let select = args.select.options();
     let (schema_only, data_only, jobs) = (select.schema_only, select.data_only, args.jobs);
-    let restore = RestoreOptions { jobs, schema_only, data_only, ..args.into.copy_options() };
+    let with_dependencies = args.with_dependencies;
+    let restore = RestoreOptions { jobs, schema_only, data_only, with_dependencies, ..args.into.copy_options() };
     let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
     let request = Request {
         source,
         target,
         target_tunnel: target_tunnel.or(target_ssh).or(target_tunnel_command),
-        dump: DumpOptions { allow_incomplete: args.allow_incomplete, extra: args.extra, jobs, ..select },
+        dump: DumpOptions {
+            allow_incomplete: args.allow_incomplete,
+            extra: args.extra,
+            jobs,
+            with_dependencies,
+            ..select
+        },
         restore,
         dry_run: args.dry_run,
         approve: &|server| args.into.approve(server),

@@ -90,7 +90,7 @@ fn show_server(report: &Report, server: &Server, free: u64) {
     if let Some(left) = server.connections_left {
         report.fact("connections", format!("{} left", units::count(left)));
     }
-    for Finding { severity, what, hint } in &server.findings {
+    for Finding { severity, what, hint, .. } in &server.findings {
         let label = match severity {
             Severity::Note => "note",
             Severity::Warning => "warning",

@@ -64,6 +64,9 @@ pub struct SelectArgs {
     #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_SCHEMA", value_delimiter = '\n')]
     exclude_schema: Vec<String>,
     /// Only these tables
+    ///
+    /// With the sequences that they use. What else they need (types, functions, a view's tables) is named, and must be where
+    /// they are restored.
     #[arg(long, value_name = "PATTERN", env = "DBHAUL_TABLE", value_delimiter = '\n')]
     table: Vec<String>,
     /// Not these tables

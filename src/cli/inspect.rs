@@ -73,8 +73,9 @@ fn describe(manifest: &Manifest, out: &mut String) {
     }
     let options = manifest.options.iter().map(|(name, value)| ("option", format!("{name} {value}")));
     let missing = manifest.missing.iter().map(|what| ("missing", what.clone()));
+    let needed = manifest.dependencies.iter().flatten().map(|dependency| ("needed", dependency.sentence()));
     let warnings = manifest.warnings.iter().map(|what| ("warning", what.clone()));
-    for (label, value) in options.chain(missing).chain(warnings) {
+    for (label, value) in options.chain(missing).chain(needed).chain(warnings) {
         let _ = writeln!(out, "{label:<14} {value}");
     }
 }

@@ -38,7 +38,7 @@ pub struct RestoreArgs {
     ///
     /// With a table come its rows, indexes, constraints, triggers, rules, policies, defaults, statistics, comments,
     /// grants (with --keep-privileges), the sequences that it owns and its partitions. What it uses must be in the
-    /// target: types, functions, extensions, schemas, other tables. Foreign keys to tables that are not chosen are left
+    /// target, or comes with --with-dependencies: types, functions, extensions, schemas, other tables. Foreign keys to tables that are not chosen are left
     /// out, and named; in MySQL and MariaDB they are part of the table, and stay.
     #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
     table: Vec<String>,
@@ -47,6 +47,12 @@ pub struct RestoreArgs {
     /// The schema, everything in it, and comments and grants on that. With --table it says where the tables are.
     #[arg(long, value_name = "NAME", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
     schema: Vec<String>,
+    /// With --table or --schema: brings along what the chosen part needs, and what that needs
+    ///
+    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys point
+    /// at. Without it, what is needed must be in the target: a restore that lacks something is refused, and names it.
+    #[arg(long, env = "DBHAUL_WITH_DEPENDENCIES")]
+    with_dependencies: bool,
     /// Not the rows of this table, NAME or SCHEMA.NAME, literally; repeatable
     ///
     /// PostgreSQL: foreign keys of other tables that point at it are left out, and named.
@@ -190,6 +196,7 @@ impl RestoreArgs {
             tables: self.table.clone(),
             schemas: self.schema.clone(),
             exclude_table_data: self.exclude_table_data.clone(),
+            with_dependencies: self.with_dependencies,
             resume: self.resume,
             ..self.into.options()
         }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::stray::Stray;
 use super::{Flavour, Format};
+use crate::dependency::Dependency;
 use crate::memory;
 use crate::properties::DatabaseProperties;
 use crate::report::units;
@@ -137,6 +138,8 @@ pub struct Content {
     pub float_columns: Vec<String>,
     /// The hash of each object's definition, by its kind and name: `trigger public.orders audit`.
     pub definitions: BTreeMap<String, u64>,
+    /// What the dump needs and does not hold, where whoever made it said so.
+    pub dependencies: Vec<Dependency>,
     /// What the dump holds and no trial compares: `privileges`.
     pub not_compared: BTreeSet<&'static str>,
     /// What not every server of the engine takes.
@@ -169,6 +172,7 @@ impl Content {
             collations: Vec::new(),
             float_columns: Vec::new(),
             definitions: BTreeMap::new(),
+            dependencies: Vec::new(),
             not_compared: BTreeSet::new(),
             features: Vec::new(),
             properties: None,

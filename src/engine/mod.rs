@@ -15,6 +15,7 @@ use crate::properties::{AppliedProperties, DatabaseProperties};
 mod checksum;
 mod client;
 mod content;
+mod dependency;
 mod generated;
 mod moment;
 pub mod mysql;
@@ -26,12 +27,14 @@ mod product;
 mod server;
 pub mod stray;
 
+pub use crate::dependency::{Dependency, sentences};
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
     Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure, fingerprint,
     too_many,
 };
+pub use dependency::{Selected, warnings, with_comments};
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
@@ -40,7 +43,7 @@ pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, Re
 pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
-pub use server::{Finding, Left, Purpose, Server, Severity, Table, Target, TargetTrigger};
+pub use server::{Finding, Left, Purpose, Server, Severity, Subject, Table, Target, TargetTrigger};
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -77,6 +80,33 @@ pub trait Engine: Sync {
     ) -> Pending<'a, ()> {
         let _ = (connection, options, limits);
         Box::pin(async { Ok(()) })
+    }
+
+    /// What these options choose of the database, and what that needs; none where they choose all, or where that can't be
+    /// told.
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        let _ = (connection, server, options, limits);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// What the dump needs, or the chosen part of it, and neither brings nor the target has, once it is as the restore
+    /// begins.
+    fn lacking<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        let _ = (connection, server, content, options, limits);
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// What our sessions are doing in this database: tells a long index build from a restore that hangs. Ours are those of
@@ -287,9 +317,13 @@ pub fn cut(text: &str, most: usize) -> String {
 /// As many missing things are named by a refusal.
 const NAMED: usize = 20;
 
+/// What a dump will lack, of what the probe found: its options `excuse` what they leave out.
+pub fn missing(server: &Server, excuse: impl Fn(&Subject) -> bool) -> Vec<&Finding> {
+    server.findings.iter().filter(|f| f.severity == Severity::Missing && !excuse(&f.subject)).collect()
+}
+
 /// Refuses a dump that would lack something, unless that is wanted.
-pub fn refuse_missing(server: &Server, allowed: bool) -> Result<()> {
-    let missing: Vec<_> = server.findings.iter().filter(|f| f.severity == Severity::Missing).collect();
+pub fn refuse_missing(missing: &[&Finding], allowed: bool) -> Result<()> {
     if missing.is_empty() || allowed {
         return Ok(());
     }

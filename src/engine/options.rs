@@ -44,6 +44,8 @@ pub struct DumpOptions {
     pub exclude_tables: Vec<String>,
     /// psql patterns: the table stays, its rows don't.
     pub exclude_table_data: Vec<String>,
+    /// What the chosen part needs is dumped, too: for a copy, whose restore chooses.
+    pub with_dependencies: bool,
     /// No rows.
     pub schema_only: bool,
     /// Only rows.
@@ -109,6 +111,8 @@ pub struct RestoreOptions {
     pub schemas: Vec<String>,
     /// These tables without their rows, literal names.
     pub exclude_table_data: Vec<String>,
+    /// What the chosen part needs comes along.
+    pub with_dependencies: bool,
     /// Set owners as in the dump.
     pub keep_owner: bool,
     /// Grant privileges as in the dump.
@@ -172,6 +176,7 @@ impl Default for RestoreOptions {
             tables: Vec::new(),
             schemas: Vec::new(),
             exclude_table_data: Vec::new(),
+            with_dependencies: false,
             keep_owner: false,
             keep_privileges: false,
             keep_definers: false,

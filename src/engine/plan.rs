@@ -28,6 +28,8 @@ pub struct DumpPlan {
     pub format: Format,
     /// How consistent the dump is, for the manifest: `snapshot`, or what it is instead.
     pub consistency: String,
+    /// What is in the database and will not be in the dump, as allowed.
+    pub missing: Vec<String>,
     /// What people should know.
     pub warnings: Vec<String>,
     /// Columns whose values the dump holds with fewer digits than the source, as `table.column`.

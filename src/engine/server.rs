@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flavour, Product, Version};
+use super::{Dependency, Flavour, Product, Selected, Version};
 use crate::properties::DatabaseProperties;
 
 /// What a probe is for: a restore also needs to know what the target holds and can take.
@@ -55,6 +55,8 @@ pub struct Server {
     pub encrypted: bool,
     /// What a dump will lack or stumble over, and what a person should know.
     pub findings: Vec<Finding>,
+    /// What the dump's options choose, where that is a part.
+    pub selected: Option<Selected>,
     /// Facts about a restore's target; empty after a probe for a dump.
     pub target: Target,
     /// Server settings and rights that only this engine's own planning reads, by their own names
@@ -84,6 +86,49 @@ pub struct Finding {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+impl Finding {
+    /// One that concerns every dump.
+    pub fn new(severity: Severity, what: impl Into<String>, hint: Option<&str>) -> Self {
+        Self { severity, what: what.into(), hint: hint.map(str::to_owned), subject: Subject::Database }
+    }
+
+    /// The same about this.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        Self { subject, ..self }
+    }
+}
+
+/// What a finding is about: a dump that leaves this very thing out lacks nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Subject {
+    /// Every dump.
+    #[default]
+    Database,
+    /// A table, view or sequence: for PostgreSQL as a pattern that means it alone, for MySQL its name.
+    Relation(String),
+    /// A table's rows, named in the same way.
+    Rows(String),
+    /// A view's definition; for PostgreSQL also what else stands on a table.
+    View(String),
+    /// MySQL: the tables that the user does not see.
+    UnseenTables,
+    /// MySQL: the triggers of the dumped tables.
+    Triggers,
+    /// MySQL: the events.
+    Events,
+    /// MySQL: the routines.
+    Routines,
+    /// PostgreSQL: the rows of an extension's configuration table.
+    Configuration,
+    /// PostgreSQL: what stands in no schema, as subscriptions.
+    OutsideOfSchemas,
+    /// PostgreSQL: the large objects.
+    LargeObjects,
 }
 
 /// How bad a finding is.
@@ -114,6 +159,8 @@ pub struct Target {
     pub collations: Vec<String>,
     /// Rights that the user lacks, as sentences.
     pub lacks: Vec<String>,
+    /// What the restore needs, and neither brings nor finds there.
+    pub lacking: Vec<Dependency>,
     /// What an earlier restore of the same dump left, where that was asked for.
     pub left: Left,
     /// Triggers that rows fire when they come into tables which are there, as far as the user sees them.

@@ -109,7 +109,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
-    let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
+    let ready = Box::pin(ready(context, &mut request)).await.map_err(target::not_begun)?;
     let Ready { source, target, mut planned, mut plan, target_client, spool } = ready;
     if request.dry_run {
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
@@ -170,7 +170,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     }
     let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
     let prepared = preparing.done();
-    let Source { reached, client, plan, missing, .. } = source;
+    let Source { reached, client, plan, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;
     }
@@ -183,7 +183,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         adaptations,
         notes,
         applied,
-        missing,
+        missing: plan.missing,
         consistency: plan.consistency,
         duration_s: started.elapsed().as_secs_f64(),
         source: reached.server,
@@ -261,12 +261,18 @@ struct Ready {
     spool: Option<NamedTempFile>,
 }
 
-async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
+async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
     let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
+    if let Some(selected) = source.reached.server.selected.as_ref().filter(|_| request.dump.with_dependencies) {
+        // The dump holds more than was chosen.
+        request.restore.tables.clone_from(&selected.tables);
+        request.restore.schemas.clone_from(&selected.schemas);
+    }
     let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
-    let target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
+    let mut target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
     let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
+    target.server.target.lacking = target::lacking(context, &target, &planned, &request.restore).await?;
     target::check(context, &target, &planned, &request.restore)?;
     let spool = if request.dump.apart && !request.dry_run { Some(spool_file(context)?) } else { None };
     let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.apart.then(|| Path::new(DEFINITIONS)));
@@ -345,7 +351,8 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
     };
     let outline = shown(context, &Gauge::about("schema"), looking).await?;
     let lc_monetary = plan.lc_monetary.clone();
-    Ok(Content { properties: Some(server.properties.clone()), lc_monetary, ..outline })
+    let dependencies = server.selected.as_ref().map(|selected| selected.dependencies.clone()).unwrap_or_default();
+    Ok(Content { properties: Some(server.properties.clone()), lc_monetary, dependencies, ..outline })
 }
 
 fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {

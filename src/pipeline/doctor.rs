@@ -44,7 +44,7 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
     let mut reached = reach(context, connection, Purpose::Dump).await?;
     let plan = would_run(&context.limits, &reached, found);
     let warnings = plan.iter().flat_map(|plan| &plan.warnings);
-    let told = warnings.map(|what| Finding { severity: Severity::Warning, what: what.clone(), hint: None });
+    let told = warnings.map(|what| Finding::new(Severity::Warning, what, None));
     reached.server.findings.extend(told.collect::<Vec<_>>());
     // Who may not list them has none.
     let databases = reached.engine.databases(&reached.connection, trial::PREFIX, &context.limits).await;

@@ -417,6 +417,7 @@ fn check(
     if let Some(manifest) = &manifest {
         content.properties = properties(manifest, content.properties.take());
         content.lc_monetary.clone_from(&manifest.lc_monetary);
+        content.dependencies = manifest.dependencies.clone().unwrap_or_default();
     }
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));

@@ -15,7 +15,7 @@ use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
 pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
-    let Source { reached: Reached { server, .. }, client, plan, missing, .. } = source;
+    let Source { reached: Reached { server, .. }, client, plan, .. } = source;
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {
         format_version: FORMAT_VERSION,
@@ -45,7 +45,8 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
             })
             .collect(),
         inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format == Format::MysqlSql),
-        missing: missing.clone(),
+        missing: plan.missing.clone(),
+        dependencies: server.selected.as_ref().filter(|s| s.is_part).map(|selected| selected.dependencies.clone()),
         warnings: found.chain(plan.warnings.iter().cloned()).collect(),
         encoding: Some(server.encoding.clone()),
         collation: Some(server.collation.clone()),

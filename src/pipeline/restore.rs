@@ -17,7 +17,8 @@ use super::{Context, chain, leftovers, resume};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{
-    Content, DatabaseSettings, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    Content, DatabaseSettings, Dependency, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
+    sentences,
 };
 use crate::error::{Error, Kind, Result};
 use crate::properties::AppliedProperties;
@@ -158,6 +159,7 @@ async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     if request.options.resume {
         reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
     }
+    reached.server.target.lacking = target::lacking(context, &reached, &content, &request.options).await?;
     target::check(context, &reached, &content, &request.options)?;
     let plan = plan(context, &reached, &content, &input, &request.options).await?;
     Ok(Ready { input, reached, content, bytes, plan })
@@ -171,10 +173,18 @@ pub async fn into_fresh(
     checked: &Checked,
     connection: &Connection,
 ) -> Result<Server> {
-    let reached = reach(context, connection, Purpose::Restore).await?;
+    let mut reached = reach(context, connection, Purpose::Restore).await?;
     // Nothing of the archive's is to run on a server of the user's; a database's settings are for others than us.
     let database_settings = Some(DatabaseSettings::Keep);
     let options = RestoreOptions { disable_events: true, database_settings, ..RestoreOptions::default() };
+    let lacking = target::lacking(context, &reached, &checked.content, &options).await?;
+    if !lacking.iter().all(Dependency::is_of_foreign_keys) {
+        let error =
+            Error::new(Kind::Refused, "the archive holds a part of a database that can't be restored by itself");
+        let hint = "verify without --restore and --restore-into reads and counts it";
+        return Err(sentences(&lacking).into_iter().fold(error, Error::why).hint(hint));
+    }
+    reached.server.target.lacking = lacking;
     target::check(context, &reached, &checked.content, &options)?;
     let plan = plan(context, &reached, &checked.content, input, &options).await?;
     let gauge = Gauge::about(&reached.server.database);

@@ -27,8 +27,6 @@ pub struct Source {
     pub client: Client,
     /// How it does.
     pub plan: DumpPlan,
-    /// What the dump will lack, as allowed.
-    pub missing: Vec<String>,
     /// What is read, where several read it.
     pub moment: Moment,
 }
@@ -42,13 +40,17 @@ impl Source {
     /// Probes the server, refuses what can't end well, chooses a client and plans. What people should know is told.
     pub async fn open(context: &Context, connection: &Connection, options: &DumpOptions) -> Result<Self> {
         engine::of(connection.dialect).check_options(connection, options)?;
-        let reached = reach(context, connection, Purpose::Dump).await?;
-        let missing = judge(context, &reached)?;
+        let mut reached = reach(context, connection, Purpose::Dump).await?;
+        judge(context, &reached)?;
+        let engine = reached.engine;
+        engine.check_patterns(&reached.connection, options, &context.limits).await?;
+        let choosing = engine.selected(&reached.connection, &reached.server, options, &context.limits);
+        reached.server.selected = until_stopped(context, choosing).await?;
         let (client, plan, moment) = plan(context, &reached, options).await?;
-        for what in &missing {
+        for what in &plan.missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, missing, moment })
+        Ok(Self { reached, client, plan, moment })
     }
 
     /// What would be run, for a dry run. A snapshot that was exported for it ends with this.
@@ -227,9 +229,9 @@ async fn all(children: Vec<Running>) -> Result<Vec<Exited>, Failure> {
     failed.map_or(Ok(exits), Err)
 }
 
-/// Says what the probe found, and refuses what can't end well. What will be missing comes back, for the manifest; the
-/// engine's plan refuses that unless it is allowed.
-fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
+/// Says what the probe found, and refuses what can't end well. What would be missing is refused by the engine's plan, which
+/// knows the options.
+fn judge(context: &Context, reached: &Reached) -> Result<()> {
     let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
     let fatal = of(Severity::Fatal).fold(None, |error: Option<Error>, finding| {
         let error = error.unwrap_or_else(|| Error::new(Kind::Refused, "this dump can't succeed: nothing was started"));
@@ -240,7 +242,7 @@ fn judge(context: &Context, reached: &Reached) -> Result<Vec<String>> {
     }
     of(Severity::Note).for_each(|finding| context.note(&finding.what));
     of(Severity::Warning).for_each(|finding| context.warn(&finding.what));
-    Ok(of(Severity::Missing).map(|finding| finding.what.clone()).collect())
+    Ok(())
 }
 
 async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Result<(Client, DumpPlan, Moment)> {
@@ -249,7 +251,6 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
     tell_stand_in(context, &client, server);
-    engine.check_patterns(connection, options, &context.limits).await?;
     let plan = |moment| engine.plan_dump(connection, server, &client, options, &context.limits, moment);
     // A copy holds a moment when it begins, and no earlier: somebody may have to be asked before.
     let moment = if options.apart {

@@ -3,7 +3,9 @@
 use super::reach::Reached;
 use super::watch::{self, Gauge, until_stopped};
 use super::{Context, clients, tell_stand_in};
-use crate::engine::{Client, Content, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server};
+use crate::engine::{
+    Client, Content, Dependency, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
+};
 use crate::error::{Error, Kind, Result};
 use crate::properties::{AppliedProperties, ByHand};
 
@@ -21,6 +23,17 @@ pub fn not_begun(error: Error) -> Error {
 
 /// Asked before anything is dropped; an error ends the work.
 pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
+
+/// What the restore needs and neither brings nor finds there.
+pub async fn lacking(
+    context: &Context,
+    reached: &Reached,
+    held: &Content,
+    options: &RestoreOptions,
+) -> Result<Vec<Dependency>> {
+    let Reached { engine, connection, server, .. } = reached;
+    until_stopped(context, engine.lacking(connection, server, held, options, &context.limits)).await
+}
 
 /// Refuses everything that forbids this restore, before anything is touched.
 pub fn check(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<()> {

@@ -37,6 +37,7 @@ mod meanwhile;
 mod memory;
 mod numbers;
 mod objects;
+mod parts;
 mod restore_jobs;
 mod restore_options;
 mod resume;

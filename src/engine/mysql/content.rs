@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::{self, Kind};
 use super::definition;
+use super::dependencies::{self, Need};
 use super::early::Order;
 use super::events;
 use super::features;
@@ -60,6 +61,8 @@ pub(super) mod fact {
     pub(in super::super) const SEQUENCES: &str = "sequences";
     /// Tables that foreign keys point at, as `table.other`.
     pub(in super::super) const REFERENCES: &str = "references";
+    /// What definitions need of the database's own: see `dependencies`.
+    pub(in super::super) const NEEDS: &str = "needs";
     /// Statements that set GTIDs or turn the binary log off.
     pub(in super::super) const GTID: &str = "gtid_lines";
     /// Tables with foreign keys.
@@ -391,6 +394,7 @@ impl Seen {
         self.tables[index].structure = Some(structure::read(head, syntax).unwrap_or_default());
         let definition = Definition::read(head, syntax);
         self.counts |= definition::has_counter(head, syntax);
+        self.needs("table", Some(&name), head, syntax);
         self.define(subject, head, syntax);
         self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
         self.zeros_default(&name, head, syntax);
@@ -437,6 +441,16 @@ impl Seen {
         }
     }
 
+    /// What else a definition names. A table's columns and keys only look like what views call.
+    fn needs(&mut self, kind: &str, by: Option<&str>, head: &[u8], syntax: &Syntax) {
+        let Some(by) = by else { return };
+        for named in dependencies::named(head, syntax, self.database.as_deref()) {
+            if kind == "view" || named.0 == "sequence" {
+                self.note(fact::NEEDS, Some(Need::encode(kind, by, &named)));
+            }
+        }
+    }
+
     /// A definition that is not all that makes a table tells little of it.
     fn alter(&mut self, name: Option<&String>) {
         let index = name.and_then(|name| self.by_name.get(name));
@@ -457,6 +471,9 @@ impl Seen {
         };
         self.note(list, subject.name.clone());
         self.define(subject, head, syntax);
+        if subject.object == Object::View {
+            self.needs("view", subject.name.as_deref(), head, syntax);
+        }
         if subject.object == Object::Function {
             self.note(fact::FUNCTIONS, subject.name.clone());
         }
@@ -543,6 +560,7 @@ impl Seen {
             not_compared: [events, definers, generated, counters].into_iter().flatten().collect(),
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
+            dependencies: Vec::new(),
             properties: None,
             lc_monetary: None,
             longest_statement: self.longest,

@@ -7,9 +7,9 @@ use super::select::{self, Selection};
 use super::server_settings::{self, SessionUse};
 use super::setting::some;
 use super::suitability::belongs;
-use super::{cut, extra, findings, options as common, rows, setting};
+use super::{cut, excuse, extra, findings, options as common, rows, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, refuse_missing};
+use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, missing, refuse_missing};
 use crate::error::{Error, Kind, Result};
 
 /// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
@@ -48,12 +48,11 @@ pub(super) fn plan(
 ) -> Result<DumpPlan> {
     check(options)?;
     let mut selection = select::select(options, server)?;
-    // A selection may well leave out what can't be read; then the findings stay warnings.
-    let partial = options.data_only || selection.only.is_some() || !selection.ignored.is_empty();
+    let lacks = missing(server, |subject| excuse::excuses(server, options, &selection, subject));
+    refuse_missing(&lacks, options.allow_incomplete)?;
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
-    refuse_missing(server, options.allow_incomplete || partial || !options.extra.is_empty())?;
     feasible(server, client, options, &selection)?;
     restorable(server, client, options, &selection)?;
     if !is_told(client) {
@@ -75,6 +74,7 @@ pub(super) fn plan(
     let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, moment) };
     let mut warnings = warnings(server, client, options, &selection, &consistency);
     warnings.extend(six_digits(server, &inexact));
+    warnings.extend(crate::engine::warnings(server.selected.as_ref()));
     Ok(DumpPlan {
         invocations,
         splice: None,
@@ -83,6 +83,7 @@ pub(super) fn plan(
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
+        missing: lacks.into_iter().map(|finding| finding.what.clone()).collect(),
         warnings,
         inexact: inexact.into_iter().map(str::to_owned).collect(),
         notes: Vec::new(),
@@ -127,8 +128,7 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
         return refuse(format!("views refer to something that is gone: {}", some(&broken)), hint);
     }
     let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
-    let without = selection.only.is_some() || options.extra.iter().any(|arg| arg == "--skip-routines");
-    if !hidden.is_empty() && !without && !options.allow_incomplete {
+    if !hidden.is_empty() && excuse::takes_routines(options, selection) && !options.allow_incomplete {
         return refuse(format!("the user can't read the routines {}", some(&hidden)), findings::routine_hint(server));
     }
     Ok(())
@@ -233,13 +233,14 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
 /// say that it will be missing.
 fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
     let sees = |right| !server.settings.contains_key("grants") || setting::granted(server, right);
+    let triggers = sees("trigger") || selection.only.is_some() && !excuse::hides_triggers(server, selection);
     let whole = !options.data_only && selection.only.is_none();
     let hidden = options.allow_incomplete && !setting::list(server, setting::HIDDEN_ROUTINES).is_empty();
     let switch = |on: bool, yes: &str, no: &str| if on { yes.to_owned() } else { no.to_owned() };
     let mut flags = Vec::new();
     flags.extend(options.schema_only.then(|| "--no-data".to_owned()));
     flags.extend(options.data_only.then(|| "--no-create-info".to_owned()));
-    flags.push(switch(!options.data_only && sees("trigger"), "--triggers", "--skip-triggers"));
+    flags.push(switch(!options.data_only && triggers, "--triggers", "--skip-triggers"));
     flags.push(switch(whole && !hidden, "--routines", "--skip-routines"));
     flags.push(switch(whole && sees("event"), "--events", "--skip-events"));
     flags

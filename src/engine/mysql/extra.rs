@@ -65,7 +65,8 @@ fn reason(arg: &str) -> Option<&'static str> {
     }
 }
 
-fn long_reason(long: &str) -> Option<&'static str> {
+/// The name of a long option as `my_getopt` understands it, and whether it is switched off.
+fn named(long: &str) -> (String, bool) {
     let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
     let mut name = name.replace('_', "-").to_ascii_lowercase();
     let mut off = value.is_some_and(|v| matches!(v.to_ascii_lowercase().as_str(), "0" | "off" | "false" | "no"));
@@ -77,6 +78,35 @@ fn long_reason(long: &str) -> Option<&'static str> {
         off |= matches!(prefix, "skip-" | "disable-");
         name = rest;
     }
+    (name, off)
+}
+
+/// What the arguments say of a switch: the last of them that names it counts.
+pub(super) fn switched(extra: &[String], option: &str, letter: Option<char>) -> Option<bool> {
+    let said = |arg: &String| {
+        if let Some(long) = arg.strip_prefix("--") {
+            let (name, off) = named(long);
+            return (name.len() > 1 && option.starts_with(&name)).then_some(!off);
+        }
+        let letters = arg.strip_prefix('-')?;
+        let end = letters.find(|c| WITH_VALUE.contains(c)).unwrap_or(letters.len());
+        letters[..end].contains(letter?).then_some(true)
+    };
+    extra.iter().filter_map(said).next_back()
+}
+
+/// The tables that the arguments leave out: `--ignore-table=shop.logs`.
+pub(super) fn ignored<'a>(extra: &'a [String], database: &str) -> Vec<&'a str> {
+    let name = |arg: &'a String| {
+        let (option, table) = arg.strip_prefix("--")?.split_once('=')?;
+        let table = table.strip_prefix(database)?.strip_prefix('.')?;
+        (named(option).0 == "ignore-table").then_some(table)
+    };
+    extra.iter().filter_map(name).collect()
+}
+
+fn long_reason(long: &str) -> Option<&'static str> {
+    let (name, off) = named(long);
     if off && is_or_begins(&name, "comments") {
         return Some(TRAILER);
     }

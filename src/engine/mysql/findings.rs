@@ -7,7 +7,7 @@ use super::grants::Grants;
 use super::server_settings::{self, SessionUse};
 use super::setting;
 use super::setting::some;
-use crate::engine::{Finding, Flavour, Server, Severity, Version};
+use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
 
 /// Everything worth saying before a dump.
 pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
@@ -17,8 +17,8 @@ pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
     found
 }
 
-fn finding(severity: Severity, what: String, hint: impl Into<String>) -> Finding {
-    Finding { severity, what, hint: Some(hint.into()) }
+fn finding(severity: Severity, what: String, hint: impl AsRef<str>) -> Finding {
+    Finding::new(severity, what, Some(hint.as_ref()))
 }
 
 fn grant(server: &Server, rights: &str) -> String {
@@ -27,55 +27,68 @@ fn grant(server: &Server, rights: &str) -> String {
 
 fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut missing = |what: &str, right: &str| {
-        found.push(finding(Severity::Missing, what.to_owned(), grant(server, right)));
+    let mut missing = |subject: Subject, what: &str, hint: String| {
+        found.push(finding(Severity::Missing, what.to_owned(), hint).about(subject));
     };
     if !grants.has("select") {
-        missing("without SELECT on the database only the tables that the user was granted are dumped", "SELECT");
+        let what = "without SELECT on the database only the tables that the user was granted are dumped";
+        missing(Subject::UnseenTables, what, grant(server, "SELECT"));
     }
     if !grants.has("trigger") {
-        missing("triggers can't be seen without TRIGGER: the dump holds none, if there are any", "TRIGGER");
+        let what = "triggers can't be seen without TRIGGER: the dump holds none, if there are any";
+        missing(Subject::Triggers, what, grant(server, "TRIGGER") + ", or leave them out: -- --skip-triggers");
     }
     if !grants.has("event") {
-        missing("events can't be seen without EVENT: the dump holds none, if there are any", "EVENT");
+        let what = "events can't be seen without EVENT: the dump holds none, if there are any";
+        missing(Subject::Events, what, grant(server, "EVENT") + ", or leave them out: -- --skip-events");
     }
     let sees_routines = ["execute", "create routine", "alter routine", "show_routine", "show create routine", "super"];
     if !sees_routines.iter().any(|right| grants.has(right)) {
         let right = if server.flavour == Flavour::Mariadb { "SELECT ON mysql.proc" } else { "SHOW_ROUTINE ON *.*" };
-        found.push(finding(
-            Severity::Missing,
-            "routines of other users can't be seen: the dump holds none, if there are any".to_owned(),
-            format!("GRANT {right} TO the user"),
-        ));
+        missing(
+            Subject::Routines,
+            "routines of other users can't be seen: the dump holds none, if there are any",
+            format!("GRANT {right} TO the user, or leave them out: -- --skip-routines"),
+        );
     }
     found
 }
 
 fn objects(server: &Server) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut missing = |kind: &str, names: &[&str], why: &str, hint: &str| {
-        found.extend(names.iter().map(|name| finding(Severity::Missing, format!("{kind}{name} {why}"), hint)));
+    let mut missing = |subject: &dyn Fn(String) -> Subject, kind: &str, names: &[&str], why: &str, hint: &str| {
+        let one = |name: &&str| {
+            finding(Severity::Missing, format!("{kind}{name} {why}"), hint).about(subject((*name).to_owned()))
+        };
+        found.extend(names.iter().map(one));
     };
     let list = |name| setting::list(server, name);
     let select = grant(server, "SELECT");
-    missing("table ", &list(setting::UNREADABLE), "may not be read", &select);
+    missing(&Subject::Relation, "table ", &list(setting::UNREADABLE), "may not be read", &select);
     let show_view = grant(server, "SELECT, SHOW VIEW");
-    missing("view ", &list(setting::UNREADABLE_VIEWS), "may not be read without SELECT and SHOW VIEW", &show_view);
-    missing("view ", &list(setting::DEPENDENT_VIEWS), "stands on a table or view that may not be read", &select);
+    let may_not = "may not be read without SELECT and SHOW VIEW";
+    missing(&Subject::View, "view ", &list(setting::UNREADABLE_VIEWS), may_not, &show_view);
+    let stands_on = "stands on a table or view that may not be read";
+    missing(&Subject::View, "view ", &list(setting::DEPENDENT_VIEWS), stands_on, &select);
     let repair = "repair or drop them, or leave them out with --exclude-table";
-    missing("view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
+    missing(&Subject::View, "view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
     if !dumps_history(server) {
         let hint = "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL";
         let why = "keeps a history that no client can dump (from MariaDB 10.11 on they can, where none of the database's \
                    tables is versioned by transaction)";
-        missing("table ", &list(setting::VERSIONED), why, hint);
+        missing(&Subject::Rows, "table ", &list(setting::VERSIONED), why, hint);
     }
     let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
         let is_hidden = |routine: &&str| routine.split_once(' ').is_some_and(|(_, name)| hidden.contains(&name));
         let (hidden, own): (Vec<&str>, Vec<&str>) = routines.into_iter().partition(is_hidden);
-        missing("", &hidden, "belongs to another user, and its body may not be read", routine_hint(server));
-        missing("", &own, "goes with the others: the client dumps all routines or none", routine_hint(server));
+        let routines = |_: String| Subject::Routines;
+        let (of_another, together) = (
+            "belongs to another user, and its body may not be read",
+            "goes with the others: the client dumps all routines or none",
+        );
+        missing(&routines, "", &hidden, of_another, routine_hint(server));
+        missing(&routines, "", &own, together, routine_hint(server));
     }
     let bound = setting::list(server, setting::BOUND_TO_SEQUENCES);
     if !bound.is_empty() {
@@ -120,7 +133,7 @@ fn limits(server: &Server) -> Vec<Finding> {
     let mut found = Vec::new();
     if server.replica {
         let what = "the server is a replica: the dump holds what has arrived there".to_owned();
-        found.push(Finding { severity: Severity::Note, what, hint: None });
+        found.push(Finding::new(Severity::Note, what, None));
     }
     for name in [server_settings::SELECT_LIMIT, server_settings::AS_OF] {
         if let Some((value, mends)) = server_settings::odd(server, name, SessionUse::Read) {

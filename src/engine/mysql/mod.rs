@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found, GeneratedColumns,
-    Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role,
-    ScratchPlan, Server, Site, Version,
+    Client, Content, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found,
+    GeneratedColumns, Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
+    RestorePlan, Role, ScratchPlan, Selected, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -25,11 +25,13 @@ mod content;
 mod cut;
 mod database;
 mod definition;
+mod dependencies;
 mod diagnose;
 mod doing;
 mod dump;
 mod early;
 mod events;
+mod excuse;
 mod extra;
 mod features;
 mod findings;
@@ -74,6 +76,27 @@ impl Engine for Mysql {
 
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
         Box::pin(probe::probe(connection, purpose, limits))
+    }
+
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        Box::pin(dependencies::selected(connection, server, options, limits))
+    }
+
+    fn lacking<'a>(
+        &'a self,
+        _: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        _: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        Box::pin(async { Ok(dependencies::lacking(server, content, options)) })
     }
 
     fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {

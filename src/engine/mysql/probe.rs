@@ -127,6 +127,7 @@ async fn read(
         pooler: pooler(&settings),
         connections_left: connections_left(conn, &settings).await?,
         encrypted: cipher.is_some_and(|(_, cipher)| !cipher.is_empty()),
+        selected: None,
         findings: Vec::new(),
         target: Target { exists, ..Target::default() },
         settings,
@@ -161,10 +162,7 @@ async fn read(
                 let names: Vec<String> = conn.exec(query, (database, &calls, database, &calls)).await?;
                 server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), names.join(JOIN));
             }
-            let (tables, views, dependent) = unreadable(conn, database, &grants, &objects).await?;
-            server.settings.insert(setting::UNREADABLE.to_owned(), tables.join(JOIN));
-            server.settings.insert(setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN));
-            server.settings.insert(setting::DEPENDENT_VIEWS.to_owned(), dependent.join(JOIN));
+            server.settings.extend(unseen(conn, database, &grants, &objects).await?);
             server.findings = findings::find(&server, &grants);
         }
         Purpose::Restore => {
@@ -266,11 +264,19 @@ impl Objects {
         self.routines.iter().filter(|routine| !droppable(routine)).map(String::as_str).collect()
     }
 
+    /// Names of tables whose triggers the user does not see, joined.
+    fn without_triggers(&self, grants: &Grants) -> String {
+        let tables = self.tables.iter().map(|table| table.name.as_str());
+        tables.filter(|name| !grants.has_on(name, "trigger")).collect::<Vec<_>>().join(JOIN)
+    }
+
     fn keep(&self, settings: &mut BTreeMap<String, String>) {
         settings.insert(setting::VIEWS.to_owned(), self.views.join(JOIN));
         settings.insert(setting::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
-        let sequences = self.named.iter().any(|object| object.starts_with("sequence "));
-        settings.insert(setting::SEQUENCES.to_owned(), if sequences { "yes" } else { "no" }.to_owned());
+        let sequences: Vec<&str> = self.named.iter().filter_map(|object| object.strip_prefix("sequence ")).collect();
+        let any = if sequences.is_empty() { "no" } else { "yes" };
+        settings.insert(setting::SEQUENCES.to_owned(), any.to_owned());
+        settings.insert(setting::SEQUENCE_NAMES.to_owned(), sequences.join(JOIN));
         settings.insert(setting::VERSIONED.to_owned(), self.versioned.join(JOIN));
         settings.insert(setting::ROUTINES.to_owned(), self.routines.join(JOIN));
         settings.insert(setting::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
@@ -367,6 +373,22 @@ async fn floats(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Stri
                  AND IFNULL(c.GENERATION_EXPRESSION, '') = '' AND t.TABLE_TYPE NOT LIKE '%VIEW' \
                  ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
     conn.exec(query, (database,)).await
+}
+
+/// What the user may not read or see, as settings.
+async fn unseen(
+    conn: &mut Conn,
+    database: &str,
+    grants: &Grants,
+    objects: &Objects,
+) -> mysql_async::Result<[(String, String); 4]> {
+    let (tables, views, dependent) = unreadable(conn, database, grants, objects).await?;
+    Ok([
+        (setting::UNREADABLE.to_owned(), tables.join(JOIN)),
+        (setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN)),
+        (setting::DEPENDENT_VIEWS.to_owned(), dependent.join(JOIN)),
+        (setting::WITHOUT_TRIGGERS.to_owned(), objects.without_triggers(grants)),
+    ])
 }
 
 /// Tables and sequences without SELECT, views whose definitions may not be read, and views that stand on either.

@@ -10,7 +10,7 @@ use super::server_settings::{self, SessionUse};
 use super::session::LOADING;
 use super::setting::some;
 use super::suitability::bare;
-use super::{clients, database, events, options as common};
+use super::{clients, database, dependencies, events, options as common};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role,
@@ -42,13 +42,15 @@ pub(super) fn plan(
         return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
     }
     let left = &server.target.left;
+    let (chosen, functions) = dependencies::chosen(content, options);
     let adapt = |client: Option<&Client>| Adapt {
         definers: !options.keep_definers,
         sandbox: !client.is_some_and(knows_sandbox),
         sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
         schema_only: options.schema_only,
         data_only: options.data_only,
-        tables: bare_names(&options.tables),
+        tables: chosen.clone(),
+        functions: functions.clone(),
         without_rows: bare_names(&options.exclude_table_data),
         collations: options.map_collations.clone(),
         complete: left.complete.clone(),
@@ -62,7 +64,7 @@ pub(super) fn plan(
         let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
         (Loader::Client(shell(connection, server, client)?), adapt(Some(client)))
     };
-    let parts = needed(content, &adapt.tables);
+    let parts = if functions.is_empty() { needed(content, &adapt.tables) } else { None };
     let mut tables = coming(content, options);
     let resumable = !options.schema_only && !options.data_only && tables.iter().all(|table| table.structure.is_some());
     tables.retain(|table| !left.complete.contains(&table.name));
@@ -132,7 +134,7 @@ fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<In
 
 /// The tables that were asked for; some without their rows.
 pub(super) fn coming(content: &Content, options: &RestoreOptions) -> Vec<DumpedTable> {
-    let (tables, without_rows) = (bare_names(&options.tables), bare_names(&options.exclude_table_data));
+    let (tables, without_rows) = (dependencies::chosen(content, options).0, bare_names(&options.exclude_table_data));
     let chosen = content.tables.iter().filter(|t| tables.is_empty() || tables.contains(&t.name));
     let rows = |t: &DumpedTable| if without_rows.contains(&t.name) { Some(0) } else { t.rows };
     chosen.map(|t| DumpedTable { rows: rows(t), ..t.clone() }).collect()
@@ -211,7 +213,8 @@ fn added_keys(server: &Server, content: &Content, options: &RestoreOptions) -> O
 
 fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
     let mut notes = Vec::new();
-    let dangling = dangling(server, content, &bare_names(&options.tables));
+    let mut dangling = dangling(server, content, &dependencies::chosen(content, options).0);
+    dangling.extend(dependencies::dangling(server));
     if !dangling.is_empty() && !options.data_only {
         let keys: Vec<&str> = dangling.iter().map(String::as_str).collect();
         notes.push(format!("foreign keys to tables that are not there: rows go in now, not later: {}", some(&keys)));
@@ -230,7 +233,8 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
         ));
     }
     if !options.tables.is_empty() {
-        notes.push("routines and events left out: only some tables were asked for".to_owned());
+        let what = if options.with_dependencies { "other routines and events" } else { "routines and events" };
+        notes.push(format!("{what} left out: only some tables were asked for"));
     }
     if options.jobs > 1 && !shares(options) {
         notes.push("--jobs has no effect on structure alone or rows alone: one session".to_owned());

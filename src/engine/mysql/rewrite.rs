@@ -32,6 +32,8 @@ pub(super) struct Adapt {
     pub(super) data_only: bool,
     /// Only these tables and views, if any are named.
     pub(super) tables: BTreeSet<String>,
+    /// Functions that come with them.
+    pub(super) functions: BTreeSet<String>,
     /// Collations that take another one's place.
     pub(super) collations: Vec<CollationMap>,
     /// These tables without their rows.
@@ -329,7 +331,8 @@ impl Adapt {
         let table = match subject.object {
             Object::Table | Object::View | Object::Sequence => &subject.name,
             Object::Trigger => &subject.on,
-            Object::Routine | Object::Function | Object::Event | Object::Database | Object::Other => return false,
+            Object::Function => return subject.name.as_ref().is_some_and(|name| self.functions.contains(name)),
+            Object::Routine | Object::Event | Object::Database | Object::Other => return false,
         };
         table.as_ref().is_some_and(|name| self.tables.contains(name))
     }

@@ -29,13 +29,15 @@ pub(super) fn select(options: &DumpOptions, server: &Server) -> Result<Selection
     }
     let tables: Vec<&str> = server.tables.iter().map(|t| t.name.as_str()).collect();
     let views = setting::list(server, setting::VIEWS);
-    let everything: Vec<&str> = tables.iter().chain(&views).copied().collect();
+    let sequences = setting::list(server, setting::SEQUENCE_NAMES);
+    let everything: Vec<&str> = tables.iter().chain(&views).chain(&sequences).copied().collect();
     let mut selection = Selection::default();
     if !options.tables.is_empty() {
         let mut only = Vec::new();
         for text in &options.tables {
             let found = matching(text, server, &everything)?;
             if found.is_empty() {
+                catalogs(text, server)?;
                 return Err(Error::new(Kind::Usage, format!("no table or view matches {text:?}")).why(format!(
                     "in database {:?}, {} tables and views",
                     server.database,
@@ -60,13 +62,46 @@ pub(super) fn select(options: &DumpOptions, server: &Server) -> Result<Selection
         }
     }
     selection.settle();
+    selection.adopt(server, options);
     if selection.only.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::new(Kind::Usage, "--exclude-table leaves out every table that --table names"));
     }
     Ok(selection)
 }
 
+/// Refuses the tables of the server's own databases by that name.
+fn catalogs(text: &str, server: &Server) -> Result<()> {
+    const CATALOGS: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
+    let parts = parse(text)?;
+    let is_meant = |catalog: &&str| *catalog != server.database && parts.len() > 1 && matches(&parts[0], catalog);
+    match CATALOGS.into_iter().find(is_meant) {
+        Some(catalog) => {
+            let what = format!("{text:?} means database {catalog}, which is the server's own");
+            Err(Error::new(Kind::Usage, what)
+                .why(format!("the dump is of database {:?}", server.database))
+                .hint("name tables of this database"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the options leave this one out by name.
+pub(super) fn excludes(options: &DumpOptions, server: &Server, name: &str) -> bool {
+    let is_meant = |text: &String| matching(text, server, &[name]).is_ok_and(|found| !found.is_empty());
+    options.exclude_tables.iter().any(is_meant)
+}
+
 impl Selection {
+    /// Takes what the chosen part needs besides.
+    fn adopt(&mut self, server: &Server, options: &DumpOptions) {
+        let Some(selected) = &server.selected else { return };
+        if options.with_dependencies {
+            (self.only, self.ignored) = (None, selected.unneeded.clone());
+        } else if let Some(only) = &mut self.only {
+            only.extend(selected.added.iter().cloned());
+        }
+    }
+
     /// Leaves these out as well.
     pub(super) fn leave_out(&mut self, names: &[&str]) {
         self.ignored.extend(

@@ -17,6 +17,8 @@ pub(super) const VERSIONED: &str = "tables.versioned";
 pub(super) const VERSIONED_BY_TRANSACTION: &str = "tables.versioned_by_transaction";
 /// Whether there are MariaDB's sequences.
 pub(super) const SEQUENCES: &str = "sequences";
+/// Names of these, joined.
+pub(super) const SEQUENCE_NAMES: &str = "sequences.names";
 /// Names of tables and views that call a sequence by the database's name, joined.
 pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
 /// Names of views that refer to something that is gone, joined.
@@ -31,6 +33,8 @@ pub(super) const UNREADABLE: &str = "tables.unreadable";
 pub(super) const UNREADABLE_VIEWS: &str = "views.unreadable";
 /// Names of views that stand on a table or view that may not be read, joined.
 pub(super) const DEPENDENT_VIEWS: &str = "views.dependent";
+/// Names of tables whose triggers the user does not see, joined.
+pub(super) const WITHOUT_TRIGGERS: &str = "tables.without_triggers";
 /// All routines, as `procedure NAME`, joined.
 pub(super) const ROUTINES: &str = "routines";
 /// Names of routines whose bodies the user can't read, joined.

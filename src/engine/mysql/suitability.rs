@@ -9,7 +9,7 @@ use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use super::setting::some;
-use super::{beforehand, collation, setting, triggers};
+use super::{beforehand, collation, dependencies, setting, triggers};
 use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
 use crate::error::{Error, Kind, Result};
 
@@ -17,12 +17,13 @@ use crate::error::{Error, Kind, Result};
 pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     usage(content, options)?;
     harmless(content, options)?;
-    room(server, options)?;
+    room(server, content, options)?;
     takes(server, content, options)?;
     let mut warnings: Vec<_> = triggers::check(server, content, options)?.into_iter().collect();
     warnings.extend(beforehand::warning(server, options));
     warnings.extend((options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten());
     warnings.extend(crossing(server, content, options)?);
+    dependencies::check(server, content)?;
     beforehand::check(server, content, options)?;
     warnings.extend(collation::unused(content, &options.map_collations));
     let source = content.source_version.as_deref().and_then(Version::parse);
@@ -60,6 +61,9 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
     if !options.exclude_extensions.is_empty() {
         return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
+    }
+    if options.resume && options.with_dependencies {
+        return wrong("--resume and --with-dependencies exclude each other", "name all tables with --table");
     }
     if options.schema_only && options.data_only {
         return wrong("--schema-only and --data-only exclude each other", "give one of them");
@@ -108,7 +112,7 @@ pub(super) fn bare(table: &str) -> &str {
 }
 
 /// Whether the target is there, empty, and lets itself be written to.
-fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
+fn room(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let target = &server.target;
     let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
     if server.read_only || server.replica {
@@ -124,7 +128,8 @@ fn room(server: &Server, options: &RestoreOptions) -> Result<()> {
             "--into-non-empty says that this is meant",
         );
     }
-    if target.object_count > 0 && options.clean.is_none() && !options.into_non_empty && !options.resume {
+    let kept = options.clean.is_none() && !options.into_non_empty && !options.resume;
+    if target.object_count > 0 && kept && !dependencies::is_prepared(server, content) {
         return refuse(
             format!("the target is not empty: {}", contents(server)),
             "--clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of \

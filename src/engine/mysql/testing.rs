@@ -30,6 +30,7 @@ pub(super) fn server(flavour: Flavour, version: Version) -> Server {
         pooler: None,
         connections_left: Some(100),
         encrypted: true,
+        selected: None,
         findings: Vec::new(),
         target: Target {
             exists: true,

@@ -7,7 +7,7 @@ use super::encoding::Encoding;
 use super::findings::LeftOut;
 use super::{extra, jobs, libpq, patterns, pinned_settings};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, refuse_missing};
+use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, missing, refuse_missing};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 
@@ -61,7 +61,8 @@ pub fn plan(
     let base = invocation.arg(format!("--lock-wait-timeout={patience}"));
     let everything = base
         .clone()
-        .args(said(selection(options))?)
+        .args(said(selection(server, options))?)
+        .args(said(added(server))?)
         .args(left_out(options, client, &mut warnings))
         .args(said(incomplete.clone())?)
         .args(said(options.extra.clone())?);
@@ -76,6 +77,7 @@ pub fn plan(
     }
     warnings.extend(outside_of_selection(server, options));
     warnings.extend(pinned_settings::dump_warnings(server));
+    warnings.extend(crate::engine::warnings(server.selected.as_ref()));
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
     let mut plan = DumpPlan {
         invocations: vec![everything],
@@ -85,6 +87,10 @@ pub fn plan(
         member,
         format,
         consistency: "snapshot".into(),
+        missing: missing(server, |subject| excuses(server, options, subject))
+            .into_iter()
+            .map(|f| f.what.clone())
+            .collect(),
         warnings,
         inexact: Vec::new(),
         notes: Vec::new(),
@@ -100,8 +106,7 @@ pub fn plan(
     Ok(plan)
 }
 
-/// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags. Where a
-/// selection may leave it out, only `pg_dump` itself can say.
+/// What may not be read makes `pg_dump` fail, minutes or hours later: refused, or left out by these flags.
 fn unreadable(
     server: &Server,
     client: &Client,
@@ -110,7 +115,8 @@ fn unreadable(
 ) -> Result<Vec<String>> {
     let selected = options.patterns().iter().any(|(_, list)| !list.is_empty());
     let partial = options.schema_only || !options.extra.is_empty() || selected;
-    refuse_missing(server, options.allow_incomplete || partial)?;
+    let lacks = missing(server, |subject| excuses(server, options, subject));
+    refuse_missing(&lacks, options.allow_incomplete)?;
     if !options.allow_incomplete {
         return Ok(Vec::new());
     }
@@ -133,10 +139,36 @@ fn unreadable(
     Ok(left_out.flags(client.version))
 }
 
+/// Whether the options leave out what a finding is about. Of arguments that choose by themselves only `pg_dump` can say.
+fn excuses(server: &Server, options: &DumpOptions, subject: &Subject) -> bool {
+    let of_some = !(options.schemas.is_empty() && options.tables.is_empty());
+    let by_arguments = extra::chooses(&options.extra);
+    let selected = server.selected.as_ref();
+    match subject {
+        Subject::Relation(pattern) => by_arguments || selected.is_some_and(|s| !s.relations.contains(pattern)),
+        Subject::Rows(pattern) => {
+            options.schema_only || by_arguments || selected.is_some_and(|s| !s.with_rows.contains(pattern))
+        }
+        // Its definition can be read; what may not be read is left out with all that stands on it.
+        Subject::View(pattern) => {
+            let by_options = options.patterns()[..4].iter().any(|(_, list)| !list.is_empty());
+            let left_out = options.allow_incomplete && selected.is_some_and(|s| s.relations.contains(pattern));
+            by_arguments || by_options && !left_out
+        }
+        // An extension comes whole, or not at all.
+        Subject::Configuration => {
+            by_arguments || of_some || options.schema_only || !options.exclude_table_data.is_empty()
+        }
+        Subject::OutsideOfSchemas => by_arguments || of_some || options.data_only,
+        Subject::LargeObjects => by_arguments || of_some || options.schema_only,
+        _ => false,
+    }
+}
+
 /// What a selection leaves out without a word: extensions and large objects stand in no schema.
 fn outside_of_selection(server: &Server, options: &DumpOptions) -> Vec<String> {
     let by = if options.schemas.is_empty() { "--table" } else { "--schema" };
-    if options.schemas.is_empty() && options.tables.is_empty() {
+    if options.schemas.is_empty() && options.tables.is_empty() || options.with_dependencies {
         return Vec::new();
     }
     let setting = |name: &str| server.settings.get(name).filter(|text| !text.is_empty());
@@ -147,25 +179,36 @@ fn outside_of_selection(server: &Server, options: &DumpOptions) -> Vec<String> {
     extensions.into_iter().chain(objects).collect()
 }
 
-/// Patterns are handed on as they are.
-fn selection(options: &DumpOptions) -> Vec<String> {
-    let patterns =
-        options.patterns().into_iter().flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
+/// Patterns are handed on as they are. With all that they need, everything comes but what neither is.
+fn selection(server: &Server, options: &DumpOptions) -> Vec<String> {
+    let wide = server.selected.as_ref().filter(|_| options.with_dependencies);
+    let is_handed_on = |flag: &&str| wide.is_none() || *flag == "exclude-table-data";
+    let patterns = options.patterns().into_iter().filter(|(flag, _)| is_handed_on(flag));
+    let patterns = patterns.flat_map(|(flag, list)| list.iter().map(move |p| format!("--{flag}={p}")));
+    let unneeded = wide.iter().flat_map(|wide| &wide.unneeded).map(|pattern| format!("--exclude-table={pattern}"));
     patterns
+        .chain(unneeded)
         .chain(without_catalogs(options))
         .chain(switch(options.schema_only, "--schema-only"))
         .chain(switch(options.data_only, "--data-only"))
         .collect()
 }
 
-/// `--schema=p*` means `pg_catalog`, too, passwords' hashes included: where a pattern is more than a name, the server's own
-/// schemas are left out.
+/// The sequences that chosen tables use come with them.
+fn added(server: &Server) -> Vec<String> {
+    let added = server.selected.iter().flat_map(|selected| &selected.added);
+    added.map(|pattern| format!("--table={pattern}")).collect()
+}
+
+/// `--schema=p*` and `--table=*.*` mean `pg_catalog`, too, passwords' hashes included: the server's own schemas are left
+/// out, whoever chooses.
 fn without_catalogs(options: &DumpOptions) -> Vec<String> {
-    let is_name = |pattern: &String| pattern.chars().all(|c| c.is_alphanumeric() || "_$\"".contains(c));
-    if options.schemas.iter().all(is_name) {
+    if options.schemas.is_empty() && options.tables.is_empty() && options.extra.is_empty() {
         return Vec::new();
     }
-    ["--exclude-schema=^pg_*", "--exclude-schema=information_schema"].map(str::to_owned).into()
+    let flags = ["--exclude-schema=^pg_*", "--exclude-schema=information_schema"];
+    let of_tables = ["--exclude-table=^pg_*.*", "--exclude-table=information_schema.*"];
+    flags.iter().chain(&of_tables).map(|&flag| flag.to_owned()).collect()
 }
 
 fn left_out(options: &DumpOptions, client: &Client, warnings: &mut Vec<String>) -> Vec<String> {
@@ -202,6 +245,7 @@ mod tests {
     fn everything() -> DumpOptions {
         let one = |p: &str| vec![p.to_owned()];
         DumpOptions {
+            with_dependencies: false,
             plain: true,
             schemas: one("public"),
             exclude_schemas: vec!["information_schema".into(), "^pg_*".into()],
@@ -244,8 +288,8 @@ mod tests {
 
     #[test]
     fn every_option_at_once() {
-        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-sync"#);
-        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
         assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::content;
+use super::selection::select;
 use super::session::identifier;
 use super::suitability::refused;
 use super::target::{EXTENSION_SCHEMAS, lines};
@@ -12,15 +13,16 @@ use crate::error::Result;
 /// Whether they are there, or can be made.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     // Of a database that does not exist yet, nothing is known.
-    if !server.target.exists || options.data_only || !(options.tables.is_empty() && options.schemas.is_empty()) {
+    if !server.target.exists || options.data_only {
         return Ok(());
     }
+    let brought = brought(content, options)?;
     let available = lines(server, "extensions.available");
     // Those that are installed stay, unless the database goes.
     let installed = lines(server, "extensions.installed");
     let stays = |name: &str| options.clean != Some(Clean::Database) && installed.contains(&name);
     let taken = |name: &String| server.target.extensions.contains(name) || options.exclude_extensions.contains(name);
-    let missing = content.extensions.iter().find(|name| !taken(name) && !stays(name));
+    let missing = brought.iter().find(|name| !taken(name) && !stays(name));
     match missing {
         None => Ok(()),
         Some(name) if available.contains(&name.as_str()) => {
@@ -37,6 +39,16 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
             "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
         ))),
     }
+}
+
+/// Those that the restore makes: of a part only those that it brings as what it needs.
+fn brought(content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+    if options.tables.is_empty() && options.schemas.is_empty() {
+        return Ok(content.extensions.clone());
+    }
+    let chosen = select(&content.entries, options)?.chosen;
+    let comes = content.entries.iter().filter(|e| e.kind == "EXTENSION" && chosen.contains(&e.id));
+    Ok(comes.map(|e| e.tag.clone()).collect())
 }
 
 /// What the dump finds in one schema must not be in another. Of a script it is not known what needs an extension: that is

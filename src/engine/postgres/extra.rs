@@ -52,6 +52,28 @@ pub fn check(extra: &[String], plain: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether these arguments choose what is dumped: what stands outside of schemas may well be left out by them.
+pub fn chooses(extra: &[String]) -> bool {
+    const CHOICES: [&str; 9] = [
+        "schema",
+        "table",
+        "extension",
+        "filter",
+        "section",
+        "data-only",
+        "statistics-only",
+        "no-subscriptions",
+        "no-schema",
+    ];
+    extra.iter().any(|argument| match argument.strip_prefix("--") {
+        Some(long) => CHOICES.iter().any(|choice| long.starts_with(choice)),
+        None => argument.strip_prefix('-').is_some_and(|letters| {
+            let end = letters.find(|letter| WITH_VALUE.contains(letter)).map_or(letters.len(), |at| at + 1);
+            letters[..end].contains(['n', 't', 'e', 'a'])
+        }),
+    })
+}
+
 /// The encoding that is asked for here instead of the database's own, by the last `--encoding` or `-E`.
 pub fn encoding(extra: &[String]) -> Option<&str> {
     let mut following = extra.iter().skip(1).map(String::as_str).chain([""]);

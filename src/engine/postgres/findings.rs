@@ -5,8 +5,8 @@
 
 use super::hidden_operators;
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
-use super::session::{Session, identifier};
-use crate::engine::{Finding, Server, Severity, Version};
+use super::session::{Row, Session, identifier};
+use crate::engine::{Finding, Server, Severity, Subject, Version};
 use crate::error::Result;
 
 /// Joins lists in [`Server::settings`]: names may hold anything else.
@@ -39,7 +39,7 @@ pub async fn find(session: &Session, server: &mut Server) -> Result<()> {
 }
 
 fn missing(what: String, hint: &str) -> Finding {
-    Finding { severity: Severity::Missing, what, hint: Some(hint.to_owned()) }
+    Finding::new(Severity::Missing, what, Some(hint))
 }
 
 /// Tables without SELECT, and what can't be restored without them: views, heirs and partitions, owned sequences.
@@ -68,9 +68,11 @@ async fn tables(session: &Session, server: &mut Server) -> Result<Vec<Finding>> 
     let mut findings = Vec::new();
     for row in rows {
         let [Some(what), Some(schema), Some(name), Some(root)] = row.as_slice() else { continue };
-        patterns.push(pattern(schema, name));
+        let pattern = pattern(schema, name);
         let why = if root == "t" { "may not be read" } else { "stands on a table that may not be read" };
-        findings.push(missing(format!("{what} {why}"), HINT));
+        let subject = if root == "t" { Subject::Relation } else { Subject::View };
+        findings.push(missing(format!("{what} {why}"), HINT).about(subject(pattern.clone())));
+        patterns.push(pattern);
     }
     if !patterns.is_empty() {
         let dependents = session.column(&uncompiled(format!("{gone} {KEPT_DEPENDENTS}"))).await?;
@@ -131,14 +133,16 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
         if LeftOut(server).list(TABLES).any(|table| table == pattern) {
             continue;
         }
+        let subject = if kind == "S" { Subject::Rows(pattern.clone()) } else { Subject::Configuration };
         patterns.push(pattern);
-        findings.push(if kind == "S" {
+        let finding = if kind == "S" {
             let hint = "grant SELECT on the sequences, or leave them out with --exclude-table";
             missing(format!("{what}: its value may not be read"), hint)
         } else {
             let hint = "have the extension's owner grant SELECT, or leave the rows out with --exclude-table-data";
             missing(format!("{what} of an extension: its rows may not be read"), hint)
-        });
+        };
+        findings.push(finding.about(subject));
     }
     server.settings.insert(ROWS.into(), patterns.join(JOIN));
     Ok(findings)
@@ -146,13 +150,15 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
 
 async fn row_security(session: &Session, server: &mut Server) -> Result<Vec<Finding>> {
     let policies = "c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)";
-    let tables = session.column(&relations(policies)).await?;
+    let tables = session.rows(&named_relations(policies)).await?;
     server.settings.insert(ROW_SECURITY.into(), tables.len().to_string());
-    let finding = |table: String| {
+    let finding = |row: Row| {
+        let (table, pattern) = named(&row)?;
         let what = format!("{table}: its row-level security hides rows, and may show none");
-        missing(what, "dump as the tables' owner or as a user with BYPASSRLS")
+        let hint = "dump as the tables' owner or as a user with BYPASSRLS";
+        Some(missing(what, hint).about(Subject::Rows(pattern)))
     };
-    Ok(tables.into_iter().map(finding).collect())
+    Ok(tables.into_iter().filter_map(finding).collect())
 }
 
 /// `pg_dump` takes all large objects or none.
@@ -161,10 +167,11 @@ async fn large_objects(session: &Session, server: &mut Server) -> Result<Vec<Fin
     server.settings.insert(LARGE_OBJECTS.into(), others.len().to_string());
     let Some(unreadable) = some(&others, "may not be read") else { return Ok(Vec::new()) };
     let all = session.column("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").await?.join("");
-    Ok(vec![missing(
+    let finding = missing(
         format!("{unreadable}; pg_dump takes all large objects or none, and there are {all}"),
         "dump as their owner or as a superuser",
-    )])
+    );
+    Ok(vec![finding.about(Subject::LargeObjects)])
 }
 
 const LARGE_OBJECTS_OF_OTHERS: &str = "SELECT 'large object ' || l.oid FROM pg_catalog.pg_largeobject_metadata l \
@@ -198,35 +205,49 @@ async fn unseen(session: &Session) -> Result<Vec<Finding>> {
             "dump as the server's owner or as a superuser",
         )
     });
-    Ok(subscriptions.chain(mappings).collect())
+    Ok(subscriptions.chain(mappings).map(|finding| finding.about(Subject::OutsideOfSchemas)).collect())
 }
 
 async fn foreign(session: &Session) -> Result<Option<Finding>> {
     let tables = session.column(&relations("c.relkind = 'f'")).await?;
-    Ok(some(&tables, "are foreign: their definitions are dumped, their rows stay where they are").map(|what| Finding {
-        severity: Severity::Note,
-        what,
-        hint: Some("--include-foreign-data=SERVER after -- dumps their rows too".into()),
+    Ok(some(&tables, "are foreign: their definitions are dumped, their rows stay where they are").map(|what| {
+        Finding::new(Severity::Note, what, Some("--include-foreign-data=SERVER after -- dumps their rows too"))
     }))
 }
 
 async fn on_a_standby(session: &Session) -> Result<Vec<Finding>> {
-    let unlogged = session.column(&relations("c.relkind = 'r' AND c.relpersistence = 'u'")).await?;
+    let unlogged = session.rows(&named_relations("c.relkind = 'r' AND c.relpersistence = 'u'")).await?;
     let hint = "dump from the primary, or leave them out with --exclude-table";
-    let unlogged =
-        unlogged.into_iter().map(|table| missing(format!("{table} is unlogged, and empty on a standby"), hint));
-    let warning = Finding {
-        severity: Severity::Warning,
-        what: "the server is a standby: a long dump may be cancelled by its recovery".into(),
-        hint: Some("dump from the primary, or raise max_standby_streaming_delay".into()),
-    };
+    let unlogged = unlogged.into_iter().filter_map(|row| named(&row)).map(|(table, pattern)| {
+        missing(format!("{table} is unlogged, and empty on a standby"), hint).about(Subject::Rows(pattern))
+    });
+    let warning = Finding::new(
+        Severity::Warning,
+        "the server is a standby: a long dump may be cancelled by its recovery",
+        Some("dump from the primary, or raise max_standby_streaming_delay"),
+    );
     Ok(unlogged.chain([warning]).collect())
 }
 
 /// The user's relations for which a condition holds, as `table public.users`.
 fn relations(condition: &str) -> String {
+    listed(condition, "'table ' || n.nspname || '.' || c.relname")
+}
+
+/// The same, and their schemas and names.
+fn named_relations(condition: &str) -> String {
+    listed(condition, "'table ' || n.nspname || '.' || c.relname, n.nspname, c.relname")
+}
+
+/// What a row of [`named_relations`] says: for people, and as a pattern.
+fn named(row: &Row) -> Option<(String, String)> {
+    let [Some(table), Some(schema), Some(name)] = row.as_slice() else { return None };
+    Some((table.clone(), pattern(schema, name)))
+}
+
+fn listed(condition: &str, columns: &str) -> String {
     format!(
-        "SELECT 'table ' || n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+        "SELECT {columns} FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} AND c.relpersistence <> 't' AND ({condition}) ORDER BY 1"
     )
@@ -257,6 +278,11 @@ impl LeftOut<'_> {
 
     fn any(&self, setting: &str) -> bool {
         self.0.settings.get(setting).is_some_and(|count| count != "0")
+    }
+
+    /// Tables and views, as patterns.
+    pub fn tables(&self) -> Vec<&str> {
+        self.list(TABLES).collect()
     }
 
     /// What `pg_dump` would still dump although it can't be restored without the rest.

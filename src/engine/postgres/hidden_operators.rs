@@ -96,18 +96,17 @@ fn expressions(major: u32) -> String {
 
 fn finding(object: &str, hidden: &BTreeSet<(&str, &str)>) -> Finding {
     let spellings: Vec<_> = hidden.iter().map(|(spelling, operator)| format!("{spelling} by {operator}")).collect();
-    Finding {
-        severity: Severity::Warning,
-        what: format!(
+    Finding::new(
+        Severity::Warning,
+        format!(
             "{object} compares with {}: a dump can't name that operator, and a restore fails there or compares otherwise",
             spellings.join(", ")
         ),
-        hint: Some(
+        Some(
             "write the comparison with the operator's schema, as in OPERATOR(public.<>), or compare as text; verify \
-             --restore tells what a restore makes of it"
-                .to_owned(),
+             --restore tells what a restore makes of it",
         ),
-    }
+    )
 }
 
 /// A node of a tree that is open while the tree is read.

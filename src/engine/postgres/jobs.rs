@@ -58,6 +58,9 @@ pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'st
         Some(Clean::Objects) => {
             "--clean objects keeps to one job: foreign keys go before the tables that they point at"
         }
+        _ if dump.with_dependencies => {
+            "--with-dependencies keeps to one job: what comes is chosen out of a dump of more"
+        }
         Some(Clean::Schema) => "--clean schema keeps to one job: what is dropped comes back if the rest fails",
         _ => return alone(dump),
     };
@@ -196,6 +199,7 @@ mod tests {
             member: "dump.pgsql",
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),
+            missing: Vec::new(),
             warnings: Vec::new(),
             inexact: Vec::new(),
             notes: Vec::new(),

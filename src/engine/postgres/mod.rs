@@ -5,9 +5,9 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
-    Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, Role,
-    ScratchPlan, Server, Site, Version,
+    Client, Content, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found,
+    GeneratedColumns, Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
+    RestorePlan, Role, ScratchPlan, Selected, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -21,6 +21,7 @@ mod custom;
 mod database;
 mod database_entries;
 mod definition;
+mod dependencies;
 mod diagnose;
 mod directory;
 mod doing;
@@ -98,6 +99,27 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
         Box::pin(probe::check_patterns(connection, options, limits))
+    }
+
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        Box::pin(dependencies::selected(connection, server, options, limits))
+    }
+
+    fn lacking<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        Box::pin(dependencies::lacking(connection, server, content, options, limits))
     }
 
     fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {

@@ -11,7 +11,7 @@ use super::suitability::refused;
 use super::target::lines;
 use super::tuning;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Content, Finding, Purpose, RestoreOptions, Server, Severity};
+use crate::engine::{Content, Finding, Purpose, RestoreOptions, Server, Severity, Subject};
 use crate::error::Result;
 
 /// The settings of a [`Server`] that name what a client is told, can't be told, and may not set: `name=value` a line,
@@ -154,6 +154,7 @@ fn warn_of_damage(server: &mut Server, name: &str) {
         severity: Severity::Warning,
         what: format!("{name} is on: where a page is damaged, rows are missing or wrong, and nobody is told"),
         hint: Some(format!("ALTER ROLE {} SET {name} = off", identifier(&server.login))),
+        subject: Subject::Database,
     };
     if !server.findings.contains(&finding) {
         server.findings.push(finding);

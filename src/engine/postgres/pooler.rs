@@ -27,13 +27,13 @@ pub async fn look(connection: &Connection, server: &mut Server, shares: bool, li
     if shares {
         let pooler = server.pooler.get_or_insert_with(|| "a pooler".into());
         server.settings.insert(POOLING.into(), BY_TRANSACTION.into());
-        server.findings.push(Finding { severity: Severity::Fatal, what: refusal(pooler), hint: Some(WAY_OUT.into()) });
+        server.findings.push(Finding::new(Severity::Fatal, refusal(pooler), Some(WAY_OUT)));
     } else if let Some(pooler) = &server.pooler {
-        server.findings.push(Finding {
-            severity: Severity::Warning,
-            what: format!("{pooler} answers in the server's name"),
-            hint: Some("a connection to the server itself is safer for a dump or a restore".into()),
-        });
+        server.findings.push(Finding::new(
+            Severity::Warning,
+            format!("{pooler} answers in the server's name"),
+            Some("a connection to the server itself is safer for a dump or a restore"),
+        ));
     }
 }
 

@@ -163,6 +163,7 @@ async fn facts(session: &Session) -> Result<Server> {
         pooler: None,
         connections_left: connections_left(&row),
         encrypted: yes(18),
+        selected: None,
         findings: Vec::new(),
         target: Target::default(),
         settings,
@@ -239,18 +240,14 @@ pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limi
     let version = Version::new(major.parse().unwrap_or(0), 0, 0);
     for pattern in &options.schemas {
         let regex = patterns::schema("--schema", pattern)?;
-        let query =
-            format!("SELECT 1 FROM pg_catalog.pg_namespace n WHERE {} LIMIT 1", like(version, "n.nspname", &regex));
-        must_match(&session, "--schema", pattern, &query).await?;
+        let schemas = "SELECT 1 FROM pg_catalog.pg_namespace n WHERE";
+        must_match(&session, "--schema", pattern, schemas, &like(version, "n.nspname", &regex)).await?;
     }
     for pattern in &options.tables {
         let parts = patterns::table("--table", pattern, &connection.database)?;
-        let query = format!(
-            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND {} LIMIT 1",
-            parts.condition(version)
-        );
-        must_match(&session, "--table", pattern, &query).await?;
+        let relations = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                         WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND";
+        must_match(&session, "--table", pattern, relations, &parts.condition(version)).await?;
     }
     Ok(())
 }
@@ -273,9 +270,16 @@ impl patterns::Pattern {
     }
 }
 
-async fn must_match(session: &Session, flag: &str, pattern: &str, query: &str) -> Result<()> {
-    match session.try_rows(query).await? {
+/// Something of the user's must match. What matches the server's own catalogs alone is refused by that name.
+async fn must_match(session: &Session, flag: &str, pattern: &str, all: &str, condition: &str) -> Result<()> {
+    match session.try_rows(&format!("{all} {USER_SCHEMA} AND {condition} LIMIT 1")).await? {
         Ok(rows) if !rows.is_empty() => Ok(()),
+        Ok(_) if !session.rows(&format!("{all} {condition} LIMIT 1")).await?.is_empty() => {
+            let what = format!("{flag} {pattern} means the server's own catalogs, which are never dumped");
+            Err(Error::new(Kind::Usage, what)
+                .why("they hold password hashes, and what another server has of its own")
+                .hint("name schemas and tables of the database's own"))
+        }
         Ok(_) => Err(Error::new(Kind::Usage, format!("{flag} {pattern} matches nothing in this database"))
             .why("nothing was dumped")
             .hint("names are folded to lower case unless they stand in double quotes within the pattern")),

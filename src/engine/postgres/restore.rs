@@ -16,9 +16,11 @@ use super::filter::{Adapter, Restriction, Transaction};
 use super::freeze::{Freeze, To};
 use super::list::Leaving;
 use super::postpone::{self, Postpone};
-use super::selection::{self, blocks, sections, select, some, tables, without};
+use super::selection::{blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
-use super::{apply_properties, clean, clients, libpq, object_classes, pinned_settings, plain, triggers, tuning};
+use super::{
+    apply_properties, clean, clients, dependencies, libpq, object_classes, pinned_settings, plain, triggers, tuning,
+};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
@@ -123,12 +125,13 @@ impl Job<'_> {
 
     /// The numbers of the entries that were asked for by name; none when that is all of them.
     fn chosen(&self, notes: &mut Vec<String>) -> Result<Option<BTreeSet<i64>>> {
-        if !self.options.selects() {
-            return Ok(None);
+        let mut chosen = None;
+        if self.options.selects() {
+            let selection = select(&self.content.entries, self.options)?;
+            notes.extend(selection.notes);
+            chosen = Some(selection.chosen);
         }
-        let selection::Selection { chosen, notes: said } = select(&self.content.entries, self.options)?;
-        notes.extend(said);
-        Ok(Some(chosen))
+        Ok(dependencies::without_pointing_keys(self.server, self.content, chosen, notes))
     }
 
     fn archive(&self) -> Result<RestorePlan> {

@@ -27,6 +27,7 @@ pub fn server(major: u32) -> Server {
         pooler: None,
         connections_left: Some(90),
         encrypted: true,
+        selected: None,
         findings: Vec::new(),
         target: Target { exists: true, ..Target::default() },
         settings: BTreeMap::new(),

@@ -11,7 +11,7 @@ use crate::engine::Entry;
 const READ: usize = 16 << 10;
 
 /// What other sections name.
-const THINGS: [&str; 10] = [
+const THINGS: [&str; 19] = [
     "TABLE",
     "VIEW",
     "MATERIALIZED VIEW",
@@ -22,6 +22,15 @@ const THINGS: [&str; 10] = [
     "TYPE",
     "DOMAIN",
     "SCHEMA",
+    "FUNCTION",
+    "AGGREGATE",
+    "PROCEDURE",
+    "COLLATION",
+    "OPERATOR CLASS",
+    "OPERATOR FAMILY",
+    "TEXT SEARCH CONFIGURATION",
+    "TEXT SEARCH DICTIONARY",
+    "TEXT SEARCH PARSER",
 ];
 
 /// Gathers the sections of a script.
@@ -74,7 +83,7 @@ impl Sections {
     fn begin(&mut self, mut entry: Entry, at: u64) {
         entry.id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX - 1) + 1;
         entry.span = Some(at..at);
-        self.places.insert(entry.schema.as_deref(), &entry.tag, self.entries.len());
+        self.places.insert(entry.schema.as_deref(), called(&entry), self.entries.len());
         self.entries.push(entry);
         self.open = true;
         self.text.clear();
@@ -117,7 +126,7 @@ impl Sections {
             return self.called(None, schema, entry);
         }
         let mut needs = Vec::new();
-        for (schema, name) in names(&self.text) {
+        for (schema, name) in names(definition(entry, &self.text)) {
             for id in self.called(Some(&schema), &name, entry) {
                 if !needs.contains(&id) {
                     needs.push(id);
@@ -141,8 +150,23 @@ impl Sections {
 
 /// The entry has this name; a constraint's stands behind that of its table.
 fn is_called(entry: &Entry, name: &str) -> bool {
-    entry.tag == name
+    called(entry) == name
         || entry.kind == "CONSTRAINT" && entry.tag.strip_suffix(name).is_some_and(|table| table.ends_with(' '))
+}
+
+/// The name that others call it by: a function's stands before its arguments.
+fn called(entry: &Entry) -> &str {
+    if is_routine(entry) { entry.tag.split('(').next().unwrap_or_default() } else { &entry.tag }
+}
+
+fn is_routine(entry: &Entry) -> bool {
+    ["FUNCTION", "AGGREGATE", "PROCEDURE"].contains(&entry.kind.as_str())
+}
+
+/// What is looked at when the entry is made: a function's body in a string is not.
+fn definition<'t>(entry: &Entry, text: &'t str) -> &'t str {
+    let body = ["\n    AS $", "\n    AS '"].iter().filter_map(|start| text.find(start)).min();
+    &text[..body.filter(|_| is_routine(entry)).unwrap_or(text.len())]
 }
 
 /// Entries are numbered from 1.
@@ -174,6 +198,11 @@ fn names(text: &str) -> Vec<(String, String)> {
     while let Some(first) = rest.chars().next() {
         if first == '\'' {
             let end = rest[1..].find('\'').map_or(rest.len(), |end| end + 2);
+            // `nextval('public.numbers'::regclass)`
+            let is_name = rest[end..].starts_with("::regclass");
+            if let Some((Some(schema), name, _)) = rest.get(1..end - 1).filter(|_| is_name).and_then(qualified) {
+                names.push((schema, name));
+            }
             rest = &rest[end..];
         } else if first == '"' || first.is_alphabetic() || first == '_' {
             match qualified(rest) {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::engine::{Content, DumpedTable, Entry, RestoreOptions, near};
+use crate::engine::{Content, Dependency, DumpedTable, Entry, RestoreOptions, near};
 use crate::error::{Error, Kind, Result};
 
 /// What has rows or stands where rows do.
@@ -45,6 +45,8 @@ pub struct Selection {
     pub chosen: BTreeSet<i64>,
     /// What was left out although it belongs to something chosen, and what is needed and not brought, in sentences.
     pub notes: Vec<String>,
+    /// What is needed and not brought.
+    pub needs: Vec<Dependency>,
 }
 
 /// The tables among the chosen entries, or all of them: those whose rows are not chosen come empty.
@@ -103,7 +105,7 @@ pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<Selection> 
     all.check(options)?;
     let (chosen, apart) = all.choose(options);
     let without_rows = all.without_rows(options);
-    let mut selection = Selection { chosen, notes: Vec::new() };
+    let mut selection = Selection { chosen, ..Selection::default() };
     let pointing = all.pointing(&selection.chosen, &without_rows);
     let remarks = all.remarks(&pointing);
     selection.chosen.retain(|id| ![&without_rows, &pointing, &remarks].iter().any(|left| left.contains(id)));
@@ -113,8 +115,10 @@ pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<Selection> 
     };
     note(&apart, "left out, since they need what is not chosen");
     note(&pointing, "left out, since they point at rows that are left out");
-    note(&all.needed(&selection.chosen), "needed, and not brought: they must be in the target");
-    Ok(selection)
+    let needs = all.dependencies(&selection.chosen);
+    let needed = some(needs.iter().map(ToString::to_string));
+    selection.notes.extend((!needs.is_empty()).then(|| format!("needed, and in the target already: {needed}")));
+    Ok(Selection { needs, ..selection })
 }
 
 struct Entries<'a> {
@@ -169,6 +173,10 @@ impl<'a> Entries<'a> {
                     chosen.insert(entry.id);
                 }
             }
+            if options.with_dependencies {
+                chosen.extend(self.needed(&chosen).into_iter().map(|(_, needed)| needed.id));
+                chosen.extend(self.pointed_at(&chosen));
+            }
             if chosen.len() == before {
                 break;
             }
@@ -198,6 +206,9 @@ impl<'a> Entries<'a> {
         } else if ["INDEX", "CONSTRAINT"].contains(&kind) {
             // A partition's also names that of the table above, and can do without.
             needs().filter(|e| is_relation(e)).collect()
+        } else if kind == "DEFAULT" {
+            // Its sequence may be another table's.
+            needs().filter(|e| is_relation(e) && owns(e, entry)).collect()
         } else if BELONGINGS.contains(&kind) {
             needs().filter(|e| is_relation(e) || BELONGINGS.contains(&e.kind.as_str())).collect()
         } else {
@@ -246,14 +257,56 @@ impl<'a> Entries<'a> {
         self.list.iter().filter(remark).map(|e| e.id).collect()
     }
 
-    /// What the chosen entries need and is not chosen: types, functions, parents.
-    fn needed(&self, chosen: &BTreeSet<i64>) -> BTreeSet<i64> {
-        let needs = chosen.iter().filter_map(|id| self.by_id.get(id)).flat_map(|e| &e.needs);
-        let brought = |id: &i64| {
-            let harmless = |e: &&Entry| e.kind == "SCHEMA" || e.kind.ends_with(" DATA");
-            chosen.contains(id) || self.by_id.get(id).is_none_or(harmless)
+    /// What the chosen entries need and is not chosen: types, functions, parents, schemas.
+    fn needed(&self, chosen: &BTreeSet<i64>) -> Vec<(&'a Entry, &'a Entry)> {
+        let attached = self.attached();
+        let entry = |id: &i64| self.by_id.get(id).copied();
+        let each = chosen.iter().filter_map(entry);
+        let needs = each.clone().flat_map(|e| e.needs.iter().filter_map(entry).map(move |needed| (e, needed)));
+        let schemas = self.list.iter().filter(|e| e.kind == "SCHEMA" && e.tag != "public");
+        let schemas: BTreeMap<&str, &Entry> = schemas.map(|e| (e.tag.as_str(), e)).collect();
+        let in_schemas = each.filter_map(|e| Some((e, *schemas.get(e.schema.as_deref()?)?)));
+        let can_do_without = |(by, needed): &(&Entry, &Entry)| {
+            let pair = [by.kind.as_str(), needed.kind.as_str()];
+            needed.kind.ends_with(" DATA")
+                // A sequence stays when the table that owns it does not come; a partition is a table of its own.
+                || pair == ["SEQUENCE", "TABLE"]
+                || attached.contains(&(by.id, needed.id))
+                // A partition's index also names that of the table above.
+                || pair.iter().all(|kind| ["INDEX", "CONSTRAINT"].contains(kind))
         };
-        needs.filter(|id| !brought(id)).copied().collect()
+        needs.chain(in_schemas).filter(|both| !chosen.contains(&both.1.id) && !can_do_without(both)).collect()
+    }
+
+    /// Partitions that are attached by an entry of their own, and the tables above.
+    fn attached(&self) -> BTreeSet<(i64, i64)> {
+        let attach = self.list.iter().filter(|e| e.kind == "TABLE ATTACH");
+        attach
+            .flat_map(|e| {
+                let (children, parents): (Vec<_>, Vec<_>) = self.anchors(e).into_iter().partition(|a| same_name(a, e));
+                let pairs =
+                    children.into_iter().flat_map(move |c| parents.clone().into_iter().map(move |p| (c.id, p.id)));
+                pairs.collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The same by what is needed.
+    fn dependencies(&self, chosen: &BTreeSet<i64>) -> Vec<Dependency> {
+        let mut all: BTreeMap<i64, Dependency> = BTreeMap::new();
+        for (by, needed) in self.needed(chosen) {
+            all.entry(needed.id).or_insert_with(|| Dependency::from(needed)).needed_by.insert(name(by));
+        }
+        all.into_values().collect()
+    }
+
+    /// The tables that foreign keys of chosen tables point at.
+    fn pointed_at(&self, chosen: &BTreeSet<i64>) -> Vec<i64> {
+        let keys = self.list.iter().filter(|e| e.kind == "FK CONSTRAINT");
+        let tables = |e: &Entry| self.anchors(e).into_iter().filter(|a| is_relation(a)).collect::<Vec<_>>();
+        let of_chosen =
+            keys.map(|e| (e, tables(e))).filter(|(e, all)| all.iter().any(|t| chosen.contains(&t.id) && owns(t, e)));
+        of_chosen.flat_map(|(_, all)| all.into_iter().map(|table| table.id)).collect()
     }
 }
 

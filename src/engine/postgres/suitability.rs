@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::{COMMAND, FILES};
 use super::selection::select;
 use super::target::lines;
-use super::{clean, extensions, features, pinned_settings, pooler, triggers};
+use super::{clean, dependencies, extensions, features, pinned_settings, pooler, triggers};
 use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
 use crate::error::{Error, Kind, Result};
 
@@ -24,7 +24,9 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     let mut told = Vec::new();
     // A database that is made anew is empty, and ours.
     if exists(server, options)? && !replaced(server, options)? {
-        emptiness(&server.target, options)?;
+        if !dependencies::is_prepared(server, content) {
+            emptiness(&server.target, options)?;
+        }
         rights(server, content, options)?;
         if options.clean == Some(Clean::Schema) {
             clean::check(server, content, options)?;
@@ -35,6 +37,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     pinned_settings::check(server, content, options)?;
     extensions::check(server, content, options)?;
     crossing(server, content, options)?;
+    dependencies::check(server, content)?;
     told.extend(warnings(server, content, options));
     Ok(told)
 }

@@ -73,8 +73,10 @@ fn row_46_rows_that_a_policy_hides_are_never_left_out_in_silence() {
     let dump = |more: &[&str]| with_clients_of(server).args(["dump", &uri]).args(more).cwd(folder.path()).run();
     dump(&[]).refused(10, &["table public.secrets", "row-level security hides rows", "BYPASSRLS"]);
     dump(&["--", "--enable-row-security"]).refused(2, &["--enable-row-security", "would be missing"]);
-    // With a choice only pg_dump can tell; it fails, and says why.
-    dump(&["--table", "secrets"]).refused(6, &["row-level security", "BYPASSRLS"]);
+    dump(&["--table", "secrets"]).refused(10, &["row-level security", "BYPASSRLS"]);
+    dump(&["--schema-only"]).expect_code(0);
+    // Of arguments that choose only pg_dump can tell; it fails, and says why.
+    dump(&["--", "--table=secrets"]).refused(6, &["row-level security", "BYPASSRLS"]);
     drop(source);
 }
 
