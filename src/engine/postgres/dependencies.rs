@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use super::encoding::Encoding;
 use super::findings::{LeftOut, pattern};
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
 use super::selection::{Selection, select, some};
 use super::session::{self, Row, Session, identifier, literal};
 use super::target::lines;
-use super::{extra, patterns};
+use super::{dump, extra, patterns};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Content, Dependency, DumpOptions, Entry, RestoreOptions, Selected, Server, Version, sentences, with_comments,
@@ -81,6 +82,7 @@ pub async fn selected(
     if extra::chooses(&options.extra) || !is_part && options.exclude_table_data.is_empty() {
         return Ok(None);
     }
+    check_sayable(server, options)?;
     let session = session::open(connection, &connection.database, limits).await.map_err(|refusal| refusal.error)?;
     // As pg_dump does: a name without a schema means what it means for this user.
     session.rows("RESET search_path").await?;
@@ -100,6 +102,16 @@ pub async fn selected(
     let partitions = session.column(&choice.left_partitions()).await?;
     let (dependencies, relations, with_rows) = (gather(edges), choice.patterns, choice.with_rows);
     Ok(Some(Selected { is_part, relations, with_rows, dependencies, partitions, added, ..Selected::default() }))
+}
+
+/// No name holds a character that the database's encoding lacks, and the server can't be asked for it.
+fn check_sayable(server: &Server, options: &DumpOptions) -> Result<()> {
+    if Encoding::named(&server.encoding).is_known() {
+        for (_, patterns) in options.patterns() {
+            dump::said(&server.encoding, patterns.clone())?;
+        }
+    }
+    Ok(())
 }
 
 /// In a transaction whose names are those of a dump. The planner takes recursions for long ones, and compiles them.

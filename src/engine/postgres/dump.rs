@@ -9,7 +9,7 @@ use super::{extra, jobs, libpq, patterns, pinned_settings};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, missing, refuse_missing};
 use crate::error::{Error, Kind, Result};
-use crate::invocation::Invocation;
+use crate::invocation::{Arg, Invocation};
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
 const KEPT: &str = "pg_dump keeps owners in the custom format; a restore leaves them out unless told to keep them";
@@ -52,10 +52,7 @@ pub fn plan(
     // in the same encoding.
     let encoding = extra::encoding(&options.extra).unwrap_or(&server.encoding);
     invocation = invocation.arg(format!("--encoding={encoding}"));
-    let said = |arguments| {
-        let arguments = Encoding::named(encoding).arguments(arguments);
-        arguments.map_err(|error| error.why(format!("the dump is written in {encoding}")))
-    };
+    let said = |arguments| said(encoding, arguments);
     // A little less than our own patience, so that it is pg_dump that says which table was locked.
     let patience = limits.idle.as_millis() * 9 / 10;
     let base = invocation.arg(format!("--lock-wait-timeout={patience}"));
@@ -177,6 +174,12 @@ fn outside_of_selection(server: &Server, options: &DumpOptions) -> Vec<String> {
     let objects = setting("large_objects").filter(|_| !options.schema_only);
     let objects = objects.map(|count| format!("{by} leaves large objects out: {count} (-- --blobs adds them)"));
     extensions.into_iter().chain(objects).collect()
+}
+
+/// Arguments as pg_dump reads them: in the encoding that it writes.
+pub fn said(encoding: &str, arguments: Vec<String>) -> Result<Vec<Arg>> {
+    let arguments = Encoding::named(encoding).arguments(arguments);
+    arguments.map_err(|error| error.why(format!("the dump is written in {encoding}")))
 }
 
 /// Patterns are handed on as they are. With all that they need, everything comes but what neither is.
