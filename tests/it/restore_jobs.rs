@@ -401,7 +401,7 @@ fn row_57_sessions_that_are_not_let_in_leave_the_target_as_it_was() {
         fs::write(&path, script(&format!("CREATE TABLE `t` {TABLE}{}", rows("t", 3, 10)))).expect("write");
         let uri = target.uri().replacen("dbhaul:", &format!("{user}:"), 1);
         let restore = |jobs: &str| with_clients_of(server).arg("restore").arg(&path).args([&uri, "--jobs", jobs]).run();
-        restore("3").refused(4, &["max_user_connections", "nothing was changed", "no connection left"]);
+        restore("3").refused(10, &["3 jobs need 4 connections, 3 are left", "nothing was changed", "--jobs 2"]);
         assert!(checksum(&target).is_empty());
         restore("2").expect_code(0);
         assert_eq!(checksum(&target)["t"].0, 30);

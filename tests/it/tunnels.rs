@@ -12,7 +12,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    Database, Dbhaul, Flavour, HOST, Proxy, Server, Sshd, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
+    Database, Dbhaul, HOST, Pooler, Proxy, Server, Sshd, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql,
     postgres15,
 };
 
@@ -159,25 +159,25 @@ fn row_18_verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works(
 #[test]
 fn row_19_another_database_behind_the_tunnel_is_left_alone() {
     let out = tempfile::tempdir().expect("a folder");
-    let source = small(mysql());
+    let server = postgres15();
+    let (source, theirs) = (small(server), server.database("theirs"));
     let archive = dump(&source, &source.uri(), out.path()).run().expect_code(0).text().trim().to_owned();
-    // The tunnel leads to another server with a database of the same name, where somebody else's account answers:
-    // an anonymous one lets anybody in and is not the one that was named.
-    let other = Server::start(Flavour::Mariadb);
-    let theirs = other.database_named(source.name());
     theirs.sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (7)");
-    other.sql("CREATE USER ''@'%' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO ''@'%'");
-    let proxy = Proxy::to(other.port());
-    let port = proxy.port().to_string();
-    let uri = format!("mariadb://stranger:pw@db.invalid:3306/{}", source.name());
+    let user = format!("{}_user", theirs.name());
+    theirs.sql(&format!("CREATE ROLE {user} LOGIN SUPERUSER PASSWORD '{}'", server.password()));
+    // The tunnel leads to a pooler that hands out another database under this name, as somebody else.
+    let bouncer = Pooler::start_handing_out(server, source.name(), theirs.name(), &user);
+    let (uri, port) = (elsewhere(&source, "db.invalid:5432", ""), bouncer.port().to_string());
     for words in [vec!["restore", &archive, &uri, "--clean", "schema", "--yes"], vec!["dump", &uri]] {
-        let output =
-            dbhaul().client_dirs([mariadb().client_dir()]).args(words).args(["--tunnel", &port]).cwd(out.path()).run();
-        let output = output.expect_code(10);
+        let output = dbhaul().client_dirs([server.client_dir()]).args(words).args(["--tunnel", &port]).cwd(out.path());
+        let output = output.run().expect_code(10);
         assert!(output.stderr.contains("another database answered"), "{}", output.stderr);
     }
-    assert_eq!(theirs.sql("SELECT * FROM kept"), "7");
-    assert_eq!(theirs.sql("SHOW TABLES"), "kept");
+    assert_eq!(theirs.sql("SELECT string_agg(n::text, ' ') FROM kept"), "7");
+    assert_eq!(
+        theirs.sql("SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"),
+        "kept"
+    );
 }
 
 fn with_path(command: Dbhaul, folder: &Path) -> Dbhaul {

@@ -61,7 +61,8 @@ fn writes(server: &Server, _: &Content, _: &RestoreOptions) -> Option<Error> {
 /// Sessions of our own are opened behind the drops: one for each job, and one that leads them.
 fn sessions(server: &Server, _: &Content, options: &RestoreOptions) -> Option<Error> {
     let wanted = u64::from(options.jobs) + 1;
-    let left = server.connections_left.filter(|left| shares(options) && *left < wanted)?;
+    // The session that asked is over by then.
+    let left = server.connections_left.map(|left| left + 1).filter(|left| shares(options) && *left < wanted)?;
     let (jobs, fewer) = (options.jobs, left.saturating_sub(1).max(1));
     Some(
         refused(format!("{jobs} jobs need {wanted} connections, {left} are left"))

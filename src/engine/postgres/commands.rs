@@ -80,11 +80,11 @@ const STATEMENTS: &str = "abort alter analyze begin call checkpoint close cluste
     prepare reassign refresh reindex release repack reset revoke rollback savepoint security select set show \
     start table truncate unlisten update vacuum values with";
 
-/// Whether a line that begins no string begins as a statement does, as a remark, or as a command of psql's.
+/// Whether a line begins as a statement does, as a string that may be one's rest, as a remark, or as a command of psql's.
 pub fn is_statement(line: &str) -> bool {
     let line = line.trim_start();
     let word = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
-    let others = ["--", "/*", "\\", ";", "("];
+    let others = ["--", "/*", "\\", ";", "(", "'"];
     line.is_empty()
         || others.iter().any(|other| line.starts_with(other))
         || STATEMENTS.split(' ').any(|known| word.eq_ignore_ascii_case(known))

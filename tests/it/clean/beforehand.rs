@@ -174,7 +174,7 @@ fn sessions_that_there_is_no_room_for_are_10() {
         let user = User::of(&target, ALL);
         server.sql(&format!("ALTER USER {}@'%' WITH MAX_USER_CONNECTIONS 3", user.name));
         let before = state(&target);
-        let words = ["4 jobs need 5 connections", "nothing was changed", "hint: --jobs 1 or fewer"];
+        let words = ["4 jobs need 5 connections", "nothing was changed", "hint: --jobs 2 or fewer"];
         user.restore(&archive, &["--clean", "schema", "--yes", "--jobs", "4"]).refused(10, &words);
         assert_eq!(state(&target), before);
         user.restore(&archive, &SCHEMA).expect_code(0);

@@ -43,6 +43,17 @@ impl<'s> Pooler<'s> {
 
     /// The same with more lines for its `[pgbouncer]` section, such as `["max_db_connections = 1"]`.
     pub fn start_with(server: &'s Server, pooling: Pooling, more: &[&str]) -> Self {
+        Self::run(server, pooling, "", more)
+    }
+
+    /// One that hands out another database under a name, as another user, who has the superuser's password.
+    pub fn start_handing_out(server: &'s Server, name: &str, other: &str, user: &str) -> Self {
+        let place = format!("host=127.0.0.1 port={} dbname={other}", server.port());
+        let alias = format!("{name} = {place} user={user} password={PASSWORD}\n");
+        Self::run(server, Pooling::Session, &alias, &[])
+    }
+
+    fn run(server: &'s Server, pooling: Pooling, databases: &str, more: &[&str]) -> Self {
         // PgBouncer refuses root.
         let (user, group) = user_postgres(Path::new("/"));
         let folder = tempfile::tempdir().expect("a folder");
@@ -52,7 +63,7 @@ impl<'s> Pooler<'s> {
             Pooling::Transaction => "transaction",
         };
         let settings = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+            "[databases]\n{databases}* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\npool_mode = {mode}\nauth_type = scram-sha-256\nauth_file = {}\n{}\n",
             server.port(),
             folder.path().join("users").display(),
