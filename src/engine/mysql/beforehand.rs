@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::content::{fact, names};
 use super::restore::shares;
 use super::setting::{self, LOWER_CASE, some};
+use super::suitability::bare;
 use crate::engine::{Clean, Content, Flavour, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 
@@ -43,6 +44,11 @@ fn empties(server: &Server, options: &RestoreOptions) -> bool {
 fn coming<'c>(content: &'c Content, options: &RestoreOptions, list: &str) -> Vec<&'c str> {
     let part = options.data_only || !options.tables.is_empty();
     if part { Vec::new() } else { names(content, list) }
+}
+
+/// Whether this table or view is chosen, or nothing was.
+fn is_wanted(options: &RestoreOptions, name: &str) -> bool {
+    options.tables.is_empty() || options.tables.iter().any(|table| bare(table) == name)
 }
 
 /// Whether the server or the database refuses every write.
@@ -105,13 +111,11 @@ fn drop_rights(server: &Server, _: &Content, options: &RestoreOptions) -> Option
         return None;
     }
     let routines = setting::list(server, setting::UNDROPPABLE);
-    let mut lacking = Vec::new();
-    if !routines.is_empty() {
-        lacking.push(format!("routines need ALTER ROUTINE: {}", some(&routines)));
-    }
-    let error = || refused("the user may not drop all that the target holds");
-    let hint = format!("GRANT ALL ON `{}`.* TO the user", server.database);
-    (!lacking.is_empty()).then(|| lacking.iter().fold(error(), Error::why).hint(hint))
+    (!routines.is_empty()).then(|| {
+        refused("the user may not drop all that the target holds")
+            .why(format!("routines need ALTER ROUTINE: {}", some(&routines)))
+            .hint(format!("GRANT ALL ON `{}`.* TO the user", server.database))
+    })
 }
 
 /// Who keeps definers needs a right for those that are others.
@@ -151,9 +155,8 @@ fn another_kind(server: &Server, content: &Content, options: &RestoreOptions) ->
         return None;
     }
     let views = setting::list(server, setting::VIEWS);
-    let wanted =
-        |name: &str| options.tables.is_empty() || options.tables.iter().any(|t| super::suitability::bare(t) == name);
-    let comes = content.tables.iter().filter(|t| t.structure.is_some() && wanted(&t.name)).map(|t| t.name.as_str());
+    let comes =
+        content.tables.iter().filter(|t| t.structure.is_some() && is_wanted(options, &t.name)).map(|t| t.name.as_str());
     let clash: Vec<&str> = comes.filter(|name| views.contains(name)).collect();
     (!clash.is_empty()).then(|| {
         refused(format!("tables of the dump are views in the target: {}", some(&clash)))
@@ -166,11 +169,10 @@ fn another_case(server: &Server, content: &Content, options: &RestoreOptions) ->
     if server.settings.get(LOWER_CASE).is_none_or(|value| value == "0") || options.data_only {
         return None;
     }
-    let wanted =
-        |name: &str| options.tables.is_empty() || options.tables.iter().any(|t| super::suitability::bare(t) == name);
     let mut seen = BTreeSet::new();
     let tables = content.tables.iter().map(|t| t.name.as_str()).chain(names(content, fact::VIEWS));
-    let twice: Vec<&str> = tables.filter(|name| wanted(name) && !seen.insert(name.to_lowercase())).collect();
+    let twice: Vec<&str> =
+        tables.filter(|name| is_wanted(options, name) && !seen.insert(name.to_lowercase())).collect();
     (!twice.is_empty()).then(|| {
         refused(format!("the target takes names for one that differ in capital letters alone: {}", some(&twice)))
             .hint("restore into a server with lower_case_table_names = 0, or some of the tables with --table")

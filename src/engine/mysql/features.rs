@@ -274,13 +274,13 @@ fn kind(object: Object) -> &'static str {
 }
 
 /// A statement, cut at its first brackets: the definitions in them, and what comes behind.
-struct Statement<'p, 'a> {
-    parts: Vec<&'p [Piece<'a>]>,
+pub(super) struct Statement<'p, 'a> {
+    pub(super) parts: Vec<&'p [Piece<'a>]>,
     options: &'p [Piece<'a>],
 }
 
 impl<'p, 'a> Statement<'p, 'a> {
-    fn new(pieces: &'p [Piece<'a>]) -> Self {
+    pub(super) fn new(pieces: &'p [Piece<'a>]) -> Self {
         let (mut parts, mut depth, mut start) = (Vec::new(), 0_u32, 0);
         for (at, piece) in pieces.iter().enumerate() {
             match piece.token {

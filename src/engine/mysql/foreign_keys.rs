@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::features::Statement;
 use super::head::{self, Piece};
-use super::lexer::{Syntax, Token};
+use super::lexer::Syntax;
 
 /// The keys of the tables that a dump defines.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +28,8 @@ impl Keys {
     pub(super) fn see(&mut self, table: &str, definition: &[u8], syntax: &Syntax) {
         self.foreign.retain(|key| key.table != table);
         let mut unique = Vec::new();
-        for part in parts(definition, syntax) {
+        let pieces: Vec<_> = head::pieces(definition, syntax).collect();
+        for part in Statement::new(&pieces).parts {
             let words = ["primary", "unique", "constraint", "foreign"];
             let Some(first) = part.first().and_then(|piece| words.into_iter().find(|word| piece.is(word))) else {
                 continue;
@@ -45,7 +47,7 @@ impl Keys {
                     });
                 }
                 None if first == "primary" || first == "unique" => {
-                    let mut key: Vec<_> = columns(&part).iter().map(|column| column.to_lowercase()).collect();
+                    let mut key: Vec<_> = columns(part).iter().map(|column| column.to_lowercase()).collect();
                     key.sort();
                     unique.push(key);
                 }
@@ -72,28 +74,6 @@ impl ForeignKey {
         columns.sort();
         unique.contains(&columns)
     }
-}
-
-/// The definitions between the outer parentheses.
-fn parts<'a>(definition: &'a [u8], syntax: &'a Syntax) -> Vec<Vec<Piece<'a>>> {
-    let (mut parts, mut part, mut depth) = (Vec::new(), Vec::new(), 0_u32);
-    for piece in head::pieces(definition, syntax) {
-        match piece.token {
-            Token::Symbol(b'(') => depth += 1,
-            Token::Symbol(b')') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        let ends = depth == 1 && piece.is_symbol(b',') || depth == 0 && piece.is_symbol(b')');
-        if ends {
-            parts.push(std::mem::take(&mut part));
-        } else if depth > 1 || depth == 1 && !(part.is_empty() && piece.is_symbol(b'(')) {
-            part.push(piece);
-        }
-        if ends && depth == 0 {
-            break;
-        }
-    }
-    parts
 }
 
 /// The names in the first parentheses.
