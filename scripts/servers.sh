@@ -18,7 +18,7 @@ cache=${DBHAUL_TEST_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/dbhaul-test-servers
 
 machine_packages=(
     postgresql-15 postgresql-client-15 mariadb-server mariadb-client pgbouncer
-    openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils python3 procps
+    openssh-server openssh-client busybox libarchive-tools zstd bzip2 xz-utils lz4 zip unzip python3 procps
     debootstrap util-linux strace iproute2 e2fsprogs btrfs-progs
     systemd python3-jsonschema python3-yaml
     locales # whose money has other points and commas

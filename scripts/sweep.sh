@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Tries one by one what the tests try in batches, against real servers, and every cell of the tables in
-# docs/reliability.md of which the tests try every other; takes hours. What it found is written to docs/sweeps/, with the
-# date and the commit, and is committed.
+# Tries one by one what the tests try in batches, against real servers: every setting of a server, and every cell of the
+# tables in docs/reliability.md of which the tests try every other. What the sweep of settings found is written to
+# docs/sweeps/, with the date and the commit, and is committed.
 #
 #   scripts/sweep.sh [FILTER...]     FILTERs are those of cargo test; without one, all of it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/servers.sh
-export DBHAUL_SWEEP=1 RUST_TEST_THREADS="${RUST_TEST_THREADS:-2}"
-env --default-signal=HUP cargo test --locked --test sweep -- "$@"
-[ "$#" -gt 0 ] || set -- faults::
-env --default-signal=HUP cargo test --locked --test it -- "$@"
+export DBHAUL_SWEEP=1
+sweep() {
+    env --default-signal=HUP RUST_TEST_THREADS="${RUST_TEST_THREADS:-$1}" cargo test --locked --test it -- --include-ignored "${@:2}"
+}
+if [ "$#" -gt 0 ]; then
+    sweep 6 "$@"
+else
+    # Each has a server of its own, and mostly waits.
+    sweep 6 settings::sweep
+    sweep 2 faults::
+fi

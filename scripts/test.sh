@@ -8,6 +8,12 @@ run() {
     "$@"
 }
 
+# The tests make thousands of databases. In memory each takes a quarter of the time that it takes on ext4.
+free=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1 || true)
+if [ -z "${TMPDIR:-}" ] && [ "${free:-0}" -gt 8000000 ]; then
+    export TMPDIR=/dev/shm
+fi
+
 run scripts/servers.sh
 run cargo fmt --check
 run cargo clippy --locked --all-targets --all-features -- -D warnings

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::hint::Hint;
+
 /// The class of a failure; each has one exit code (`exit_code.rs`) and one name in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -65,11 +67,13 @@ pub struct Error {
     /// Why, mostly in the words of a server, a client or the system: one line each.
     pub why: Vec<String>,
     /// What to do next: one line each.
-    pub hints: Vec<String>,
+    pub hints: Vec<Hint>,
     /// True when trying again may help by itself: a closed port, a server that is starting.
     pub transient: bool,
     /// True when the server itself refused a statement with this: it has ended the transaction that it was in.
     pub refused_by_server: bool,
+    /// True when the same again fails in the same way, unless something is mended first.
+    pub recurs: bool,
 }
 
 /// The result of everything that can fail in front of a person.
@@ -79,7 +83,7 @@ impl Error {
     /// A failure of a kind.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
         let (why, hints) = (Vec::new(), Vec::new());
-        Self { kind, what: what.into(), why, hints, transient: false, refused_by_server: false }
+        Self { kind, what: what.into(), why, hints, transient: false, refused_by_server: false, recurs: false }
     }
 
     /// Adds why, one line or several.
@@ -91,8 +95,8 @@ impl Error {
 
     /// Adds what to do.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+    pub fn hint(mut self, hint: Hint) -> Self {
+        self.hints.push(hint);
         self
     }
 
@@ -105,8 +109,8 @@ impl Error {
 
     /// Adds several hints.
     #[must_use]
-    pub fn hints<S: Into<String>>(mut self, hints: impl IntoIterator<Item = S>) -> Self {
-        self.hints.extend(hints.into_iter().map(Into::into));
+    pub fn hints(mut self, hints: impl IntoIterator<Item = Hint>) -> Self {
+        self.hints.extend(hints);
         self
     }
 }

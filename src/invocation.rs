@@ -23,6 +23,8 @@ pub struct Invocation {
     /// The line on stderr before and after a passage that repeats what the child was fed, customers' rows included:
     /// none of it is kept, shown or logged.
     pub echo_fence: Option<&'static str>,
+    /// When it fails, it says at which line of its stdin the statement began.
+    pub tells_line: bool,
     /// What a server of our own needs; None for clients.
     pub service: Option<Service>,
 }
@@ -104,6 +106,7 @@ impl Invocation {
             env: Vec::new(),
             stdin: Stdin::Null,
             echo_fence: None,
+            tells_line: false,
             service: None,
         }
     }
@@ -213,7 +216,8 @@ fn quote_bytes(bytes: &[u8]) -> String {
 }
 
 /// Quotes for a POSIX shell where a shell would see something in the text; an equals sign is nothing to it.
-fn quote(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn quote(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text.into() } else { shell_words::quote(text) }
 }

@@ -17,6 +17,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod exit_code;
+pub mod hint;
 pub mod invocation;
 pub mod leftovers;
 pub mod memory;

@@ -49,6 +49,9 @@ pub struct DatabaseProperties {
     /// PostgreSQL: `ALTER DATABASE ... SET`, and `ALTER ROLE ... IN DATABASE ... SET`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<DatabaseSetting>,
+    /// What is there and no text: a database with `SQL_ASCII` takes any bytes. `comment`, `setting work_mem for role app`.
+    #[serde(skip)]
+    pub unreadable: Vec<String>,
 }
 
 /// A privilege on a database.

@@ -3,6 +3,8 @@
 //! A [`Secret`] has no `Display` and its `Debug` shows stars: whoever wants the text must say `expose`, which is easy
 //! to search for. Text that comes from elsewhere (a child's stderr, a server's error) passes through a [`Redactor`].
 
+mod quoted;
+
 use std::fmt;
 
 /// What stands where a secret stood.
@@ -31,7 +33,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Replaces every known secret in foreign text, in each spelling in which programs repeat one.
+/// Replaces every known secret in foreign text, in each spelling in which programs repeat one, and what stands where a
+/// password does.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     needles: Vec<Secret>,
@@ -88,14 +91,14 @@ impl Redactor {
         self.needles.sort_by_key(|n| std::cmp::Reverse(n.expose().len()));
     }
 
-    /// The text with stars where a secret stood.
+    /// The text with stars where a secret stood, and in place of the passwords of others that it quotes.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut out = text.to_owned();
         for needle in &self.needles {
             out = replace_where_it_stands(&out, needle.expose());
         }
-        out
+        quoted::redact(&out)
     }
 
     /// The length in bytes of the longest spelling: text that is cut must be redacted with this much overlap.

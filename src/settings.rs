@@ -7,6 +7,7 @@
 
 use crate::connection::Connection;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::uri;
 
 /// Looks a variable up.
@@ -51,8 +52,10 @@ pub fn file_of(name: &str) -> String {
 fn from_argument(argument: &str, lookup: Lookup<'_>) -> Result<(String, String)> {
     if let Some(name) = argument.strip_prefix("env:") {
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(Error::new(Kind::Config, "what follows env: is no name of a variable")
-                .hint("env:NAME names the variable that holds the URI; a URI itself stands without env:"));
+            return Err(Error::new(Kind::Config, "what follows env: is no name of a variable").hint(Hint::new(
+                "env-names-a-variable",
+                "env:NAME names the variable that holds the URI; a URI itself stands without env:",
+            )));
         }
         return from_variable(name, lookup).unwrap_or_else(|| {
             Err(Error::new(Kind::Config, format!("the variable {name} is not set, nor {}", file_of(name))))
@@ -69,7 +72,10 @@ fn from_variables(lookup: Lookup<'_>) -> Result<(String, String)> {
         Err(Error::new(Kind::Config, "no database was named")
             .why(format!("no URI on the command line, and none of {} is set", URI_VARIABLES.join(", ")))
             .why("nor one of them with _FILE, such as DBHAUL_URI_FILE, for a file that holds it")
-            .hint("dbhaul dump postgres://USER:PASSWORD@HOST:PORT/DATABASE, or env:NAME, or file:PATH"))
+            .hint(Hint::new(
+                "how-to-name-a-database",
+                "dbhaul dump postgres://USER:PASSWORD@HOST:PORT/DATABASE, or env:NAME, or file:PATH",
+            )))
     })
 }
 
@@ -90,7 +96,10 @@ fn read_file(path: &str) -> Result<(String, String)> {
     if uri::holds_secret(path) {
         return Err(Error::new(Kind::Config, "a URI stands where the path of its file is wanted")
             .why("it is not repeated here: it may hold a password")
-            .hint("file:PATH and variables in _FILE name the file that holds the URI; env:NAME names a variable"));
+            .hint(Hint::new(
+                "file-or-env",
+                "file:PATH and variables in _FILE name the file that holds the URI; env:NAME names a variable",
+            )));
     }
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::new(Kind::Config, format!("the URI's file {path} can't be read")).why(e))?;

@@ -14,6 +14,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 
 use crate::connection::{Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// A client configuration for these settings. Reads the files that they name; `Kind::Config` when one can't be used.
 pub fn client_config(tls: &Tls) -> Result<ClientConfig> {
@@ -46,9 +47,10 @@ pub fn client_config(tls: &Tls) -> Result<ClientConfig> {
 
 fn web_pki(roots: Arc<RootCertStore>, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
     WebPkiServerVerifier::builder_with_provider(roots, provider).build().map_err(|e| {
-        Error::new(Kind::Config, "no trusted certificate authority to verify the server with")
-            .why(e)
-            .hint("name the authority's file in the URI: sslrootcert=FILE (PostgreSQL), ssl-ca=FILE (MySQL)")
+        Error::new(Kind::Config, "no trusted certificate authority to verify the server with").why(e).hint(Hint::new(
+            "authoritys-file-in-uri",
+            "name the authority's file in the URI: sslrootcert=FILE (PostgreSQL), ssl-ca=FILE (MySQL)",
+        ))
     })
 }
 

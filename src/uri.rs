@@ -12,9 +12,11 @@ use std::path::PathBuf;
 
 use crate::connection::{Connection, Dialect, Host, LoginRules, Route, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::secret::{Redactor, STARS, Secret};
 
 mod params;
+mod passfile;
 mod strings;
 
 use strings::Style;
@@ -28,8 +30,10 @@ pub fn parse(text: &str) -> Result<Connection> {
         Some(Style::Dsn) => strings::read_dsn(text.trim()),
     };
     read.map_err(|what| {
-        Error::new(Kind::Config, what)
-            .hint("the same as a URI: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or mysql:// for MySQL and MariaDB")
+        Error::new(Kind::Config, what).hint(Hint::new(
+            "same-as-a-uri",
+            "the same as a URI: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or mysql:// for MySQL and MariaDB",
+        ))
     })
 }
 
@@ -42,8 +46,10 @@ fn parse_uri(text: &str) -> Result<Connection> {
     let wrong = |what: String| Error::new(Kind::Config, what).why(redact(text));
     let (scheme, rest, mut notes) = split_scheme(text).map_err(&wrong)?;
     let dialect = dialect(&scheme).ok_or_else(|| {
-        wrong(format!("unknown scheme \"{scheme}\""))
-            .hint("a URI begins with postgres://, postgresql://, mysql://, mysql2:// or mariadb://")
+        wrong(format!("unknown scheme \"{scheme}\"")).hint(Hint::new(
+            "uri-begins-with",
+            "a URI begins with postgres://, postgresql://, mysql://, mysql2:// or mariadb://",
+        ))
     })?;
     let (userinfo, rest) = split_userinfo(rest, &mut notes);
     let (authority, path, query) = split_rest(rest);
@@ -254,6 +260,8 @@ struct Parts {
     database: Option<String>,
     tls: Tls,
     login: LoginRules,
+    /// PostgreSQL: where libpq looks for a password that is not given.
+    passfile: Option<PathBuf>,
     notes: Vec<String>,
 }
 
@@ -271,6 +279,7 @@ impl Parts {
             database: None,
             tls: Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None },
             login: LoginRules::default(),
+            passfile: None,
             notes: Vec::new(),
         }
     }
@@ -312,7 +321,21 @@ impl Parts {
         }
     }
 
-    fn into_connection(self, scheme: String) -> Result<Connection, String> {
+    /// The password, or what libpq would find in the file that is named.
+    fn take_password(&mut self, host: &Host, database: &str, user: &str) -> Option<Secret> {
+        let given = self.password.take().filter(|password| !password.is_empty());
+        let (name, port) = match host {
+            Host::Tcp { name, port } => (name.clone(), *port),
+            Host::Socket { path, port } => (path.display().to_string(), *port),
+        };
+        let found = match (given, &self.passfile) {
+            (None, Some(path)) => passfile::password(path, [&name, &port.to_string(), database, user]),
+            (given, _) => return given.map(Secret::new),
+        };
+        found.map_err(|why| self.notes.push(why)).ok().map(Secret::new)
+    }
+
+    fn into_connection(mut self, scheme: String) -> Result<Connection, String> {
         let default_port = match self.dialect {
             Dialect::Postgres => 5432,
             Dialect::Mysql => 3306,
@@ -323,25 +346,26 @@ impl Parts {
             return Err("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full".into());
         }
         // Without a name, libpq takes the address for the host.
-        let host = match (self.host.or_else(|| self.hostaddr.clone()), self.socket) {
+        let host = match (self.host.take().or_else(|| self.hostaddr.clone()), self.socket.take()) {
             (_, Some(path)) => Host::Socket { path, port },
             (Some(name), None) => Host::Tcp { name, port },
             (None, None) => return Err(format!("the {called} names no host")),
         };
         let database =
-            self.database.filter(|d| !d.is_empty()).ok_or_else(|| format!("the {called} names no database"))?;
-        let user = self.user.filter(|u| !u.is_empty()).ok_or_else(|| format!("the {called} names no user"))?;
+            self.database.take().filter(|d| !d.is_empty()).ok_or_else(|| format!("the {called} names no database"))?;
+        let user = self.user.take().filter(|u| !u.is_empty()).ok_or_else(|| format!("the {called} names no user"))?;
         let all = [Some(&database), Some(&user), self.password.as_ref()];
         if all.into_iter().flatten().any(|part| part.contains('\0')) {
             return Err(format!("the {called} holds a zero byte (%00), which no server takes"));
         }
+        let password = self.take_password(&host, &database, &user);
         Ok(Connection {
             dialect: self.dialect,
             scheme,
             host,
             route: self.hostaddr.map(|host| Route { host, port }),
             user,
-            password: self.password.filter(|p| !p.is_empty()).map(Secret::new),
+            password,
             database,
             tls: self.tls,
             login: self.login,

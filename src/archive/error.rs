@@ -63,6 +63,58 @@ pub enum ArchiveError {
         member: Option<String>,
     },
 
+    /// A compressed stream was whole, and something else follows it.
+    #[error("{container} that is whole{}, but {bytes} bytes of something else follow it, from its byte {offset} on", inside(.member.as_deref()))]
+    Behind {
+        /// `a gzip file`.
+        container: &'static str,
+        /// Where the stream ends, in bytes from the beginning of the compressed file.
+        offset: u64,
+        /// How much follows.
+        bytes: u64,
+        /// The member that it is, where it stands in an archive.
+        member: Option<String>,
+    },
+
+    /// Several dumps, of which only one can be meant.
+    #[error("an archive with {} dumps in it: {}", .dumps.len(), listed(.dumps))]
+    Several {
+        /// Their paths, and sizes in bytes.
+        dumps: Vec<(String, Option<u64>)>,
+    },
+
+    /// The dump that was asked for is not there.
+    #[error("no dump {wanted:?} in it; it holds {}", listed(.dumps))]
+    NoMember {
+        /// What was asked for.
+        wanted: String,
+        /// What is there: paths, and sizes in bytes.
+        dumps: Vec<(String, Option<u64>)>,
+    },
+
+    /// A text whose line ends were changed in part.
+    #[error("its line ends were changed, but not all of them: {what}")]
+    LineEnds {
+        /// Which line ends how.
+        what: String,
+    },
+
+    /// Text in UTF-16 with other characters than ASCII's.
+    #[error("it is UTF-16 text with characters that are not ASCII, the first in line {line}: {character:?}")]
+    WideText {
+        /// The line, from 1.
+        line: u64,
+        /// The character.
+        character: char,
+    },
+
+    /// What holds the dump must be unpacked by another program first.
+    #[error("not recognised: {what}")]
+    Packed {
+        /// What it is.
+        what: String,
+    },
+
     /// Not something that holds a dump, or (where asked for) not an archive of ours.
     #[error("not recognised: {what}")]
     NotRecognised {
@@ -122,6 +174,15 @@ fn place(offset: Option<u64>, member: Option<&str>) -> String {
     }
 }
 
+fn inside(member: Option<&str>) -> String {
+    member.map_or(String::new(), |member| format!(" ({member:?})"))
+}
+
+fn listed(dumps: &[(String, Option<u64>)]) -> String {
+    let names: Vec<_> = dumps.iter().map(|(path, _)| path.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 impl ArchiveError {
     pub(super) fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into(), offset: None, member: None }
@@ -154,6 +215,11 @@ impl ArchiveError {
             if member.is_none() {
                 *member = inside.map(str::to_owned);
             }
+        }
+        if let Self::Behind { member, .. } = &mut self
+            && member.is_none()
+        {
+            *member = inside.map(str::to_owned);
         }
         self
     }

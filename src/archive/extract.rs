@@ -4,20 +4,33 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::candidates::{Candidate, Candidates, is_apples};
 use super::error::{ArchiveError, Result};
 use super::reader::Reader;
 use super::tar_reader::Type;
 
 impl Reader {
-    /// Extracts all files and folders into `folder`, which must exist and should be empty and private; returns the
-    /// files' paths in the tar. Nothing outside of it is ever written: relative and absolute names, links and
-    /// devices end the extraction with [`ArchiveError::Refused`], and nothing that exists is overwritten.
+    /// Extracts the files of the archive's folder `of` (empty: the files that are in none) into `folder`, which must exist
+    /// and should be empty and private. Nothing outside of it is ever written: relative and absolute names, links and
+    /// devices end the extraction with [`ArchiveError::Refused`], and nothing that exists is overwritten. With `alone`,
+    /// so does a dump in another folder.
     ///
     /// The size is not limited here: look at free space first, or extract into a file system with a quota.
-    pub fn extract_to(mut self, folder: &Path) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
+    pub fn extract_to(mut self, folder: &Path, of: &str, alone: Option<Candidate>) -> Result<()> {
+        let of = harmless(of)?;
+        let mut others = alone.map(Candidates::after);
         while let Some(mut entry) = self.next_member()? {
-            let inside = harmless(entry.path())?;
+            let path = harmless(entry.path())?;
+            if is_apples(entry.path()) {
+                continue;
+            }
+            if path != of && path.parent() != Some(&of) {
+                if let Some(others) = &mut others {
+                    others.see(&mut entry)?;
+                }
+                continue;
+            }
+            let inside = path.strip_prefix(&of).unwrap_or(&path).to_owned();
             let path = folder.join(&inside);
             let failed = |source: io::Error| ArchiveError::Extract { path: path.clone(), source };
             match entry.kind() {
@@ -25,7 +38,6 @@ impl Reader {
                 Type::File => {
                     make_folder(path.parent().unwrap_or(folder)).map_err(failed)?;
                     write_file(&path, &mut entry)?;
-                    files.push(inside);
                 }
                 Type::Other => {
                     let member = entry.path().to_owned();
@@ -33,7 +45,7 @@ impl Reader {
                 }
             }
         }
-        Ok(files)
+        others.as_ref().map_or(Ok(()), Candidates::one)
     }
 }
 

@@ -1,20 +1,13 @@
 //! From a file or a stream to the bytes inside: what fails on the way keeps its name.
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::pin::Pin;
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
-
-use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdDecoder};
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::error::{ArchiveError, Result};
 use super::index::Span;
-use super::sniff::{Kind, SNIFF};
+use super::sniff::SNIFF;
 
-/// What a decoder may take to undo `xz -9` and no more, in bytes.
-const XZ_MEMORY: u64 = 128 << 20;
 /// How much of a file is read at once.
 const BUFFER: usize = 128 * 1024;
 
@@ -107,63 +100,9 @@ impl<R: Read> Read for Spanned<R> {
     }
 }
 
-/// What is inside a foreign file, decompressed once if it is compressed.
-pub(super) fn decode(kind: Kind, input: impl BufRead + Send + 'static) -> Bytes {
-    macro_rules! bridged {
-        ($decoder:expr) => {{
-            let mut decoder = $decoder;
-            // A file may be several of them, one after the other: all are meant.
-            decoder.multiple_members(true);
-            Box::new(Bridge(decoder))
-        }};
-    }
-    let input: Box<dyn BufRead + Send> = Box::new(input);
-    match kind {
-        Kind::Gzip => bridged!(GzipDecoder::new(Ready(input))),
-        Kind::Zstd => bridged!(ZstdDecoder::new(Ready(input))),
-        Kind::Bzip2 => bridged!(BzDecoder::new(Ready(input))),
-        Kind::Xz => bridged!(XzDecoder::with_mem_limit(Ready(input), XZ_MEMORY)),
-        _ => Box::new(input),
-    }
-}
-
 /// The first bytes of something, and all of it.
 pub(super) fn peek(mut input: impl Read) -> Result<(Vec<u8>, impl Read)> {
     let mut first = Vec::with_capacity(SNIFF);
     (&mut input).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::from_read)?;
     Ok((first.clone(), Cursor::new(first).chain(input)))
-}
-
-/// A blocking reader in asynchronous clothes: it never says "not yet", so [`Bridge`] needs no runtime.
-struct Ready<R>(R);
-
-impl<R: BufRead + Unpin> AsyncRead for Ready<R> {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = self.get_mut().0.read(buf.initialize_unfilled());
-        Poll::Ready(read.map(|read| buf.advance(read)))
-    }
-}
-
-impl<R: BufRead + Unpin> AsyncBufRead for Ready<R> {
-    fn poll_fill_buf(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        Poll::Ready(self.get_mut().0.fill_buf())
-    }
-
-    fn consume(self: Pin<&mut Self>, amount: usize) {
-        self.get_mut().0.consume(amount);
-    }
-}
-
-/// An asynchronous decoder over [`Ready`], read like any other.
-struct Bridge<D>(D);
-
-impl<D: AsyncRead + Unpin> Read for Bridge<D> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut target = ReadBuf::new(buf);
-        match Pin::new(&mut self.0).poll_read(&mut Context::from_waker(Waker::noop()), &mut target) {
-            Poll::Ready(Ok(())) => Ok(target.filled().len()),
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Err(io::Error::other("a decoder waits for a reader that never makes it wait")),
-        }
-    }
 }

@@ -70,6 +70,9 @@ pub struct Manifest {
     /// What is in the database but not in the dump.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// What the client leaves out of every dump, and is in the database: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_held: Vec<String>,
     /// What the dumped part needs and the dump does not hold; none of a dump of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<Vec<Dependency>>,

@@ -26,9 +26,11 @@
 
 mod ahead;
 mod beginning;
+mod candidates;
 mod codec;
 mod compression;
 mod crc;
+mod decompress;
 mod encode;
 mod error;
 mod extract;
@@ -44,10 +46,13 @@ mod sniff;
 mod tar_reader;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verify;
 mod writer;
+mod zip_reader;
 
 pub use beginning::{BEGINNING, is_ours};
+pub use candidates::{Candidate, Candidates, is_called};
 pub use compression::{Compression, Level, UnknownCompression};
 pub use error::{ArchiveError, Result};
 pub use index::{Index, IndexedMember, Span};
@@ -57,5 +62,6 @@ pub use parts::{dump_parts, stretches};
 pub use reader::{Entry, Reader, Stream};
 pub use sniff::{Kind, SNIFF, sniff};
 pub use tar_reader::Type;
+pub use text::Reading;
 pub use verify::{DumpStream, Inspected, Verified, dump_stream, inspect, verify};
 pub use writer::{Member, Options, Sealed, Sink, Writer};

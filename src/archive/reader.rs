@@ -4,14 +4,18 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use super::candidates::{Candidate, Candidates};
 use super::codec;
+use super::decompress::decode;
 use super::error::{ArchiveError, Result};
 use super::index::Index;
 use super::input::{self, Bytes, Medium, Position};
 use super::sniff::{Kind, SNIFF, sniff};
 use super::tar_reader::{TarReader, Type};
+use super::text::{Reading, Text, narrow_beginning};
+use super::zip_reader::ZipReader;
 
-/// Reads an archive, anyone's: a tar or a bare dump, compressed or not. The kind is found by content.
+/// Reads an archive, anyone's: a tar, a zip or a bare dump, compressed or not. The kind is found by content.
 ///
 /// Its end is only reported once everything behind the last member was read as well, so that a container's own
 /// checksums have been checked.
@@ -26,8 +30,12 @@ pub struct Reader {
 
 enum Body {
     Tar(TarReader<Bytes>),
+    Zip(ZipReader),
     Bare { name: Option<String>, size: Option<u64>, input: Bytes },
 }
+
+/// A member's path, size and type.
+type Found = (String, Option<u64>, Type);
 
 /// A member of an archive, to be read before the next one is asked for.
 pub struct Entry<'a> {
@@ -51,6 +59,14 @@ impl Reader {
         };
         if size.is_some() {
             io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
+            let mut first = Vec::new();
+            (&file).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::Read)?;
+            if sniff(&first) == Kind::Zip {
+                let position = Position::default();
+                let body = Body::Zip(ZipReader::new(file, position.clone())?);
+                return Ok(Self { container: Kind::Zip, content: Kind::Zip, body, position, ahead: Cursor::default() });
+            }
+            io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
         }
         Self::begin(file, &name, size, ours)
     }
@@ -68,20 +84,24 @@ impl Reader {
         let inside: Bytes = if ours {
             codec::recognise(&first).whole(Box::new(buffered)).map_err(ArchiveError::from_read)?
         } else {
-            input::decode(container, buffered)
+            decode(container, buffered)
         };
         let (first, inside) = input::peek(inside).map_err(|error| error.at(Some(position.get()), None))?;
         let content = sniff(&first);
+        if content == Kind::Utf16 && sniff(&narrow_beginning(&first)) != Kind::Sql {
+            return Err(ArchiveError::NotRecognised { what: format!("{} that is not SQL", content.describe()) });
+        }
         let inside: Bytes = Box::new(inside);
         let body = match content {
             Kind::Tar => Body::Tar(TarReader::new(inside)),
-            Kind::PgCustom | Kind::Sql => {
+            Kind::PgCustom | Kind::Sql | Kind::Utf16 => {
                 let size = size.filter(|_| !container.is_compressed());
                 Body::Bare { name: Some(bare_name(name, container)), size, input: inside }
             }
             other if container.is_compressed() => {
                 let what = format!("{} that holds {}", container.describe(), other.describe());
-                return Err(ArchiveError::NotRecognised { what });
+                let packed = other.is_compressed() || other == Kind::Zip;
+                return Err(if packed { ArchiveError::Packed { what } } else { ArchiveError::NotRecognised { what } });
             }
             other => return Err(ArchiveError::NotRecognised { what: other.describe().to_owned() }),
         };
@@ -94,10 +114,16 @@ impl Reader {
         self.container
     }
 
-    /// What is inside, once decompressed: [`Kind::Tar`], or a bare [`Kind::PgCustom`] or [`Kind::Sql`].
+    /// What is inside, once decompressed: [`Kind::Tar`], [`Kind::Zip`], or a bare [`Kind::PgCustom`] or [`Kind::Sql`].
     #[must_use]
     pub fn content(&self) -> Kind {
         self.content
+    }
+
+    /// Whether the file is a dump and nothing else.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        matches!(self.body, Body::Bare { .. })
     }
 
     /// How much of the file was read, in bytes; it runs ahead by a buffer.
@@ -108,12 +134,17 @@ impl Reader {
 
     /// The next member; what was not read of the current one is skipped.
     pub fn next_member(&mut self) -> Result<Option<Entry<'_>>> {
-        let Some((path, size, kind)) = self.advance()? else { return Ok(None) };
+        let Some(head) = self.advance()? else { return Ok(None) };
+        self.enter(head).map(Some)
+    }
+
+    /// Reads the first bytes of a member.
+    fn enter(&mut self, (path, size, kind): Found) -> Result<Entry<'_>> {
         let mut first = Vec::with_capacity(SNIFF);
         self.body().take(SNIFF as u64).read_to_end(&mut first).map_err(|error| self.locate(error))?;
         let content = sniff(&first);
         self.ahead = Cursor::new(first);
-        Ok(Some(Entry { reader: self, path, size, kind, content }))
+        Ok(Entry { reader: self, path, size, kind, content })
     }
 
     /// The content of the member that [`Reader::next_member`] returned last, as a stream of its own. Where that is a
@@ -124,22 +155,37 @@ impl Reader {
     pub fn into_stream(self) -> Stream {
         let path = match &self.body {
             Body::Tar(tar) => tar.path().unwrap_or_default().to_owned(),
+            Body::Zip(zip) => zip.path().to_owned(),
             Body::Bare { .. } => String::new(),
         };
-        Stream { reader: self, path, ended: false }
+        Stream { reader: self, path, ended: false, others: None }
     }
 
-    fn advance(&mut self) -> Result<Option<(String, Option<u64>, Type)>> {
+    /// The dump that is called so, decompressed where it is compressed by itself, as its program wrote it. With `alone`,
+    /// another dump in the archive is an error at the end of the stream.
+    pub fn dump(mut self, path: &str, alone: Option<Candidate>, reading: Reading) -> Result<Box<dyn Read + Send>> {
+        while let Some(entry) = self.next_member()? {
+            if entry.path() == path {
+                let stream = Stream { others: alone.map(Candidates::after), ..self.into_stream() };
+                return unpacked(stream, path, reading);
+            }
+        }
+        Err(ArchiveError::NotRecognised { what: format!("{path} is no longer there") })
+    }
+
+    fn advance(&mut self) -> Result<Option<Found>> {
         let here = Some(self.position.get());
         self.ahead = Cursor::default();
         let next = match &mut self.body {
             Body::Tar(tar) => tar.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
+            Body::Zip(zip) => zip.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
             Body::Bare { name, size, .. } => Ok(name.take().map(|name| (name, *size, Type::File))),
         };
         let next = next.map_err(|error| error.at(here, None))?;
         if next.is_none() {
             let rest: &mut dyn Read = match &mut self.body {
                 Body::Tar(tar) => tar.rest(),
+                Body::Zip(zip) => return zip.finish().map(|()| None).map_err(|error| error.at(here, None)),
                 Body::Bare { input, .. } => input,
             };
             io::copy(rest, &mut io::sink()).map_err(|error| self.locate(error))?;
@@ -150,6 +196,7 @@ impl Reader {
     fn body(&mut self) -> &mut dyn Read {
         match &mut self.body {
             Body::Tar(tar) => tar,
+            Body::Zip(zip) => zip,
             Body::Bare { input, .. } => input,
         }
     }
@@ -195,6 +242,15 @@ impl Entry<'_> {
         self.content
     }
 
+    /// Why its content can't be read, if it can't.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        match &self.reader.body {
+            Body::Zip(zip) => zip.unread(),
+            _ => None,
+        }
+    }
+
     /// Its first bytes: at most [`SNIFF`] of them.
     #[must_use]
     pub fn first(&self) -> &[u8] {
@@ -213,6 +269,24 @@ pub struct Stream {
     reader: Reader,
     path: String,
     ended: bool,
+    /// Looks for other dumps, where there may be none.
+    others: Option<Candidates>,
+}
+
+impl Stream {
+    /// Reads what stands behind the dump, from the member on that is current.
+    fn rest(&mut self, mut head: Found) -> Result<()> {
+        loop {
+            if let Some(others) = &mut self.others {
+                others.see(&mut self.reader.enter(head)?)?;
+            }
+            match self.reader.advance()? {
+                Some(next) => head = next,
+                None => break,
+            }
+        }
+        self.others.as_ref().map_or(Ok(()), Candidates::one)
+    }
 }
 
 impl Read for Stream {
@@ -225,14 +299,47 @@ impl Read for Stream {
             let wanted = successor(&self.path);
             match self.reader.advance()? {
                 Some((path, ..)) if Some(&path) == wanted.as_ref() => self.path = path,
-                Some(_) => {
-                    while self.reader.advance()?.is_some() {}
+                Some(head) => {
+                    self.rest(head)?;
                     self.ended = true;
                 }
                 None => self.ended = true,
             }
         }
         Ok(0)
+    }
+}
+
+/// What is in a member: decompressed, and SQL as its program wrote it.
+fn unpacked(member: Stream, path: &str, reading: Reading) -> Result<Box<dyn Read + Send>> {
+    let (first, member) = input::peek(member)?;
+    let kind = sniff(&first);
+    if matches!(kind, Kind::Sql | Kind::Utf16) {
+        return Ok(Box::new(Text::new(member, reading)));
+    }
+    if !kind.is_compressed() {
+        return Ok(Box::new(member));
+    }
+    let inside = Inside { input: decode(kind, io::BufReader::with_capacity(64 * 1024, member)), path: path.to_owned() };
+    let (first, inside) = input::peek(inside)?;
+    if matches!(sniff(&first), Kind::Sql | Kind::Utf16) {
+        return Ok(Box::new(Text::new(inside, reading)));
+    }
+    Ok(Box::new(inside))
+}
+
+/// A compressed member: its errors name it.
+struct Inside {
+    input: Bytes,
+    path: String,
+}
+
+impl Read for Inside {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.input.read(buf).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            _ => ArchiveError::from_read(error).at(None, Some(&self.path)).into(),
+        })
     }
 }
 
@@ -251,6 +358,7 @@ fn bare_name(name: &str, container: Kind) -> String {
         Kind::Zstd => &[".zst", ".zstd"],
         Kind::Bzip2 => &[".bz2"],
         Kind::Xz => &[".xz"],
+        Kind::Lz4 => &[".lz4"],
         _ => &[],
     };
     endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name).to_owned()

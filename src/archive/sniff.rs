@@ -19,7 +19,9 @@ pub enum Kind {
     Bzip2,
     /// xz.
     Xz,
-    /// A zip, which nothing here reads.
+    /// LZ4, its frame format.
+    Lz4,
+    /// A zip.
     Zip,
     /// A tar.
     Tar,
@@ -29,7 +31,7 @@ pub enum Kind {
     PgToc,
     /// SQL text.
     Sql,
-    /// SQL text in UTF-16, as PowerShell's `>` writes it: `mysql` and `psql` can't read that.
+    /// Text in UTF-16, as PowerShell's `>` writes it.
     Utf16,
     /// Some other text.
     Text,
@@ -43,7 +45,7 @@ impl Kind {
     /// Whether there is something else inside that can be read from here.
     #[must_use]
     pub fn is_compressed(self) -> bool {
-        matches!(self, Self::Gzip | Self::Zstd | Self::Bzip2 | Self::Xz)
+        matches!(self, Self::Gzip | Self::Zstd | Self::Bzip2 | Self::Xz | Self::Lz4)
     }
 
     /// Whether it is a dump that one program can read as one stream.
@@ -60,12 +62,13 @@ impl Kind {
             Self::Zstd => "a zstd file",
             Self::Bzip2 => "a bzip2 file",
             Self::Xz => "an xz file",
+            Self::Lz4 => "an lz4 file",
             Self::Zip => "a zip file",
             Self::Tar => "a tar",
             Self::PgCustom => "a custom-format dump",
             Self::PgToc => "the table of contents of a directory-format dump",
             Self::Sql => "SQL",
-            Self::Utf16 => "UTF-16 text (written by a PowerShell redirection?)",
+            Self::Utf16 => "text in UTF-16, as PowerShell's > writes it",
             Self::Text => "text that is not SQL",
             Self::Empty => "an empty file",
             Self::Unknown => "something unknown",
@@ -82,6 +85,7 @@ pub fn sniff(first: &[u8]) -> Kind {
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Kind::Zstd,
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Bzip2,
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
+        [0x04, 0x22, 0x4d, 0x18, ..] => Kind::Lz4,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Zip,
         // The eleventh byte is the format: 1 custom; toc.dat carries 3, so that a tar of it can be read as well.
         [b'P', b'G', b'D', b'M', b'P', rest @ ..] if rest.get(5) == Some(&1) => Kind::PgCustom,
@@ -132,16 +136,29 @@ fn text(first: &[u8]) -> Kind {
         return Kind::Unknown;
     }
     let start = first.trim_ascii_start();
+    // Three dashes alone are how YAML begins.
+    if start.starts_with(b"---\n") || start.starts_with(b"---\r\n") {
+        return Kind::Text;
+    }
+    // Something may stand before a dump's first line: what its program said on its error output.
+    if begins_as_sql(start) || header_at(first).is_some() { Kind::Sql } else { Kind::Text }
+}
+
+/// Whether a text begins with a comment, a command of psql's or a statement.
+pub(super) fn begins_as_sql(start: &[u8]) -> bool {
     // `-- ` and `--` alone, `/*`, `#` comments of MySQL are left to the words after them; `\restrict`, `\connect`.
     if start.starts_with(b"--") || start.starts_with(b"/*") || start.starts_with(b"\\") {
-        return Kind::Sql;
+        return true;
     }
     let word: Vec<u8> =
         start.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
     let ends = start.get(word.len()).is_none_or(|byte| byte.is_ascii_whitespace() || b";(`\"'".contains(byte));
-    // Something may stand before a dump's first line: what its program said on its error output.
-    let headed = || HEADERS.iter().any(|header| memmem::find(first, header.as_bytes()).is_some());
-    if ends && BEGINNINGS.iter().any(|known| known.as_bytes() == word) || headed() { Kind::Sql } else { Kind::Text }
+    ends && BEGINNINGS.iter().any(|known| known.as_bytes() == word)
+}
+
+/// Where the line feed stands behind which a dump program's first line follows.
+pub(super) fn header_at(text: &[u8]) -> Option<usize> {
+    HEADERS.iter().filter_map(|header| memmem::find(text, header.as_bytes())).min()
 }
 
 #[cfg(test)]

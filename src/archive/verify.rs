@@ -218,7 +218,7 @@ fn not_ours(path: &Path) -> ArchiveError {
         }
     }
     if last.ends_with(&format!("/{MANIFEST}")) {
-        ArchiveError::truncated("its index is missing").at(Some(reader.position()), None)
+        ArchiveError::truncated("its index is not at its end").at(Some(reader.position()), None)
     } else {
         ArchiveError::NotRecognised { what: format!("{} that dbhaul did not write", reader.content().describe()) }
     }

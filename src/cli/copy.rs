@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::dump::SelectArgs;
+use super::question::may_be_dropped;
 use super::reach::ReachArgs;
 use super::restore::{IntoArgs, adapted};
 use crate::engine::{Client, DumpOptions, RestoreOptions, Server};
@@ -44,7 +45,7 @@ pub struct CopyArgs {
     #[arg(long, env = "DBHAUL_DRY_RUN")]
     dry_run: bool,
     #[command(flatten)]
-    select: SelectArgs,
+    pub select: SelectArgs,
     #[command(flatten)]
     into: IntoArgs,
     #[command(flatten)]
@@ -81,6 +82,7 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
     let with_dependencies = args.with_dependencies;
     let restore = RestoreOptions { jobs, schema_only, data_only, with_dependencies, ..args.into.copy_options() };
     let TargetWayArgs { target_tunnel, target_ssh, target_tunnel_command } = args.way;
+    let answered = args.into.answered();
     let request = Request {
         source,
         target,
@@ -94,17 +96,16 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
         },
         restore,
         dry_run: args.dry_run,
-        approve: &|server| args.into.approve(server),
+        approve: &|server| Box::pin(may_be_dropped(server, answered)),
     };
     match Box::pin(copy(&args.reach.context(report)?, request)).await? {
         Outcome::Planned(pipes) => {
             let commands: Vec<_> = pipes.iter().flat_map(|pipe| pipe.dump.iter().chain(&pipe.load)).collect();
             let text: Vec<_> = pipes.iter().map(shell).collect();
-            report.result(&text.join("\n"), json!({ "commands": commands }));
+            report.result(&text.join("\n"), json!({ "commands": commands }))
         }
         Outcome::Done(copied) => show(report, &copied),
     }
-    Ok(())
 }
 
 /// As a shell wants it: several dumps after each other, then the pipe.
@@ -117,7 +118,7 @@ fn shell(pipe: &Pipe) -> String {
     dump.into_iter().chain(pipe.load.iter().cloned()).collect::<Vec<_>>().join(" |\n")
 }
 
-fn show(report: &Report, copied: &Copied) {
+fn show(report: &Report, copied: &Copied) -> Result<()> {
     let adaptations = adapted(report, &copied.adaptations);
     let tables = copied.content.tables.len() as u64;
     let rows = copied.rows;
@@ -138,7 +139,6 @@ fn show(report: &Report, copied: &Copied) {
         "duration_s": copied.duration_s,
         "warnings": report.warnings(),
     });
-    report.result("", fields);
     report.fact(
         "done",
         format!(
@@ -150,6 +150,7 @@ fn show(report: &Report, copied: &Copied) {
             copied.duration_s
         ),
     );
+    report.result("", fields)
 }
 
 /// One of the two databases.

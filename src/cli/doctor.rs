@@ -9,6 +9,7 @@ use super::reach::ReachArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
 use crate::error::Result;
+use crate::hint::Hint;
 use crate::pipeline::doctor::{Installed, examine, installed, tidy};
 use crate::report::{Report, units};
 use crate::settings;
@@ -39,14 +40,21 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     report.fact("disk", format!("{} free in this folder", units::size(free)));
     let Some(connection) = connection else {
         report.note("no database was named: only the clients were looked at");
-        report.result("", json!({ "clients": clients_json(&clients), "rejected": rejected_json(&clients), "free_disk": free, "warnings": report.warnings() }));
-        return Ok(());
+        let (fitting, rejected) = (clients_json(&clients), rejected_json(&clients));
+        let fields =
+            json!({ "clients": fitting, "rejected": rejected, "free_disk": free, "warnings": report.warnings() });
+        return report.result("", fields);
     };
     let found = clients.first().map(|installed| &installed.found).cloned().unwrap_or_default();
     let examined = examine(&context, &connection, &found).await?;
     show_server(report, &examined.server, free);
     for name in &examined.databases {
-        report.warning(format!("database {name} is of a verify that runs, or was killed: if none runs, drop it"));
+        report.warning(format!(
+            "database {name} is of a verify or a restore that runs, or was killed: if none runs, drop it"
+        ));
+    }
+    for (_, told) in &examined.replacements {
+        report.warning(told);
     }
     let commands = examined.commands?;
     report.fact("dump", "would run:");
@@ -58,11 +66,11 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
             "free_disk": free,
             "server": server_json(&examined.server),
             "trial_databases": examined.databases,
+            "replacement_databases": examined.replacements.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "commands": commands,
             "warnings": report.warnings(),
         }),
-    );
-    Ok(())
+    )
 }
 
 fn show_clients(report: &Report, installed: &Installed) {
@@ -134,7 +142,7 @@ fn server_json(server: &Server) -> Value {
         json!({
             "severity": format!("{:?}", finding.severity).to_lowercase(),
             "what": finding.what,
-            "hint": finding.hint,
+            "hint": finding.hint.as_ref().map(Hint::text),
         })
     };
     json!({

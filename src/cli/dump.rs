@@ -1,13 +1,16 @@
 //! `dbhaul dump`.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
+use super::lists::Variables;
 use super::reach::ReachArgs;
 use crate::archive::Compression;
 use crate::connection::Dialect;
 use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::pipeline::dump::{Dumped, Outcome, Request, dump};
 use crate::report::{Report, units};
 use crate::store::Destination;
@@ -22,10 +25,10 @@ pub struct DumpArgs {
     /// DATABASE_URL, SCALINGO_POSTGRESQL_URL, SCALINGO_MYSQL_URL, each also with _FILE for a file that holds it
     uri: Option<String>,
     /// The archive's path; a folder (ending in /) gets YYYYMMDDHHMMSS_NAME.tar.gz; - is stdout
-    #[arg(long, short, value_name = "PATH|DIR/|-", env = "DBHAUL_OUTPUT", default_value = ".")]
+    #[arg(long, short, value_name = "PATH|DIR/|-", env = "DBHAUL_OUTPUT", default_value = ".", value_parser = NonEmptyStringValueParser::new())]
     output: String,
     /// The name in the archive's file name [default: the database's]
-    #[arg(long, env = "DBHAUL_NAME")]
+    #[arg(long, env = "DBHAUL_NAME", value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// PostgreSQL: custom can be restored in part and adapted, plain is SQL
     #[arg(long, env = "DBHAUL_FORMAT", default_value = "custom", value_parser = ["custom", "plain"])]
@@ -43,7 +46,7 @@ pub struct DumpArgs {
     #[arg(long, env = "DBHAUL_DRY_RUN")]
     dry_run: bool,
     #[command(flatten)]
-    select: SelectArgs,
+    pub select: SelectArgs,
     #[command(flatten)]
     keep: KeepArgs,
     #[command(flatten)]
@@ -58,22 +61,22 @@ pub struct DumpArgs {
 #[command(next_help_heading = "What is dumped (PATTERN: psql's, * and ?)")]
 pub struct SelectArgs {
     /// Only these schemas
-    #[arg(long, value_name = "PATTERN", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
+    #[arg(long, value_name = "PATTERN", env = "DBHAUL_SCHEMA")]
     schema: Vec<String>,
     /// Not these schemas
-    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_SCHEMA", value_delimiter = '\n')]
+    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_SCHEMA")]
     exclude_schema: Vec<String>,
     /// Only these tables
     ///
     /// With the sequences that they use. What else they need (types, functions, a view's tables) is named, and must be where
     /// they are restored.
-    #[arg(long, value_name = "PATTERN", env = "DBHAUL_TABLE", value_delimiter = '\n')]
+    #[arg(long, value_name = "PATTERN", env = "DBHAUL_TABLE")]
     table: Vec<String>,
     /// Not these tables
-    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_TABLE", value_delimiter = '\n')]
+    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_TABLE")]
     exclude_table: Vec<String>,
     /// These tables without their rows
-    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_TABLE_DATA", value_delimiter = '\n')]
+    #[arg(long, value_name = "PATTERN", env = "DBHAUL_EXCLUDE_TABLE_DATA")]
     exclude_table_data: Vec<String>,
     /// No rows
     #[arg(long, env = "DBHAUL_SCHEMA_ONLY", conflicts_with = "data_only")]
@@ -135,23 +138,34 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
         Outcome::Done(dumped) => show(report, &dumped),
     }
-    Ok(())
 }
 
 fn destination(text: &str) -> Result<Destination> {
     let destination = Destination::parse(text).map_err(|scheme| {
         Error::new(Kind::Usage, format!("--output: archives can't be sent to {scheme}:// yet"))
-            .hint("--output - writes to stdout, so that another program can send it")
+            .hint(Hint::new("output-to-stdout", "--output - writes to stdout, so that another program can send it"))
     })?;
     if destination == Destination::Stdout && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        return Err(
-            Error::new(Kind::Usage, "--output -: an archive is not for a terminal").hint("add > FILE or | PROGRAM")
-        );
+        return Err(Error::new(Kind::Usage, "--output -: an archive is not for a terminal")
+            .hint(Hint::new("redirect-archive", "add > FILE or | PROGRAM")));
     }
     Ok(destination)
 }
 
 impl SelectArgs {
+    /// Cuts apart what came from variables.
+    pub fn split(&mut self, variables: &Variables) {
+        for (option, values) in [
+            ("schema", &mut self.schema),
+            ("exclude_schema", &mut self.exclude_schema),
+            ("table", &mut self.table),
+            ("exclude_table", &mut self.exclude_table),
+            ("exclude_table_data", &mut self.exclude_table_data),
+        ] {
+            variables.split_patterns(option, values);
+        }
+    }
+
     /// The options of a dump of this, with nothing left out of it.
     pub fn options(self) -> DumpOptions {
         DumpOptions {
@@ -181,7 +195,7 @@ impl KeepArgs {
     }
 }
 
-fn show(report: &Report, dumped: &Dumped) {
+fn show(report: &Report, dumped: &Dumped) -> Result<()> {
     let manifest = &dumped.manifest;
     let tables = units::plural(manifest.tables.len() as u64, "table");
     let rows = total_rows(dumped).map_or(String::new(), |rows| format!(", {}", units::plural(rows, "row")));
@@ -218,10 +232,13 @@ fn show(report: &Report, dumped: &Dumped) {
     if path.is_none() {
         report.fact("done", &done);
     }
-    report.result(path.as_deref().unwrap_or_default(), fields);
+    let stands =
+        path.as_ref().map_or_else(|| "the archive went to stdout".to_owned(), |path| format!("the archive is {path}"));
+    report.path(path.as_deref().unwrap_or_default(), fields).map_err(|error| error.why(stands))?;
     if path.is_some() {
         report.fact("done", &done);
     }
+    Ok(())
 }
 
 /// The rows of all tables; none where one could not be counted.

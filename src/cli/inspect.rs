@@ -3,33 +3,42 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::json;
+use clap::builder::NonEmptyStringValueParser;
+use serde_json::{Value, json};
 
 use crate::archive::Manifest;
+use crate::engine::{DumpedTable, HeldDatabase};
 use crate::error::Result;
-use crate::pipeline::inspect::{Inspected, inspect};
+use crate::pipeline::inspect::{Foreign, Inspected, inspect};
 use crate::properties::{DatabaseGrant, DatabaseProperties};
 use crate::report::{Report, units};
 
 /// Shows an archive's manifest, members and tables; answers at once, whatever its size
+///
+/// A file that another program wrote is read to its end where that is quick: who wrote it, its tables with their rows, and
+/// whether its end mark is there.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
     /// The archive
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     archive: String,
+    /// Reads another program's file to its end, however large it is
+    #[arg(long, env = "DBHAUL_ROWS")]
+    rows: bool,
 }
 
 /// Runs it.
 pub fn run(args: &InspectArgs, report: &Report) -> Result<()> {
-    let inspected = inspect(&args.archive)?;
+    let inspected = inspect(&args.archive, args.rows)?;
     let members: Vec<_> = inspected.members.iter().map(|(path, size)| json!({ "path": path, "bytes": size })).collect();
     let fields = json!({
         "archive": args.archive,
         "kind": inspected.description,
         "members": members,
         "manifest": inspected.manifest,
+        "dump": inspected.foreign.as_ref().map(of_foreign),
     });
-    report.result(&text(&inspected), fields);
-    Ok(())
+    report.result(&text(&inspected), fields)
 }
 
 /// One column of labels, values beside them.
@@ -42,6 +51,9 @@ fn text(inspected: &Inspected) -> String {
         let size = size.map_or("size unknown".into(), units::size);
         let _ = writeln!(out, "{:<14} {size:>10}  {path}", "member");
     }
+    if let Some(foreign) = &inspected.foreign {
+        describe_foreign(foreign, &mut out);
+    }
     for table in inspected.manifest.iter().flat_map(|manifest| &manifest.tables) {
         let name = table.schema.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join(".");
         let rows = match (table.rows, table.estimated_rows) {
@@ -53,6 +65,41 @@ fn text(inspected: &Inspected) -> String {
         let _ = writeln!(out, "{:<14} {rows:>16}  {name}{checksum}", "table");
     }
     out
+}
+
+/// Somebody else's dump, as JSON.
+fn of_foreign(foreign: &Foreign) -> Value {
+    let table = |table: &DumpedTable| json!({ "schema": table.schema, "name": table.name, "rows": table.rows });
+    let database = |held: &HeldDatabase| json!({ "name": held.name, "bytes": held.bytes });
+    json!({
+        "flavour": foreign.flavour.map(|flavour| flavour.to_string()),
+        "server_version": foreign.server_version,
+        "client_version": foreign.client_version,
+        "exporter": foreign.exporter,
+        "complete": foreign.complete,
+        "end": foreign.end,
+        "tables": foreign.tables.iter().map(table).collect::<Vec<_>>(),
+        "databases": foreign.databases.iter().map(database).collect::<Vec<_>>(),
+    })
+}
+
+fn describe_foreign(foreign: &Foreign, out: &mut String) {
+    let server =
+        foreign.flavour.map(|flavour| format!("{flavour} {}", foreign.server_version.as_deref().unwrap_or_default()));
+    let lines =
+        [("server", server), ("client", foreign.client_version.clone()), ("written by", foreign.exporter.clone())];
+    for (label, value) in lines.into_iter().filter_map(|(label, value)| Some((label, value?))) {
+        let _ = writeln!(out, "{label:<14} {}", value.trim_end());
+    }
+    let _ = writeln!(out, "{:<14} {}", "end", foreign.end);
+    for HeldDatabase { name, bytes, .. } in &foreign.databases {
+        let _ = writeln!(out, "{:<14} {:>10}  {name}", "database", units::size(*bytes));
+    }
+    for DumpedTable { schema, name, rows, .. } in &foreign.tables {
+        let name = schema.iter().chain([name]).cloned().collect::<Vec<_>>().join(".");
+        let rows = rows.map_or("rows not counted".into(), |rows| units::plural(rows, "row"));
+        let _ = writeln!(out, "{:<14} {rows:>16}  {name}", "table");
+    }
 }
 
 fn describe(manifest: &Manifest, out: &mut String) {

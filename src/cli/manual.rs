@@ -1,9 +1,9 @@
 //! `dbhaul completions` and `dbhaul man`: what packages install beside the program.
 
-use std::io::{self, Write};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Command};
+
+use crate::report::stdout;
 
 /// Prints the completion script of a shell
 #[derive(Args, Debug)]
@@ -20,7 +20,7 @@ pub struct ManArgs {}
 pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "dbhaul", &mut script);
-    print(&script)
+    Ok(stdout::page(&script)?)
 }
 
 /// Prints the page of the program, and of each subcommand after it.
@@ -32,9 +32,5 @@ pub fn man(command: Command) -> Result<()> {
         let title = format!("dbhaul-{}", subcommand.get_name());
         clap_mangen::Man::new(subcommand).title(title).render(&mut page)?;
     }
-    print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<()> {
-    io::stdout().write_all(bytes).context("stdout can't be written to")
+    Ok(stdout::page(&page)?)
 }

@@ -13,8 +13,9 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, 
 
 use crate::error::{Error, Kind};
 use crate::exit_code;
+use crate::hint::Hint;
 use crate::process;
-use crate::report::{Report, Verbosity};
+use crate::report::{Report, Verbosity, defect, stdout};
 use crate::secret::Redactor;
 use crate::uri;
 
@@ -22,10 +23,14 @@ mod copy;
 mod doctor;
 mod dump;
 mod inspect;
+mod lists;
 mod manual;
+mod question;
 mod reach;
 mod restore;
 mod verify;
+
+use lists::Variables;
 
 /// Dumps a PostgreSQL, MySQL or MariaDB database into a tar.gz, and brings it back, truthfully.
 #[derive(Parser, Debug)]
@@ -66,22 +71,21 @@ enum Command {
 /// Runs the command line, and says everything that there is to say.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     process::hide_memory();
+    defect::listen();
     let args: Vec<OsString> = reach::spell_out_tunnel(args);
     // A command line that can't be understood still gets the answer that it asks for.
     let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json")
         || std::env::var_os("DBHAUL_JSON").is_some_and(|value| is_true(&value));
     let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => {
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
+        Err(error) if !error.use_stderr() => return help(&error),
         Err(error) => return refuse_usage(&error, json_wanted, &args),
     };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => return refuse_usage(&error, json_wanted, &args),
     };
+    cli.command.split_lists(&Variables::of(&matches));
     let verbosity = match (cli.output.quiet, cli.output.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -91,17 +95,25 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let report = Report::new(matches.subcommand_name().unwrap_or_default(), verbosity, cli.output.json);
     report.take_log();
     if let Some(error) = misplaced(&matches) {
-        report.failure(&error);
-        return ExitCode::from(exit_code::of(error.kind));
+        return failed(&report, &error);
     }
-    match block_on(cli.command.run(&report)) {
+    match defect::caught(|| block_on(cli.command.run(&report))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error = described(error);
-            report.failure(&error);
-            ExitCode::from(exit_code::of(error.kind))
-        }
+        Err(error) => failed(&report, &described(error)),
     }
+}
+
+/// Help or the version, which somebody asked for.
+fn help(text: &clap::Error) -> ExitCode {
+    match text.print().or_else(stdout::read_enough).map_err(stdout::unwritten) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&Report::new("", Verbosity::Quiet, false), &error),
+    }
+}
+
+fn failed(report: &Report, error: &Error) -> ExitCode {
+    report.failure(error);
+    ExitCode::from(exit_code::of(error.kind))
 }
 
 /// Our own errors say everything; another one reached this layer by accident, and shows its causes.
@@ -161,7 +173,7 @@ fn misplaced(matches: &ArgMatches) -> Option<Error> {
         None if name == "restore" => "the first argument is the archive, and a URI stands there".into(),
         None => format!("a URI stands where {} is wanted", wrong.get_id().as_str().to_uppercase()),
     };
-    let usage = format!("dbhaul {name} --help tells which arguments take a URI");
+    let usage = Hint::naming("help-tells-arguments", format!("dbhaul {name} --help tells which arguments take a URI"));
     Some(Error::new(Kind::Usage, what).why("it is not repeated here: it may hold a password").hint(usage))
 }
 
@@ -217,6 +229,15 @@ fn command_name(args: &[OsString]) -> String {
 }
 
 impl Command {
+    fn split_lists(&mut self, variables: &Variables) {
+        match self {
+            Self::Dump(args) => args.select.split(variables),
+            Self::Copy(args) => args.select.split(variables),
+            Self::Restore(args) => args.split(variables),
+            _ => {}
+        }
+    }
+
     async fn run(self, report: &Report) -> anyhow::Result<()> {
         match self {
             Self::Dump(args) => Box::pin(dump::run(args, report)).await?,

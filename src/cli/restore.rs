@@ -1,13 +1,16 @@
 //! `dbhaul restore`.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::lists::Variables;
+use super::question::may_be_dropped;
 use super::reach::ReachArgs;
-use crate::engine::{Clean, CollationMap, DatabaseSettings, RestoreOptions, Server};
+use crate::engine::{Clean, CollationMap, DatabaseSettings, RestoreOptions};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
+use crate::pipeline::Context;
 use crate::pipeline::restore::{Outcome, Request, Restored, restore};
 use crate::report::{Report, units};
 
@@ -19,6 +22,7 @@ use crate::report::{Report, units};
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     archive: String,
     /// The target database: a URI, env:NAME or file:PATH; without it, the variables that `dump` reads
     uri: Option<String>,
@@ -40,12 +44,12 @@ pub struct RestoreArgs {
     /// grants (with --keep-privileges), the sequences that it owns and its partitions. What it uses must be in the
     /// target, or comes with --with-dependencies: types, functions, extensions, schemas, other tables. Foreign keys to tables that are not chosen are left
     /// out, and named; in MySQL and MariaDB they are part of the table, and stay.
-    #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE", value_delimiter = '\n')]
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_TABLE")]
     table: Vec<String>,
     /// PostgreSQL: only what is in this schema, literally; repeatable
     ///
     /// The schema, everything in it, and comments and grants on that. With --table it says where the tables are.
-    #[arg(long, value_name = "NAME", env = "DBHAUL_SCHEMA", value_delimiter = '\n')]
+    #[arg(long, value_name = "NAME", env = "DBHAUL_SCHEMA")]
     schema: Vec<String>,
     /// With --table or --schema: brings along what the chosen part needs, and what that needs
     ///
@@ -56,7 +60,7 @@ pub struct RestoreArgs {
     /// Not the rows of this table, NAME or SCHEMA.NAME, literally; repeatable
     ///
     /// PostgreSQL: foreign keys of other tables that point at it are left out, and named.
-    #[arg(long, value_name = "TABLE", env = "DBHAUL_EXCLUDE_TABLE_DATA", value_delimiter = '\n')]
+    #[arg(long, value_name = "TABLE", env = "DBHAUL_EXCLUDE_TABLE_DATA")]
     exclude_table_data: Vec<String>,
     /// MySQL and MariaDB: goes on after a restore of this archive that failed: complete tables stay, the rest comes again
     ///
@@ -70,6 +74,21 @@ pub struct RestoreArgs {
     dry_run: bool,
     #[command(flatten)]
     into: IntoArgs,
+    /// Takes a file without an end mark, as phpMyAdmin, HeidiSQL or mysqldump --compact write it
+    ///
+    /// Its structure is judged all the same: it may not end inside a statement, a string, a comment or rows. The result says
+    /// that it is not proved complete.
+    #[arg(long, env = "DBHAUL_ACCEPT_UNPROVEN")]
+    accept_unproven: bool,
+    /// One database of a file of several: mysqldump --all-databases or --databases, `pg_dumpall`
+    ///
+    /// What the file says of the database itself is for the target's: nothing is sent under the old name. Roles, tablespaces and
+    /// other databases of the file are not sent.
+    #[arg(long, value_name = "NAME", env = "DBHAUL_DATABASE", value_parser = NonEmptyStringValueParser::new())]
+    database: Option<String>,
+    /// Takes this one of several dumps in an archive: its path in the tar or zip
+    #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
+    member: Option<String>,
     #[command(flatten)]
     reach: ReachArgs,
 }
@@ -126,11 +145,18 @@ pub struct IntoArgs {
     database_settings: Option<DatabaseSettingsArg>,
     /// Takes a script for what you wrote yourself: runs what it holds beside SQL for its database
     ///
-    /// A dump is refused when it holds commands for psql or mysql (\\!, \\copy, \\connect, system, source), or statements
-    /// about files and programs of the server's machine (COPY ... PROGRAM, LOAD DATA). With this they run, as far as the
-    /// client lets them. Only for dumps that nobody else could have changed.
+    /// A dump is refused when it holds anything but the statements that dump programs and exporters write for their one
+    /// database: commands for psql or mysql (\\!, \\copy, \\connect, system, source), statements about accounts, settings, files,
+    /// programs and other databases, code that runs at once. With this they run, as far as the client lets them, and what was
+    /// let through is said. Only for dumps that nobody else could have changed.
     #[arg(long)]
     trust: bool,
+    /// PostgreSQL: refuses functions in languages that the server does not confine: C, internal, PL/Python and others
+    ///
+    /// They run with the rights of the server's own account. Without this they come along where the user may create them,
+    /// counted and named.
+    #[arg(long, env = "DBHAUL_REFUSE_UNTRUSTED")]
+    refuse_untrusted: bool,
     /// Does not ask before --clean
     #[arg(long)]
     yes: bool,
@@ -169,22 +195,27 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
             Kind::Usage,
             "the first argument is the archive, and archives can't be read from URLs yet",
         )
-        .hint("dbhaul restore ARCHIVE [URI]; another program's output is read with -"));
+        .hint(Hint::new("name-the-archive", "dbhaul restore ARCHIVE [URI]; another program's output is read with -")));
     }
     let named = ReachArgs::connection(args.uri.as_deref(), report)?;
-    let context = args.reach.context(report)?;
+    let context = Context {
+        accept_unproven: args.accept_unproven,
+        database: args.database.clone(),
+        member: args.member.clone(),
+        ..args.reach.context(report)?
+    };
+    let answered = args.into.answered();
     let request = Request {
         archive: &args.archive,
         connection: named.connection,
         options: args.options(),
         dry_run: args.dry_run,
-        approve: &|server| args.into.approve(server),
+        approve: &|server| Box::pin(may_be_dropped(server, answered)),
     };
     match Box::pin(restore(&context, request)).await? {
         Outcome::Planned(commands) => report.result(&commands.join("\n"), json!({ "commands": commands })),
         Outcome::Done(restored) => show(report, &args, &restored),
     }
-    Ok(())
 }
 
 impl RestoreArgs {
@@ -199,6 +230,19 @@ impl RestoreArgs {
             with_dependencies: self.with_dependencies,
             resume: self.resume,
             ..self.into.options()
+        }
+    }
+}
+
+impl RestoreArgs {
+    /// Cuts apart what came from variables.
+    pub fn split(&mut self, variables: &Variables) {
+        for (option, values) in [
+            ("table", &mut self.table),
+            ("schema", &mut self.schema),
+            ("exclude_table_data", &mut self.exclude_table_data),
+        ] {
+            variables.split_names(option, values);
         }
     }
 }
@@ -228,18 +272,19 @@ impl IntoArgs {
                 DatabaseSettingsArg::Print => DatabaseSettings::Print,
             }),
             trust: self.trust,
+            refuse_untrusted: self.refuse_untrusted,
             ..RestoreOptions::default()
         }
     }
 
     /// The same for a copy, whose events would do on two servers what was meant for one.
     pub fn copy_options(&self) -> RestoreOptions {
-        RestoreOptions { disable_events: self.events != Some(EventsArg::Enabled), ..self.options() }
+        RestoreOptions { of_server: true, disable_events: self.events != Some(EventsArg::Enabled), ..self.options() }
     }
 
-    /// Asks before something is dropped, unless that was answered.
-    pub fn approve(&self, server: &Server) -> Result<()> {
-        if self.yes { Ok(()) } else { ask(server) }
+    /// Whether the question before something is dropped was answered.
+    pub fn answered(&self) -> bool {
+        self.yes
     }
 }
 
@@ -252,24 +297,7 @@ fn map_collation(text: &str) -> std::result::Result<CollationMap, String> {
     }
 }
 
-/// On a terminal, `--clean` wants to see the database's name; elsewhere it was meant.
-fn ask(server: &Server) -> Result<()> {
-    if !io::stdin().is_terminal() {
-        return Ok(());
-    }
-    let objects = units::plural(server.target.object_count, "object");
-    let mut stderr = io::stderr();
-    let _ = write!(stderr, "--clean drops {objects} of \"{0}\". Type the database's name to go on: ", server.database);
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim() == server.database {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Refused, "not the database's name: nothing was changed"))
-}
-
-fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
+fn show(report: &Report, args: &RestoreArgs, restored: &Restored) -> Result<()> {
     let adaptations = adapted(report, &restored.adaptations);
     let content = &restored.content;
     let tables = restored.tables.len() as u64;
@@ -295,11 +323,13 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "bytes": restored.bytes,
         "bytes_read": restored.fed,
         "database": restored.server.database,
+        "source_database": content.database,
         "engine": content.format.dialect().name(),
         "server_version": restored.server.version.to_string(),
         "tables": tables,
         "tables_complete": complete,
         "rows": rows,
+        "complete": content.unproven.is_none(),
         "prepared": restored.prepared,
         "adaptations": adaptations,
         "notes": restored.notes,
@@ -307,7 +337,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) {
         "duration_s": restored.duration_s,
         "warnings": report.warnings(),
     });
-    report.result("", fields);
+    report.result("", fields)
 }
 
 /// Tells what was changed on the way in, and how often; the same for the JSON result.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::reach::ReachArgs;
@@ -18,6 +19,7 @@ use crate::settings;
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
     /// The archive: a file, the folder of a directory-format dump, or - for stdin
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     archive: String,
     /// Restores it into a scratch server, made of installed server programs, and compares every table
     #[arg(long, env = "DBHAUL_RESTORE", conflicts_with = "restore_into")]
@@ -28,6 +30,21 @@ pub struct VerifyArgs {
     /// Takes the scratch server's programs from this folder only
     #[arg(long, value_name = "DIR", env = "DBHAUL_SERVER_DIR")]
     server_dir: Option<PathBuf>,
+    /// Takes a file without an end mark, as phpMyAdmin, HeidiSQL or mysqldump --compact write it
+    ///
+    /// Its structure is judged all the same: it may not end inside a statement, a string, a comment or rows. The result says
+    /// that it is not proved complete.
+    #[arg(long, env = "DBHAUL_ACCEPT_UNPROVEN")]
+    accept_unproven: bool,
+    /// One database of a file of several: mysqldump --all-databases or --databases, `pg_dumpall`
+    ///
+    /// What the file says of the database itself is for the target's: nothing is sent under the old name. Roles, tablespaces and
+    /// other databases of the file are not sent.
+    #[arg(long, value_name = "NAME", env = "DBHAUL_DATABASE", value_parser = NonEmptyStringValueParser::new())]
+    database: Option<String>,
+    /// Takes this one of several dumps in an archive: its path in the tar or zip
+    #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
+    member: Option<String>,
     #[command(flatten)]
     reach: ReachArgs,
 }
@@ -40,7 +57,9 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
         Some(uri) => Some(Place::Server(Box::new(ReachArgs::connection(Some(&uri), report)?.connection))),
         None => args.restore.then_some(Place::Scratch),
     };
-    let context = Context { server_dir: args.server_dir.clone(), ..args.reach.context(report)? };
+    let (server_dir, accept_unproven) = (args.server_dir.clone(), args.accept_unproven);
+    let (database, member) = (args.database.clone(), args.member.clone());
+    let context = Context { server_dir, accept_unproven, database, member, ..args.reach.context(report)? };
     let verified = verify(&context, &args.archive, place).await?;
     let held = &verified.content;
     let rows: Option<u64> = held.tables.iter().map(|table| table.rows).sum();
@@ -56,16 +75,18 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
         "kind": verified.description,
         "engine": held.format.dialect().name(),
         "bytes": verified.bytes,
+        "source_database": held.database,
         "tables": held.tables.len(),
         "rows": rows,
+        "complete": held.unproven.is_none(),
         "checked": verified.proof,
         "restored": verified.tried.as_ref().map(fields),
         "warnings": report.warnings(),
     });
-    let restored = if verified.tried.is_some() { "complete, restored and the same" } else { "complete" };
-    let text = format!("{}: {restored}; {tables}{counted}, {}", args.archive, units::size(verified.bytes));
-    report.result(&text, fields);
-    Ok(())
+    let complete = if held.unproven.is_some() { "not proved complete" } else { "complete" };
+    let restored = if verified.tried.is_some() { ", restored and the same" } else { "" };
+    let text = format!("{}: {complete}{restored}; {tables}{counted}, {}", args.archive, units::size(verified.bytes));
+    report.result(&text, fields)
 }
 
 /// `PostgreSQL 15.18; 11 tables by rows, 11 by checksum, in 2.1 s`

@@ -45,6 +45,11 @@ impl RowSum {
         self.sum = self.sum.wrapping_sub(XxHash3_64::oneshot(row));
     }
 
+    /// Adds rows that were summed elsewhere.
+    pub fn add(&mut self, sum: u64) {
+        self.sum = self.sum.wrapping_add(sum);
+    }
+
     /// The sum of the rows that have ended since this was last asked for.
     pub fn take(&mut self) -> u64 {
         std::mem::take(&mut self.sum)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -68,7 +69,7 @@ pub struct Complete(Content);
 impl Complete {
     /// Asks the inspector that has seen the whole stream.
     pub fn prove(inspector: Box<dyn Inspector>) -> Result<Self, Incomplete> {
-        inspector.finish().map(Self)
+        inspector.finish()?.proved().map(Self)
     }
 
     /// What the dump holds.
@@ -99,6 +100,12 @@ pub struct Incomplete {
 }
 
 impl Incomplete {
+    /// Statements follow the end of the dump, from this line on, which is at this offset.
+    #[must_use]
+    pub fn appended(line: u64, offset: u64) -> Self {
+        Self::new(format!("statements follow the end of the dump, from line {line} on"), offset)
+    }
+
     /// Something is missing or wrong there.
     #[must_use]
     pub fn new(what: impl Into<String>, offset: u64) -> Self {
@@ -112,6 +119,9 @@ impl Incomplete {
         Self { stray: Some(stray), ..Self::new(what, offset) }
     }
 }
+
+/// The fact that names a program which wrote a dump and is none of the servers' own.
+pub const EXPORTER: &str = "exporter";
 
 /// What a complete dump holds, as read from its bytes.
 #[derive(Clone, Debug)]
@@ -136,14 +146,21 @@ pub struct Content {
     pub collations: Vec<String>,
     /// MySQL: FLOAT columns of which the client writes six digits, as `table.column`.
     pub float_columns: Vec<String>,
-    /// The hash of each object's definition, by its kind and name: `trigger public.orders audit`.
-    pub definitions: BTreeMap<String, u64>,
+    /// What it says of each object, by its kind and name: `trigger public.orders audit`.
+    pub definitions: BTreeMap<String, Defined>,
+    /// The sum of what is in all large objects, where it holds any that could be read.
+    pub large_objects: Option<u64>,
     /// What the dump needs and does not hold, where whoever made it said so.
     pub dependencies: Vec<Dependency>,
+    /// PostgreSQL: what its definitions name or its rows want, and it does not hold, where nobody said what it lacks. It
+    /// may be there.
+    pub unheld: Vec<Dependency>,
     /// What the dump holds and no trial compares: `privileges`.
     pub not_compared: BTreeSet<&'static str>,
     /// What not every server of the engine takes.
     pub features: Vec<Feature>,
+    /// The database that it is of, where a file names it.
+    pub database: Option<String>,
     /// What belonged to the database itself, as far as that is known.
     pub properties: Option<DatabaseProperties>,
     /// PostgreSQL: the locale in which amounts of money are written, where that is known.
@@ -154,9 +171,28 @@ pub struct Content {
     pub facts: BTreeMap<String, String>,
     /// The parts of the dump that can be chosen one by one: PostgreSQL's table of contents, the sections of SQL.
     pub entries: Vec<Entry>,
+    /// Whoever wrote the dump writes no mark at its end: its structure is whole, and nothing proves that it is all.
+    pub unproven: Option<Incomplete>,
+    /// Statements follow the end of the dump. Nothing proves that these are all.
+    pub appended: Option<Incomplete>,
 }
 
 impl Content {
+    /// The same, if its end was seen, and was the end.
+    pub fn proved(mut self) -> Result<Self, Incomplete> {
+        match self.unproven.take().or(self.appended.take()) {
+            Some(incomplete) => Err(incomplete),
+            None => Ok(self),
+        }
+    }
+
+    /// MySQL and MariaDB: whether it has rows, and no table of them is defined in it.
+    #[must_use]
+    pub fn holds_rows_alone(&self) -> bool {
+        let is_alone = |table: &DumpedTable| table.structure.is_none();
+        self.format == Format::MysqlSql && !self.tables.is_empty() && self.tables.iter().all(is_alone)
+    }
+
     /// Nothing yet, in this form.
     #[must_use]
     pub fn new(format: Format) -> Self {
@@ -172,23 +208,37 @@ impl Content {
             collations: Vec::new(),
             float_columns: Vec::new(),
             definitions: BTreeMap::new(),
+            large_objects: None,
             dependencies: Vec::new(),
+            unheld: Vec::new(),
             not_compared: BTreeSet::new(),
             features: Vec::new(),
+            database: None,
             properties: None,
             lc_monetary: None,
             longest_statement: 0,
             facts: BTreeMap::new(),
             entries: Vec::new(),
+            unproven: None,
+            appended: None,
         }
     }
 }
 
-/// Tells two lists of entries apart without holding both.
+/// What a dump says of an object, in hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defined {
+    /// Its definition.
+    pub text: u64,
+    /// Whose it is, where it says so.
+    pub owner: Option<NonZeroU64>,
+}
+
+/// Tells two things apart without holding both: lists of entries, names, statements.
 #[must_use]
-pub fn fingerprint(entries: &[Entry]) -> u64 {
+pub fn fingerprint(thing: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    entries.hash(&mut hasher);
+    thing.hash(&mut hasher);
     hasher.finish()
 }
 

@@ -39,6 +39,21 @@ pub fn warnings(selected: Option<&Selected>) -> Vec<String> {
     dependencies.into_iter().chain(partitions).map(|sentence| format!("not in the dump: {sentence}")).collect()
 }
 
+/// What a dump lacks that an argument for its client leaves out.
+const LEFT_OUT_BY: &str = "not in the dump: what it leaves out by ";
+
+/// What a dump warns of where an argument for its client leaves something out.
+#[must_use]
+pub fn left_out_by(argument: &str) -> String {
+    format!("{LEFT_OUT_BY}-- {}", crate::uri::redact_secrets(argument))
+}
+
+/// Whether a warning is of that kind: then a restore says so, too.
+#[must_use]
+pub fn is_left_out_by(warning: &str) -> bool {
+    warning.starts_with(LEFT_OUT_BY)
+}
+
 /// What a dump's options choose of a database, where that is not all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {

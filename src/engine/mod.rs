@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod checksum;
@@ -20,10 +21,12 @@ mod generated;
 mod moment;
 pub mod mysql;
 mod near;
+mod of_many;
 mod options;
 mod plan;
 pub mod postgres;
 mod product;
+mod scene;
 mod server;
 pub mod stray;
 
@@ -31,18 +34,20 @@ pub use crate::dependency::{Dependency, sentences};
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
-    Complete, Content, DumpedTable, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure, fingerprint,
-    too_many,
+    Complete, Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure,
+    fingerprint, too_many,
 };
-pub use dependency::{Selected, warnings, with_comments};
+pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
 pub use moment::Moment;
 pub use mysql::{Readers, Weaving, Woven};
 pub use near::near;
+pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
 pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
 pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
 pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
 pub use product::{Product, Standing, recognise};
+pub use scene::{Into, Scene};
 pub use server::{Finding, Left, Purpose, Server, Severity, Subject, Table, Target, TargetTrigger};
 
 /// A future that an engine hands back.
@@ -69,6 +74,9 @@ pub trait Engine: Sync {
     /// Refuses, with `Kind::Usage`, what can be told from the options alone, before anybody is asked anything.
     /// [`Engine::plan_dump`] refuses the same.
     fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()>;
+
+    /// The same options, where arguments for the client that choose tables and schemas stand among ours.
+    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions;
 
     /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
     /// `Kind::Usage` names the one that does not.
@@ -122,6 +130,25 @@ pub trait Engine: Sync {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
+
+    /// The name of the database that a restore fills in the target's place, where it does not fill the target itself. From
+    /// [`Engine::prepare`] on, which makes it, the connection leads there.
+    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
+        let _ = (server, options);
+        None
+    }
+
+    /// Gives the [replacement](Engine::replacement) the target's name, and drops the old one. Says what it did. After an
+    /// error both are what they were.
+    fn replace<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        let _ = (connection, server, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Gives the restored database what belonged to its source itself, as the options say. What can't be given is no
     /// error: the rows are there.
@@ -215,6 +242,10 @@ pub trait Engine: Sync {
     /// A reader for a dump's bytes in this format.
     fn inspector(&self, format: Format) -> Box<dyn Inspector>;
 
+    /// Passes one database of a script on that may name its databases: `wanted`, or else the first. None for forms that
+    /// hold one and don't name it.
+    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>>;
+
     /// Everything that forbids this restore, before anything is touched: `Kind::Refused` with what was found. Warnings
     /// come back. `--clean` and `--into-non-empty` are part of the judgement.
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>>;
@@ -230,6 +261,19 @@ pub trait Engine: Sync {
         source: RestoreInput<'_>,
     ) -> Result<RestorePlan>;
 
+    /// What such a restore leaves out of a whole dump, by the name of a definition, and what that is called; where the
+    /// dump is another server's or client's, not `exact`, also what that alone may leave out.
+    fn left_out(
+        &self,
+        definition: &str,
+        server: &Server,
+        options: &RestoreOptions,
+        exact: bool,
+    ) -> Option<&'static str> {
+        let _ = (definition, server, options, exact);
+        None
+    }
+
     /// What the server made of a restore that ended well, where that is not what the dump says: a line each.
     fn look_back<'a>(
         &'a self,
@@ -239,6 +283,16 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
         let _ = (connection, content, options, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Schema, name and rows of tables of the user's own, of which a dump by that user has only what policies let through.
+    fn rows_behind_policies<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<(String, String, u64)>> {
+        let _ = (connection, limits);
         Box::pin(async { Ok(Vec::new()) })
     }
 
@@ -297,13 +351,39 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
 
-    /// What a client's stderr means: the lines worth showing, word for word, and a hint for each known cause. Never
-    /// called on success, never decides whether something failed.
-    fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis;
+    /// Whether a dump's definitions can be tried in a database of their own before a target is emptied: where no drop can be
+    /// taken back, and where they say nothing of another database than the one that they come into.
+    fn rehearses(&self, _: &Content, _: &RestoreOptions) -> bool {
+        false
+    }
+
+    /// Databases that were made to [replace](Self::replace) others, or were replaced, by restores that were killed. Each
+    /// comes with what is to be said of it.
+    fn replacements_left<'a>(&'a self, _: &'a Connection, _: &'a Limits) -> Pending<'a, Vec<(String, String)>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// What a client's stderr means where it failed: the lines worth showing, word for word, and a hint for each known
+    /// cause. Never called on success, never decides whether something failed.
+    fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis;
+
+    /// What a statement makes or fills, by its beginning: `table orders`. Names alone; asked where a client tells no more
+    /// than a line of its script.
+    fn named(&self, statement: &str) -> Option<String> {
+        let _ = statement;
+        None
+    }
+}
+
+/// The refusal of a dump that holds more than SQL for its database.
+#[must_use]
+pub fn more_than_its_database(count: &str) -> String {
+    let plural = if count == "1" { "" } else { "s" };
+    format!("the dump holds more than its database's tables, views and routines: {count} statement{plural}")
 }
 
 /// The way out where a dump holds more than SQL for its database.
-pub const TRUST: &str = "read it, and say --trust if all of it is meant to run";
+pub const TRUST: Hint = Hint::new("trust", "read it, and say --trust if all of it is meant to run");
 
 /// A text of at most so many characters; dots stand for the rest.
 #[must_use]
@@ -334,7 +414,10 @@ pub fn refuse_missing(missing: &[&Finding], allowed: bool) -> Result<()> {
     }
     let mut hints: Vec<_> = missing.iter().filter_map(|finding| finding.hint.clone()).collect();
     hints.dedup();
-    Err(error.hints(hints).hint("--allow-incomplete dumps the rest, and the manifest lists what is missing"))
+    Err(error.hints(hints).hint(Hint::new(
+        "allow-incomplete",
+        "--allow-incomplete dumps the rest, and the manifest lists what is missing",
+    )))
 }
 
 /// Refuses a dump by so many jobs where fewer connections are left than it wants.
@@ -342,7 +425,8 @@ pub fn room(server: &Server, jobs: u32, wanted: u64) -> Result<()> {
     match server.connections_left {
         Some(left) if left < wanted => {
             let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");
-            Err(Error::new(Kind::Refused, what).hint("--jobs 1, or fewer sessions of others"))
+            Err(Error::new(Kind::Refused, what)
+                .hint(Hint::new("fewer-sessions", "--jobs 1, or fewer sessions of others")))
         }
         _ => Ok(()),
     }
@@ -365,7 +449,7 @@ pub enum Relation {
         /// How.
         what: &'static str,
         /// What to do.
-        hint: &'static str,
+        hint: Hint,
     },
     /// Two databases. What people should know of them, a line each.
     Separate(Vec<String>),
@@ -374,20 +458,37 @@ pub enum Relation {
 /// The source itself.
 pub const SAME_DATABASE: Relation = Relation::Tied {
     what: "source and target are the same database",
-    hint: "name another database as the target; --create makes it",
+    hint: Hint::new("another-target", "name another database as the target; --create makes it"),
 };
 
 /// What a client's stderr means.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnosis {
     /// The lines that matter, word for word.
     pub why: Vec<String>,
     /// What to do.
-    pub hints: Vec<String>,
+    pub hints: Vec<Hint>,
     /// True when the way to the server was lost, or the server refused to let us in.
     pub connection: bool,
     /// True when the same again may well succeed: a table's definition changed while it was read.
     pub passing: bool,
+    /// True when the same again fails in the same way, unless something is mended first.
+    pub recurs: bool,
+    /// The line of the script at which the client says that it stood.
+    pub line: Option<u64>,
     /// True when the server refused a statement, and so ended the transaction that it was in.
     pub refused: bool,
+}
+
+impl Diagnosis {
+    /// Tells it of an error: the lines behind those that are there, the hints, and what may be done again.
+    #[must_use]
+    pub fn of(self, mut error: Error) -> Error {
+        error.why.extend(self.why);
+        error.transient = self.passing;
+        error.refused_by_server = self.refused;
+        error.recurs = self.recurs;
+        error.hints(self.hints)
+    }
 }

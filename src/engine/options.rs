@@ -83,6 +83,20 @@ impl DumpOptions {
     }
 }
 
+impl DumpOptions {
+    /// One of the lists by that name.
+    pub(crate) fn patterns_mut(&mut self, name: &str) -> Option<&mut Vec<String>> {
+        match name {
+            "schema" => Some(&mut self.schemas),
+            "exclude-schema" => Some(&mut self.exclude_schemas),
+            "table" => Some(&mut self.tables),
+            "exclude-table" => Some(&mut self.exclude_tables),
+            "exclude-table-data" => Some(&mut self.exclude_table_data),
+            _ => None,
+        }
+    }
+}
+
 /// What a finished restore keeps, and what it may do to the target; every option resolved.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
@@ -129,6 +143,10 @@ pub struct RestoreOptions {
     pub database_settings: Option<DatabaseSettings>,
     /// Run what the dump holds beside SQL for its database: psql's commands, the files of the server's machine.
     pub trust: bool,
+    /// PostgreSQL: refuse functions in languages that the server does not confine.
+    pub refuse_untrusted: bool,
+    /// The dump comes from a server that is read at this moment: what a file would be refused for is said, and comes along.
+    pub of_server: bool,
     /// PostgreSQL: only this part of the dump.
     pub section: Option<Section>,
     /// PostgreSQL, for [`Section::Data`]: tables that are large enough to be emptied again before their rows come.
@@ -136,6 +154,13 @@ pub struct RestoreOptions {
 }
 
 impl RestoreOptions {
+    /// Why what a dump of one database never holds is let through, if it is.
+    #[must_use]
+    pub fn lets_through(&self) -> Option<&'static str> {
+        let of_server = self.of_server.then_some("because the source holds it");
+        self.trust.then_some("by --trust").or(of_server)
+    }
+
     /// What becomes of the source's database settings, in a database that the restore makes or that was there.
     #[must_use]
     pub fn database_settings(&self, made: bool) -> DatabaseSettings {
@@ -173,6 +198,8 @@ impl Default for RestoreOptions {
             data_only: false,
             triggers: false,
             disable_events: false,
+            of_server: false,
+            refuse_untrusted: false,
             tables: Vec::new(),
             schemas: Vec::new(),
             exclude_table_data: Vec::new(),

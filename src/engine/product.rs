@@ -2,6 +2,7 @@
 //! that only sounds like it. Each engine has a table of those that are known.
 
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// A product, and how it gives itself away.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn recognise(table: &'static [Product], engine: &str, words: &str) -> Result
         )
         .why(format!("the server says: {}", words.lines().next().unwrap_or_default()))
         .why("nothing was started, nothing was changed")
-        .hint(instead)),
+        .hint(Hint::new("products-own-tool", instead))),
     }
 }
 
@@ -59,7 +60,10 @@ pub fn assert_recorded(table: &'static [Product], engine: &str, recording: &str)
         match (&found, expected.map(|product| product.standing)) {
             (Ok(found), None) => assert!(name == engine && found.is_empty(), "{line}: {found:?}"),
             (Err(error), Some(Standing::Refused(instead))) => {
-                assert!(error.what.starts_with(name) && error.hints == [instead], "{line}: {error}");
+                assert!(
+                    error.what.starts_with(name) && crate::hint::texts(&error.hints) == [instead],
+                    "{line}: {error}"
+                );
                 assert_eq!(error.kind, Kind::Refused);
             }
             (Ok(found), Some(_)) => assert!(found.iter().any(|p| p.name == name), "{line}: {found:?}"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Dependency, Flavour, Product, Selected, Version};
+use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
 
 /// What a probe is for: a restore also needs to know what the target holds and can take.
@@ -85,15 +86,15 @@ pub struct Finding {
     /// What: one line that names the object or setting.
     pub what: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
     /// What it is about.
     pub subject: Subject,
 }
 
 impl Finding {
     /// One that concerns every dump.
-    pub fn new(severity: Severity, what: impl Into<String>, hint: Option<&str>) -> Self {
-        Self { severity, what: what.into(), hint: hint.map(str::to_owned), subject: Subject::Database }
+    pub fn new(severity: Severity, what: impl Into<String>, hint: Option<Hint>) -> Self {
+        Self { severity, what: what.into(), hint, subject: Subject::Database }
     }
 
     /// The same about this.
@@ -129,6 +130,8 @@ pub enum Subject {
     OutsideOfSchemas,
     /// PostgreSQL: the large objects.
     LargeObjects,
+    /// PostgreSQL: what no dump has, whatever its options.
+    NotHeld,
 }
 
 /// How bad a finding is.

@@ -1,6 +1,7 @@
 //! Whether two dumps hold the same rows: one as it was recorded, one of the database that it was restored into.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 use super::manifest::qualified;
 use crate::archive::Manifest;
@@ -24,6 +25,18 @@ pub struct Comparison {
     pub differences: Vec<String>,
     /// A sentence for each object whose definition reads otherwise, although the dump's own words made it.
     pub redefined: Vec<String>,
+    /// What was not compared although the dump has it.
+    pub not_compared: BTreeSet<&'static str>,
+}
+
+/// What of two dumps can be held against each other.
+pub struct Scope<'a> {
+    /// What rows and definitions say, and not only that they are there.
+    pub exact: bool,
+    /// Owners were kept.
+    pub owners: bool,
+    /// What the restore left out, by the name of its definition.
+    pub left_out: &'a dyn Fn(&str) -> Option<&'static str>,
 }
 
 /// The rows of a table, or of all partitions that their root sorts anew: a row may well come to stand in another one.
@@ -34,8 +47,9 @@ struct Rows<'a> {
     columns: Option<&'a str>,
 }
 
-/// Compares every table and definition; with `exact` also what rows and definitions say.
-pub fn compare(expected: &Content, found: &Content, exact: bool) -> Comparison {
+/// Compares every table and definition.
+pub fn compare(expected: &Content, found: &Content, scope: &Scope<'_>) -> Comparison {
+    let exact = scope.exact;
     let (wanted, there) = (names(expected), names(found));
     let mut differences: Vec<_> = wanted.difference(&there).map(|name| format!("table {name} is missing")).collect();
     differences.extend(there.difference(&wanted).map(|name| format!("table {name} was never in the dump")));
@@ -50,6 +64,7 @@ pub fn compare(expected: &Content, found: &Content, exact: bool) -> Comparison {
         added: Vec::new(),
         differences,
         redefined: Vec::new(),
+        not_compared: BTreeSet::new(),
     };
     for name in both {
         let (wanted, there) = (wanted.remove(&name).unwrap_or_default(), there.remove(&name).unwrap_or_default());
@@ -71,33 +86,60 @@ pub fn compare(expected: &Content, found: &Content, exact: bool) -> Comparison {
             _ => {}
         }
     }
-    compare_definitions(&mut compared, expected, found, exact);
+    compare_definitions(&mut compared, expected, found, scope);
+    compare_large_objects(&mut compared, expected, found);
     compared
 }
 
+/// Their bytes are the same wherever they are read.
+fn compare_large_objects(compared: &mut Comparison, expected: &Content, found: &Content) {
+    match (expected.large_objects, found.large_objects) {
+        (Some(wanted), Some(there)) if wanted != there => {
+            compared.differences.push("large objects: others than in the dump, or with other contents".to_owned());
+        }
+        (Some(_), None) => compared.differences.push("large objects are missing".to_owned()),
+        _ => {}
+    }
+}
+
 /// What the target adds makes no archive a bad one: it is told.
-fn compare_definitions(compared: &mut Comparison, expected: &Content, found: &Content, exact: bool) {
+fn compare_definitions(compared: &mut Comparison, expected: &Content, found: &Content, scope: &Scope<'_>) {
     // Tables are told apart by their names already.
     let is_table = |object: &str| object.starts_with("table ");
-    // A dump without rows says nothing of them.
-    let values = ["sequence set ", "sequence value ", "materialized view data "];
+    // A dump without rows says nothing of them; an extension brings a comment of its own.
+    let values = ["sequence set ", "sequence value ", "materialized view data ", "comment EXTENSION "];
     let is_value = |object: &str| values.iter().any(|value| object.starts_with(value));
     let altered = added_columns(expected, found);
     for (object, wanted) in &expected.definitions {
+        if let Some(left_out) = (scope.left_out)(object) {
+            compared.not_compared.insert(left_out);
+            continue;
+        }
         match found.definitions.get(object) {
             None if is_table(object) => {}
             None => compared.differences.push(format!("{object} is missing")),
             Some(there) => {
                 compared.definitions += 1;
-                if exact && wanted != there && !altered.contains_key(object.as_str()) {
+                if scope.exact && wanted.text != there.text && !altered.contains_key(object.as_str()) {
                     compared.redefined.push(format!("{object}: another definition than in the dump"));
                 }
+                compare_owners(compared, object, [wanted.owner, there.owner], scope);
             }
         }
     }
     let beside = found.definitions.keys().filter(|object| !expected.definitions.contains_key(*object));
     compared.added.extend(beside.filter(|object| !is_table(object) && !is_value(object)).cloned());
     compared.added.extend(altered.into_values());
+}
+
+fn compare_owners(compared: &mut Comparison, object: &str, owners: [Option<NonZeroU64>; 2], scope: &Scope<'_>) {
+    match owners {
+        [Some(_), _] if !(scope.owners && scope.exact) => drop(compared.not_compared.insert("owners")),
+        [Some(wanted), there] if there != Some(wanted) => {
+            compared.redefined.push(format!("{object}: another owner than in the dump"));
+        }
+        _ => {}
+    }
 }
 
 /// Columns that a MySQL server adds by itself, by the name of the table's definition.
@@ -170,6 +212,7 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Defined;
 
     fn content(tables: &[(&str, u64, u64, Option<&str>)]) -> Content {
         let table = |&(name, rows, sum, root): &(&str, u64, u64, Option<&str>)| DumpedTable {
@@ -182,6 +225,12 @@ mod tests {
             structure: None,
         };
         Content { tables: tables.iter().map(table).collect(), ..Content::new(Format::PgCustom) }
+    }
+
+    /// Everything, or only that it is there.
+    fn compare(expected: &Content, found: &Content, exact: bool) -> Comparison {
+        let left_out = |name: &str| name.starts_with("privileges").then_some("privileges");
+        super::compare(expected, found, &Scope { exact, owners: true, left_out: &left_out })
     }
 
     #[test]
@@ -205,7 +254,8 @@ mod tests {
     #[test]
     fn definitions_are_compared_and_what_the_target_adds_is_no_difference() {
         let defined = |all: &[(&str, u64)], columns: Option<&str>| {
-            let definitions = all.iter().map(|&(name, hash)| (name.to_owned(), hash)).collect();
+            let defined = |text| Defined { text, owner: NonZeroU64::new(text) };
+            let definitions = all.iter().map(|&(name, hash)| (name.to_owned(), defined(hash))).collect();
             let table = DumpedTable { name: "t".into(), columns: columns.map(str::to_owned), ..DumpedTable::default() };
             Content { definitions, tables: vec![table], ..Content::new(Format::MysqlSql) }
         };
@@ -217,7 +267,14 @@ mod tests {
             (3, &["view x".into(), "column t.my_row_id".into()][..])
         );
         assert_eq!(compared.differences, ["view w is missing"]);
-        assert_eq!(compared.redefined, ["trigger a: another definition than in the dump"]);
+        assert_eq!(
+            compared.redefined,
+            [
+                "table t: another owner than in the dump",
+                "trigger a: another definition than in the dump",
+                "trigger a: another owner than in the dump"
+            ]
+        );
         assert_eq!(compare(&dumped, &restored, false).redefined, [""; 0]);
     }
 

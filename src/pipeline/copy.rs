@@ -31,13 +31,14 @@ use super::source::{Relay, Source, snapshot_ended};
 use super::spool::spool_file;
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, copied_columns, leftovers};
+use super::{Context, copied_columns, leftovers, rehearsal, replace};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, Server, fingerprint,
+    RestorePlan, Scene, Server, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::AppliedProperties;
 use crate::tunnel::TunnelSpec;
 
@@ -105,71 +106,37 @@ pub struct Copied {
 pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
     same_family(&request.source, &request.target)?;
+    // With all that it needs, the restore chooses, which knows our options alone.
+    if !request.dump.with_dependencies {
+        request.dump = engine::of(request.source.dialect).adopted(&request.source, request.dump);
+    }
     divide(context, &mut request)?;
     if !request.dry_run {
         leftovers::tend(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &mut request)).await.map_err(target::not_begun)?;
-    let Ready { source, target, mut planned, mut plan, target_client, spool } = ready;
+    let Ready { source, target, planned, plan, target_client, spool } = ready;
     if request.dry_run {
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
-    target::approved(&target, &request.restore, request.approve)?;
+    target::approved(context, &target, &request.restore, request.approve).await?;
     let mut notes = plan.notes();
     for note in &notes {
         context.note(note);
     }
-    let (whole, begun) = (plan.is_whole(), Cell::new(false));
+    if rehearsal::is_needed(&target, &planned, &request.restore) {
+        Box::pin(rehearse(context, &source, &target, &planned, &request)).await.map_err(|error| {
+            if error.why.iter().any(|line| line == UNCHANGED) { error } else { error.why(UNCHANGED) }
+        })?;
+    }
     let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
     let preparing = Preparing::new(context, &target, &properties, &request.restore);
-    let failed = |error, all_fed| {
-        let ends = Ends { atomic: whole && !begun.get(), resumable: false };
-        preparing.say_what_is_left(error, ends, all_fed)
-    };
-    let mut again = whole;
-    let (copied, taken, adaptations, bytes) = loop {
-        let gauge = Gauge::about(&target.server.database);
-        let outline = fingerprint(&planned.entries);
-        drop(planned);
-        let copying = async {
-            match (plan, &spool) {
-                (Plan::Jobs(plan), Some(spool)) => {
-                    let (source, target, options) = (&source, &target, &request.dump);
-                    let (gauge, begun, preparing) = (&gauge, &begun, &preparing);
-                    let jobs = Jobs { context, source, target, options, spool, gauge, preparing, begun };
-                    Box::pin(jobs.run(plan, outline)).await.map(|(content, adaptations)| (content, None, adaptations))
-                }
-                (Plan::One(plan), _) => {
-                    let streaming = stream(context, &source, &target, plan, outline, &gauge, &preparing);
-                    Box::pin(streaming).await
-                }
-                (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
-            }
-        };
-        let error = match Box::pin(shown(context, &gauge, copying)).await {
-            Ok((copied, taken, adaptations)) => break (copied, taken, adaptations, gauge.read().bytes),
-            Err(error) => error,
-        };
-        let repeatable = error.transient && !begun.get() && preparing.is_repeatable();
-        if !(repeatable && std::mem::take(&mut again)) {
-            return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
-        }
-        // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
-        planned = look(context, &source, &request.dump).await.map_err(|error| failed(error, false))?;
-        let path = spool.as_ref().map(NamedTempFile::path);
-        let planning = Plan::make(context, &source, &target, &planned, &request.restore, path);
-        plan = planning.await.map_err(|error| failed(error, false))?.0;
-    };
-    notes.extend(target::look_back(context, &target, &copied, &request.restore).await);
-    if !request.restore.schema_only {
-        let not_compared = copied_columns::compare(context, &source.reached, &target).await;
-        for note in &not_compared {
-            context.note(note);
-        }
-        notes.extend(not_compared);
-    }
-    let applied = target::apply_properties(context, &target, &properties, &request.restore).await?;
-    let prepared = preparing.done();
+    let filling = Filling { context, source: &source, target: &target, preparing: &preparing, spool: spool.as_ref() };
+    let filled = Box::pin(filling.run(&request, planned, plan, &properties)).await;
+    let (filled, replaced) = replace::settle(context, &target, filled).await?;
+    let Filled { copied, taken, adaptations, bytes, notes: more, applied } = filled;
+    notes.extend(more);
+    let prepared = [preparing.done(), replaced].concat();
     let Source { reached, client, plan, .. } = source;
     for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;
@@ -192,6 +159,91 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         target_client,
     })))
 }
+
+/// What a target is filled from, and how.
+struct Filling<'a> {
+    context: &'a Context,
+    source: &'a Source,
+    target: &'a Reached,
+    preparing: &'a Preparing<'a>,
+    spool: Option<&'a NamedTempFile>,
+}
+
+/// What came of filling a target.
+struct Filled {
+    copied: Content,
+    taken: Option<u64>,
+    adaptations: Vec<(String, u64)>,
+    bytes: u64,
+    notes: Vec<String>,
+    applied: AppliedProperties,
+}
+
+impl Filling<'_> {
+    /// Everything from the first change on.
+    async fn run(&self, request: &Request<'_>, planned: Content, plan: Plan, properties: &Content) -> Result<Filled> {
+        let Self { context, source, target, .. } = *self;
+        let (copied, taken, adaptations, bytes) = Box::pin(self.load(request, planned, plan)).await?;
+        // First, so that what several sessions restored is not long without its settings.
+        let applied = target::apply_properties(context, target, properties, &request.restore).await?;
+        let mut notes = target::look_back(context, target, &copied, &request.restore).await;
+        if !request.restore.schema_only {
+            let not_compared = copied_columns::compare(context, &source.reached, target).await;
+            for note in &not_compared {
+                context.note(note);
+            }
+            notes.extend(not_compared);
+        }
+        Ok(Filled { copied, taken, adaptations, bytes, notes, applied })
+    }
+
+    /// Loads the target; once more where nothing came of it for a reason that passes.
+    async fn load(&self, request: &Request<'_>, mut planned: Content, mut plan: Plan) -> Result<Taken> {
+        let Self { context, source, target, preparing, spool } = *self;
+        let (whole, begun) = (plan.is_whole(), Cell::new(false));
+        let failed = |error, all_fed| {
+            let ends = Ends { atomic: whole && !begun.get(), resumable: false };
+            preparing.say_what_is_left(error, ends, all_fed)
+        };
+        let mut again = whole;
+        loop {
+            let gauge = Gauge::about(&target.server.database);
+            let outline = fingerprint(&planned.entries);
+            drop(planned);
+            let copying = async {
+                match (plan, spool) {
+                    (Plan::Jobs(plan), Some(spool)) => {
+                        let (options, gauge, begun) = (&request.dump, &gauge, &begun);
+                        let jobs = Jobs { context, source, target, options, spool, gauge, preparing, begun };
+                        Box::pin(jobs.run(plan, outline))
+                            .await
+                            .map(|(content, adaptations)| (content, None, adaptations))
+                    }
+                    (Plan::One(plan), _) => {
+                        Box::pin(stream(context, source, target, plan, outline, &gauge, preparing)).await
+                    }
+                    (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
+                }
+            };
+            let error = match Box::pin(shown(context, &gauge, copying)).await {
+                Ok((copied, taken, adaptations)) => return Ok((copied, taken, adaptations, gauge.read().bytes)),
+                Err(error) => error,
+            };
+            let repeatable = error.transient && !begun.get() && preparing.is_repeatable();
+            if !(repeatable && std::mem::take(&mut again)) {
+                return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
+            }
+            // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
+            planned = look(context, source, &request.dump).await.map_err(|error| failed(error, false))?;
+            let path = spool.map(NamedTempFile::path);
+            let planning = Plan::make(context, source, target, &planned, &request.restore, path);
+            plan = planning.await.map_err(|error| failed(error, false))?.0;
+        }
+    }
+}
+
+/// What was copied, the rows that the target took, what was adapted, and bytes.
+type Taken = (Content, Option<u64>, Vec<(String, u64)>, u64);
 
 /// Several jobs, where the engine does not leave them to one.
 fn divide(context: &Context, request: &mut Request<'_>) -> Result<()> {
@@ -274,6 +326,8 @@ async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
     let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
     target.server.target.lacking = target::lacking(context, &target, &planned, &request.restore).await?;
     target::check(context, &target, &planned, &request.restore)?;
+    target.scene = Scene::restore(&target.server, &planned, &request.restore);
+    replace::lead(&mut target, &request.restore);
     let spool = if request.dump.apart && !request.dry_run { Some(spool_file(context)?) } else { None };
     let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.apart.then(|| Path::new(DEFINITIONS)));
     let (plan, target_client) = Plan::make(context, &source, &target, &planned, &request.restore, path).await?;
@@ -303,7 +357,7 @@ fn same_family(source: &Connection, target: &Connection) -> Result<()> {
         .why(source)
         .why(target)
         .why(UNCHANGED)
-        .hint("name two servers of the same family"))
+        .hint(Hint::new("two-servers-of-a-family", "name two servers of the same family")))
 }
 
 /// Whatever hosts, ports and tunnels are called: a database must not be copied onto itself, nor onto what it is tied to.
@@ -352,7 +406,38 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
     let outline = shown(context, &Gauge::about("schema"), looking).await?;
     let lc_monetary = plan.lc_monetary.clone();
     let dependencies = server.selected.as_ref().map(|selected| selected.dependencies.clone()).unwrap_or_default();
-    Ok(Content { properties: Some(server.properties.clone()), lc_monetary, dependencies, ..outline })
+    Ok(Content {
+        properties: Some(server.properties.clone()),
+        lc_monetary,
+        dependencies,
+        unheld: Vec::new(),
+        ..outline
+    })
+}
+
+/// Tries the source's definitions on the target's server, before anything is dropped there.
+async fn rehearse(
+    context: &Context,
+    source: &Source,
+    target: &Reached,
+    planned: &Content,
+    request: &Request<'_>,
+) -> Result<()> {
+    let Reached { engine, connection, server, .. } = &source.reached;
+    let (options, alone) = (engine.look(&request.dump), Moment::Alone(None));
+    let plan = engine.plan_dump(connection, server, &source.client, &options, &context.limits, &alone)?;
+    let spool = spool_file(context)?;
+    let no_room = |e: io::Error| Error::new(Kind::Store, "the source's definitions could not be kept").why(e);
+    let mut file = spool.reopen().map_err(no_room)?;
+    let (outputs, mut relay) = Relay::new();
+    let writing = on_thread(move || io::copy(&mut relay, &mut file));
+    let (written, ended) = tokio::join!(writing, source.run(context, &plan.invocations, outputs, || false));
+    if let Err(failure) = ended {
+        return Err(source_failed(source, failure).await);
+    }
+    written?.map_err(no_room)?;
+    let open = || spool.reopen().map(|file| Box::new(file) as _).map_err(no_room);
+    rehearsal::rehearse(context, target, planned, &request.restore, &open).await
 }
 
 fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<Content> {

@@ -37,6 +37,7 @@ use crate::engine::{
     RestorePlan, Section, Shared, fingerprint,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint;
 use crate::invocation::Invocation;
 use crate::process::{Exited, Output};
 
@@ -213,7 +214,7 @@ impl Jobs<'_> {
         let inspector = self.source.reached.engine.inspector(self.source.plan.format);
         let unwritten = |e: io::Error| {
             let what = format!("the definitions can't be written to {}", self.spool.path().display());
-            Error::new(Kind::Store, what).why(e).hint("TMPDIR names another folder")
+            Error::new(Kind::Store, what).why(e).hint(hint::ANOTHER_TMPDIR)
         };
         let file = self.spool.reopen().map_err(unwritten)?;
         let command = std::slice::from_ref(command);

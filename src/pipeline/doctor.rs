@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::reach::{Reached, reach};
-use super::{Context, clients, leftovers, trial};
+use super::{Context, clients, leftovers, rehearsal, trial};
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Moment, Purpose, Role, Server, Severity};
 use crate::error::Result;
@@ -25,8 +25,10 @@ pub struct Examined {
     pub server: Server,
     /// The commands that a dump would run, redacted; or why it would run none.
     pub commands: Result<Vec<String>>,
-    /// Databases of `verify --restore-into`, of one that runs or was killed.
+    /// Databases of `verify --restore-into`, or of a `--clean` that tries definitions: of one that runs or was killed.
     pub databases: Vec<String>,
+    /// Databases of a restore with `--clean database` that was killed, and what is to be said of each.
+    pub replacements: Vec<(String, String)>,
 }
 
 /// Every client on this machine, of these engines.
@@ -47,12 +49,18 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
     let told = warnings.map(|what| Finding::new(Severity::Warning, what, None));
     reached.server.findings.extend(told.collect::<Vec<_>>());
     // Who may not list them has none.
-    let databases = reached.engine.databases(&reached.connection, trial::PREFIX, &context.limits).await;
+    let mut databases = Vec::new();
+    for prefix in [trial::PREFIX, rehearsal::PREFIX] {
+        databases
+            .extend(reached.engine.databases(&reached.connection, prefix, &context.limits).await.unwrap_or_default());
+    }
+    let replacements = reached.engine.replacements_left(&reached.connection, &context.limits).await;
     let commands = plan.map(|plan| plan.invocations.iter().map(ToString::to_string).collect());
     if let Some(tunnel) = reached.tunnel {
         tunnel.close().await;
     }
-    Ok(Examined { server: reached.server, commands, databases: databases.unwrap_or_default() })
+    let replacements = replacements.unwrap_or_default();
+    Ok(Examined { server: reached.server, commands, databases, replacements })
 }
 
 fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {

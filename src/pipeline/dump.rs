@@ -27,8 +27,9 @@ use super::watch::{Gauge, on_thread, shown, stopped};
 use super::{Context, dump_error, explain, lanes, leftovers, manifest};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{Complete, Content, DumpOptions, DumpPlan, Inspector, Moment, Splice};
+use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, Inspector, Moment, Splice};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::process::{Exited, Output};
 use crate::report::units;
 use crate::store::{self, Destination, Nowhere, Proof, Staged, Store, Stream, parent};
@@ -79,8 +80,10 @@ pub struct Dumped {
 }
 
 /// Dumps a database into an archive.
-pub async fn dump(context: &Context, request: Request) -> Result<Outcome> {
+pub async fn dump(context: &Context, mut request: Request) -> Result<Outcome> {
     let started = Instant::now();
+    let engine = engine::of(request.connection.dialect);
+    request.options = engine.adopted(&request.connection, request.options);
     let started_at = Timestamp::now();
     let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
@@ -204,9 +207,12 @@ impl Job<'_> {
         let Written { writer, members, inspector } = written;
         let proved = Complete::prove(inspector).map_err(|incomplete| {
             let (what, hint) = if incomplete.too_large {
-                ("the dump is too large to be checked", "nothing was published")
+                ("the dump is too large to be checked", Hint::new("nothing-published", "nothing was published"))
             } else {
-                let again = "nothing was published; run again with -vv to see what the client says";
+                let again = Hint::new(
+                    "run-again-verbosely",
+                    "nothing was published; run again with -vv to see what the client says",
+                );
                 ("the dump is not complete, although its client reported success", again)
             };
             Error::new(Kind::DumpFailed, what).why(incomplete).hint(hint)

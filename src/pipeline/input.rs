@@ -1,26 +1,29 @@
 //! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::{DirEntry, File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use tempfile::{NamedTempFile, TempDir};
 
+use super::Context;
+use super::found::{self, Found, Shape, dump_stream, look_inside};
 use super::manifest::{disagreement, properties};
-use super::spool::{Keeping, no_spool, spool, spool_for};
+use super::of_many::{self, CutReader};
+use super::spool::{Keeping, no_spool, spool, spool_folder, spool_for};
 use super::target::UNCHANGED;
 use super::watch::{Gauge, on_thread, shown, until_stopped};
-use super::{Context, archive_error};
-use crate::archive::{self, ArchiveError, Manifest, Reader, lane_of};
+use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
-use crate::engine::stray::Stray;
-use crate::engine::{self, Complete, Content, Filter, Format, Incomplete, Inspector, postgres};
+use crate::engine::stray;
+use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
-use crate::invocation::quote_path;
-use crate::leftovers::{self, SPOOL};
+use crate::hint::Hint;
 use crate::report::units;
 
 /// An archive that was opened and recognised.
@@ -31,21 +34,15 @@ pub struct Input {
     format: Format,
     /// Which file was opened first.
     first: Option<Identity>,
+    /// It names its databases: the wanted one of them passes, or the only one.
+    is_cut: bool,
+    wanted: Option<String>,
     /// A file that is the dump and nothing else.
     alone: Option<PathBuf>,
+    /// How its text is taken.
+    reading: Reading,
     /// What must outlive the reading and go away afterwards.
     spools: Vec<Spool>,
-}
-
-/// What holds the dump.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Shape {
-    /// An archive of ours, with its index.
-    Ours,
-    /// The first dump in somebody else's archive, or a bare dump.
-    Foreign { member: String },
-    /// The folder of a directory-format dump.
-    Folder,
 }
 
 #[expect(dead_code, reason = "held for its end, which removes it")]
@@ -70,6 +67,8 @@ pub struct Checked {
     pub proof: String,
     /// What an archive of ours says of itself.
     pub manifest: Option<Manifest>,
+    /// What of the file is not sent, or goes another way.
+    pub notes: Vec<String>,
 }
 
 impl Input {
@@ -87,7 +86,19 @@ impl Input {
             std::path::absolute(argument).unwrap_or_else(|_| PathBuf::from(argument))
         };
         let (name, first) = (argument.to_owned(), Identity::of(&path));
-        let mut input = Self { name, path, shape: Shape::Ours, format: Format::PgCustom, first, alone: None, spools };
+        let reading = Reading { accept_unproven: context.accept_unproven, ..Reading::default() };
+        let mut input = Self {
+            name,
+            path,
+            shape: Shape::Ours,
+            format: Format::PgCustom,
+            first,
+            is_cut: false,
+            wanted: None,
+            alone: None,
+            reading,
+            spools,
+        };
         input.recognise(context).await?;
         Ok(input)
     }
@@ -97,18 +108,32 @@ impl Input {
         self.format
     }
 
-    /// Refuses a server of another family.
-    pub fn check_family(&self, target: &Connection) -> Result<()> {
+    /// Refuses a server of another family. Whether the archive holds another dump, which may be the one that is meant, is
+    /// found out first.
+    pub async fn check_family(&self, context: &Context, target: &Connection) -> Result<()> {
         let (ours, theirs) = (self.format.dialect(), target.dialect);
         if ours == theirs {
             return Ok(());
         }
+        let (path, shape) = (self.path.clone(), self.shape.clone());
+        let alone = until_stopped(context, on_thread(move || found::is_alone(&path, &shape))).await?;
+        alone.map_err(|error| self.unread(&error))?;
         let what = format!("a {} dump can't be restored into a {} server", ours.name(), theirs.name());
         Err(Error::new(Kind::Refused, what)
             .why(format!("{}: {}", self.name, self.describe()))
             .why(target)
             .why(UNCHANGED)
-            .hint("name the URI of a server of the same family"))
+            .hint(Hint::new("server-of-same-family", "name the URI of a server of the same family")))
+    }
+
+    /// The file that is read.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What holds the dump.
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// As it was named.
@@ -127,44 +152,66 @@ impl Input {
         };
         match &self.shape {
             Shape::Ours => format!("an archive of dbhaul's, {form}"),
-            Shape::Foreign { member } => format!("{member}, {form}"),
+            Shape::Foreign { member, .. } => format!("{member}, {form}"),
             Shape::Folder => format!("a folder, {form}"),
         }
     }
 
     async fn recognise(&mut self, context: &Context) -> Result<()> {
+        let member = context.member.clone();
         if self.path.is_dir() {
             self.shape = Shape::Folder;
             self.format = Format::PgDirectory;
-            if self.path.join("toc.dat").is_file() {
-                return Ok(());
-            }
-            return Err(not_a_dump(&self.name, "a folder without the toc.dat of a directory-format dump"));
+            found::in_folder(&self.path, member.as_deref())
+                .map_err(|error| found::not_in_folder(&self.name, &self.path, &error))?;
+            return self.rename_lists(context);
         }
         let path = self.path.clone();
-        let found = until_stopped(context, on_thread(move || look_inside(&path))).await?;
-        match found.map_err(|error| archive_error(&self.name, &error))? {
+        let found = until_stopped(context, on_thread(move || look_inside(&path, member.as_deref()))).await?;
+        match found.map_err(|error| self.unread(&error))? {
             Found::Dump { shape, format } => (self.shape, self.format) = (shape, format),
-            Found::Directory => self.extract(context).await?,
+            Found::Directory { folder, alone } => self.extract(context, folder, alone).await?,
         }
         Ok(())
     }
 
     /// `pg_restore` reads the directory format from a folder only.
-    async fn extract(&mut self, context: &Context) -> Result<()> {
-        let folder = tempfile::Builder::new().prefix(SPOOL).tempdir_in(&context.temp_dir);
-        let folder = folder.map_err(|e| no_spool(context, &e))?;
-        let lock = leftovers::hold_folder(folder.path()).map_err(|e| no_spool(context, &e))?;
+    async fn extract(&mut self, context: &Context, inside: String, alone: Option<Candidate>) -> Result<()> {
+        let (folder, lock) = spool_folder(context)?;
         context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
         let (from, to) = (self.path.clone(), folder.path().to_owned());
-        let files = on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to))).await?;
-        let files = files.map_err(|error| archive_error(&self.name, &error))?;
-        let toc = files.iter().find(|file| file.ends_with("toc.dat"));
-        let inside = toc.and_then(|toc| toc.parent()).unwrap_or(Path::new(""));
-        self.path = folder.path().join(inside);
+        let extracted =
+            on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to, &inside, alone))).await?;
+        extracted.map_err(|error| self.unread(&error))?;
+        folder.path().clone_into(&mut self.path);
         self.first = None;
         self.spools.push(Spool::Folder(folder, lock));
         (self.shape, self.format) = (Shape::Folder, Format::PgDirectory);
+        self.rename_lists(context)
+    }
+
+    /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
+    /// folders does. The user's folder stays as it is: links stand for its files.
+    fn rename_lists(&mut self, context: &Context) -> Result<()> {
+        let misnamed = postgres::misnamed_lists(&self.path);
+        if misnamed.is_empty() {
+            return Ok(());
+        }
+        let (from, failed) = (self.path.clone(), |error| no_spool(context, &error));
+        let rename =
+            |to: &Path| misnamed.iter().try_for_each(|(list, wanted)| symlink(from.join(list), to.join(wanted)));
+        if !self.spools.is_empty() {
+            return rename(&from).map_err(failed);
+        }
+        let (folder, lock) = spool_folder(context)?;
+        let link = |entry: io::Result<DirEntry>| {
+            let entry = entry?;
+            symlink(entry.path(), folder.path().join(entry.file_name()))
+        };
+        std::fs::read_dir(&from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
+        rename(folder.path()).map_err(failed)?;
+        folder.path().clone_into(&mut self.path);
+        self.spools.push(Spool::Folder(folder, lock));
         Ok(())
     }
 
@@ -181,41 +228,100 @@ impl Input {
         let gauge = Gauge::about("checking");
         let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
         let copy = copy.map(|file| (file, filter));
-        let checking = on_thread(move || check(&path, &shape, format, &meter, copy));
+        let (reading, wanted) = (self.reading.clone(), context.database.clone());
+        let checking = on_thread(move || check(&path, &shape, format, &meter, copy, &reading, wanted.as_deref()));
         let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
+        if let Ok(Checked { content, .. }) = &checked {
+            self.is_cut = content.database.is_some();
+            self.wanted.clone_from(&context.database);
+            self.tell_doubts(context, content);
+        }
         checked.map_err(|trouble| match trouble {
-            Trouble::Archive(error) => archive_error(&self.name, &error),
+            Trouble::Archive(error) => self.unread(&error),
+            Trouble::Choice(held) => {
+                of_many::check_choice(&self.name, &held, context.database.as_deref()).err().unwrap_or_else(|| {
+                    Error::new(Kind::Unexpected, format!("{} holds one database, and none was chosen", self.name))
+                })
+            }
             Trouble::Copy(error) => no_spool(context, &error),
             Trouble::Dump(incomplete) if incomplete.too_large => {
                 Error::new(Kind::Archive, format!("{} is too large a dump to be checked", self.name)).why(incomplete)
             }
             Trouble::Dump(Incomplete { stray: Some(stray), .. }) => self.stray(&stray),
             Trouble::Dump(incomplete) => {
-                Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
+                let error = Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
                     .why(incomplete)
-                    .hint("make the dump again, or fetch the file again: it was cut or changed")
+                    .hint(Hint::new(
+                        "make-or-fetch-again",
+                        "make the dump again, or fetch the file again: it was cut or changed",
+                    ));
+                self.or_through_a_terminal(error)
+            }
+            Trouble::Unproven(incomplete) => {
+                Error::new(Kind::Archive, format!("{} is not proved to be a complete dump", self.name))
+                    .why(incomplete)
+                    .hint(Hint::new(
+                        "accept-unproven",
+                        "--accept-unproven takes it: no statement, string, comment or block of rows breaks off in it",
+                    ))
             }
             Trouble::Manifest(what) => {
-                Error::new(Kind::Archive, format!("{} does not hold what its manifest says", self.name))
-                    .why(what)
-                    .hint("make the dump again: whoever wrote this archive changed the one or the other")
+                Error::new(Kind::Archive, format!("{} does not hold what its manifest says", self.name)).why(what).hint(
+                    Hint::new(
+                        "archive-was-changed",
+                        "make the dump again: whoever wrote this archive changed the one or the other",
+                    ),
+                )
             }
         })
+    }
+
+    /// What a check could not prove of a dump that is taken all the same.
+    fn tell_doubts(&self, context: &Context, held: &Content) {
+        if let Some(incomplete) = &held.unproven {
+            context.warn(format!("{} is not proved complete: {incomplete}", self.name));
+        }
+        if let [first, ..] = self.reading.passed_over.lock().unwrap_or_else(PoisonError::into_inner).as_slice() {
+            context.note(format!("what stands before the dump is no SQL and was passed over: {first}"));
+        }
+        let wide = self.reading.wide_characters.load(Ordering::Relaxed);
+        if wide > 0 {
+            let characters = units::plural(wide, "character");
+            context.warn(format!("{characters} of {} are not ASCII: PowerShell may have changed them", self.name));
+        }
+        if let Some(appended) = &held.appended {
+            context.warn(format!("{appended}: nothing proves that they are all there"));
+        }
+        if let Some(row) = held.facts.get(stray::ROW) {
+            context.warn(format!(
+                "{row}: among the rows, and may be one, or what a program said while it wrote the dump (2>&1)"
+            ));
+        }
     }
 
     /// The dump's bytes. The stream ends well only when everything behind it was read and checked, too; with `parts`
     /// it is only these stretches of them, and nothing else is read that need not be.
     pub fn dump(&self, parts: Option<&[Range<u64>]>) -> Result<Box<dyn Read + Send>> {
         let stream = match (parts, &self.shape) {
-            (None, shape) => dump_stream(&self.path, shape),
+            (None, shape) => dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut(dump)),
             (Some(parts), Shape::Ours) => archive::dump_parts(&self.path, parts).map(|dump| Box::new(dump) as _),
             (Some(parts), shape) => {
-                dump_stream(&self.path, shape).map(|dump| Box::new(archive::stretches(dump, parts)) as _)
+                let dump = dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut(dump));
+                dump.map(|dump| Box::new(archive::stretches(dump, parts)) as _)
             }
         };
-        let stream = stream.map_err(|error| archive_error(&self.name, &error))?;
+        let stream = stream.map_err(|error| self.unread(&error))?;
         self.same_file()?;
         Ok(stream)
+    }
+
+    /// The chosen database of a file that names several.
+    fn cut(&self, dump: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        let engine = engine::of(self.format.dialect());
+        match engine.database_cutter(self.format, self.wanted.as_deref()) {
+            Some(cutter) if self.is_cut => Box::new(CutReader::new(dump, cutter)),
+            _ => dump,
+        }
     }
 
     /// Refuses a file that took the place of the one that was checked, or that was written to since then: nobody has
@@ -228,53 +334,18 @@ impl Input {
             Kind::Archive,
             format!("{} is not the file that was checked: it was changed meanwhile", self.name),
         )
-        .hint("start again when nobody writes there"))
-    }
-
-    /// A dump that holds a line which is no SQL, and the command that takes it out.
-    fn stray(&self, stray: &Stray) -> Error {
-        let address = stray.address();
-        let lines = if stray.count > 1 { "lines" } else { "line" };
-        let take = match self.unpack() {
-            _ if self.name == "-" => format!("on the way: ... | sed '{address}d' | dbhaul restore -"),
-            None => format!("sed -i '{address}d' {}", quote_path(&self.path)),
-            Some(unpack) => format!("{unpack} | sed '{address}d' > fixed.sql"),
-        };
-        Error::new(Kind::Archive, format!("{} holds what is no SQL: {lines} {address}", self.name))
-            .why(format!("line {}: {}", stray.line, stray.text))
-            .why("no server takes that: a restore would stop there")
-            .hint(format!("if it is what a program said while it wrote the dump (2>&1), take it out: {take}"))
-    }
-
-    /// The command that writes the dump to its stdout; none where it is a file.
-    fn unpack(&self) -> Option<String> {
-        let mut first = Vec::new();
-        File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first)).ok()?;
-        let (name, path) = (self.path.file_name().unwrap_or_default().to_string_lossy(), quote_path(&self.path));
-        let tar = |member: &str| Some(format!("tar xOf {path} {}", quote_path(Path::new(member))));
-        let Shape::Foreign { member } = &self.shape else {
-            return Some(format!("tar xOf {path} --wildcards '*/dump.sql'"));
-        };
-        let program = match archive::sniff(&first) {
-            archive::Kind::Tar => return tar(member),
-            archive::Kind::Gzip => "gzip",
-            archive::Kind::Zstd => "zstd",
-            archive::Kind::Bzip2 => "bzip2",
-            archive::Kind::Xz => "xz",
-            _ => return None,
-        };
-        if name.starts_with(member.as_str()) { Some(format!("{program} -dc {path}")) } else { tar(member) }
+        .hint(Hint::new("start-when-nobody-writes", "start again when nobody writes there")))
     }
 
     /// The path that a restore program opens itself: the folder of a directory-format dump, or the file that
     /// [`check`](Self::check) was asked for.
     pub fn path_to_read(&self) -> Option<&Path> {
-        if self.shape == Shape::Folder { Some(&self.path) } else { self.alone.as_deref() }
+        if matches!(self.shape, Shape::Folder) { Some(&self.path) } else { self.alone.as_deref() }
     }
 
     /// Sees to it that a custom-format dump stands alone in a file; if that is to be written yet, it comes back.
     fn alone(&mut self, context: &Context) -> Result<Option<File>> {
-        if self.shape == Shape::Folder || self.format != Format::PgCustom {
+        if matches!(self.shape, Shape::Folder) || self.format != Format::PgCustom {
             return Ok(None);
         }
         let mut first = Vec::new();
@@ -298,79 +369,43 @@ impl Identity {
     }
 }
 
-/// What a look at the beginning showed.
-enum Found {
-    Dump { shape: Shape, format: Format },
-    Directory,
-}
-
-/// Without the index, the parts could only be joined on a disk.
-const SCATTERED: &str = "the parts of a dump by several jobs, without dbhaul's index (restore from the archive as dbhaul \
-                         wrote it, or unpack this one and join its parts: cat X/part.* > X.dump)";
-
-/// Finds the dump by what its first bytes are, whatever it is called.
-fn look_inside(path: &Path) -> Result<Found, ArchiveError> {
-    // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
-    let ours = match archive::inspect(path) {
-        Ok(_) => true,
-        Err(ArchiveError::NotRecognised { .. }) => false,
-        Err(error) => return Err(error),
-    };
-    let mut reader = Reader::open(path)?;
-    let mut rows_or_dump = None;
-    while let Some(entry) = reader.next_member()? {
-        if entry.content().is_dump() {
-            if !ours && archive::is_lane(entry.path()) {
-                return Err(ArchiveError::NotRecognised { what: SCATTERED.into() });
-            }
-            let format = format_of(entry.content(), entry.first());
-            let shape = if ours { Shape::Ours } else { Shape::Foreign { member: entry.path().to_owned() } };
-            let found = Found::Dump { shape, format };
-            // Uncompressed rows of a directory-format dump can look like SQL, and its toc.dat may come behind them.
-            if format == Format::PgCustom || Path::new(entry.path()).extension().is_none_or(|end| end != "dat") {
-                return Ok(rows_or_dump.unwrap_or(found));
-            }
-            rows_or_dump.get_or_insert(found);
-        }
-        if entry.content() == archive::Kind::PgToc {
-            return Ok(Found::Directory);
-        }
-    }
-    rows_or_dump.ok_or_else(|| ArchiveError::NotRecognised { what: "an archive without a dump in it".into() })
-}
-
-/// Which program wrote this SQL. mysqldump and mariadb-dump begin with their names or a conditional comment, and quote
-/// with backticks, which PostgreSQL doesn't know.
-fn format_of(kind: archive::Kind, first: &[u8]) -> Format {
-    if kind == archive::Kind::PgCustom {
-        return Format::PgCustom;
-    }
-    let text = String::from_utf8_lossy(first);
-    let mysql = ["-- MySQL dump", "-- MariaDB dump", "-- Dump created by", "/*!", "/*M!", "`"];
-    if !text.contains("PostgreSQL database dump") && mysql.iter().any(|mark| text.contains(mark)) {
-        Format::MysqlSql
-    } else {
-        Format::PgPlain
-    }
-}
-
 /// Why an archive is not good enough.
-enum Trouble {
+pub(super) enum Trouble {
+    /// The file holds several databases, or not the one that was named.
+    Choice(Box<HeldDatabases>),
     Archive(ArchiveError),
     Copy(io::Error),
     Dump(Incomplete),
+    /// Nothing shows that it is not whole, and nothing that it is.
+    Unproven(Incomplete),
     Manifest(String),
 }
 
+impl Trouble {
+    /// What is wrong, in one line.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Choice(_) => "it holds several databases".to_owned(),
+            Self::Archive(error) => error.to_string(),
+            Self::Copy(error) => error.to_string(),
+            Self::Dump(incomplete) | Self::Unproven(incomplete) => incomplete.to_string(),
+            Self::Manifest(what) => what.clone(),
+        }
+    }
+}
+
 /// Reads all of it; what passes by is written into `copy`, too.
-fn check(
+pub(super) fn check(
     path: &Path,
     shape: &Shape,
     format: Format,
     gauge: &Gauge,
     copy: Option<(File, Option<Box<dyn Filter>>)>,
+    reading: &Reading,
+    wanted: Option<&str>,
 ) -> Result<Checked, Trouble> {
     let (mut bytes, mut manifest) = (0, None);
+    let mut held = HeldDatabases::default();
     let mut keeping = match copy {
         Some((file, filter)) => Some(Keeping::new(file, places(path, shape).map_err(Trouble::Archive)?, filter)),
         None => None,
@@ -389,69 +424,90 @@ fn check(
         Shape::Folder => {
             let content = postgres::inspect_directory(path).map_err(Trouble::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
-            return Ok(Checked { content, bytes: folder_size(path), proof, manifest });
+            not_of_many(wanted)?;
+            return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
         }
         Shape::Ours => {
+            not_of_many(wanted)?;
             let verified = archive::verify(path, &mut |member, part| see(&mut inspector, member, part));
             let verified = verified.map_err(Trouble::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
-        Shape::Foreign { member } => {
-            let mut dump = dump_stream(path, shape).map_err(Trouble::Archive)?;
-            let mut buffer = vec![0; 256 * 1024];
+        Shape::Foreign { member, .. } => {
+            let mut dump = dump_stream(path, shape, reading).map_err(Trouble::Archive)?;
+            let mut cutter = engine::of(format.dialect()).database_cutter(format, wanted);
+            if cutter.is_none() {
+                not_of_many(wanted)?;
+            }
+            let (mut buffer, mut passed) = (vec![0; 256 * 1024], Vec::new());
             loop {
-                match dump.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(count) => see(&mut inspector, member, &buffer[..count]),
-                    Err(e) => return Err(Trouble::Archive(ArchiveError::from_read(e))),
+                let count = dump.read(&mut buffer).map_err(|e| Trouble::Archive(ArchiveError::from_read(e)))?;
+                passed.clear();
+                match &mut cutter {
+                    _ if count == 0 => break,
+                    Some(cutter) => cutter.push(&buffer[..count], &mut passed),
+                    None => passed.extend_from_slice(&buffer[..count]),
                 }
+                see(&mut inspector, member, &passed);
+            }
+            if let Some(cutter) = cutter {
+                passed.clear();
+                held = cutter.finish(&mut passed);
+                see(&mut inspector, member, &passed);
             }
             "the container's own checksums, if it has any, and the dump's own structure".to_owned()
         }
     };
     keeping.map_or(Ok(()), Keeping::end).map_err(Trouble::Copy)?;
-    let complete = Complete::prove(inspector).map_err(Trouble::Dump)?;
-    let mut content = complete.into_content();
+    let is_inside = |wanted| held.databases.iter().any(|database| database.name == wanted && !database.is_system);
+    if wanted.is_some_and(|wanted| !is_inside(wanted)) {
+        return Err(Trouble::Choice(Box::new(held)));
+    }
+    if let Some(incomplete) = held.incomplete.take() {
+        return Err(Trouble::Dump(incomplete));
+    }
+    let mut content = inspector.finish().map_err(Trouble::Dump)?;
+    if wanted.is_none() && held.databases.len() > 1 {
+        return Err(Trouble::Choice(Box::new(held)));
+    }
+    let notes = of_many::settle(&held, &mut content);
+    // An archive of ours was proved before it was published.
+    if manifest.is_some() {
+        content = content.proved().map_err(Trouble::Dump)?;
+    } else if let Some(incomplete) = content.unproven.take_if(|_| !reading.accept_unproven) {
+        return Err(Trouble::Unproven(incomplete));
+    }
+    let proof =
+        if content.unproven.is_some() { "the dump's own structure; it is not proved complete".into() } else { proof };
     if let Some(manifest) = &manifest {
         content.properties = properties(manifest, content.properties.take());
         content.lc_monetary.clone_from(&manifest.lc_monetary);
         content.dependencies = manifest.dependencies.clone().unwrap_or_default();
+        // Whoever made it asked its source, unless arguments for the client chose.
+        if !manifest.options.contains_key("arguments") {
+            content.unheld.clear();
+        }
     }
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
         return Err(Trouble::Manifest(what));
     }
-    Ok(Checked { content, bytes, proof, manifest })
+    Ok(Checked { content, bytes, proof, manifest, notes })
+}
+
+/// A dump in a form that holds one database.
+fn not_of_many(wanted: Option<&str>) -> Result<(), Trouble> {
+    wanted.map_or(Ok(()), |_| Err(Trouble::Choice(Box::default())))
 }
 
 /// Where the members of the dump begin, when it stands alone in a file.
 fn places(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
     match shape {
         Shape::Ours => archive::inspect(path).map(|inspected| inspected.places()),
-        Shape::Foreign { member } => Ok(HashMap::from([(member.clone(), 0)])),
+        Shape::Foreign { member, .. } => Ok(HashMap::from([(member.clone(), 0)])),
         Shape::Folder => Ok(HashMap::new()),
     }
-}
-
-fn dump_stream(path: &Path, shape: &Shape) -> Result<Box<dyn Read + Send>, ArchiveError> {
-    match shape {
-        Shape::Ours => Ok(Box::new(archive::dump_stream(path)?.1)),
-        Shape::Foreign { member } => {
-            let mut reader = Reader::open(path)?;
-            while let Some(entry) = reader.next_member()? {
-                if entry.path() == member {
-                    return Ok(Box::new(reader.into_stream()));
-                }
-            }
-            Err(ArchiveError::NotRecognised { what: format!("{member} is no longer there") })
-        }
-        Shape::Folder => Ok(Box::new(io::empty())),
-    }
-}
-
-fn not_a_dump(name: &str, what: &str) -> Error {
-    Error::new(Kind::Archive, format!("{name} is not recognised")).why(what)
 }
 
 /// The size of all files of a folder, in bytes; what can't be read counts nothing.

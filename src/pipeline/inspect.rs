@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::archive_error;
+pub use super::foreign::Foreign;
+use super::{archive_error, foreign};
 use crate::archive::{self, ArchiveError, Manifest, Reader};
 use crate::error::Result;
 
@@ -15,14 +16,23 @@ pub struct Inspected {
     pub members: Vec<(String, Option<u64>)>,
     /// The manifest of an archive of ours.
     pub manifest: Option<Manifest>,
+    /// What a dump in somebody else's says of itself.
+    pub foreign: Option<Foreign>,
 }
 
 /// How much of names is listed, in bytes, with what each takes besides: a gzip of a megabyte can hold gigabytes of them.
 const LIST_MAX: u64 = 8 << 20;
 const MEMBER: u64 = 64;
 
-/// Looks into an archive, ours or not. It verifies nothing.
-pub fn inspect(path: &str) -> Result<Inspected> {
+/// Looks into an archive, ours or not. It verifies nothing of ours. A foreign file that is not large is read to its end; a
+/// large one where `rows` asks for it.
+pub fn inspect(path: &str, rows: bool) -> Result<Inspected> {
+    let inspected = members(path)?;
+    let foreign = if inspected.manifest.is_none() { foreign::look(Path::new(path), rows) } else { None };
+    Ok(Inspected { foreign, ..inspected })
+}
+
+fn members(path: &str) -> Result<Inspected> {
     let failed = |error| archive_error(path, &error);
     if Path::new(path).join("toc.dat").is_file() {
         return list_folder(Path::new(path)).map_err(|error| failed(ArchiveError::Read(error)));
@@ -30,7 +40,12 @@ pub fn inspect(path: &str) -> Result<Inspected> {
     match archive::inspect(Path::new(path)) {
         Ok(archive::Inspected { manifest, index }) => {
             let members = index.members.iter().map(|member| (member.path.clone(), Some(member.size))).collect();
-            Ok(Inspected { description: "an archive of dbhaul's".into(), members, manifest: Some(manifest) })
+            Ok(Inspected {
+                description: "an archive of dbhaul's".into(),
+                members,
+                manifest: Some(manifest),
+                foreign: None,
+            })
         }
         Err(ArchiveError::NotRecognised { .. }) => list(Path::new(path)).map_err(failed),
         Err(error) => Err(failed(error)),
@@ -54,7 +69,7 @@ fn list(path: &Path) -> archive::Result<Inspected> {
         }
         members.push((name, entry.size()));
     }
-    Ok(Inspected { description, members, manifest: None })
+    Ok(Inspected { description, members, manifest: None, foreign: None })
 }
 
 /// The files of a directory-format dump.
@@ -65,5 +80,10 @@ fn list_folder(path: &Path) -> std::io::Result<Inspected> {
         members.push((entry.file_name().to_string_lossy().into_owned(), Some(entry.metadata()?.len())));
     }
     members.sort();
-    Ok(Inspected { description: "a folder, PostgreSQL directory format".into(), members, manifest: None })
+    Ok(Inspected {
+        description: "a folder, PostgreSQL directory format".into(),
+        members,
+        manifest: None,
+        foreign: None,
+    })
 }

@@ -8,10 +8,11 @@
 //! everything before it has ended well; after a failure the loader is killed first.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::lines::{Lines, Remembered};
 use super::reach::Reached;
 use super::watch::{on_thread, until_stopped};
 use super::{Context, explain, target};
@@ -110,6 +111,7 @@ async fn by_client(
 ) -> Result<Vec<(String, u64)>> {
     let supervision = context.supervision(&reached.connection.redactor());
     let failed = async |failure| explain(reached, failure, Kind::RestoreFailed).await;
+    let tells_line = loader.tells_line;
     let mut loader = match spawn(loader, &supervision) {
         Ok(loader) => loader,
         Err(failure) => return Err(failed(failure).await),
@@ -118,10 +120,17 @@ async fn by_client(
     let Some(stdin) = loader.take_stdin() else {
         return keep_alive(context, reached, loader, &waiting).await.map(|()| Vec::new());
     };
+    let stdin: Box<dyn Write + Send> = if tells_line {
+        let lines: Arc<Mutex<Lines>> = Arc::default();
+        reached.script.replace(Some(Arc::clone(&lines)));
+        Box::new(Remembered::new(stdin, lines))
+    } else {
+        Box::new(stdin)
+    };
     let Feed { dump, broken, .. } = dump;
     let feeding = async {
         let Some((decoder, decoder_filter)) = decoder else {
-            return on_thread(move || feed(dump, broken, filter, Box::new(stdin))).await;
+            return on_thread(move || feed(dump, broken, filter, stdin)).await;
         };
         // It only stands between two that are watched: when the target works for long, the decoder is silent, too.
         let supervision = SpawnOptions { idle: None, ..supervision.clone() };
@@ -144,7 +153,7 @@ async fn by_client(
                 let Fed { result, source, .. } = feed(dump, broken, decoder_filter, raw);
                 (result, source)
             }),
-            on_thread(move || feed(Box::new(sql), broken, filter, Box::new(stdin))),
+            on_thread(move || feed(Box::new(sql), broken, filter, stdin)),
             decoder.wait()
         );
         let (mut fed, (input, _source)) = (feeding?, decoding?);

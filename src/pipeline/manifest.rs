@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 use super::reach::Reached;
 use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
-use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity};
+use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity, Subject};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
 use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
 pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
     let Source { reached: Reached { server, .. }, client, plan, .. } = source;
+    let not_held = server.findings.iter().filter(|f| f.subject == Subject::NotHeld).map(|f| f.what.clone());
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {
         format_version: FORMAT_VERSION,
@@ -46,7 +48,12 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
             .collect(),
         inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format == Format::MysqlSql),
         missing: plan.missing.clone(),
-        dependencies: server.selected.as_ref().filter(|s| s.is_part).map(|selected| selected.dependencies.clone()),
+        not_held: not_held.collect(),
+        dependencies: server
+            .selected
+            .as_ref()
+            .filter(|selected| selected.is_part || !selected.dependencies.is_empty())
+            .map(|selected| selected.dependencies.clone()),
         warnings: found.chain(plan.warnings.iter().cloned()).collect(),
         encoding: Some(server.encoding.clone()),
         collation: Some(server.collation.clone()),
@@ -65,7 +72,7 @@ pub fn check_size(bytes: usize, kind: Kind) -> Result<()> {
     Err(Error::new(kind, "the database has more tables than one archive tells of")
         .why(format!("its manifest would have {bytes}, and {most} are read"))
         .why("nothing was published")
-        .hint("dump its schemas one by one, or some of its tables: --schema, --table"))
+        .hint(Hint::new("dump-in-pieces", "dump its schemas one by one, or some of its tables: --schema, --table")))
 }
 
 /// `pg_dump`: where it stood on this machine says nothing elsewhere.

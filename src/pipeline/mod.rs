@@ -14,6 +14,7 @@ use crate::connection::Limits;
 use crate::engine::{Client, Server};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Observer};
+use crate::hint::{self, Hint};
 use crate::process::{Cause, ChildEnv, Deadline, Failure, SpawnOptions, Stop};
 use crate::secret::Redactor;
 use crate::store::what_helps;
@@ -26,16 +27,23 @@ pub mod copy;
 mod copy_jobs;
 pub mod doctor;
 pub mod dump;
+mod foreign;
+mod found;
 mod input;
+mod input_error;
 pub mod inspect;
 mod lanes;
 mod leftovers;
+mod lines;
 mod load;
 mod manifest;
 mod meter;
+mod of_many;
 mod preparing;
 mod proven;
 mod reach;
+mod rehearsal;
+mod replace;
 pub mod restore;
 mod resume;
 mod sides;
@@ -70,6 +78,12 @@ pub struct Context {
     pub server_dir: Option<PathBuf>,
     /// The way to the server, when it isn't straight.
     pub tunnel: Option<TunnelSpec>,
+    /// Take a file whose structure is whole, though its program writes no mark at the end.
+    pub accept_unproven: bool,
+    /// The database that is taken of a file of several.
+    pub database: Option<String>,
+    /// Which of several dumps in an archive is meant.
+    pub member: Option<String>,
     /// Try with a server that is older than the oldest supported.
     pub force_version: bool,
     /// Where spools may stand.
@@ -119,31 +133,50 @@ fn tell_stand_in(context: &Context, client: &Client, server: &Server) {
 
 /// An archive that can't be read, by the name that people gave it.
 fn archive_error(name: &str, error: &ArchiveError) -> Error {
+    if let Some(error) = input_error::which_dump(name, error) {
+        return error;
+    }
     let why = chain(error);
     match error {
         ArchiveError::Read(e) => {
             let hint = match e.kind() {
-                std::io::ErrorKind::NotFound => "check its path: it is looked for from the folder that dbhaul runs in",
-                std::io::ErrorKind::PermissionDenied => "check who may read it, and the folders above it",
-                _ => "check the disk, or fetch the file again",
+                std::io::ErrorKind::NotFound => {
+                    Hint::new("check-its-path", "check its path: it is looked for from the folder that dbhaul runs in")
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    Hint::new("check-who-may-read", "check who may read it, and the folders above it")
+                }
+                _ => Hint::new("check-disk-or-fetch", "check the disk, or fetch the file again"),
             };
             Error::new(Kind::Archive, format!("{name} can't be read")).why(why).hint(hint)
         }
         ArchiveError::Extract { .. } => {
-            Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint("TMPDIR names another folder")
+            Error::new(Kind::Store, format!("{name} can't be extracted")).why(why).hint(hint::ANOTHER_TMPDIR)
         }
         ArchiveError::FormatVersion { .. } => {
-            Error::new(Kind::Archive, format!("{name} was written by a later dbhaul")).why(why).hint("install that one")
+            Error::new(Kind::Archive, format!("{name} was written by a later dbhaul"))
+                .why(why)
+                .hint(Hint::new("install-that-dbhaul", "install that one"))
         }
-        ArchiveError::TooLarge { .. } => Error::new(Kind::Archive, format!("{name} is not read"))
-            .why(why)
-            .hint("dbhaul writes no such archive: whoever made it means to exhaust its reader, or it was changed"),
-        ArchiveError::NotRecognised { .. } => Error::new(Kind::Archive, format!("{name} is not recognised"))
-            .why(why)
-            .hint("wanted: a dbhaul archive, a tar.gz with a dump in it, or a dump of pg_dump or mysqldump itself"),
-        _ => Error::new(Kind::Archive, format!("{name} is not whole"))
-            .why(why)
-            .hint("fetch the file again, or take another backup: this one was cut or changed"),
+        ArchiveError::TooLarge { .. } => {
+            Error::new(Kind::Archive, format!("{name} is not read")).why(why).hint(Hint::new(
+                "archive-means-to-exhaust",
+                "dbhaul writes no such archive: whoever made it means to exhaust its reader, or it was changed",
+            ))
+        }
+        ArchiveError::NotRecognised { .. } => {
+            Error::new(Kind::Archive, format!("{name} is not recognised")).why(why).hint(Hint::new(
+                "wanted-formats",
+                "wanted: a dbhaul archive, a tar.gz with a dump in it, or a dump of pg_dump or mysqldump itself",
+            ))
+        }
+        ArchiveError::Packed { .. } => Error::new(Kind::Archive, format!("{name} is not recognised")).why(why).hint(
+            Hint::new("unpack-and-name", "unpack it first (gzip -d, unzip, 7z, tar), and name the file that was in it"),
+        ),
+        _ => Error::new(Kind::Archive, format!("{name} is not whole")).why(why).hint(Hint::new(
+            "fetch-again",
+            "fetch the file again, or take another backup: this one was cut or changed",
+        )),
     }
 }
 
@@ -177,15 +210,14 @@ async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Erro
     }
     reached.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
-    let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.connection);
+    let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.scene);
     let kind = if diagnosis.connection { Kind::Connect } else { kind };
-    let mut error = Error::new(kind, failure.to_string());
-    error.why = diagnosis.why;
+    let about = diagnosis.line.and_then(|line| reached.about(line)).map(|what| format!("in: {what}"));
+    let mut error = diagnosis.of(Error::new(kind, failure.to_string()));
+    error.why.extend(about);
     error.why.extend(holders);
     if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
         error = error.why(lost);
     }
-    error.transient = diagnosis.passing;
-    error.refused_by_server = diagnosis.refused;
-    error.hints(diagnosis.hints)
+    error
 }

@@ -80,11 +80,12 @@ impl<'a> Preparing<'a> {
         match &*self.stage.borrow() {
             Stage::Untouched if !ends.atomic && says(UNCHANGED) => error,
             Stage::Untouched if !ends.atomic => error.why(UNCHANGED),
-            Stage::Untouched => target::say_what_is_left(error, ends, all_fed, &[]),
+            Stage::Untouched => target::say_what_is_left(self.target, error, ends, all_fed, &[]),
+            _ if self.target.replaced.is_some() => error,
             // Its own failure says so; the source's may come meanwhile.
             Stage::Begun if error.kind == Kind::Refused || says(PREPARING) => error,
             Stage::Begun => error.why(PREPARING),
-            Stage::Done(done) => target::say_what_is_left(error, ends, all_fed, done),
+            Stage::Done(done) => target::say_what_is_left(self.target, error, ends, all_fed, done),
         }
     }
 }

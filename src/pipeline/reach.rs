@@ -1,13 +1,16 @@
 //! From a URI to a probed server: the tunnel, the retries, and the check that it is the database that was meant.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Context;
+use super::lines::Lines;
 use super::watch::{stopped, until_stopped};
 use crate::connection::{Connection, Limits};
-use crate::engine::{self, Engine, Purpose, Server, Standing};
+use crate::engine::{self, Engine, Purpose, Scene, Server, Standing};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::report::units;
 use crate::tunnel::{self, Tunnel};
 
@@ -17,15 +20,26 @@ pub struct Reached {
     pub engine: &'static dyn Engine,
     /// The connection, with the tunnel's route.
     pub connection: Connection,
+    /// Where the target is, while `connection` leads to a database that will [take its place](super::replace).
+    pub replaced: Option<Connection>,
     /// What it said of itself.
     pub server: Server,
+    /// What is done there, for whoever explains a failure.
+    pub scene: Scene,
     /// The tunnel.
     pub tunnel: Option<Tunnel>,
     /// Who held the lock that a session of ours waited for, when the server was last asked.
     pub lock_holders: RefCell<Vec<String>>,
+    /// The last lines of the script that a client reads, where it tells lines.
+    pub script: RefCell<Option<Arc<Mutex<Lines>>>>,
 }
 
 impl Reached {
+    /// The connection that was asked for.
+    pub fn named(&self) -> &Connection {
+        self.replaced.as_ref().unwrap_or(&self.connection)
+    }
+
     /// Ends when the tunnel does, which it should not while somebody works.
     pub async fn lost(&self) -> Error {
         match &self.tunnel {
@@ -45,6 +59,13 @@ impl Reached {
     pub fn waited_for(&self) -> Vec<String> {
         let holders = self.lock_holders.take();
         holders.into_iter().map(|holder| format!("it waited for a lock of {holder}")).collect()
+    }
+
+    /// What the statement is about that begins at this line of a client's script.
+    pub fn about(&self, line: u64) -> Option<String> {
+        let script = self.script.borrow();
+        let statement = script.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).statement(line)?;
+        self.engine.named(&statement)
     }
 
     /// Gives a tunnel the moment in which its end is seen: a client that fails for it may well end first.
@@ -76,8 +97,17 @@ pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose)
             context.warn(format!("the server is {}: {difference}", product.name));
         }
     }
-    context.fact("server", describe(&server));
-    Ok(Reached { engine, connection, server, tunnel, lock_holders: RefCell::default() })
+    context.fact("server", describe(&server, purpose));
+    Ok(Reached {
+        engine,
+        connection,
+        replaced: None,
+        server,
+        scene: Scene::default(),
+        tunnel,
+        lock_holders: RefCell::default(),
+        script: RefCell::default(),
+    })
 }
 
 /// Tries, and tries again after failures that may pass: a tunnel that is not through yet, a server that is starting.
@@ -125,7 +155,10 @@ fn same_database(connection: &Connection, server: &Server) -> Result<()> {
     Err(Error::new(Kind::Refused, "another database answered than the one that was named")
         .why(format!("named: {} as {}", connection.database, asked))
         .why(format!("answered: {} as {}", server.database, user))
-        .hint("check the tunnel's port: a tunnel takes the next one when its own is busy"))
+        .hint(Hint::new(
+            "check-tunnels-port",
+            "check the tunnel's port: a tunnel takes the next one when its own is busy",
+        )))
 }
 
 /// Nothing is tested with servers older than the oldest supported: that is said, and left to the user.
@@ -139,9 +172,10 @@ fn old_enough(context: &Context, engine: &dyn Engine, server: &Server) -> Result
         context.warn(format!("{what}: what comes of it is untested"));
         return Ok(());
     }
-    Err(Error::new(Kind::Refused, what)
-        .why("nothing was started, nothing was changed")
-        .hint("--force-version tries all the same; look at the result before you rely on it"))
+    Err(Error::new(Kind::Refused, what).why("nothing was started, nothing was changed").hint(Hint::new(
+        "force-version",
+        "--force-version tries all the same; look at the result before you rely on it",
+    )))
 }
 
 /// The user, and the one whose rights it has: `"blue", acting as "combined"`.
@@ -152,15 +186,19 @@ fn acting(server: &Server) -> String {
 }
 
 /// `PostgreSQL 15.18, 1.2 GB in 48 tables, read by "app" (owner)`
-fn describe(server: &Server) -> String {
+fn describe(server: &Server, purpose: Purpose) -> String {
     let size = server.size.map_or(String::new(), |size| format!("{} in ", units::size(size)));
-    let tables = units::plural(server.tables.len() as u64, "table");
+    let held = if purpose == Purpose::Restore && !server.target.exists {
+        format!("no database \"{}\" yet", server.database)
+    } else {
+        format!("{size}{}", units::plural(server.tables.len() as u64, "table"))
+    };
     let names: Vec<_> = server.products.iter().map(|product| product.name).collect();
     let products = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let kind = if server.replica { " (replica)" } else { "" };
     let pooler = server.pooler.as_ref().map_or(String::new(), |name| format!(" behind {name}"));
     format!(
-        "{} {}{products}{kind}{pooler}, {size}{tables}, as {} ({})",
+        "{} {}{products}{kind}{pooler}, {held}, as {} ({})",
         server.flavour,
         server.version,
         acting(server),

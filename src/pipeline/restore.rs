@@ -13,14 +13,15 @@ use super::load::{Feed, Loaded, load};
 use super::reach::{Reached, reach};
 use super::target::{self, Approve, Ends, UNCHANGED};
 use super::watch::{Gauge, shown};
-use super::{Context, chain, leftovers, resume};
+use super::{Context, chain, leftovers, rehearsal, replace, resume};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{
-    Content, DatabaseSettings, Dependency, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Server,
-    sentences,
+    Content, Dependency, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Scene, Server,
+    is_left_out_by, sentences,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::AppliedProperties;
 use crate::report::units;
 
@@ -82,43 +83,27 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         leftovers::tend(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
-    let Ready { input, reached, content, bytes, plan } = ready;
+    let Ready { input, reached, content, bytes, mut plan, left_out } = ready;
+    plan.notes.extend(left_out);
     if request.dry_run {
         return Ok(Outcome::Planned([resume::shown(&reached.server.target.left), target::shown(&plan)].concat()));
     }
     // Before anything is dropped for it.
     input.same_file().map_err(|error| error.why(UNCHANGED))?;
-    target::approved(&reached, &request.options, request.approve)?;
-    let prepared = target::prepare(context, &reached, &content, &request.options).await?;
-    let (mut notes, tables) = (plan.notes.clone(), plan.tables.clone());
-    for note in &notes {
+    target::approved(context, &reached, &request.options, request.approve).await?;
+    for note in &plan.notes {
         context.note(note);
     }
-    let ends = Ends { atomic: plan.atomic, resumable: plan.resumable };
-    let by_client = plan.loader.client().is_some();
-    // Stretches may reach beyond the end; what is fed is what there is.
-    let fed = plan
-        .parts
-        .as_ref()
-        .map_or(bytes, |parts| parts.iter().map(|part| part.end.min(bytes).saturating_sub(part.start)).sum());
-    if plan.parts.is_some() {
-        context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
+    if rehearsal::is_needed(&reached, &content, &request.options) {
+        let open = || input.dump(plan.parts.as_deref());
+        Box::pin(rehearsal::rehearse(context, &reached, &content, &request.options, &open)).await?;
     }
-    let gauge = Gauge::about(&reached.server.database);
-    let Loaded { adaptations, rows } = match transfer(context, &reached, plan, &input, fed, &gauge).await {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
-            // moment ago.
-            let several = by_client && request.options.jobs > 1;
-            let later = error.kind == Kind::Connect && several || error.kind == Kind::Archive;
-            let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
-            let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
-            return Err(target::say_what_is_left(error, ends, all_fed, &prepared));
-        }
-    };
-    notes.extend(target::look_back(context, &reached, &content, &request.options).await);
-    let applied = target::apply_properties(context, &reached, &content, &request.options).await?;
+    let (notes, tables, fed) = (plan.notes.clone(), plan.tables.clone(), fed(context, &plan, bytes));
+    let filled = Box::pin(fill(context, &reached, &content, &input, plan, fed, &request.options)).await;
+    let (filled, replaced) = replace::settle(context, &reached, filled).await?;
+    let Filled { mut prepared, loaded: Loaded { adaptations, rows }, notes: more, applied } = filled;
+    let notes = [notes, more].concat();
+    prepared.extend(replaced);
     let Reached { server, tunnel, .. } = reached;
     if let Some(tunnel) = tunnel {
         tunnel.close().await;
@@ -140,6 +125,50 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     })))
 }
 
+/// How many bytes of the dump are fed. Stretches may reach beyond the end; what is fed is what there is.
+fn fed(context: &Context, plan: &RestorePlan, bytes: u64) -> u64 {
+    let Some(parts) = &plan.parts else { return bytes };
+    let fed = parts.iter().map(|part| part.end.min(bytes).saturating_sub(part.start)).sum();
+    context.fact("reading", format!("{} of the dump's {}", units::size(fed), units::size(bytes)));
+    fed
+}
+
+/// What came of filling a target.
+struct Filled {
+    prepared: Vec<String>,
+    loaded: Loaded,
+    notes: Vec<String>,
+    applied: AppliedProperties,
+}
+
+/// Everything from the first change on.
+async fn fill(
+    context: &Context,
+    reached: &Reached,
+    held: &Content,
+    input: &Input,
+    plan: RestorePlan,
+    fed: u64,
+    options: &RestoreOptions,
+) -> Result<Filled> {
+    let prepared = target::prepare(context, reached, held, options).await?;
+    let ends = Ends { atomic: plan.atomic, resumable: plan.resumable };
+    let by_client = plan.loader.client().is_some();
+    let gauge = Gauge::about(&reached.server.database);
+    let loaded = transfer(context, reached, plan, input, fed, &gauge).await.map_err(|error| {
+        // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
+        // moment ago.
+        let several = by_client && options.jobs > 1;
+        let later = error.kind == Kind::Connect && several || error.kind == Kind::Archive;
+        let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
+        let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
+        target::say_what_is_left(reached, error, ends, all_fed, &prepared)
+    })?;
+    let applied = target::apply_properties(context, reached, held, options).await?;
+    let notes = target::look_back(context, reached, held, options).await;
+    Ok(Filled { prepared, loaded, notes, applied })
+}
+
 /// Everything that can be known before the first change.
 struct Ready {
     input: Input,
@@ -147,22 +176,28 @@ struct Ready {
     content: Content,
     bytes: u64,
     plan: RestorePlan,
+    /// What the dump does not hold, as its manifest says, where nothing else tells.
+    left_out: Vec<String>,
 }
 
 async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     let mut input = Input::open(context, request.archive).await?;
-    input.check_family(&request.connection)?;
+    input.check_family(context, &request.connection).await?;
     let mut reached = reach(context, &request.connection, Purpose::Restore).await?;
     let several_jobs = request.options.jobs > 1;
     let filter = reached.engine.file_filter(&reached.server, &request.options).filter(|_| several_jobs);
-    let Checked { content, bytes, .. } = input.check(context, several_jobs, filter).await?;
+    let Checked { content, bytes, manifest, notes, .. } = input.check(context, several_jobs, filter).await?;
     if request.options.resume {
         reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
     }
     reached.server.target.lacking = target::lacking(context, &reached, &content, &request.options).await?;
     target::check(context, &reached, &content, &request.options)?;
+    reached.scene = Scene::restore(&reached.server, &content, &request.options);
+    replace::lead(&mut reached, &request.options);
     let plan = plan(context, &reached, &content, &input, &request.options).await?;
-    Ok(Ready { input, reached, content, bytes, plan })
+    let warnings = manifest.map(|manifest| manifest.warnings).unwrap_or_default();
+    let left_out = warnings.into_iter().filter(|warning| is_left_out_by(warning)).chain(notes).collect();
+    Ok(Ready { input, reached, content, bytes, plan, left_out })
 }
 
 /// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing
@@ -172,21 +207,22 @@ pub async fn into_fresh(
     input: &Input,
     checked: &Checked,
     connection: &Connection,
+    options: &RestoreOptions,
 ) -> Result<Server> {
     let mut reached = reach(context, connection, Purpose::Restore).await?;
-    // Nothing of the archive's is to run on a server of the user's; a database's settings are for others than us.
-    let database_settings = Some(DatabaseSettings::Keep);
-    let options = RestoreOptions { disable_events: true, database_settings, ..RestoreOptions::default() };
-    let lacking = target::lacking(context, &reached, &checked.content, &options).await?;
-    if !lacking.iter().all(Dependency::is_of_foreign_keys) {
+    let lacking = target::lacking(context, &reached, &checked.content, options).await?;
+    let of_part = |dependency: &Dependency| !dependency.is_of_foreign_keys() && dependency.kind != "role";
+    if lacking.iter().any(of_part) {
         let error =
             Error::new(Kind::Refused, "the archive holds a part of a database that can't be restored by itself");
-        let hint = "verify without --restore and --restore-into reads and counts it";
+        let hint =
+            Hint::new("verify-without-server", "verify without --restore and --restore-into reads and counts it");
         return Err(sentences(&lacking).into_iter().fold(error, Error::why).hint(hint));
     }
     reached.server.target.lacking = lacking;
-    target::check(context, &reached, &checked.content, &options)?;
-    let plan = plan(context, &reached, &checked.content, input, &options).await?;
+    target::check(context, &reached, &checked.content, options)?;
+    reached.scene = Scene::restore(&reached.server, &checked.content, options);
+    let plan = plan(context, &reached, &checked.content, input, options).await?;
     let gauge = Gauge::about(&reached.server.database);
     transfer(context, &reached, plan, input, checked.bytes, &gauge).await?;
     Ok(reached.server)

@@ -9,6 +9,7 @@ use super::watch::{Gauge, shown as with_gauge, until_stopped};
 use crate::connection::Dialect;
 use crate::engine::{Content, Left, RestoreOptions};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 use crate::report::units;
 
 /// How many names are told; a dry run names all.
@@ -21,7 +22,7 @@ pub fn check(dialect: Dialect, options: &RestoreOptions) -> Result<()> {
     }
     if dialect == Dialect::Postgres {
         return Err(Error::new(Kind::Usage, "--resume is for MySQL and MariaDB: pg_restore can't go on from where it ended")
-            .hint("restore again from the beginning, with --clean schema if the target is not empty: without --jobs a failed restore left nothing"));
+            .hint(Hint::new("restore-from-the-beginning", "restore again from the beginning, with --clean schema if the target is not empty: without --jobs a failed restore left nothing")));
     }
     let others = [
         ("--clean", options.clean.is_some(), "it drops what there is to go on from"),
@@ -31,8 +32,7 @@ pub fn check(dialect: Dialect, options: &RestoreOptions) -> Result<()> {
     ];
     match others.iter().find(|(_, given, _)| *given) {
         Some((other, _, why)) => {
-            Err(Error::new(Kind::Usage, format!("--resume and {other} exclude each other: {why}"))
-                .hint("give one of them"))
+            Err(Error::new(Kind::Usage, format!("--resume and {other} exclude each other: {why}")).hint(hint::GIVE_ONE))
         }
         None => Ok(()),
     }

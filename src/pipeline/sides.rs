@@ -40,7 +40,7 @@ pub fn broken(error: io::Error) -> Error {
 pub fn named(source: &Source, target: &Reached, error: Error) -> Error {
     match error.kind {
         Kind::DumpFailed => side("source", error).why(&source.reached.connection),
-        _ => side("target", error).why(&target.connection),
+        _ => side("target", error).why(target.named()),
     }
 }
 

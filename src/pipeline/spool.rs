@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::target::UNCHANGED;
 use super::watch::{on_thread, until_stopped};
@@ -13,6 +13,7 @@ use super::{Context, archive_error};
 use crate::archive::{ArchiveError, lane_of};
 use crate::engine::Filter;
 use crate::error::{Error, Kind, Result};
+use crate::hint;
 use crate::leftovers::{self, SPOOL};
 
 /// A private temporary file, held as ours, and gone with this value.
@@ -24,6 +25,14 @@ pub fn spool_file(context: &Context) -> Result<NamedTempFile> {
             return Ok(file);
         }
     }
+}
+
+/// A private temporary folder, with the lock that holds it as ours.
+pub fn spool_folder(context: &Context) -> Result<(TempDir, File)> {
+    let folder = tempfile::Builder::new().prefix(SPOOL).tempdir_in(&context.temp_dir);
+    let folder = folder.map_err(|e| no_spool(context, &e))?;
+    let lock = leftovers::hold_folder(folder.path()).map_err(|e| no_spool(context, &e))?;
+    Ok((folder, lock))
 }
 
 /// The same, with a handle of its own for the thread that fills it: a stop removes the file here, whatever the thread is
@@ -69,7 +78,7 @@ pub fn no_spool(context: &Context, error: &io::Error) -> Error {
     Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
         .why(error)
         .why(UNCHANGED)
-        .hint("TMPDIR names another folder")
+        .hint(hint::ANOTHER_TMPDIR)
 }
 
 /// Writes the dump into a file while its members pass by, in whatever order they come.

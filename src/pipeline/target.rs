@@ -1,5 +1,7 @@
 //! The side that is written: checked, planned, prepared, and what is said of it after a failure.
 
+use std::pin::Pin;
+
 use super::reach::Reached;
 use super::watch::{self, Gauge, until_stopped};
 use super::{Context, clients, tell_stand_in};
@@ -7,6 +9,7 @@ use crate::engine::{
     Client, Content, Dependency, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::{AppliedProperties, ByHand};
 
 /// The last line of everything that ends before the first change.
@@ -17,12 +20,12 @@ pub const PREPARING: &str = "the target may have been changed: dropping or creat
 
 /// What ended before the first change for a reason that does not say so by itself.
 pub fn not_begun(error: Error) -> Error {
-    let silent = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut | Kind::Connect);
+    let silent = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut | Kind::Connect | Kind::Archive);
     if silent && !error.why.iter().any(|line| line == UNCHANGED) { error.why(UNCHANGED) } else { error }
 }
 
 /// Asked before anything is dropped; an error ends the work.
-pub type Approve<'a> = &'a dyn Fn(&Server) -> Result<()>;
+pub type Approve<'a> = &'a dyn for<'s> Fn(&'s Server) -> Pin<Box<dyn Future<Output = Result<()>> + 's>>;
 
 /// What the restore needs and neither brings nor finds there.
 pub async fn lacking(
@@ -102,8 +105,16 @@ pub fn shown(plan: &RestorePlan) -> Vec<String> {
 }
 
 /// Asks whether what the target holds may be dropped.
-pub fn approved(reached: &Reached, options: &RestoreOptions, approve: Approve<'_>) -> Result<()> {
-    if options.clean.is_some() && reached.server.target.object_count > 0 { approve(&reached.server) } else { Ok(()) }
+pub async fn approved(
+    context: &Context,
+    reached: &Reached,
+    options: &RestoreOptions,
+    approve: Approve<'_>,
+) -> Result<()> {
+    if options.clean.is_none() || reached.server.target.object_count == 0 {
+        return Ok(());
+    }
+    until_stopped(context, approve(&reached.server)).await.map_err(|error| error.why(UNCHANGED))
 }
 
 /// What was done to the target before the first byte: for people, and for the words after a failure.
@@ -116,10 +127,16 @@ pub async fn prepare(
     let work = reached.engine.prepare(&reached.connection, &reached.server, held, options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
     let gauge = Gauge::about("preparing");
-    let done = until_stopped(context, watch::shown(context, &gauge, work)).await.map_err(|error| match error.kind {
-        Kind::Refused => error,
-        _ => error.why(PREPARING),
-    })?;
+    let work = watch::shown(context, &gauge, work);
+    let done = if reached.replaced.is_some() {
+        // The target is not touched, and what is made has to be dropped: not before it is there.
+        work.await?
+    } else {
+        until_stopped(context, work).await.map_err(|error| match error.kind {
+            Kind::Refused => error,
+            _ => error.why(PREPARING),
+        })?
+    };
     for step in &done {
         context.fact("prepared", step);
     }
@@ -135,9 +152,10 @@ pub async fn apply_properties(
 ) -> Result<AppliedProperties> {
     let Reached { engine, connection, server, .. } = reached;
     let work = engine.apply_properties(connection, server, held, options, &context.limits);
-    let applied = until_stopped(context, work)
-        .await
-        .map_err(|error| error.why("everything was restored; the database's own settings may not be set"))?;
+    let applied = until_stopped(context, work).await.map_err(|error| match &reached.replaced {
+        Some(_) => error,
+        None => error.why("everything was restored; the database's own settings may not be set"),
+    })?;
     if !applied.set.is_empty() {
         context.fact("set", format!("{} of database \"{}\"", applied.set.join(", "), server.database));
     }
@@ -171,16 +189,21 @@ pub struct Ends {
 /// The last lines of a failed restore: whether the target was changed. Once a loader has got everything, only the
 /// server's own word tells that it did not commit: a loader that was killed, or that lost its session, may have sent its
 /// COMMIT just before.
-pub fn say_what_is_left(error: Error, ends: Ends, all_fed: bool, prepared: &[String]) -> Error {
+/// Of a [replaced](super::replace) target it is told when the replacement is gone.
+pub fn say_what_is_left(reached: &Reached, error: Error, ends: Ends, all_fed: bool, prepared: &[String]) -> Error {
+    if reached.replaced.is_some() {
+        return error;
+    }
     if error.kind == Kind::Connect && prepared.is_empty() {
         return error.why(UNCHANGED);
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
     let error = match error.kind {
-        Kind::TimedOut => error.hint(
+        Kind::TimedOut => error.hint(Hint::new(
+            "end-session-of-gone-client",
             "where the network fell silent, the server may not know that the client is gone: end its session there, \
              which holds its locks, before you try again",
-        ),
+        )),
         _ => error,
     };
     let Ends { atomic, resumable } = ends;
@@ -191,9 +214,14 @@ pub fn say_what_is_left(error: Error, ends: Ends, all_fed: bool, prepared: &[Str
     } else if atomic {
         error.why("the restore itself changed nothing: its transaction was rolled back")
     } else {
+        let first = if error.recurs { "when that is mended, " } else { "" };
         error
             .why("the target may have been changed: what was restored before the error stays in it")
-            .hint("restore again with --clean schema, which drops that first")
-            .hints(resumable.then_some("--resume goes on from the tables that are complete"))
+            .hint(reached.scene.begin_again(first))
+            .hints(
+                resumable.then(|| {
+                    Hint::naming("resume", format!("{first}--resume goes on from the tables that are complete"))
+                }),
+            )
     }
 }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::compare::{Comparison, compare, other_words};
+use super::compare::{Comparison, Scope, compare, other_words};
 use super::dump::{self, Outcome};
 use super::input::{Checked, Input};
 use super::reach::{Reached, reach};
@@ -17,10 +17,12 @@ use super::{Context, clients, restore, trial_properties};
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    self, Content, Dependency, DumpOptions, Engine, Format, Purpose, Role, Server, Severity, Site, with_comments,
+    self, Content, DatabaseSettings, Dependency, DumpOptions, DumpedTable, Engine, Format, Purpose, RestoreOptions,
+    Role, Server, Severity, Site, Version, with_comments,
 };
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::hint::Hint;
 use crate::report::units;
 use crate::scratch::{self, Folder, Scratch};
 use crate::secret::Secret;
@@ -85,7 +87,7 @@ fn refuse_rows_alone(checked: &Checked) -> Result<()> {
     if options.is_some_and(|options| options.contains_key("data-only")) {
         return Err(Error::new(Kind::Refused, "the archive holds rows without their tables (--data-only)")
             .why("nothing was started")
-            .hint("verify without --restore reads and counts them"));
+            .hint(Hint::new("verify-without-restore", "verify without --restore reads and counts them")));
     }
     Ok(())
 }
@@ -107,6 +109,9 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
     let supervision = context.supervision(&plan.connection.redactor());
     let scratch = Scratch::start(plan, folder, &supervision).await?;
     let connection = scratch.connection.clone();
+    // Another release may lack roles of the server's own.
+    let source = checked.content.source_version.as_deref().and_then(Version::parse);
+    let options = options(source.is_some_and(|source| source.major == program.version.major));
     let quiet = quiet(context);
     let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
     let work = async {
@@ -114,13 +119,13 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
         engine.furnish(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
         engine.create_database(&connection, &name, checked.content.properties.as_ref(), &quiet.limits).await?;
-        in_database(&quiet, input, checked, &connection, &name).await
+        in_database(&quiet, input, checked, &connection, &name, &options).await
     };
     Box::pin(scratch.during(work)).await
 }
 
 async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &Connection) -> Result<Tried> {
-    input.check_family(named)?;
+    input.check_family(context, named).await?;
     let reached = reach(context, named, Purpose::Restore).await?;
     if let Some(fatal) = reached.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
         let refused = Error::new(Kind::Refused, &fatal.what).why("nothing was changed");
@@ -146,7 +151,7 @@ async fn in_own_database(context: &Context, reached: &Reached, input: &Input, ch
     engine.create_database(connection, &name, checked.content.properties.as_ref(), &context.limits).await?;
     let result = match context.stop.requested() {
         Some(signal) => Err(stopped(signal)),
-        None => Box::pin(in_database(context, input, checked, connection, &name)).await,
+        None => Box::pin(in_database(context, input, checked, connection, &name, &options(false))).await,
     };
     let dropped = drop_it(context, *engine, connection, &name).await;
     match (result, dropped) {
@@ -158,13 +163,25 @@ async fn in_own_database(context: &Context, reached: &Reached, input: &Input, ch
 }
 
 /// A connection may fail once where a server was just busy; nobody else will drop it.
-async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection, name: &str) -> Result<()> {
+pub(super) async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection, name: &str) -> Result<()> {
     match engine.drop_database(connection, name, &context.limits).await {
         Err(_) => {
             tokio::time::sleep(Duration::from_secs(1)).await;
             engine.drop_database(connection, name, &context.limits).await
         }
         done => done,
+    }
+}
+
+/// How a trial restores. Nothing of the archive's is to run on a server of the user's; a database's settings are for others
+/// than us. `has_roles`: those that the archive names are there.
+fn options(has_roles: bool) -> RestoreOptions {
+    RestoreOptions {
+        disable_events: true,
+        database_settings: Some(DatabaseSettings::Keep),
+        keep_owner: has_roles,
+        keep_privileges: has_roles,
+        ..RestoreOptions::default()
     }
 }
 
@@ -175,9 +192,10 @@ async fn in_database(
     checked: &Checked,
     connection: &Connection,
     name: &str,
+    options: &RestoreOptions,
 ) -> Result<Tried> {
     let target = &Connection { database: name.to_owned(), ..connection.clone() };
-    let server = restore::into_fresh(context, input, checked, target).await?;
+    let server = restore::into_fresh(context, input, checked, target, options).await?;
     // Who wrote rows as the client does is held against rows that the client writes.
     let exact = checked.manifest.as_ref().and_then(|manifest| manifest.inexact_columns.as_ref()).map(Vec::is_empty);
     let client_rows = exact != Some(true);
@@ -193,19 +211,29 @@ async fn in_database(
     };
     // What would be warned of before a dump of this database was known, or not, when its first one was made.
     let mute = without(context, |event| matches!(event, Event::Warning(_)));
-    let Outcome::Done(again) = Box::pin(dump::dump(&mute, request)).await? else {
+    let Outcome::Done(mut again) = Box::pin(dump::dump(&mute, request)).await? else {
         return Err(Error::new(Kind::Unexpected, "a dump was planned and not made"));
     };
+    let around = count_around_policies(context, target, &mut again.content).await?;
     let no_checksums = other_words(checked.manifest.as_ref(), &again.manifest);
-    let compared = compare(&checked.content, &again.content, no_checksums.is_none());
-    let Comparison { tables, rows, checksums, definitions, added, mut differences, mut redefined } = compared;
+    let (engine, exact) = (engine::of(target.dialect), no_checksums.is_none());
+    // A script is run as it is.
+    let kept = &RestoreOptions { keep_privileges: plain || options.keep_privileges, ..options.clone() };
+    let of_scope = |definition: &str| engine.left_out(definition, &server, kept, exact);
+    let scope = Scope { exact, owners: plain || options.keep_owner, left_out: &of_scope };
+    let Comparison { tables, rows, checksums, definitions, added, mut differences, mut redefined, not_compared } =
+        compare(&checked.content, &again.content, &scope);
     let of_database = trial_properties::compare(context, connection, target, &server, &checked.content).await?;
     redefined.extend(of_database.differences);
-    let not_compared = checked.content.not_compared.iter().map(ToString::to_string);
+    let mut not_compared =
+        checked.content.not_compared.union(&not_compared).map(ToString::to_string).collect::<Vec<_>>();
+    let not_held = checked.manifest.iter().flat_map(|manifest| &manifest.not_held);
+    not_compared.extend(not_held.map(|what| format!("what the dump does not hold ({what})")));
+    not_compared.extend(around.iter().map(|table| format!("values of rows behind row-level security ({table})")));
     // What points at tables outside of the dumped part could not be made here.
     let (left_out, all) = (left_out(&server, &checked.content), differences.len());
     differences.retain(|difference| !left_out.iter().any(|key| *difference == format!("{key} is missing")));
-    let keys = (differences.len() < all).then(|| "foreign keys to tables outside of the dump".to_owned());
+    let keys = (differences.len() < all).then(|| "foreign keys to what is outside of the dump".to_owned());
     if !differences.is_empty() || !redefined.is_empty() {
         return Err(differs(input.name(), &differences, &redefined));
     }
@@ -217,11 +245,27 @@ async fn in_database(
         definitions,
         added,
         database_differences: of_database.of_server,
-        not_compared: not_compared.chain(of_database.not_given).chain(keys).collect(),
+        not_compared: not_compared.into_iter().chain(of_database.not_given).chain(keys).collect(),
         no_checksums,
         inexact_columns,
         duration_s: 0.0,
     })
+}
+
+/// A user whose own tables' policies hold for it, too, dumps the rows that they let through. All are counted instead; these
+/// tables are returned.
+async fn count_around_policies(context: &Context, target: &Connection, found: &mut Content) -> Result<Vec<String>> {
+    let engine = engine::of(target.dialect);
+    let counts = engine.rows_behind_policies(target, &context.limits).await?;
+    let mut names = Vec::new();
+    for (schema, name, rows) in counts {
+        let is = |table: &&mut DumpedTable| table.schema.as_deref() == Some(schema.as_str()) && table.name == name;
+        if let Some(table) = found.tables.iter_mut().find(is) {
+            (table.rows, table.checksum) = (Some(rows), None);
+            names.push(format!("{schema}.{name}"));
+        }
+    }
+    Ok(names)
 }
 
 /// Foreign keys that a restore of a part leaves out, and comments on them.
@@ -239,19 +283,20 @@ fn differs(name: &str, differences: &[String], redefined: &[String]) -> Error {
     let error = Error::new(Kind::Archive, format!("{name} was restored, and is not what was dumped: {count}"));
     let mut error = differences.iter().chain(redefined).fold(error, Error::why);
     if !differences.is_empty() {
-        error = error.hint("restore it where you can look at it, and compare with the source; take another backup");
+        error = error.hint(Hint::new(
+            "compare-and-take-another",
+            "restore it where you can look at it, and compare with the source; take another backup",
+        ));
     }
     if !redefined.is_empty() {
-        error = error.hint(
-            "the server reads the dump's words otherwise than the source was defined: restore it where you can look at it, \
-             and compare these definitions with the source's",
-        );
+        error = error.hint(Hint::new("compare-definitions", "the server reads the dump's words otherwise than the source was defined: restore it where you can look at it, \
+             and compare these definitions with the source's"));
     }
     error
 }
 
 /// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.
-fn quiet(context: &Context) -> Context {
+pub(super) fn quiet(context: &Context) -> Context {
     let quiet = without(context, |event| matches!(event, Event::Fact { .. } | Event::Note(_)));
     Context { tunnel: None, ..quiet }
 }
@@ -268,7 +313,7 @@ fn without(context: &Context, unwanted: fn(&Event) -> bool) -> Context {
 }
 
 /// So many random bytes, as hexadecimal digits.
-fn random(bytes: usize) -> Result<String> {
+pub(super) fn random(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))

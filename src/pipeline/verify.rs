@@ -26,6 +26,9 @@ pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> R
     leftovers::tend(context, &[&context.temp_dir]);
     let mut input = Input::open(context, archive).await?;
     let checked = input.check(context, false, None).await?;
+    for note in &checked.notes {
+        context.note(note);
+    }
     let tried = match trial {
         Some(place) => Some(Box::pin(super::trial::attempt(context, &input, &checked, place)).await?),
         None => None,

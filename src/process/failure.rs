@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::stderr::StderrTail;
 use crate::error::{Error, Kind};
+use crate::hint::Hint;
 
 /// A child that was not started, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +51,11 @@ pub enum Cause {
 }
 
 /// What to do when nothing moved for too long.
-pub const SILENT: &str = "the server waits for a lock that somebody holds, or it hangs: look at its list of sessions; \
-                          --idle-timeout S waits longer";
+pub const SILENT: Hint = Hint::new(
+    "silent-server",
+    "the server waits for a lock that somebody holds, or it hangs: look at its list of sessions; \
+     --idle-timeout S waits longer",
+);
 
 impl Failure {
     /// The failure as people see it. `kind` is what it means to the caller when the child itself is to blame; stops
@@ -66,7 +70,9 @@ impl Failure {
         let error = Error::new(kind, self.to_string()).why(&self.stderr);
         match self.cause {
             Cause::Idle(_) => error.hint(SILENT),
-            Cause::Signalled(9) => error.hint("signal 9 mostly is the system running out of memory: see dmesg"),
+            Cause::Signalled(9) => {
+                error.hint(Hint::new("out-of-memory", "signal 9 mostly is the system running out of memory: see dmesg"))
+            }
             _ => error,
         }
     }

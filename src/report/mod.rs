@@ -3,23 +3,24 @@
 //! Nothing is redacted here. What others say loses our secrets where it comes in, and our own words hold none: a password
 //! that is a common word must not change a path or a key.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one module that writes to the terminal")]
-
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::printable::{printable, printable_json};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::exit_code;
+use crate::hint;
 
+pub mod defect;
 mod log;
 mod printable;
 mod progress;
+pub mod stdout;
 pub mod units;
 
 /// How much stderr says.
@@ -59,7 +60,7 @@ impl Report {
     /// A report of one command.
     #[must_use]
     pub fn new(command: &str, verbosity: Verbosity, json: bool) -> Self {
-        let stderr = std::io::stderr();
+        let stderr = io::stderr();
         let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let state = State { progress: progress::Line::new(stderr.is_terminal()), ..State::default() };
         Self(Arc::new(Inner { command: command.to_owned(), verbosity, json, colour, state: Mutex::new(state) }))
@@ -67,7 +68,7 @@ impl Report {
 
     /// The usage error of a command line, in clap's words.
     pub fn usage(text: &str) {
-        eprint!("{}", printable(text));
+        let _ = write!(io::stderr(), "{}", printable(text));
     }
 
     /// With `-vv`, shows the library's debug log.
@@ -129,22 +130,35 @@ impl Report {
         self.state().warnings.clone()
     }
 
-    /// The result: one line or JSON object on stdout. Where that carries an archive, the text goes nowhere and the
-    /// object to stderr.
-    pub fn result(&self, text: &str, fields: impl Serialize) {
+    /// The result: text for a reader, or a JSON object, on stdout. Where that carries an archive, the text goes nowhere
+    /// and the object to stderr. A reader who goes away has seen enough; a script's object must arrive.
+    pub fn result(&self, text: &str, fields: impl Serialize) -> Result<()> {
         if self.0.json {
-            self.print_object(&self.object("ok", fields));
-        } else if !text.is_empty() && !self.state().stdout_taken {
-            let text = text.trim_end_matches('\n');
-            // A script gets the path as it is.
-            let shown = if std::io::stdout().is_terminal() { printable(text) } else { text.into() };
-            println!("{shown}");
+            self.print_object(&self.object("ok", fields))
+        } else {
+            self.print_text(text).or_else(stdout::read_enough)
         }
-        let _ = std::io::stdout().flush();
+        .map_err(stdout::unwritten)
     }
 
-    fn print_object(&self, object: &str) {
-        if self.state().stdout_taken { eprintln!("{object}") } else { println!("{object}") }
+    /// The same where the text is a path, which a script waits for.
+    pub fn path(&self, path: &str, fields: impl Serialize) -> Result<()> {
+        if self.0.json { self.print_object(&self.object("ok", fields)) } else { self.print_text(path) }
+            .map_err(stdout::unwritten)
+    }
+
+    fn print_text(&self, text: &str) -> io::Result<()> {
+        if text.is_empty() || self.state().stdout_taken {
+            return Ok(());
+        }
+        let text = text.trim_end_matches('\n');
+        // A script gets the path as it is.
+        let shown = if io::stdout().is_terminal() { printable(text) } else { text.into() };
+        stdout::line(io::stdout(), &shown)
+    }
+
+    fn print_object(&self, object: &str) -> io::Result<()> {
+        if self.state().stdout_taken { stdout::line(io::stderr(), object) } else { stdout::line(io::stdout(), object) }
     }
 
     /// The end of a command that failed.
@@ -156,9 +170,10 @@ impl Report {
                 "kind": error.kind.name(),
                 "message": error.what,
                 "details": error.why,
-                "hints": error.hints,
+                "hints": hint::texts(&error.hints),
             });
-            self.print_object(&self.object("error", fields));
+            // Where even this can't be written, stderr and the exit code tell it.
+            let _ = self.print_object(&self.object("error", fields));
         }
         let (red, bold, plain) = if self.0.colour { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         let safe = printable;
@@ -167,9 +182,9 @@ impl Report {
             let _ = write!(text, "\n  {}", safe(line));
         }
         for hint in &error.hints {
-            let _ = write!(text, "\n{bold}hint:{plain} {}", safe(hint));
+            let _ = write!(text, "\n{bold}hint:{plain} {}", safe(hint.text()));
         }
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// `{"schema_version":1,"command":...,"status":...}` and the fields.
@@ -185,7 +200,7 @@ impl Report {
     fn line(&self, label: &str, value: &str) {
         let state = self.state();
         state.progress.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{label:<14} {}", printable(value));
+            let _ = writeln!(io::stderr(), "{label:<14} {}", printable(value));
         });
     }
 

@@ -3,6 +3,7 @@
 use crate::connection::Dialect;
 use crate::engine::{Client, Content, Flavour, Found, Role, Version};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// The lowest version that is not older than the server that the dump was made from, of the same flavour. Of a dump
 /// that does not say, the newest.
@@ -52,8 +53,11 @@ fn none_fits(content: &Content, source: Option<Version>, found: &Found) -> Error
         Flavour::Mariadb => "apt install mariadb-server-core mariadb-server, or brew install mariadb".to_owned(),
     };
     error
-        .hint(format!("{install}; or point --server-dir at a folder that holds the server's programs"))
-        .hint("--restore-into URI uses a server that runs already")
+        .hint(Hint::naming(
+            "install-server-or-server-dir",
+            format!("{install}; or point --server-dir at a folder that holds the server's programs"),
+        ))
+        .hint(Hint::new("restore-into-uri", "--restore-into URI uses a server that runs already"))
 }
 
 #[cfg(test)]

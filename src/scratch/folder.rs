@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 use crate::invocation::Account;
 use crate::leftovers;
 use crate::report::units;
@@ -35,7 +36,7 @@ impl Folder {
         let failed = |error: io::Error| {
             Error::new(Kind::Store, format!("no folder for a scratch server can be made in {}", parent.display()))
                 .why(error)
-                .hint("TMPDIR names another folder")
+                .hint(hint::ANOTHER_TMPDIR)
         };
         let private = Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new()
@@ -79,7 +80,10 @@ fn room(folder: &Path, needed: u64) -> Result<()> {
     Err(Error::new(Kind::Refused, format!("there is no room for a scratch server in {}", folder.display()))
         .why(format!("it may take {} with its indexes and logs, {} are free", units::size(needed), units::size(free)))
         .why("nothing was started")
-        .hint("TMPDIR names a folder with more room; --restore-into URI uses a server of yours"))
+        .hint(Hint::new(
+            "more-room-or-restore-into",
+            "TMPDIR names a folder with more room; --restore-into URI uses a server of yours",
+        )))
 }
 
 /// The server's own user of this machine, or nobody: PostgreSQL refuses root, and a dump's SQL needs no such rights.
@@ -88,7 +92,7 @@ fn account(package: &str) -> Result<Account> {
     [package, "nobody"].into_iter().find_map(|name| find(&known, name)).ok_or_else(|| {
         Error::new(Kind::Client, "a scratch server does not run as root, and there is nobody else to run it")
             .why(format!("neither {package} nor nobody is in /etc/passwd"))
-            .hint("run verify as an ordinary user")
+            .hint(Hint::new("ordinary-user", "run verify as an ordinary user"))
     })
 }
 

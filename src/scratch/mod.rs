@@ -18,6 +18,7 @@ use rustix::process::Signal;
 use crate::connection::Connection;
 use crate::engine::ScratchPlan;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::process::{self, Failure, Running, SpawnOptions, Stop, capture};
 
 /// What an installer may say, in bytes.
@@ -76,8 +77,12 @@ fn cannot_start(failure: Failure, what: &str) -> Error {
     Error::new(Kind::RestoreFailed, what)
         .why(&failure)
         .why(last)
-        .hint(
+        .hint(Hint::new(
+            "tmpdir-or-server-dir",
             "TMPDIR names another folder, --server-dir other binaries; AppArmor may forbid packaged ones to use either",
-        )
-        .hint("--restore-into URI uses a server that runs already, where none can be started")
+        ))
+        .hint(Hint::new(
+            "restore-into-where-none-starts",
+            "--restore-into URI uses a server that runs already, where none can be started",
+        ))
 }

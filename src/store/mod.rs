@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::archive;
 use crate::engine::Complete;
 use crate::error::{Error, Kind};
+use crate::hint::Hint;
 use crate::process::Exited;
 
 mod file;
@@ -95,16 +96,20 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Exists(_) => Error::new(Kind::Refused, message)
                 .why("nothing was published")
-                .hint("name another file; nothing is overwritten"),
-            StoreError::Folder { .. } => Error::new(Kind::Store, message).hint(
+                .hint(Hint::new("name-another-file", "name another file; nothing is overwritten")),
+            StoreError::Folder { .. } => Error::new(Kind::Store, message).hint(Hint::new(
+                "output-folder",
                 "--output DIR/ names a folder that exists and can be written; --output - streams the archive out",
-            ),
+            )),
             StoreError::Write { error, .. } => {
                 Error::new(Kind::Store, message).why("nothing was published").hint(what_helps(&error))
             }
             StoreError::Rename { error, .. } => {
                 let hint = if error.kind() == io::ErrorKind::NotFound {
-                    "somebody deleted the folder, or the .partial file in it, while the dump was written: dump again"
+                    Hint::new(
+                        "partial-was-deleted",
+                        "somebody deleted the folder, or the .partial file in it, while the dump was written: dump again",
+                    )
                 } else {
                     what_helps(&error)
                 };
@@ -112,26 +117,45 @@ impl From<StoreError> for Error {
             }
             StoreError::Unflushed { .. } => Error::new(Kind::Store, message)
                 .why("it may be gone again after a crash of this machine")
-                .hint("check the disk, then `dbhaul verify` the archive, or dump into another folder"),
+                .hint(Hint::new(
+                    "check-disk-then-verify",
+                    "check the disk, then `dbhaul verify` the archive, or dump into another folder",
+                )),
         }
     }
 }
 
 /// What to do about an error of the system while an archive is written.
 #[must_use]
-pub fn what_helps(error: &io::Error) -> &'static str {
+pub fn what_helps(error: &io::Error) -> Hint {
     match error.kind() {
-        io::ErrorKind::StorageFull => "--output names a folder with more room, or - to send the archive on",
-        io::ErrorKind::QuotaExceeded => {
-            "--output names a folder with more room, or -; `quota` shows how much is allowed"
+        io::ErrorKind::StorageFull => {
+            Hint::new("more-room-or-stdout", "--output names a folder with more room, or - to send the archive on")
         }
-        io::ErrorKind::FileTooLarge => {
-            "raise the limit (`ulimit -f`, LimitFSIZE=), or --output - to send the archive on"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => "the kernel's log says why the file system became read-only (`dmesg`)",
-        io::ErrorKind::BrokenPipe => "the program behind the pipe ended before the dump did: see what it says",
-        io::ErrorKind::PermissionDenied => "check who may write in that folder, or name another one with --output DIR/",
-        _ => "check the disk (`dmesg`), or name another folder with --output DIR/",
+        io::ErrorKind::QuotaExceeded => Hint::new(
+            "more-room-quota",
+            "--output names a folder with more room, or -; `quota` shows how much is allowed",
+        ),
+        io::ErrorKind::FileTooLarge => Hint::new(
+            "raise-file-size-limit",
+            "raise the limit (`ulimit -f`, LimitFSIZE=), or --output - to send the archive on",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => Hint::new(
+            "dmesg-says-why-read-only",
+            "the kernel's log says why the file system became read-only (`dmesg`)",
+        ),
+        io::ErrorKind::BrokenPipe => Hint::new(
+            "program-behind-the-pipe",
+            "the program behind the pipe ended before the dump did: see what it says",
+        ),
+        io::ErrorKind::PermissionDenied => Hint::new(
+            "check-who-may-write",
+            "check who may write in that folder, or name another one with --output DIR/",
+        ),
+        _ => Hint::new(
+            "check-disk-or-another-folder",
+            "check the disk (`dmesg`), or name another folder with --output DIR/",
+        ),
     }
 }
 

@@ -25,6 +25,7 @@ pub use spec::TunnelSpec;
 use crate::connection::{Connection, Host, Limits, Route};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer};
+use crate::hint::Hint;
 use crate::invocation::Invocation;
 use crate::process::{ChildEnv, Output, Running, Signal, SpawnOptions, Stop, spawn};
 use crate::secret::Redactor;
@@ -61,7 +62,7 @@ pub async fn open(
 ) -> Result<(Tunnel, Route)> {
     let Host::Tcp { name, port } = &target.host else {
         return Err(Error::new(Kind::Usage, format!("a socket can't be reached through a tunnel: {target}"))
-            .hint("leave the tunnel out, or give the database's host and port"));
+            .hint(Hint::new("leave-tunnel-out", "leave the tunnel out, or give the database's host and port")));
     };
     let stop = Stop::default();
     let mut options = SpawnOptions::new(env.clone(), limits, stop.clone());
@@ -188,10 +189,13 @@ fn supervise(running: Running, stop: Stop) -> Supervised {
 fn with_hint(error: Error) -> Error {
     let said = |words: &str| error.why.iter().any(|line| line.contains(words));
     if said("Host key verification failed") {
-        return error.hint("connect once by hand with ssh, and accept the host's key");
+        return error.hint(Hint::new("accept-hosts-key", "connect once by hand with ssh, and accept the host's key"));
     }
     if said("Permission denied (") {
-        return error.hint("load the key into the agent (ssh-add), or name it in ~/.ssh/config: dbhaul never asks");
+        return error.hint(Hint::new(
+            "load-key-into-agent",
+            "load the key into the agent (ssh-add), or name it in ~/.ssh/config: dbhaul never asks",
+        ));
     }
     error
 }
@@ -239,8 +243,12 @@ async fn announced(
         }
     };
     timeout(limit, first).await.unwrap_or_else(|_| {
-        Err(Error::new(Kind::Connect, format!("{program} printed no address within {} s", limit.as_secs_f64()))
-            .hint("a tunnel command prints IP:PORT or localhost:PORT on stdout; --connect-timeout gives it more time"))
+        Err(Error::new(Kind::Connect, format!("{program} printed no address within {} s", limit.as_secs_f64())).hint(
+            Hint::new(
+                "what-a-tunnel-command-prints",
+                "a tunnel command prints IP:PORT or localhost:PORT on stdout; --connect-timeout gives it more time",
+            ),
+        ))
     })
 }
 
@@ -258,8 +266,11 @@ fn find(program: &str, env: &ChildEnv) -> Result<PathBuf> {
 
 fn no_program(program: &str) -> Error {
     let hint = match program {
-        "ssh" => "apt install openssh-client, apk add openssh-client, or dnf install openssh-clients",
-        _ => "name it by its path, or put its folder on PATH",
+        "ssh" => Hint::new(
+            "install-ssh",
+            "apt install openssh-client, apk add openssh-client, or dnf install openssh-clients",
+        ),
+        _ => Hint::new("program-by-its-path", "name it by its path, or put its folder on PATH"),
     };
     Error::new(Kind::Usage, format!("there is no program {program:?} on PATH")).hint(hint)
 }

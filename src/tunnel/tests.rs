@@ -139,9 +139,9 @@ fn ssh_s_refusal_comes_with_a_hint() {
         assert!(tunnel.ended().await.to_string().starts_with("the tunnel has ended\n  ssh ended with exit code 2\n"));
     });
     let refused = Error::new(Kind::Connect, "x").why("me@bastion: Permission denied (publickey).");
-    assert!(with_hint(refused).hints[0].contains("ssh-add"));
+    assert!(with_hint(refused).hints[0].text().contains("ssh-add"));
     let unknown = Error::new(Kind::Connect, "x").why("Host key verification failed.");
-    assert!(with_hint(unknown).hints[0].contains("by hand"));
+    assert!(with_hint(unknown).hints[0].text().contains("by hand"));
 }
 
 #[test]
@@ -152,5 +152,5 @@ fn programs_are_found_on_path_or_the_package_is_named() {
     assert_eq!(data.metadata().expect("metadata").permissions().mode() & 0o111, 0);
     assert!(find("body", &env).is_err(), "not executable");
     let nowhere = ChildEnv::for_tunnels([("PATH".into(), "/nonexistent".into())]);
-    assert!(find("ssh", &nowhere).expect_err("not found").hints[0].contains("openssh-client"));
+    assert!(find("ssh", &nowhere).expect_err("not found").hints[0].text().contains("openssh-client"));
 }

@@ -51,6 +51,11 @@ impl Parts {
             (Dialect::Postgres, "dbname") if value.contains("://") => {
                 return Err("the value of \"dbname\" is a URI of its own: give that alone".into());
             }
+            (Dialect::Postgres, "passfile") => self.passfile = Some(value.into()),
+            (Dialect::Postgres, "service" | "servicefile") => {
+                let what = "names a file of services, which is not read: write host, user and database themselves";
+                return Err(format!("the parameter \"{key}\" {what}"));
+            }
             (Dialect::Postgres, "dbname") => self.database = Some(value.to_owned()),
             _ => return Ok(false),
         }

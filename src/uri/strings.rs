@@ -5,6 +5,7 @@ use super::params::truth;
 use super::{Parts, decode};
 use crate::connection::{Connection, Dialect};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// What a text is that is no URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,9 +222,9 @@ pub(super) fn read_dsn(text: &str) -> Result<Connection, String> {
 pub(super) fn ado() -> Error {
     Error::new(Kind::Config, "a connection string with semicolons does not say which engine is meant")
         .why("nothing of it was used, and none of it is repeated: it may hold a password")
-        .hint("PostgreSQL: postgres://USER:PASSWORD@HOST:5432/DATABASE")
-        .hint("MySQL, MariaDB: mysql://USER:PASSWORD@HOST:3306/DATABASE")
-        .hint("in user and password, write @ as %40, / as %2F and % as %25")
+        .hint(Hint::new("uri-of-postgres", "PostgreSQL: postgres://USER:PASSWORD@HOST:5432/DATABASE"))
+        .hint(Hint::new("uri-of-mysql", "MySQL, MariaDB: mysql://USER:PASSWORD@HOST:3306/DATABASE"))
+        .hint(Hint::new("percent-encode", "in user and password, write @ as %40, / as %2F and % as %25"))
 }
 
 /// The passwords of a text of this style, as far as it can be read.

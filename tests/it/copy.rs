@@ -53,6 +53,30 @@ fn within(server: &Server) {
 }
 
 #[test]
+fn what_a_restore_of_a_file_refuses_is_copied_and_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, target) = (postgres15().database("reaching"), postgres15().database("reached"));
+    source.sql(
+        "CREATE TABLE t (a int CHECK (a > 0 OR pg_catalog.pg_read_file('nothing') IS NULL)); INSERT INTO t VALUES (1)",
+    );
+    let archive = folder.path().join("reaching.tar.gz");
+    crate::roundtrip::with_clients_of(postgres15())
+        .args(["dump", &source.uri(), "-o"])
+        .arg(&archive)
+        .run()
+        .expect_code(0);
+    let restore = crate::roundtrip::with_clients_of(postgres15()).arg("restore").arg(&archive).arg(target.uri());
+    restore.run().refused(10, &["--trust", "nothing was changed"]);
+    let done = copy(&source, &target).run().expect_code(0);
+    assert!(
+        done.stderr.contains("let through because the source holds it: ") && done.stderr.contains("table"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(target.sql("SELECT a FROM t"), "1");
+}
+
+#[test]
 fn all_kinds_of_objects_are_copied_within_postgres15() {
     within(postgres15());
 }

@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use crate::support::{Database, Server, checksum, dbhaul, fixture, mysql, postgres15};
+use crate::{
+    roundtrip::with_clients_of,
+    support::{Database, Server, checksum, dbhaul, fixture, mysql, postgres15},
+};
 
 /// An archive of Chinook.
 fn archive_of(server: &Server, folder: &Path, compression: &str) -> PathBuf {
@@ -159,4 +162,24 @@ fn a_directory_dump_with_a_missing_or_cut_file_is_8_and_names_it() {
     let toc = fs::read(copy.join("toc.dat")).expect("read");
     fs::write(copy.join("toc.dat"), &toc[..toc.len() / 2]).expect("write");
     refused(&target, &copy, &["toc.dat"]);
+}
+
+/// Statements that begin like a dump's and are none: the server's words come, and no defect of ours.
+#[test]
+fn a_statement_that_stops_short_is_7_with_one_job_and_several() {
+    let server = mysql();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (head, end) =
+        ("-- MySQL dump 10.13  Distrib 9.7.0, for Linux (x86_64)", "-- Dump completed on 2026-11-29 12:00:00");
+    for statement in ["CREATE TABLE", "CREATE TABLE `t` (", "INSERT INTO", "ALTER TABLE", "CREATE"] {
+        let file = folder.path().join("short.sql");
+        fs::write(&file, format!("{head}\n\n{statement};\n{end}\n")).expect("write");
+        for jobs in ["1", "2"] {
+            let target = server.database("short");
+            let restore =
+                with_clients_of(server).arg("restore").arg(&file).args([&target.uri(), "--jobs", jobs, "--trust"]);
+            let stderr = restore.run().refused(7, &["ERROR 1064 (42000)"]).stderr;
+            assert!(!stderr.contains("defect"), "{statement} {jobs}: {stderr}");
+        }
+    }
 }

@@ -4,7 +4,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -199,11 +198,8 @@ fn total(database: &Database<'_>) -> String {
 }
 
 /// `DBHAUL_MOMENTS=100` makes it so many rounds.
-fn enough(round: u32, started: Instant) -> bool {
-    match std::env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()) {
-        Some(rounds) => round >= rounds,
-        None => round >= 3 && started.elapsed() > Duration::from_secs(8),
-    }
+fn how_many() -> u32 {
+    std::env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4)
 }
 
 #[expect(clippy::print_stdout, reason = "how many rounds there were is asked for with --nocapture")]
@@ -219,12 +215,15 @@ fn rounds(server: &Server, jobs: &str) {
     let writers = Writers::on(&source);
     let moves = || source.sql("SELECT COUNT(*) FROM moves").parse::<u64>().expect("a count");
     eventually("rows are moved", || moves() > 10);
-    let (started, mut round) = (Instant::now(), 0);
-    while !enough(round, started) {
+    let mut round = 0;
+    while round < how_many() {
         let folder = tempfile::tempdir().expect("a folder");
         let before = moves();
         let archive = by_several(&source, &folder, &["--jobs", jobs]);
-        assert!(moves() > before, "nothing was moved meanwhile");
+        if moves() == before {
+            // Whoever moves rows had no turn: that proves nothing.
+            continue;
+        }
         let target = server.database("moment");
         restored(&archive, &target, &[]);
         assert_eq!(total(&target), wanted, "round {round}");

@@ -2,7 +2,7 @@
 
 use crate::{
     roundtrip::{dumped, restored, with_clients_of},
-    support::{Database, Dbhaul, Server, dbhaul, postgres15, sweeping},
+    support::{Database, Dbhaul, Server, dbhaul, mariadb, mysql, postgres15, sweeping},
 };
 
 /// A database in this encoding, without a locale's opinion of it.
@@ -253,4 +253,24 @@ fn comes_back(server: &Server, encoding: &str, name: &str, rows: &[String]) -> V
         (seen != wanted).then(|| format!("{encoding}, {form}: {seen}, not {wanted}"))
     });
     found.into_iter().flatten().collect()
+}
+
+/// A dump is UTF-8: bytes that stand for no character, or two for one, do not come back, and are named.
+#[test]
+fn bytes_that_do_not_come_back_are_named() {
+    for server in [mysql(), mariadb()] {
+        let source = server.database("lossy");
+        source.sql(
+            "CREATE TABLE j (id int PRIMARY KEY, c varchar(20) CHARACTER SET sjis, d varchar(20) CHARACTER SET sjis);
+             INSERT INTO j VALUES (1, x'433A5C64', 'abc'); CREATE TABLE f (c varchar(9) CHARACTER SET cp1250) ; INSERT INTO f VALUES ('abc');
+             CREATE TABLE r (id int PRIMARY KEY, c varchar(20) CHARACTER SET cp1251, u varchar(9) CHARACTER SET ucs2, a char(3) CHARACTER SET ascii);
+             INSERT INTO r VALUES (1, _utf8mb4'\u{436}', _utf8mb4'\u{20ac}', 'abc')",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, output) = dumped(&source, &folder, &[]);
+        let warnings = output["warnings"].to_string();
+        assert!(warnings.contains("come back as others: j.c\""), "{warnings}");
+        let (_, output) = dumped(&source, &folder, &["--exclude-table-data", "j"]);
+        assert!(!output["warnings"].to_string().contains("come back as others"));
+    }
 }

@@ -204,6 +204,10 @@ fn a_mysql_that_follows_the_source_is_no_target_and_any_name_is_its_own_login() 
     let folder = tempfile::tempdir().expect("a folder");
     let output = with_clients_of(&server).args(["dump", &bob, &tunnel]).cwd(folder.path()).run().expect_code(0);
     assert!(output.stderr.contains("as \"bob\", acting as \"@%\""), "{}", output.stderr);
+    // It sees no session, not even its own: long work can't be told from silence, and that is said.
+    let restore = with_clients_of(&server).args(["restore", output.text().trim(), &bob, &tunnel, "--dry-run"]);
+    let output = restore.args(["--clean", "schema"]).cwd(folder.path()).run().expect_code(0);
+    assert!(output.stderr.contains("may not see its own sessions"), "{}", output.stderr);
 }
 
 /// The vendor's clients; of the dump program, the second run that does any work does this instead.

@@ -130,11 +130,13 @@ fn the_results_of_dump_and_restore_have_their_shape() {
             "archive string",
             "bytes integer",
             "bytes_read integer",
+            "complete bool",
             "database string",
             "duration_s float",
             "engine string",
             "rows integer",
             "server_version string",
+            "source_database null",
             "tables integer",
             "tables_complete integer",
         ];
@@ -174,10 +176,12 @@ fn the_results_of_verify_and_inspect_have_their_shape() {
             "archive string",
             "bytes integer",
             "checked string",
+            "complete bool",
             "engine string",
             "kind string",
             "restored null",
             rows,
+            "source_database null",
             "tables integer",
             "warnings[] none",
         ]
@@ -188,8 +192,14 @@ fn the_results_of_verify_and_inspect_have_their_shape() {
     let own: Vec<_> = shape(&inspected).lines().filter(|line| !line.starts_with(manifest)).map(str::to_owned).collect();
     let mut without = inspected.clone();
     without["manifest"] = Value::Null;
-    let members =
-        ["archive string", "kind string", "manifest null", "members[].bytes integer", "members[].path string"];
+    let members = [
+        "archive string",
+        "dump null",
+        "kind string",
+        "manifest null",
+        "members[].bytes integer",
+        "members[].path string",
+    ];
     is(&without, "inspect", "ok", &members);
     assert_eq!(own.len(), members.len() - 1 + 3);
     let manifest: Vec<_> = inspected["manifest"].as_object().expect("a manifest").keys().cloned().collect();
@@ -207,7 +217,12 @@ fn the_results_of_verify_and_inspect_have_their_shape() {
     ] {
         let path = fixture(&format!("dumps/{foreign}"));
         let path = path.to_str().expect("UTF-8");
-        is(&run("inspect", path).expect_code(0).json(), "inspect", "ok", &members);
+        let mut inspected = run("inspect", path).expect_code(0).json();
+        let dump = inspected["dump"].take();
+        is(&inspected, "inspect", "ok", &members);
+        assert_eq!((&dump["complete"], &dump["end"]), (&true.into(), &"complete".into()), "{foreign}: {dump}");
+        assert!(dump["tables"].as_array().is_some_and(|tables| !tables.is_empty()), "{foreign}: {dump}");
+        assert!(dump["server_version"].is_string() && dump["exporter"].is_null(), "{foreign}: {dump}");
         let result = run("verify", path).expect_code(0).json();
         // Compressed rows can't be counted from outside.
         let counted = if result["rows"].is_null() { "rows null" } else { "rows integer" };
@@ -251,6 +266,7 @@ fn the_results_of_doctor_have_their_shape() {
         "server.user string",
         "server.version string",
         "server.version_text string",
+        "replacement_databases[] none",
         "trial_databases[] none",
         "warnings[] none",
     ];

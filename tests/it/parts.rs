@@ -263,7 +263,7 @@ fn a_dump_of_a_table_brings_its_sequences_and_names_what_else_it_needs() {
             );
             let target = server.database("orders");
             let words = ["function lib.f(integer)", "type lib.mood", "table public.orders", "nothing was changed"];
-            restore(&archive, &target, &[]).refused(10, &words);
+            restore(&archive, &target, &[]).refused(10, &words).follows("make-these-first");
             restore(&archive, &target, &["--dry-run"]).refused(10, &words);
             is_empty(&target);
             // As the hint says; what is needed there makes no target full.
@@ -395,7 +395,7 @@ fn an_extension_in_an_excluded_schema_is_named_with_who_uses_it() {
             "extension citext",
             "hint: make it in the target first: CREATE SCHEMA \"extensions\"",
         ];
-        restore(&archive, &target, &[]).refused(10, &words);
+        restore(&archive, &target, &[]).refused(10, &words).follows("create-schema-first");
         target.sql("CREATE SCHEMA extensions");
         restored(&archive, &target, &[]);
         assert_eq!(target.sql("SELECT count(*) FROM t WHERE c::text = 'a'"), "1");

@@ -290,3 +290,43 @@ fn a_newer_pg_restore_chooses_on_its_way_through_psql() {
     assert!(output.stderr.contains("psql"), "{}", output.stderr);
     assert_eq!(target.sql("SELECT count(*), nextval('users_id_seq') FROM users"), "50\t51");
 }
+
+#[test]
+fn a_name_with_a_lines_end_is_one_name() {
+    let source = postgres15().database("line_end");
+    source.sql("CREATE TABLE a (i int); CREATE TABLE b (i int); CREATE TABLE \"a\nb\" (i int)");
+    source.sql("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO \"a\nb\" VALUES (1)");
+    let folder = tempfile::tempdir().expect("a folder");
+    // The rows of each table, in that order; - where it is not there.
+    let rows = |target: &Database<'_>| {
+        ["a", "b", "a\nb"].map(|name| {
+            let there = target.sql(&format!("SELECT to_regclass('\"{name}\"') IS NOT NULL")) == "t";
+            if there { target.sql(&format!("SELECT count(*) FROM \"{name}\"")) } else { "-".to_owned() }
+        })
+    };
+    let cases =
+        [("--exclude-table-data", ["1", "1", "0"]), ("--table", ["-", "-", "1"]), ("--exclude-table", ["1", "1", "-"])];
+    let (whole, _) = dumped(&source, &folder, &["--name", "whole"]);
+    for (option, expected) in cases {
+        let (archive, _) = dumped(&source, &folder, &["--name", &option[2..], option, "\"a\nb\""]);
+        let target = postgres15().database("line_end_target");
+        restored(&archive, &target, &[]);
+        assert_eq!(rows(&target), expected, "dump {option}");
+        let target = postgres15().database("line_end_target");
+        let copy = with_clients_of(postgres15()).args(["copy", &source.uri(), &target.uri(), option, "\"a\nb\""]);
+        copy.run().expect_code(0);
+        assert_eq!(rows(&target), expected, "copy {option}");
+        if option != "--exclude-table" {
+            let target = postgres15().database("line_end_target");
+            restored(&whole, &target, &[option, "a\nb"]);
+            assert_eq!(rows(&target), expected, "restore {option}");
+        }
+    }
+    // A variable holds one a line.
+    let output = with_clients_of(postgres15()).env("DBHAUL_EXCLUDE_TABLE_DATA", "b\n\"a\nb\"");
+    let archive = folder.path().join("variable.tar.gz");
+    output.args(["dump", &source.uri(), "-o"]).arg(&archive).run().expect_code(0);
+    let target = postgres15().database("line_end_target");
+    restored(&archive, &target, &[]);
+    assert_eq!(rows(&target), ["1", "0", "0"]);
+}

@@ -292,11 +292,6 @@ fn triggers_of_a_script_that_stand_before_its_rows_are_made_behind_them() {
     source.sql("COMMENT ON TRIGGER always ON \"Te\"\"st\" IS 'said'");
     let folder = tempfile::tempdir().expect("a folder");
     let file = joined(&source, folder.path(), "joined.sql", &[&["-s", "--no-owner"], &["-a"]]);
-    // Two scripts that are restricted by keys of their own are not read as one.
-    let text = fs::read_to_string(&file).expect("text");
-    let text: String =
-        text.lines().filter(|line| !line.contains("restrict ")).map(|line| format!("{line}\n")).collect();
-    fs::write(&file, text).expect("written");
     let target = server.database("back");
     let result = restored(&file, &target, &[]);
     assert!(result["notes"].to_string().contains("made behind the rows"), "{result}");

@@ -149,7 +149,7 @@ fn row_18_verify_full_through_a_tunnel_is_refused_for_mysql_and_verify_ca_works(
         let ca = server.ca_file();
         let output = try_it("verify-full", &ca).expect_code(3);
         assert!(output.stderr.contains("tunnel's name"), "{}", output.stderr);
-        assert!(output.stderr.contains("hint: ssl-mode=VERIFY_CA"), "{}", output.stderr);
+        output.follows("verify-ca");
         try_it("verify-ca", &ca).expect_code(0);
         let output = try_it("verify-ca", &postgres15().ca_file()).expect_code(4);
         assert!(output.stderr.contains("certificate"), "{}", output.stderr);

@@ -109,8 +109,15 @@ fn of_postgres() -> Database<'static> {
         CREATE TABLE moods_1 PARTITION OF moods FOR VALUES WITH (MODULUS 2, REMAINDER 1);
         INSERT INTO moods SELECT unnest(enum_range(NULL::mood)) FROM generate_series(1, 5);
         SELECT lo_from_bytea(0, 'large');
+        CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();
+        COMMENT ON EVENT TRIGGER e IS 'none';
         CREATE ROLE "{name}_reader";
         CREATE POLICY p ON orders FOR SELECT TO "{name}_reader" USING (id > 1);
+        CREATE ROLE "{name}_owner";
+        ALTER TABLE moods OWNER TO "{name}_owner"; ALTER EVENT TRIGGER e OWNER TO CURRENT_USER;
+        GRANT SELECT ON orders TO "{name}_reader" WITH GRANT OPTION; GRANT SELECT (m) ON moods TO "{name}_reader";
+        ALTER DEFAULT PRIVILEGES FOR ROLE "{name}_owner" GRANT SELECT ON TABLES TO "{name}_reader";
         "#
     ));
     database
@@ -126,10 +133,17 @@ fn a_postgres_archive_is_restored_into_a_scratch_server_and_is_the_same() {
     assert_eq!(tried["rows"], 20, "{tried}");
     // Both partitions count as their root: pg_dump loads them through it.
     assert_eq!((&tried["tables"], &tried["checksums"]), (&3.into(), &3.into()), "{tried}");
+    assert_eq!(tried["not_compared"], serde_json::json!(["the database's owner"]));
     place.assert_clean();
+    // On a server of the user's nobody is made an owner, and nothing is granted: that is said.
+    let into = place.verify(&archive, postgres15()).args(["--json", "--restore-into", &postgres15().uri("postgres")]);
+    let tried = &into.run().expect_code(0).json()["restored"];
+    assert_eq!(tried["not_compared"], serde_json::json!(["owners", "privileges", "the database's owner"]));
     let name = database.name().to_owned();
     database.sql("DROP POLICY p ON orders");
-    database.sql(&format!("DROP ROLE \"{name}_reader\""));
+    database.sql(&format!(
+        "DROP OWNED BY \"{name}_reader\", \"{name}_owner\"; DROP ROLE \"{name}_reader\", \"{name}_owner\""
+    ));
 }
 
 #[test]
@@ -266,13 +280,15 @@ fn a_table_that_is_not_the_same_after_the_restore_is_named() {
     orders(&database);
     database.sql(
         "CREATE VIEW v AS SELECT 1 AS one; CREATE SEQUENCE s; CREATE INDEX i ON orders (note);
-         CREATE MATERIALIZED VIEW m AS SELECT 1 AS one",
+         CREATE MATERIALIZED VIEW m AS SELECT 1 AS one; GRANT SELECT ON orders TO PUBLIC; SELECT lo_from_bytea(7, 'large')",
     );
     let archive = place.archive(&database);
     for (sql, word) in [
         ("DROP VIEW v", "view public.v is missing"),
         ("DROP INDEX i; CREATE INDEX i ON orders (id)", "index public.i: another definition than in the dump"),
         ("SELECT setval('s', 7)", "sequence set public.s: another definition than in the dump"),
+        ("SELECT lo_put(7, 0, 'L')", "large objects: others than in the dump, or with other contents"),
+        ("SELECT lo_unlink(7)", "large objects are missing"),
         ("REFRESH MATERIALIZED VIEW m WITH NO DATA", "materialized view data public.m is missing"),
         ("DELETE FROM orders WHERE id = 2", "table public.orders: 3 rows in the dump, 2 rows restored"),
         ("UPDATE orders SET note = 'two' WHERE id = 2", "public.orders: 3 rows as in the dump, but with other values"),
@@ -284,9 +300,20 @@ fn a_table_that_is_not_the_same_after_the_restore_is_named() {
         into.args(["--restore-into", &postgres15().uri("postgres")]).run().refused(8, &[word, "was dropped again"]);
     }
     let clients = tempfile::tempdir().expect("a folder");
-    meddling(clients.path(), postgres15(), "DELETE FROM orders");
+    meddling(
+        clients.path(),
+        postgres15(),
+        "DELETE FROM orders; CREATE ROLE other; ALTER TABLE orders OWNER TO other; REVOKE SELECT ON orders FROM PUBLIC",
+    );
     let scratch = place.on_scratch(&archive, postgres15()).client_dirs([clients.path()]);
-    scratch.run().refused(8, &["public.orders: 3 rows in the dump, 0 rows restored"]);
+    scratch.run().refused(
+        8,
+        &[
+            "public.orders: 3 rows in the dump, 0 rows restored",
+            "table public.orders: another owner than in the dump",
+            "privileges on TABLE orders in public is missing",
+        ],
+    );
     place.assert_clean();
 }
 

@@ -94,7 +94,6 @@ fn what_is_not_a_dump_is_named() {
     let letter = through("gzip", &["-c"], b"Dear all,");
     let cases: &[(&[u8], &str)] = &[
         (b"", "an empty file"),
-        (b"PK\x03\x04rest", "a zip file"),
         (b"Dear all,\n", "text that is not SQL"),
         (b"\x7fELF\x01\x02\0\0", "something unknown"),
         (&nothing, "a gzip file that holds an empty file"),
@@ -151,10 +150,10 @@ fn extraction_stays_inside() {
     let good = tar_of(&[("./d/toc.dat", b"PGDMP\x01\x0e\0\x04\x08\x03"), ("d/1.dat", b"1\t2\n")]);
     let folder = tempfile::tempdir().expect("a folder");
     let reader = Reader::from_stream(io::Cursor::new(good.clone()), "-").expect("a tar");
-    let files = reader.extract_to(folder.path()).expect("extracted");
-    assert_eq!(files.len(), 2);
-    assert_eq!(std::fs::read(folder.path().join("d/1.dat")).expect("a file"), b"1\t2\n");
-    let again = Reader::from_stream(io::Cursor::new(good), "-").expect("a tar").extract_to(folder.path());
+    reader.extract_to(folder.path(), "./d", None).expect("extracted");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
+    assert_eq!(std::fs::read(folder.path().join("1.dat")).expect("a file"), b"1\t2\n");
+    let again = Reader::from_stream(io::Cursor::new(good), "-").expect("a tar").extract_to(folder.path(), "d", None);
     assert!(matches!(again, Err(ArchiveError::Extract { .. })), "nothing is overwritten");
 
     for (path, kind) in [
@@ -171,7 +170,7 @@ fn extraction_stays_inside() {
         let folder = tempfile::tempdir().expect("a folder");
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).expect("a folder");
-        let result = Reader::from_stream(io::Cursor::new(bytes), "-").expect("a tar").extract_to(&inner);
+        let result = Reader::from_stream(io::Cursor::new(bytes), "-").expect("a tar").extract_to(&inner, "", None);
         assert!(matches!(result, Err(ArchiveError::Refused { .. })), "{path}: {result:?}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "{path}");
     }

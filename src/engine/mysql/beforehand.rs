@@ -4,16 +4,24 @@
 use std::collections::BTreeSet;
 
 use super::content::{fact, names};
+use super::hints;
 use super::restore::shares;
+use super::server_settings::{self, STRICT_MODE, SessionUse};
 use super::setting::{self, LOWER_CASE, some};
 use super::suitability::bare;
+use super::wide_tables::PAGE_SIZE;
 use crate::engine::{Clean, Content, Flavour, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
+
+const FILE_PER_TABLE: &str = "innodb_file_per_table";
+/// KiB: larger pages are never compressed.
+const MAX_COMPRESSED_PAGE: u64 = 16;
 
 /// A line of the list: refuses, or says nothing.
 type Rule = fn(&Server, &Content, &RestoreOptions) -> Option<Error>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 12] = [
     writes,
     sessions,
     drops_of_others,
@@ -24,6 +32,8 @@ const RULES: [Rule; 10] = [
     another_case,
     zero_dates,
     compressed_tables,
+    tablespaces,
+    uncompressed,
 ];
 
 /// Refuses what can't end well.
@@ -47,20 +57,20 @@ fn coming<'c>(content: &'c Content, options: &RestoreOptions, list: &str) -> Vec
 }
 
 /// Whether this table or view is chosen, or nothing was.
-fn is_wanted(options: &RestoreOptions, name: &str) -> bool {
+pub(super) fn is_wanted(options: &RestoreOptions, name: &str) -> bool {
     options.tables.is_empty() || options.tables.iter().any(|table| bare(table) == name)
 }
 
 /// Whether the server or the database refuses every write.
 fn writes(server: &Server, _: &Content, _: &RestoreOptions) -> Option<Error> {
     if server.target.exists && server.properties.read_only == Some(true) {
-        let hint = format!("ALTER DATABASE `{}` READ ONLY = 0", server.database);
+        let hint = Hint::naming("read-only-0", format!("ALTER DATABASE `{}` READ ONLY = 0", server.database));
         return Some(refused("the target's database is read-only").hint(hint));
     }
     let shut = setting::on(server, "innodb_read_only") || setting::number(server, "innodb_force_recovery") > 0;
     shut.then(|| {
         refused("the target's InnoDB takes no writes (innodb_read_only, innodb_force_recovery)")
-            .hint("restart the server without these settings")
+            .hint(Hint::new("restart-without-settings", "restart the server without these settings"))
     })
 }
 
@@ -70,10 +80,10 @@ fn sessions(server: &Server, _: &Content, options: &RestoreOptions) -> Option<Er
     // The session that asked is over by then.
     let left = server.connections_left.map(|left| left + 1).filter(|left| shares(options) && *left < wanted)?;
     let (jobs, fewer) = (options.jobs, left.saturating_sub(1).max(1));
-    Some(
-        refused(format!("{jobs} jobs need {wanted} connections, {left} are left"))
-            .hint(format!("--jobs {fewer} or fewer, or raise max_connections and the user's MAX_USER_CONNECTIONS")),
-    )
+    Some(refused(format!("{jobs} jobs need {wanted} connections, {left} are left")).hint(Hint::naming(
+        "fewer-jobs-or-more-connections",
+        format!("--jobs {fewer} or fewer, or raise max_connections and the user's MAX_USER_CONNECTIONS"),
+    )))
 }
 
 /// Foreign keys of other databases, as `other.child.fk`, a tab, and the table that each points at.
@@ -89,7 +99,7 @@ fn drops_of_others(server: &Server, content: &Content, options: &RestoreOptions)
     (!lost.is_empty()).then(|| {
         let error = refused("foreign keys of other databases point at tables that are dropped and do not come again");
         let error = lost.iter().fold(error, Error::why);
-        error.hint("drop these keys first (ALTER TABLE ... DROP FOREIGN KEY ...), or restore beside the tables: --into-non-empty")
+        error.hint(Hint::new("drop-foreign-keys-first", "drop these keys first (ALTER TABLE ... DROP FOREIGN KEY ...), or restore beside the tables: --into-non-empty"))
     })
 }
 
@@ -114,7 +124,7 @@ fn drop_rights(server: &Server, _: &Content, options: &RestoreOptions) -> Option
     (!routines.is_empty()).then(|| {
         refused("the user may not drop all that the target holds")
             .why(format!("routines need ALTER ROUTINE: {}", some(&routines)))
-            .hint(format!("GRANT ALL ON `{}`.* TO the user", server.database))
+            .hint(hints::grant_all(server))
     })
 }
 
@@ -130,9 +140,10 @@ fn definers(server: &Server, content: &Content, options: &RestoreOptions) -> Opt
     let mut others = coming(content, options, fact::DEFINER_NAMES);
     others.retain(|definer| !plain(definer).starts_with("current_user") && plain(definer) != own);
     (!others.is_empty()).then(|| {
-        refused(format!("the user may not set other definers: {}", some(&others))).hint(
+        refused(format!("the user may not set other definers: {}", some(&others))).hint(Hint::new(
+            "definers-left-or-allowed",
             "restore without --keep-definers, or as a user with SET_ANY_DEFINER (MariaDB: SET USER, before 10.5 SUPER)",
-        )
+        ))
     })
 }
 
@@ -145,7 +156,7 @@ fn references(server: &Server, content: &Content, options: &RestoreOptions) -> O
     }
     Some(
         refused(format!("foreign keys need REFERENCES, which the user lacks: {}", some(&keyed)))
-            .hint(format!("GRANT REFERENCES ON `{}`.* TO the user", server.database)),
+            .hint(Hint::naming("grant-references", format!("GRANT REFERENCES ON `{}`.* TO the user", server.database))),
     )
 }
 
@@ -160,7 +171,7 @@ fn another_kind(server: &Server, content: &Content, options: &RestoreOptions) ->
     let clash: Vec<&str> = comes.filter(|name| views.contains(name)).collect();
     (!clash.is_empty()).then(|| {
         refused(format!("tables of the dump are views in the target: {}", some(&clash)))
-            .hint("--clean schema drops everything first; or drop these views")
+            .hint(Hint::new("clean-schema-or-drop-views", "--clean schema drops everything first; or drop these views"))
     })
 }
 
@@ -174,8 +185,12 @@ fn another_case(server: &Server, content: &Content, options: &RestoreOptions) ->
     let twice: Vec<&str> =
         tables.filter(|name| is_wanted(options, name) && !seen.insert(name.to_lowercase())).collect();
     (!twice.is_empty()).then(|| {
-        refused(format!("the target takes names for one that differ in capital letters alone: {}", some(&twice)))
-            .hint("restore into a server with lower_case_table_names = 0, or some of the tables with --table")
+        refused(format!("the target takes names for one that differ in capital letters alone: {}", some(&twice))).hint(
+            Hint::new(
+                "target-that-keeps-case",
+                "restore into a server with lower_case_table_names = 0, or some of the tables with --table",
+            ),
+        )
     })
 }
 
@@ -189,7 +204,10 @@ fn zero_dates(server: &Server, content: &Content, options: &RestoreOptions) -> O
             "the target's sql_mode refuses dates of zeros, which are defaults in the dump: {}",
             some(&zeros)
         ))
-        .hint("put SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; before the dump's first line, as mysqldump does")
+        .hint(Hint::new(
+            "no-auto-value-on-zero",
+            "put SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; before the dump's first line, as mysqldump does",
+        ))
     })
 }
 
@@ -197,9 +215,68 @@ fn zero_dates(server: &Server, content: &Content, options: &RestoreOptions) -> O
 fn compressed_tables(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let tables = coming(content, options, fact::COMPRESSED);
     (setting::on(server, "innodb_read_only_compressed") && !tables.is_empty()).then(|| {
-        refused(format!("the target takes no rows for compressed tables: {}", some(&tables)))
-            .hint("SET GLOBAL innodb_read_only_compressed = OFF on the target")
+        refused(format!("the target takes no rows for compressed tables: {}", some(&tables))).hint(Hint::new(
+            "innodb-read-only-compressed-off",
+            "SET GLOBAL innodb_read_only_compressed = OFF on the target",
+        ))
     })
+}
+
+/// MySQL makes no table in a tablespace that it does not have. MariaDB does not look at the word.
+fn tablespaces(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
+    let there = setting::list(server, setting::TABLESPACES);
+    if there.is_empty() || options.data_only {
+        return None;
+    }
+    let named = names(content, fact::TABLESPACES).into_iter().filter_map(|line| line.split_once('\t'));
+    let lacks = |name: &str| name != "innodb_file_per_table" && !there.contains(&name);
+    let lacking: Vec<_> = named.filter(|(table, name)| is_wanted(options, table) && lacks(name)).collect();
+    let (_, first) = lacking.first()?;
+    let tables: Vec<String> = lacking.iter().map(|(table, name)| format!("{table} in {name}")).collect();
+    let hint = Hint::naming(
+        "create-tablespace",
+        format!("CREATE TABLESPACE `{first}` ADD DATAFILE '{first}.ibd' on the target"),
+    );
+    Some(refused(format!("tables of the dump are in tablespaces that the target lacks: {}", some(&tables))).hint(hint))
+}
+
+/// Why the server gives this table no compressed pages, if it is one.
+fn why_uncompressed(server: &Server, table: &str, content: &Content) -> Option<String> {
+    let page = setting::number(server, PAGE_SIZE) / 1024;
+    let sizes = names(content, fact::BLOCK_SIZES).into_iter().filter_map(|line| line.split_once('\t'));
+    let size = sizes.filter(|(name, _)| *name == table).find_map(|(_, size)| size.parse::<u64>().ok());
+    match size {
+        _ if page == 0 => None,
+        _ if page > MAX_COMPRESSED_PAGE => Some(format!("{table} (its pages have {page} KiB)")),
+        Some(size) if size > page => Some(format!("{table} (its pages have {page} KiB, KEY_BLOCK_SIZE={size})")),
+        _ if server.settings.get(FILE_PER_TABLE).is_some_and(|value| value == "OFF") => {
+            Some(format!("{table} ({FILE_PER_TABLE} is off)"))
+        }
+        _ => None,
+    }
+}
+
+/// Compressed tables that come and for which the server has no compressed pages.
+fn left_uncompressed(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
+    let tables = if options.data_only { Vec::new() } else { names(content, fact::COMPRESSED) };
+    let wanted = tables.into_iter().filter(|table| is_wanted(options, table));
+    wanted.filter_map(|table| why_uncompressed(server, table, content)).collect()
+}
+
+/// In its strict mode the server refuses such tables.
+fn uncompressed(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
+    let (_, mends) = server_settings::stays(server, STRICT_MODE, SessionUse::Load)?;
+    let tables = left_uncompressed(server, content, options);
+    (!tables.is_empty()).then(|| {
+        refused(format!("the target compresses no such tables, and {STRICT_MODE} refuses them: {}", some(&tables)))
+            .hint(hints::mends_or_admin(&mends))
+    })
+}
+
+/// Without it the server makes them, and does not compress.
+pub(super) fn uncompressed_warning(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
+    let tables = left_uncompressed(server, content, options);
+    (!tables.is_empty()).then(|| format!("the target does not compress these tables: {}", some(&tables)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::engine::{Client, Content, Flavour, Rejected, Role, Server, Version};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// Names under which a client may be installed. MariaDB's images no longer have the old names, Alpine's `mysqldump` is
 /// MariaDB's: what a file is, its `--version` says. MariaDB's own names come first: where the old name is a link to the
@@ -123,7 +124,10 @@ fn none_fits(role: Role, server: &Server, candidates: &[&Client], rejected: &[Re
         (Role::Dump, _) => "MySQL's mysqldump",
         _ => "MySQL's mysql",
     };
-    error.hint(format!("{}, or point --client-dir at a folder that holds {program}", install(flavour)))
+    error.hint(Hint::naming(
+        "install-mysql-client",
+        format!("{}, or point --client-dir at a folder that holds {program}", install(flavour)),
+    ))
 }
 
 /// How each system installs a flavour's client.
@@ -220,7 +224,7 @@ pub(super) mod tests {
         };
         let target = server(Flavour::Mysql, Version::new(9, 7, 4));
         let error = choose(Role::Dump, &target, None, &[old], &[]).expect_err("unfit");
-        insta::assert_snapshot!(format!("{error}\nhint: {}", error.hints.join("\nhint: ")), @r#"
+        insta::assert_snapshot!(format!("{error}\nhint: {}", crate::hint::texts(&error.hints).join("\nhint: ")), @r#"
         no client fits MySQL 9.7.4
           found: /usr/bin/mysqldump (MariaDB 10.3.22), which can't log in with caching_sha2_password
         hint: apt install mysql-client (Ubuntu; Debian: from repo.mysql.com), apk add mysql-client mariadb-connector-c (Alpine), dnf install mysql (RHEL), brew install mysql-client, or point --client-dir at a folder that holds MySQL's mysqldump

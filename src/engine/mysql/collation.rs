@@ -3,6 +3,7 @@
 use super::setting::some;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// Refuses a dump that names collations which the target does not know, after the user's mapping; the hint is the
 /// mapping that would work.
@@ -66,24 +67,43 @@ pub(super) fn has_charset(server: &Server, name: &str) -> bool {
 }
 
 /// The mapping that would work, as arguments.
-fn hint(server: &Server, unknown: &[&str]) -> String {
-    let maps: Option<Vec<_>> =
-        unknown.iter().map(|name| Some(format!("--map-collation {name}={}", substitute(server, name)?))).collect();
+fn hint(server: &Server, unknown: &[&str]) -> Hint {
+    let maps: Option<Vec<_>> = unknown
+        .iter()
+        .map(|name| Some(format!("--map-collation {name}={}", substitute(&server.target.collations, name)?)))
+        .collect();
     match maps {
-        Some(maps) => format!("{} compares and sorts by what the target has instead", maps.join(" ")),
-        None => "restore into the flavour and version that the dump comes from, or a newer one".to_owned(),
+        Some(maps) => Hint::naming(
+            "map-collation",
+            format!("{} compares and sorts by what the target has instead", maps.join(" ")),
+        ),
+        None => Hint::new(
+            "sources-flavour-or-newer",
+            "restore into the flavour and version that the dump comes from, or a newer one",
+        ),
     }
 }
 
-/// The nearest that the target knows: as particular about letter case, of the newest Unicode.
-fn substitute(server: &Server, name: &str) -> Option<String> {
-    const INSENSITIVE: [&str; 5] =
-        ["_uca1400_nopad_ai_ci", "_0900_ai_ci", "_unicode_520_ci", "_unicode_ci", "_general_ci"];
-    const SENSITIVE: [&str; 3] = ["_uca1400_nopad_as_cs", "_0900_as_cs", "_bin"];
-    const ACCENTS: [&str; 3] = ["_uca1400_nopad_as_ci", "_0900_as_cs", "_unicode_520_ci"];
+/// The nearest that the target knows: as particular about letter case, of the newest Unicode, and with the same regard for
+/// spaces at the end, where there is one.
+fn substitute(known: &[String], name: &str) -> Option<String> {
+    const INSENSITIVE: [&str; 9] = [
+        "_uca1400_nopad_ai_ci",
+        "_0900_ai_ci",
+        "_unicode_520_nopad_ci",
+        "_unicode_nopad_ci",
+        "_general_nopad_ci",
+        "_uca1400_ai_ci",
+        "_unicode_520_ci",
+        "_unicode_ci",
+        "_general_ci",
+    ];
+    const SENSITIVE: [&str; 5] = ["_uca1400_nopad_as_cs", "_0900_as_cs", "_nopad_bin", "_0900_bin", "_bin"];
+    const ACCENTS: [&str; 5] =
+        ["_uca1400_nopad_as_ci", "_0900_as_cs", "_uca1400_as_ci", "_unicode_520_nopad_ci", "_unicode_520_ci"];
     let name = modern(name);
     let endings: &[&str] = if name.ends_with("_bin") {
-        &["_bin"]
+        &["_nopad_bin", "_0900_bin", "_bin"]
     } else if name.ends_with("_cs") || name.ends_with("_ks") {
         &SENSITIVE
     } else if name.ends_with("_as_ci") {
@@ -92,7 +112,35 @@ fn substitute(server: &Server, name: &str) -> Option<String> {
         &INSENSITIVE
     };
     let candidates = endings.iter().map(|ending| format!("{}{ending}", charset(&name)));
-    candidates.into_iter().find(|candidate| server.target.collations.iter().any(|known| same(known, candidate)))
+    let mut there: Vec<_> = candidates.filter(|candidate| known.iter().any(|known| same(known, candidate))).collect();
+    there.sort_by_key(|candidate| pads(candidate) != pads(&name));
+    there.into_iter().next()
+}
+
+/// Whether spaces at the end count nothing: `'a' = 'a '`.
+fn pads(name: &str) -> bool {
+    !["_nopad_", "_0900_"].iter().any(|part| name.contains(part)) && name != "binary"
+}
+
+/// For each mapping by which strings become one that differ in spaces at their end: what it does, and the mapping that does
+/// not, of those that the target knows.
+pub(super) fn padding(maps: &[CollationMap], known: &[String]) -> Vec<Hint> {
+    let padding = maps.iter().filter(|map| !pads(&modern(&map.from)) && pads(&modern(&map.to)));
+    let better = |map: &CollationMap| substitute(known, &map.from).filter(|better| !pads(better));
+    let sentence = |map: &CollationMap| {
+        let CollationMap { from, to } = map;
+        let instead = better(map).map_or_else(
+            || "the target has none that does not".to_owned(),
+            |better| format!("--map-collation {from}={better} does not"),
+        );
+        Hint::naming(
+            "mapping-that-does-not-pad",
+            format!(
+                "{to} takes strings for the same that differ in spaces at their end, which {from} tells apart: {instead}"
+            ),
+        )
+    };
+    padding.map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -114,7 +162,7 @@ mod tests {
             ("utf8_uca1400_ai_ci", Some("utf8mb3_general_ci")),
             ("gb18030_chinese_ci", None),
         ] {
-            assert_eq!(substitute(&server, name).as_deref(), nearest, "{name}");
+            assert_eq!(substitute(&server.target.collations, name).as_deref(), nearest, "{name}");
         }
         assert!(knows(&server, "utf8mb3_general_ci") && knows(&server, "UTF8_GENERAL_CI"));
     }

@@ -5,22 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commands::{self, Kind};
+use super::columns::RowColumns;
 use super::definition;
 use super::dependencies::{self, Need};
 use super::early::Order;
 use super::events;
+use super::exporter::{self, Exporter};
 use super::features;
 use super::foreign_keys::Keys;
+use super::gate::{self, Found, Gate, Reason};
 use super::head::{self, Object, Piece, Subject, Verb};
-use super::lexer::{Syntax, Token};
+use super::lexer::{LONGEST_DELIMITER, Syntax, Token};
+use super::own_name;
 use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use super::structure;
-use crate::engine::stray::{self, Stray, Watch};
+use super::wide_tables;
+use crate::engine::stray::{self, Place, Stray, Watch};
 use crate::engine::{
-    Content, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector, MOST_ENTRIES,
-    Structure, Version, too_many,
+    Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector,
+    MOST_ENTRIES, Structure, Version, too_many,
 };
 
 /// Facts in [`Content::facts`]: lists of names are joined by [`JOIN`], numbers are decimal.
@@ -47,12 +51,22 @@ pub(super) mod fact {
     pub(in super::super) const EVENTS: &str = "events";
     /// Of these, those that run: not disabled.
     pub(in super::super) const ENABLED_EVENTS: &str = "events.enabled";
+    /// Of these, those that end: a server drops them by itself.
+    pub(in super::super) const ENDING_EVENTS: &str = "events.ending";
     /// Of these, those that run at one time, and not again.
     pub(in super::super) const ONE_TIME_EVENTS: &str = "events.one_time";
     /// Triggers and events that stand before rows which they would meet, as `trigger t_log`.
     pub(in super::super) const EARLY: &str = "made_before_rows";
     /// Triggers and events that are made twice, each time otherwise.
     pub(in super::super) const MADE_TWICE: &str = "made_twice";
+    /// TIMESTAMP columns, as `table.column`.
+    pub(in super::super) const TIMESTAMPS: &str = "columns.timestamps";
+    /// The database that it is of, as the dump says.
+    pub(in super::super) const DATABASE_NAME: &str = "database.name";
+    /// Bodies that spell out that name, as `trigger t_log (shop.audit)`.
+    pub(in super::super) const OWN_NAMES: &str = "bodies.own_names";
+    /// Which columns the rows of each table are for: see `columns`.
+    pub(in super::super) const ROW_COLUMNS: &str = "rows.columns";
     /// Tables that are made only where they are not there.
     pub(in super::super) const KEPT_TABLES: &str = "tables.kept";
     /// Views.
@@ -69,14 +83,22 @@ pub(super) mod fact {
     pub(in super::super) const FOREIGN_KEYS: &str = "tables.foreign_keys";
     /// Columns whose default is a date of zeros, where the dump sets no SQL mode.
     pub(in super::super) const ZERO_DEFAULTS: &str = "columns.zero_dates";
+    /// Tablespaces that tables name: the table, a tab, the tablespace.
+    pub(in super::super) const TABLESPACES: &str = "tables.tablespaces";
     /// Compressed tables.
     pub(in super::super) const COMPRESSED: &str = "tables.compressed";
+    /// Tables that can be tried: the table, a tab, and the statement that does it (see `wide_tables`).
+    pub(in super::super) const TRIALS: &str = "tables.trials";
+    /// The size of a compressed table's blocks in KiB: the table, a tab, the size.
+    pub(in super::super) const BLOCK_SIZES: &str = "tables.key_block_size";
     /// The definers that objects name.
     pub(in super::super) const DEFINER_NAMES: &str = "definers.names";
-    /// The first command of the client's, and its line.
-    pub(in super::super) const COMMAND: &str = "client_command";
-    /// The first statement that reaches for files or programs of the server's machine, and its line.
-    pub(in super::super) const FILES: &str = "server_files";
+    /// Statements that are more than a dump's SQL for its database, as `line 7: GRANT ...: it changes the server`.
+    pub(in super::super) const STOPPED: &str = "gate.stopped";
+    /// How many there are: the list ends at the twentieth.
+    pub(in super::super) const STOPPED_COUNT: &str = "gate.stopped.count";
+    /// Databases whose objects statements change by name, each with the first line of it: `other: line 7: DROP ...`.
+    pub(in super::super) const ELSEWHERE: &str = "gate.databases";
 }
 
 /// The reader of one dump.
@@ -112,7 +134,7 @@ impl Inspector for Reader {
         }
         let ending = self.splitter.finish(&mut self.seen);
         if let Some(stray) = self.seen.stray.take() {
-            return Err(Incomplete::stray(stray));
+            return Err(exporter::broken_off(&stray).unwrap_or_else(|| Incomplete::stray(stray)));
         }
         let end = self.splitter.offset();
         let incomplete = |what: &str, offset| Err(Incomplete::new(what, offset));
@@ -128,9 +150,19 @@ impl Inspector for Reader {
             }
             Ending::Clean => {}
         }
+        let appended = self.seen.completed.filter(|_| self.seen.headers == 0 && self.seen.trailer == Trailer::Open);
+        let appended = appended.map(|(line, offset)| Incomplete::appended(line, offset));
         match self.seen.trailer {
             _ if end == 0 => incomplete("the dump is empty", 0),
             Trailer::Last => Ok(self.seen.into_content()),
+            Trailer::Open if appended.is_some() => Ok(Content { appended, ..self.seen.into_content() }),
+            Trailer::Open if self.seen.headers == 0 && self.seen.statements > 0 => {
+                if let Some(what) = self.seen.exporter.cut(self.seen.gate.settings()) {
+                    return incomplete(&what, end);
+                }
+                let unproven = Some(Incomplete::new(self.seen.exporter.unproven(), end));
+                Ok(Content { unproven, ..self.seen.into_content() })
+            }
             Trailer::Cut(at) => incomplete("the dump ends in the middle of its last line \"-- Dump completed\"", at),
             Trailer::Missing(at) => {
                 incomplete("a second dump begins before the first one's last line \"-- Dump completed\"", at)
@@ -162,8 +194,14 @@ enum Trailer {
 #[derive(Clone, Default)]
 struct Seen {
     offset: u64,
+    /// Bytes of the statements that try tables.
+    trial_bytes: usize,
     trailer: Trailer,
     headers: u64,
+    statements: u64,
+    /// The line behind the last trailer.
+    completed: Option<(u64, u64)>,
+    exporter: Exporter,
     flavour: Option<Flavour>,
     client: Option<String>,
     server: Option<String>,
@@ -184,10 +222,11 @@ struct Seen {
     collations: BTreeSet<String>,
     /// The database that the dump is of, as its first lines say.
     database: Option<String>,
-    definitions: BTreeMap<String, u64>,
+    definitions: BTreeMap<String, Defined>,
     /// A table's `AUTO_INCREMENT` has come so far already.
     counts: bool,
     order: Order,
+    row_columns: RowColumns,
     /// The dump says which SQL mode it wants.
     sets_mode: bool,
     floats: BTreeSet<String>,
@@ -201,8 +240,14 @@ struct Seen {
     /// The first line that is no SQL, and where more of them may stand.
     stray: Option<Stray>,
     watch: Watch,
-    /// What is more than SQL for the database: its fact, and the first of its kind.
-    beside: BTreeMap<&'static str, String>,
+    gate: Gate,
+    /// What the gate stops: the first twenty, and how many.
+    stopped: (Vec<String>, u64),
+    elsewhere: BTreeMap<String, String>,
+    /// What rows come into or go from, each with the first line of it.
+    filled: BTreeMap<String, String>,
+    /// The statement that is passing by: as a message shows it, and whether what follows its head may be anything.
+    judged: (String, bool),
 }
 
 impl Visitor for Seen {
@@ -218,26 +263,34 @@ impl Visitor for Seen {
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
         self.something();
+        self.statements += 1;
         self.inserting = false;
-        if let Some(kind) = commands::judge(head, syntax) {
-            let fact = if kind == Kind::Command { fact::COMMAND } else { fact::FILES };
-            let line = self.lines + 1;
-            self.beside.entry(fact).or_insert_with(|| format!("line {line}: {}", commands::shown(head)));
-        }
+        self.judge(head, syntax);
         let subject = head::subject(head, syntax);
         self.stray_head(&subject, head, syntax);
         self.count_lines(head);
         self.place(&subject);
         self.order.see(&subject, head);
         match (subject.verb, subject.object) {
-            (Verb::Insert, _) => self.insert(subject.name),
+            (Verb::Insert, _) => {
+                if let Some(table) = &subject.name {
+                    self.row_columns.insert(table, &subject, head, syntax);
+                }
+                self.insert(subject.name);
+            }
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
             (Verb::Create, _) => self.create(&subject, head, syntax),
             (Verb::Alter, Object::Table) if !head::switches_keys(head, syntax) => self.alter(subject.name.as_ref()),
             (Verb::Drop, Object::Table) => self.dropped(subject.name.as_ref()),
-            (Verb::Use, _) => self.note(fact::DATABASES, subject.name),
+            (Verb::Use, _) => {
+                self.database.clone_from(&subject.name);
+                self.note(fact::DATABASES, subject.name);
+            }
             (Verb::Set, _) => self.set(head, syntax),
-            (Verb::Other, _) => self.definitions.extend(definition::sequence_value(head, syntax)),
+            (Verb::Other, _) => {
+                let value = definition::sequence_value(head, syntax);
+                self.definitions.extend(value.map(|(name, text)| (name, Defined { text, owner: None })));
+            }
             _ => {}
         }
         self.offset += head.len() as u64;
@@ -245,6 +298,9 @@ impl Visitor for Seen {
 
     fn more(&mut self, bytes: &[u8]) {
         self.stray_rows(bytes);
+        if !self.judged.1 && bytes.len() > LONGEST_DELIMITER {
+            self.stop(Reason::Unclear);
+        }
         self.count_lines(bytes);
         self.offset += bytes.len() as u64;
     }
@@ -256,12 +312,64 @@ impl Visitor for Seen {
         }
     }
 
+    fn called(&mut self, function: &[u8]) {
+        if !gate::rows_may_call(function) {
+            self.stop(match function {
+                gate::VERSIONED => Reason::Unclear,
+                _ if function.eq_ignore_ascii_case(b"load_file") => Reason::Files,
+                _ => Reason::Runs,
+            });
+        }
+    }
+
     fn end(&mut self, length: u64) {
         self.longest = self.longest.max(length);
     }
 }
 
 impl Seen {
+    /// Whether a statement is one of a dump's own for its database.
+    fn judge(&mut self, head: &[u8], syntax: &Syntax) {
+        let Found { reason, databases, has_body, fills } = self.gate.judge(head, syntax);
+        let is_insert = head.trim_ascii_end().len() >= 5 && gate::has_rows(head, syntax);
+        self.judged = (format!("line {}: {}", self.lines + 1, gate::shown(head)), has_body || is_insert);
+        if let Some(reason) = reason {
+            self.stop(reason);
+        }
+        if let Some(table) = fills.filter(|table| !self.filled.contains_key(table)) {
+            self.filled.insert(table, self.judged.0.clone());
+        }
+        for database in databases {
+            self.elsewhere.entry(database).or_insert_with(|| self.judged.0.clone());
+        }
+    }
+
+    /// The statement that is passing by is stopped, once.
+    fn stop(&mut self, reason: Reason) {
+        const SHOWN: usize = 20;
+        let text = std::mem::take(&mut self.judged.0);
+        if text.is_empty() {
+            return;
+        }
+        let (list, count) = &mut self.stopped;
+        *count += 1;
+        if list.len() < SHOWN {
+            list.push(format!("{text} ({})", reason.words()));
+        }
+    }
+
+    /// Rows that go through a view of the dump go wherever it points. Servers may take `V` for `v`.
+    fn judge_filled(&mut self) {
+        let of_view =
+            |(list, view): &(&str, String), table: &str| *list == fact::VIEWS && view.eq_ignore_ascii_case(table);
+        for (table, place) in std::mem::take(&mut self.filled) {
+            if self.named.iter().any(|named| of_view(named, &table)) {
+                self.judged.0 = place;
+                self.stop(Reason::View);
+            }
+        }
+    }
+
     fn count_lines(&mut self, bytes: &[u8]) {
         self.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
     }
@@ -272,11 +380,22 @@ impl Seen {
         // A body may quote anything.
         let has_body = matches!(subject.object, Object::Trigger | Object::Routine | Object::Function | Object::Event);
         let looked_at = self.client.is_some() && !has_body;
-        let is_statement = commands::is_statement(head, syntax);
-        let at = if is_statement { stray::find(head).filter(|_| looked_at) } else { Some(0) };
-        if let Some(at) = at.filter(|_| self.stray.is_none()) {
-            let lines = memchr::memchr_iter(b'\n', &head[..at]).count() as u64;
-            self.stray = Some(Stray::at(&head[at..], self.lines + lines + 1, self.offset + at as u64));
+        let is_statement = gate::is_statement(head, syntax);
+        let line = |at| Place { at, is_within: false };
+        let place = match subject.verb {
+            _ if !is_statement => Some(line(0)),
+            _ if !looked_at => None,
+            Verb::Insert => self.watch.see(head),
+            _ => stray::find(head).map(line),
+        };
+        self.note_stray(place, head);
+    }
+
+    fn note_stray(&mut self, place: Option<Place>, bytes: &[u8]) {
+        if let Some(Place { at, is_within }) = place.filter(|_| self.stray.is_none()) {
+            let lines = memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
+            let stray = Stray::at(&bytes[at..], self.lines + lines + 1, self.offset + at as u64);
+            self.stray = Some(Stray { is_within, ..stray });
         }
     }
 
@@ -285,10 +404,8 @@ impl Seen {
         if !self.inserting || self.client.is_none() {
             return;
         }
-        if let Some(at) = self.watch.see(bytes).filter(|_| self.stray.is_none()) {
-            let lines = memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
-            self.stray = Some(Stray::at(&bytes[at..], self.lines + lines + 1, self.offset + at as u64));
-        }
+        let place = self.watch.see(bytes);
+        self.note_stray(place, bytes);
     }
 
     /// Whatever follows the trailer takes its proof away.
@@ -325,9 +442,11 @@ impl Seen {
 
     fn comment(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
+        self.exporter.comment(&text);
         let Some(line) = text.strip_prefix("-- ") else { return };
         if line.starts_with("Dump completed") {
             self.headers = self.headers.saturating_sub(1);
+            self.completed = Some((self.lines + 1, self.offset));
             if !matches!(self.trailer, Trailer::Missing(_)) {
                 self.trailer = if bytes.ends_with(b"\n") { Trailer::Last } else { Trailer::Cut(self.offset) };
             }
@@ -397,7 +516,22 @@ impl Seen {
         self.needs("table", Some(&name), head, syntax);
         self.define(subject, head, syntax);
         self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
+        self.row_columns.define(&name, head, syntax);
+        for column in features::timestamps(head, syntax) {
+            self.note(fact::TIMESTAMPS, Some(format!("{name}.{column}")));
+        }
         self.zeros_default(&name, head, syntax);
+        for tablespace in features::tablespaces(head, syntax) {
+            self.note(fact::TABLESPACES, Some(format!("{name}\t{tablespace}")));
+        }
+        let fits = |trial: &String| self.trial_bytes + trial.len() <= wide_tables::MAX_TRIAL_BYTES;
+        if let Some(trial) = wide_tables::trial(&name, head, syntax).filter(fits) {
+            self.trial_bytes += trial.len();
+            self.note(fact::TRIALS, Some(format!("{name}\t{trial}")));
+        }
+        if let Some(size) = features::block_size(head, syntax) {
+            self.note(fact::BLOCK_SIZES, Some(format!("{name}\t{size}")));
+        }
         let compressed = features::is_compressed(head, syntax);
         self.note(fact::COMPRESSED, compressed.then(|| name.clone()));
         self.note(fact::FOREIGN_KEYS, (!definition.references.is_empty()).then(|| name.clone()));
@@ -428,7 +562,7 @@ impl Seen {
     fn define(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
         if let Some(name) = definition::name(subject) {
             let hash = definition::hash(head, syntax, subject, self.database.as_deref());
-            let sum = self.definitions.entry(name).or_default();
+            let sum = &mut self.definitions.entry(name).or_default().text;
             *sum = if subject.object == Object::View { sum.wrapping_add(hash) } else { hash };
         }
     }
@@ -470,14 +604,23 @@ impl Seen {
             Object::Table | Object::Other => return,
         };
         self.note(list, subject.name.clone());
-        self.define(subject, head, syntax);
+        let schedule = events::schedule(subject, head, syntax).filter(|_| subject.object == Object::Event);
+        let passes = schedule.as_ref().is_some_and(|schedule| schedule.once || schedule.ends);
+        if passes {
+            self.note(fact::ENDING_EVENTS, subject.name.clone());
+        } else {
+            self.define(subject, head, syntax);
+        }
         if subject.object == Object::View {
             self.needs("view", subject.name.as_deref(), head, syntax);
+        }
+        if let Some(database) = &self.database {
+            self.note(fact::OWN_NAMES, own_name::named(head, syntax, database).own_line(subject));
         }
         if subject.object == Object::Function {
             self.note(fact::FUNCTIONS, subject.name.clone());
         }
-        if let Some(schedule) = events::schedule(subject, head, syntax).filter(|_| subject.object == Object::Event) {
+        if let Some(schedule) = schedule {
             self.note(fact::ENABLED_EVENTS, subject.name.clone().filter(|_| schedule.enabled));
             self.note(fact::ONE_TIME_EVENTS, subject.name.clone().filter(|_| schedule.once));
         }
@@ -522,8 +665,10 @@ impl Seen {
     }
 
     fn into_content(mut self) -> Content {
+        self.judge_filled();
         self.leave();
         self.named.extend(std::mem::take(&mut self.order.early).into_iter().map(|key| (fact::EARLY, key)));
+        self.named.extend(std::mem::take(&mut self.row_columns).lines().map(|line| (fact::ROW_COLUMNS, line)));
         self.named.extend(self.keys.not_unique().map(|key| (fact::FOREIGN_NOT_UNIQUE, key)));
         self.named.extend(std::mem::take(&mut self.order.ambiguous).into_iter().map(|key| (fact::MADE_TWICE, key)));
         let mut facts: BTreeMap<String, String> = BTreeMap::new();
@@ -539,33 +684,39 @@ impl Seen {
             }
             names.push_str(&name);
         }
-        facts.extend(self.beside.into_iter().map(|(fact, found)| (fact.to_owned(), found)));
+        let (stopped, count) = self.stopped;
+        let elsewhere: Vec<_> = self.elsewhere.iter().map(|(database, place)| format!("{database}: {place}")).collect();
+        let lists = [(fact::STOPPED, stopped), (fact::ELSEWHERE, elsewhere)];
+        facts.extend(
+            lists
+                .into_iter()
+                .filter(|(_, list)| !list.is_empty())
+                .map(|(fact, list)| (fact.to_owned(), list.join(JOIN))),
+        );
+        facts.extend(self.database.map(|name| (fact::DATABASE_NAME.to_owned(), name)));
+        facts.extend((count > 0).then(|| (fact::STOPPED_COUNT.to_owned(), count.to_string())));
+        facts.extend(self.exporter.program().map(|program| (EXPORTER.to_owned(), program.to_owned())));
         facts.insert(fact::DEFINERS.to_owned(), self.definers.to_string());
         facts.insert(fact::GTID.to_owned(), self.gtid.to_string());
-        let events = facts.contains_key(fact::EVENTS).then_some("events");
+        let events = facts.contains_key(fact::ENDING_EVENTS).then_some("events that end");
         let definers = (self.definers > 0).then_some("definers");
         let counters = self.counts.then_some("values of AUTO_INCREMENT");
         let generated = facts.contains_key(fact::GENERATED).then_some(GENERATED_VALUES);
         Content {
-            format: Format::MysqlSql,
             tables,
             objects,
             source_version: self.server,
             source_flavour: self.flavour,
             client_version: self.client,
-            extensions: Vec::new(),
-            schemas: Vec::new(),
             collations: self.collations.into_iter().collect(),
             definitions: self.definitions,
             not_compared: [events, definers, generated, counters].into_iter().flatten().collect(),
             float_columns: self.floats.into_iter().collect(),
             features: self.features.into_iter().collect(),
-            dependencies: Vec::new(),
-            properties: None,
-            lc_monetary: None,
             longest_statement: self.longest,
             facts,
             entries: self.entries,
+            ..Content::new(Format::MysqlSql)
         }
     }
 }
@@ -659,7 +810,7 @@ mod tests {
         for bytes in dump.chunks(chunk) {
             reader.see(bytes);
         }
-        reader.finish()
+        reader.finish().and_then(Content::proved)
     }
 
     #[test]
@@ -702,6 +853,10 @@ mod tests {
                 "CREATE DEFINER=`y`@`localhost` TRIGGER `t` BEFORE INSERT ON `u` FOR EACH ROW SET @a=1",
             ),
             ("CREATE VIEW `v` AS select nextval(`src`.`s`)", "CREATE VIEW `v` AS select nextval(`dst`.`s`)"),
+            (
+                "CREATE DEFINER=`x`@`%` EVENT `e` ON SCHEDULE EVERY 1 DAY ENABLE DO SET @a=1",
+                "CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DISABLE DO SET @a=1",
+            ),
         ] {
             assert_eq!(of(one, "src"), of(other, "dst"));
             assert_ne!(of(one, "src"), of(&one.replace("`a`", "`b`").replace("=1", "=2").replace("`s`", "`r`"), "src"));
@@ -741,6 +896,10 @@ mod tests {
         ] {
             assert!(inspect(bad.as_bytes(), 10).is_err(), "{bad}");
         }
+        let mut more = Box::new(Reader::new());
+        more.see(format!("{whole}SELECT 2;\n").as_bytes());
+        let appended = more.finish().expect("the dump in it is whole").appended.expect("and something behind it");
+        assert_eq!(appended.to_string(), "statements follow the end of the dump, from line 3 on (byte 10 of the dump)");
         let twice = "-- MySQL dump 10.13  Distrib 9.7.4, for Linux\nSELECT 1;\n-- Dump completed\n".repeat(2);
         assert!(inspect(twice.as_bytes(), 10).is_ok());
     }

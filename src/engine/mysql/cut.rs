@@ -5,11 +5,12 @@
 //! is never refused.
 
 use super::select::Selection;
-use super::server_settings::{self, AS_OF, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
+use super::server_settings::{self, AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
 use super::setting::some;
 use super::{dump, findings, setting};
 use crate::engine::{Client, DumpOptions, Flavour, Moment, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// Refuses what this client would dump in part.
 pub(super) fn check(
@@ -35,6 +36,14 @@ pub(super) fn check(
             "{client} would dump system-versioned tables as of another time ({}): {AS_OF} is {time} for this user",
             some(&versioned)
         );
+        return Err(refused(server, what, &mends));
+    }
+    let mut views = setting::list(server, setting::VIEWS);
+    views.retain(|view| selection.takes(view));
+    if let Some((_, mends)) = server_settings::odd(server, BUFFERED, SessionUse::Read)
+        && !(server.flavour == Flavour::Mariadb || options.data_only || views.is_empty())
+    {
+        let what = format!("{client} would write {BUFFERED}, which is on for this user, into views: {}", some(&views));
         return Err(refused(server, what, &mends));
     }
     if let Some((charset, mends)) = server_settings::odd(server, CLIENT_CHARSET, SessionUse::Read) {
@@ -89,6 +98,37 @@ fn refused(server: &Server, what: String, mends: &str) -> Error {
         Flavour::Mysql => "; mysqldump 8.4 or later can be told otherwise",
         _ => "",
     };
-    let hint = format!("{mends} on the server; where its init_connect sets it, take it out there{newer}");
+    let hint = Hint::naming(
+        "mend-the-setting",
+        format!("{mends} on the server; where its init_connect sets it, take it out there{newer}"),
+    );
     Error::new(Kind::Refused, what).why("nothing was written").hint(hint)
+}
+
+/// The server's limits on time that this client does not take off its own session. MySQL's clients do both by
+/// `--init-command`; MariaDB's lift the first one in a comment that only MariaDB obeys, and have no way for the second.
+pub(super) fn time_limits(server: &Server, client: &Client) -> Vec<String> {
+    const SHORT_SECONDS: u64 = 60;
+    let mut limits = Vec::new();
+    if dump::is_told(client) {
+        return limits;
+    }
+    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
+    for name in setting::STATEMENT_TIME.iter().filter(|name| !by_mariadb && setting::number(server, name) > 0) {
+        let unit = if *name == "max_execution_time" { "ms" } else { "s" };
+        limits.push(format!(
+            "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
+             (MySQL's 8.4 can)",
+            setting::number(server, name)
+        ));
+    }
+    let write = setting::number(server, setting::WRITE_TIME);
+    if (1..SHORT_SECONDS).contains(&write) {
+        limits.push(format!(
+            "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
+             can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
+            setting::WRITE_TIME
+        ));
+    }
+    limits
 }

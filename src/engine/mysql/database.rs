@@ -56,7 +56,7 @@ pub(super) async fn properties(
     let mut conn = session::open(connection, None, limits).await?;
     let reading = read(&mut conn, name, server.flavour, server.version);
     let found = session::within(connection, limits, reading).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     found
 }
 
@@ -208,6 +208,6 @@ async fn keep_default(connection: &Connection, server: &Server, limits: &Limits)
         Ok(())
     };
     let done = session::within(connection, limits, work).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     done
 }

@@ -1,8 +1,10 @@
 //! The definitions of a dump's objects, as hashes: whether a restored database defines the same.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::head::{self, Object, Subject};
+use super::features::Statement;
+use super::head::{self, Object, Piece, Subject};
 use super::lexer::{Syntax, Token};
 
 /// The column that MySQL adds to a table without a primary key (`sql_generate_invisible_primary_key`).
@@ -17,8 +19,8 @@ pub(super) fn name(subject: &Subject) -> Option<String> {
         Object::Routine => "procedure",
         Object::Function => "function",
         Object::Sequence => "sequence",
-        // A server drops an event whose time is over; those of a trial are disabled.
-        Object::Event | Object::Database | Object::Other => return None,
+        Object::Event => "event",
+        Object::Database | Object::Other => return None,
     };
     Some(format!("{kind} {}", subject.name.as_deref()?))
 }
@@ -48,14 +50,19 @@ pub(super) fn has_counter(head: &[u8], syntax: &Syntax) -> bool {
     false
 }
 
-/// The hash of a `CREATE`, without what changes with a table's rows, with who restores, and with the database's name.
+/// The hash of a `CREATE`, without what changes with a table's rows, with who restores, and with the database's name; of an
+/// event without whether it runs, which a trial never lets it.
 pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &Subject, database: Option<&str>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let mut pieces = head::pieces(head, syntax).peekable();
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let implied = if subject.object == Object::Table { implied(&pieces) } else { BTreeSet::new() };
+    let mut pieces = pieces.iter().filter(|piece| !implied.contains(&piece.at)).peekable();
+    let mut schedules = subject.object == Object::Event;
     while let Some(piece) = pieces.next() {
+        schedules &= !piece.is("do");
         let of_definer = subject.definer.as_ref().is_some_and(|definer| definer.contains(&piece.at));
         let named = matches!(piece.token, Token::Quoted(_)).then(|| piece.unquoted()).flatten();
-        if of_definer {
+        if of_definer || schedules && (piece.is("enable") || piece.is("disable")) {
         } else if piece.is("auto_increment") && pieces.next_if(|next| next.is_symbol(b'=')).is_some() {
             pieces.next();
         } else if named.is_some()
@@ -67,4 +74,55 @@ pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &Subject, database: Op
         }
     }
     hasher.finish()
+}
+
+/// Where words stand that say of a column what is known without them: a collation's character set, and what the table has
+/// already. A server writes `COLLATE x` of a column that inherited it, and `CHARACTER SET y COLLATE x` of the same column
+/// once that was said.
+fn implied(pieces: &[Piece<'_>]) -> BTreeSet<usize> {
+    let statement = Statement::new(pieces);
+    let of_table = Charset { set: statement.option_named("charset"), collation: statement.option_named("collate") };
+    let mut implied = BTreeSet::new();
+    for column in statement.parts.iter().filter(|part| part.first().is_some_and(|piece| piece.unquoted().is_some())) {
+        let set = clause(column, &["character", "set"]);
+        let collation = clause(column, &["collate"]);
+        let named = |clause: Option<&[Piece<'_>]>| clause.and_then(|clause| clause.last()?.unquoted());
+        let own = Charset { set: named(set), collation: named(collation) };
+        let is_inherited = match &own.collation {
+            Some(_) => own.collation == of_table.collation,
+            None => own.set.is_some() && own.set == of_table.set && of_table.collation.is_none(),
+        };
+        let places =
+            |clause: Option<&[Piece<'_>]>| clause.unwrap_or_default().iter().map(|piece| piece.at).collect::<Vec<_>>();
+        if own.collation.is_some() || is_inherited {
+            implied.extend(places(set));
+        }
+        if is_inherited {
+            implied.extend(places(collation));
+        }
+    }
+    implied
+}
+
+/// What characters a table or a column has.
+struct Charset {
+    set: Option<String>,
+    collation: Option<String>,
+}
+
+/// These words and the name behind them, outside of brackets.
+fn clause<'p, 'a>(column: &'p [Piece<'a>], words: &[&str]) -> Option<&'p [Piece<'a>]> {
+    let mut depth = 0_u32;
+    for (at, piece) in column.iter().enumerate() {
+        match piece.token {
+            Token::Symbol(b'(') => depth += 1,
+            Token::Symbol(b')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let found = column.get(at..=at + words.len()).filter(|_| depth == 0);
+        if let Some(found) = found.filter(|found| found.iter().zip(words).all(|(piece, word)| piece.is(word))) {
+            return Some(found);
+        }
+    }
+    None
 }

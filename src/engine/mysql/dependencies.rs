@@ -15,6 +15,7 @@ use super::{findings, session, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, Dependency, DumpOptions, RestoreOptions, Selected, Server, sentences};
 use crate::error::{Error, Kind, Result};
+use crate::hint;
 
 /// Between the parts of a need: no name can hold it.
 const PART: char = '\u{1}';
@@ -108,7 +109,7 @@ pub(super) async fn selected(
     }
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let needs = session::within(connection, limits, needs(&mut conn, &connection.database)).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     let (relations, routines) = (relations(server), setting::list(server, setting::ROUTINES));
     let is_function =
         |name: &str| routines.iter().any(|routine| routine.split_once(' ').is_some_and(|(_, n)| n == name));
@@ -248,6 +249,9 @@ pub(super) fn chosen(content: &Content, options: &RestoreOptions) -> (BTreeSet<S
     (whole, functions)
 }
 
+/// What needs a table of which a dump has the rows alone.
+const ITS_DATA: &str = "its data";
+
 /// What the restore needs, and neither brings nor finds in the target as it will be then.
 pub(super) fn lacking(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<Dependency> {
     if options.data_only {
@@ -269,8 +273,16 @@ pub(super) fn lacking(server: &Server, content: &Content, options: &RestoreOptio
         "function" => functions.contains(&need.name) || !routines.contains(need.name.as_str()),
         _ => tables.contains(&need.name) || !held.contains(need.name.as_str()),
     });
+    let rows_alone = content.tables.iter().filter(|table| table.structure.is_none() && is_chosen(&table.name));
+    let rows_alone = rows_alone.map(|table| Dependency {
+        kind: "table".to_owned(),
+        schema: None,
+        name: table.name.clone(),
+        needed_by: BTreeSet::from([ITS_DATA.to_owned()]),
+    });
     let there = there(server, options);
-    let mut lacking: Vec<Dependency> = told.chain(own).filter(|d| !there.contains(&d.name.to_lowercase())).collect();
+    let mut lacking: Vec<Dependency> =
+        told.chain(own).chain(rows_alone).filter(|d| !there.contains(&d.name.to_lowercase())).collect();
     lacking.dedup();
     lacking
 }
@@ -297,13 +309,13 @@ pub(super) fn check(server: &Server, content: &Content) -> Result<()> {
     let error = sentences(&lacking).into_iter().fold(Error::new(Kind::Refused, what), Error::why);
     let routines: BTreeSet<&str> = names(content, fact::FUNCTIONS).into_iter().collect();
     let held = |d: &&Dependency| {
-        content.entries.iter().any(|entry| entry.tag == d.name)
+        content.entries.iter().any(|entry| entry.tag == d.name) && !d.needed_by.contains(ITS_DATA)
             || d.kind == "function" && routines.contains(d.name.as_str())
     };
     let all_held = lacking.iter().filter(held).count();
-    let brings = (all_held > 0).then_some("--with-dependencies brings along what the dump holds");
-    let first = (all_held < lacking.len()).then_some("make these in the target first, or dump the database as a whole");
-    Err(error.hints(brings.map(str::to_owned)).hints(first.map(str::to_owned)))
+    let brings = (all_held > 0).then_some(hint::WITH_DEPENDENCIES);
+    let first = (all_held < lacking.len()).then_some(hint::MAKE_THESE_FIRST);
+    Err(error.hints(brings).hints(first))
 }
 
 /// Whether all that the target holds is what the dump needs there.

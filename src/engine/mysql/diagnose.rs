@@ -3,8 +3,10 @@
 //! Only lines that are errors are kept where there are any, and long ones are cut. What MariaDB's clients repeat of a
 //! failing statement does not get here (`Invocation::echo_fence`).
 
-use crate::connection::Connection;
-use crate::engine::{Diagnosis, cut};
+use super::collation;
+use super::session::NO_CONNECTION_LEFT;
+use crate::engine::{Diagnosis, Into, Scene, cut};
+use crate::hint::{self, Hint};
 
 /// The longest line that is shown, in characters, and the most lines.
 const LONGEST_LINE: usize = 400;
@@ -13,126 +15,239 @@ const MOST_LINES: usize = 12;
 /// A table's definition is not what it was at the beginning of the dump; the words that tell it without a number.
 const CHANGED: &[u32] = &[1412, NO_TABLE];
 const NO_TABLE: u32 = 1146;
-const LACKS: &str = "the dump needs a table or view that is neither in it nor in the target";
+const LACKS: Hint =
+    Hint::new("needs-what-is-not-there", "the dump needs a table or view that is neither in it nor in the target");
 const FIELD_COUNT: &str = "Error in field count";
 
 /// Error numbers, what they mean for a way in, and what to do.
-const CAUSES: &[(&[u32], &str)] = &[
-    (&[1045, 1698], "check the user and the password in the URI; the server also looks at the host that you come from"),
-    (&[1049], "check the database's name in the URI; restore --create makes it"),
-    (&[1044], "grant the user rights on the database: GRANT ALL ON `database`.* TO user"),
-    (&[1130], "the server lets this user in from other hosts only: go through a tunnel, or grant the user this host"),
-    (&[1040, 1203, 1226], "the server has no connection left: try later, or raise max_connections"),
+const CAUSES: &[(&[u32], Hint)] = &[
+    (
+        &[1045, 1698],
+        Hint::new(
+            "check-login",
+            "check the user and the password in the URI; the server also looks at the host that you come from",
+        ),
+    ),
+    (&[1049], Hint::new("check-name-or-create", "check the database's name in the URI; restore --create makes it")),
+    (
+        &[1044],
+        Hint::new(
+            "grant-rights-on-database",
+            "grant the user rights on the database: GRANT ALL ON `database`.* TO user",
+        ),
+    ),
+    (
+        &[1130],
+        Hint::new(
+            "tunnel-or-grant-the-user",
+            "the server lets this user in from other hosts only: go through a tunnel, or grant the user this host",
+        ),
+    ),
+    (&[1040, 1203, 1226], NO_CONNECTION_LEFT),
     (
         &[2059, 1251, 1524],
-        "the client lacks the plugin to log in with: caching_sha2_password needs MySQL's own client (Alpine: apk add mariadb-connector-c), mysql_native_password MariaDB's or MySQL's before 9",
+        Hint::new(
+            "client-with-the-plugin",
+            "the client lacks the plugin to log in with: caching_sha2_password needs MySQL's own client (Alpine: apk add mariadb-connector-c), mysql_native_password MariaDB's or MySQL's before 9",
+        ),
     ),
-    (&[2026], "TLS failed: check ssl-mode and ssl-ca in the URI"),
-    (&[2003, 2002], "check host and port, and that the server is running and reachable from here"),
-    (&[2005], "check the host's name in the URI"),
+    (&[2026], Hint::new("check-tls", "TLS failed: check ssl-mode and ssl-ca in the URI")),
+    (
+        &[2003, 2002],
+        Hint::new("check-host-and-port", "check host and port, and that the server is running and reachable from here"),
+    ),
+    (&[2005], hint::CHECK_HOST),
     (
         &[1227],
-        "the user may not set other definers or global variables: restore without --keep-definers, or as a user with SET_ANY_DEFINER (SUPER on MariaDB)",
+        Hint::new(
+            "no-keep-definers",
+            "the user may not set other definers or global variables: restore without --keep-definers, or as a user with SET_ANY_DEFINER (SUPER on MariaDB)",
+        ),
     ),
     (
         &[1419],
-        "the server's binary log refuses routines: SET GLOBAL log_bin_trust_function_creators = 1 there, or restore as a user with SUPER",
+        Hint::new(
+            "log-bin-trust-function-creators",
+            "the server's binary log refuses routines: SET GLOBAL log_bin_trust_function_creators = 1 there, or restore as a user with SUPER",
+        ),
     ),
-    (&[1071], "an index is longer than the target allows: its row format or character set differs from the source's"),
+    (
+        &[1071, 1709],
+        Hint::new(
+            "index-too-long",
+            "an index is longer than the target allows: its row format or character set differs from the source's",
+        ),
+    ),
     (
         &[1104],
-        "the server refuses to read so many rows at once: SET GLOBAL sql_big_selects = ON, max_join_size = DEFAULT there",
+        Hint::new(
+            "sql-big-selects",
+            "the server refuses to read so many rows at once: SET GLOBAL sql_big_selects = ON, max_join_size = DEFAULT there",
+        ),
     ),
     (
         &[1118],
-        "the source's table was made with innodb_strict_mode off, it is on at the target, and this user may not turn it \
+        Hint::new(
+            "strict-mode-off",
+            "the source's table was made with innodb_strict_mode off, it is on at the target, and this user may not turn it \
          off: SET GLOBAL innodb_strict_mode = OFF there, or restore as a user with SESSION_VARIABLES_ADMIN",
+        ),
     ),
     (
         &[4109],
-        "the target adds an invisible primary key to a table whose own column counts, and this user may not turn that \
+        Hint::new(
+            "invisible-key-off",
+            "the target adds an invisible primary key to a table whose own column counts, and this user may not turn that \
          off: SET GLOBAL sql_generate_invisible_primary_key = OFF there, or restore as a user with \
          SESSION_VARIABLES_ADMIN",
+        ),
     ),
     (
         &[6125],
-        "a foreign key points at columns that are no whole unique key: SET GLOBAL restrict_fk_on_non_standard_key = OFF \
+        Hint::new(
+            "standard-keys-off",
+            "a foreign key points at columns that are no whole unique key: SET GLOBAL restrict_fk_on_non_standard_key = OFF \
          on the target",
+        ),
     ),
-    (&[1153], "raise max_allowed_packet on the server: a row is larger than it takes"),
+    (
+        &[1153],
+        Hint::new("raise-max-allowed-packet", "raise max_allowed_packet on the server: a row is larger than it takes"),
+    ),
     (
         &[2006, 2013, 2055],
-        "the connection was lost: the server was restarted, its wait or packet limits were exceeded (max_allowed_packet, net_write_timeout), or the network cut it",
+        Hint::new(
+            "connection-was-lost",
+            "the connection was lost: the server was restarted, its wait or packet limits were exceeded (max_allowed_packet, net_write_timeout), or the network cut it",
+        ),
     ),
     (
         &[1273, 1115, 1253],
-        "the target doesn't know a collation or character set of the dump: restore into the flavour and version it came from, or newer",
+        Hint::new(
+            "unknown-collation",
+            "the target doesn't know a collation or character set of the dump: restore into the flavour and version it came from, or newer",
+        ),
     ),
     (
         &[3105, 1906],
-        "a generated column has values in the dump, which MariaDB writes and MySQL refuses: restore into MariaDB",
+        Hint::new(
+            "restore-into-mariadb",
+            "a generated column has values in the dump, which MariaDB writes and MySQL refuses: restore into MariaDB",
+        ),
     ),
-    (&[3546, 3911, 1840, 1841], "the dump sets GTIDs that the target refuses: dbhaul's restore leaves these lines out"),
+    (
+        &[3546, 3911, 1840, 1841],
+        Hint::new(
+            "gtids-left-out",
+            "the dump sets GTIDs that the target refuses: dbhaul's restore leaves these lines out",
+        ),
+    ),
     (
         &[3750, 3098, 1173],
-        "the target demands a primary key on every table (sql_require_primary_key, MariaDB's innodb_force_primary_key, group replication)",
+        Hint::new(
+            "target-demands-primary-keys",
+            "the target demands a primary key on every table (sql_require_primary_key, MariaDB's innodb_force_primary_key, group replication)",
+        ),
     ),
     (
         &[3024, 1969],
-        "the server ended a long query: raise max_execution_time (max_statement_time on MariaDB) for this user",
+        Hint::new(
+            "raise-max-execution-time",
+            "the server ended a long query: raise max_execution_time (max_statement_time on MariaDB) for this user",
+        ),
     ),
-    (&[1290, 1836, 3989], "the server is read-only: take the primary"),
-    (&[1114, 1021, 3], "the server's disk is full"),
-    (&[1449], "an object's definer doesn't exist on the server: create that user, or recreate the object"),
+    (&[1290, 1836, 3989], Hint::new("take-the-primary", "the server is read-only: take the primary")),
+    (&[1114, 1021, 3], hint::SERVERS_DISK_IS_FULL),
+    (
+        &[1449],
+        Hint::new(
+            "create-definer",
+            "an object's definer doesn't exist on the server: create that user, or recreate the object",
+        ),
+    ),
     (
         &[1356],
-        "a view refers to something that is gone or forbidden: drop or repair it, or leave it out with --exclude-table",
+        Hint::new(
+            "repair-view",
+            "a view refers to something that is gone or forbidden: drop or repair it, or leave it out with --exclude-table",
+        ),
     ),
-    (&[1142, 1143, 1370], "a right is missing: doctor tells which"),
-    (CHANGED, "a table was changed or dropped while it was read: run the dump while nobody changes the structure"),
+    (&[1142, 1143, 1370], Hint::new("doctor-tells-rights", "a right is missing: doctor tells which")),
+    (
+        CHANGED,
+        Hint::new(
+            "while-nobody-changes-structure",
+            "a table was changed or dropped while it was read: run the dump while nobody changes the structure",
+        ),
+    ),
     (
         &[1205, 1213],
-        "a lock was waited for too long: run it when less is written, or see SHOW PROCESSLIST for who holds it",
+        Hint::new(
+            "wait-or-processlist",
+            "a lock was waited for too long: run it when less is written, or see SHOW PROCESSLIST for who holds it",
+        ),
     ),
-    (&[1231], "a setting in the dump is unknown to the target (sql_mode of an older version?)"),
-    (&[1062], "a row is there already: the target was not empty"),
-    (&[1050, 1304, 1359, 1537], "an object is there already: --clean schema drops what the target holds first"),
+    (
+        &[1231],
+        Hint::new("unknown-setting", "a setting in the dump is unknown to the target (sql_mode of an older version?)"),
+    ),
 ];
+
+/// Two rows with one key. MariaDB's bulk load sees it at the end of a transaction only.
+const DUPLICATE: &[u32] = &[1062, 1180];
+/// An object that is there.
+const THERE: &[u32] = &[1050, 1304, 1359, 1537];
+
+/// Numbers of a server's that say nothing of the dump: the same statement may go well another time.
+const PASSING: &[u32] = &[3, 1021, 1040, 1053, 1114, 1203, 1205, 1206, 1213, 1226, 1317, 1969, 3024];
 
 /// Numbers that mean that we did not get in. 2013 counts only when it happened while logging in.
 const NOT_IN: &[u32] = &[1045, 1698, 1049, 1044, 1130, 1040, 1203, 1226, 2059, 1251, 1524, 2026, 2003, 2002, 2005];
 
+const ROUTINES_OF_OTHERS: Hint = Hint::new(
+    "routines-of-others",
+    "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
+);
+
+const DISK_IS_FULL: Hint = Hint::new("disk-is-full", "the disk is full");
+
 /// Text without a number.
-const PHRASES: &[(&str, &str)] = &[
+const PHRASES: &[(&str, Hint)] = &[
+    ("insufficient privileges to SHOW CREATE", ROUTINES_OF_OTHERS),
+    ("insufficent privileges to SHOW CREATE", ROUTINES_OF_OTHERS),
     (
-        "insufficient privileges to SHOW CREATE",
-        "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
+        FIELD_COUNT,
+        Hint::new(
+            "table-was-changed",
+            "a table was changed while it was read: run the dump while nobody changes the structure",
+        ),
     ),
-    (
-        "insufficent privileges to SHOW CREATE",
-        "routines of other owners need SELECT on mysql.proc (MariaDB, MySQL 5.7) or SHOW_ROUTINE (MySQL 8.0.20 and later)",
-    ),
-    (FIELD_COUNT, "a table was changed while it was read: run the dump while nobody changes the structure"),
-    ("Got error 28 ", "the server's disk is full"),
+    ("Got error 28 ", hint::SERVERS_DISK_IS_FULL),
     (
         "Got error 24 ",
-        "the server may not open so many files at once: raise open_files_limit, as many as the tables have files",
+        Hint::new(
+            "raise-open-files-limit",
+            "the server may not open so many files at once: raise open_files_limit, as many as the tables have files",
+        ),
     ),
-    ("errno: 28", "the disk is full"),
-    ("No space left on device", "the disk is full"),
-    ("unknown option", "the client is not what its version says: point --client-dir at another"),
-    ("unknown variable", "the client is not what its version says: point --client-dir at another"),
-    ("ASCII '\\0' appeared", "the dump holds binary data that the client took for text"),
+    ("errno: 28", DISK_IS_FULL),
+    ("No space left on device", DISK_IS_FULL),
+    ("unknown option", hint::ANOTHER_CLIENT),
+    ("unknown variable", hint::ANOTHER_CLIENT),
+    (
+        "ASCII '\\0' appeared",
+        Hint::new("binary-data-as-text", "the dump holds binary data that the client took for text"),
+    ),
 ];
 
 /// Reads a client's stderr.
-pub(super) fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
+pub(super) fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
     let mut diagnosis = Diagnosis::default();
     let lines: Vec<_> =
         stderr.lines().map(str::trim_end).filter(|line| !line.trim().is_empty() && !noise(line)).collect();
     let errors: Vec<_> = lines.iter().copied().filter(|line| is_error(line)).collect();
     for line in &errors {
-        explain(line, &mut diagnosis);
+        explain(line, scene, &mut diagnosis);
     }
     let shown = if errors.is_empty() { lines } else { errors };
     let first = shown.len().saturating_sub(MOST_LINES);
@@ -140,27 +255,71 @@ pub(super) fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
     diagnosis
 }
 
-fn explain(line: &str, diagnosis: &mut Diagnosis) {
+fn explain(line: &str, scene: &Scene, diagnosis: &mut Diagnosis) {
     // A line that says what was being done comes from a session that had begun; one that TLS breaks then is lost.
     let begun = [" at line ", "when ", "Couldn't execute "].iter().any(|mark| line.contains(mark))
         && !line.contains("when trying to connect");
     let number = number(line).map(|number| if begun && number == 2026 { 2013 } else { number });
-    // A client that reads a script says at which line it stands; it meets no table that is changed meanwhile.
-    let restores = line.contains(" at line ");
-    let hint = number
-        .filter(|&n| restores && n == NO_TABLE)
-        .map(|_| LACKS)
-        .or_else(|| {
-            let number = number?;
-            CAUSES.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, hint)| *hint)
-        })
-        .or_else(|| PHRASES.iter().find(|(phrase, _)| line.contains(phrase)).map(|(_, hint)| *hint));
-    if let Some(hint) = hint.filter(|hint| !diagnosis.hints.iter().any(|h| h == hint)) {
-        diagnosis.hints.push(hint.to_owned());
+    // A restore meets no table that is changed meanwhile.
+    let restores = scene.doing != Into::Nothing;
+    let known =
+        |number: u32| CAUSES.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, hint)| hint.clone());
+    let phrase = || PHRASES.iter().find(|(phrase, _)| line.contains(phrase)).map(|(_, hint)| hint.clone());
+    let hints = match number {
+        Some(NO_TABLE) if restores => vec![LACKS],
+        Some(number) if restores && DUPLICATE.contains(&number) => duplicate(scene),
+        Some(number) if restores && THERE.contains(&number) => vec![there(scene)],
+        number => number.and_then(known).or_else(phrase).into_iter().collect(),
+    };
+    for hint in hints {
+        if !diagnosis.hints.contains(&hint) {
+            diagnosis.hints.push(hint);
+        }
     }
+    let of_server = number.is_some_and(|n| (1000..2000).contains(&n) || n >= 3000);
+    diagnosis.recurs |= restores && of_server && !number.is_some_and(|n| PASSING.contains(&n));
+    let at = line.split_once(" at line ").and_then(|(_, rest)| rest.split(':').next()?.trim().parse().ok());
+    diagnosis.line = diagnosis.line.or(at);
     let lost_at_login = number == Some(2013) && line.contains("initial communication packet");
     diagnosis.passing |= !restores && number.is_some_and(|n| CHANGED.contains(&n)) || line.contains(FIELD_COUNT);
     diagnosis.connection |= lost_at_login || !begun && number.is_some_and(|n| NOT_IN.contains(&n));
+}
+
+/// Two rows are one to the target.
+fn duplicate(scene: &Scene) -> Vec<Hint> {
+    let padding = collation::padding(&scene.map_collations, &scene.collations);
+    match scene.doing {
+        _ if !padding.is_empty() => padding,
+        Into::Tables => vec![hint::KEY_IS_IN_THE_TABLE],
+        Into::Beside | Into::InPlace => vec![hint::KEY_IS_THERE],
+        Into::Nothing | Into::Empty => vec![Hint::new(
+            "dump-holds-both-rows",
+            "the target was empty: the dump holds both rows, and the target takes their keys for one (a file that holds its \
+             rows twice, or a collation that compares otherwise than the source's)",
+        )],
+    }
+}
+
+/// Something of that name is there.
+fn there(scene: &Scene) -> Hint {
+    match scene.doing {
+        Into::Empty => hint::MADE_TWICE,
+        _ => {
+            Hint::new("object-is-there", "an object is there already: --clean schema drops what the target holds first")
+        }
+    }
+}
+
+/// What a statement of a script is about: `table orders`, `trigger t_log`.
+pub(super) fn named(statement: &str) -> Option<String> {
+    const OBJECTS: [&str; 7] = ["TABLE", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "INTO"];
+    let words: Vec<&str> = statement.split_ascii_whitespace().take(24).collect();
+    let at = words.iter().position(|word| OBJECTS.iter().any(|object| word.eq_ignore_ascii_case(object)))?;
+    let quoted = words[at + 1..].iter().find(|word| word.starts_with('`'))?;
+    let name = quoted.trim_start_matches('`').split('`').next()?;
+    let object =
+        if words[at].eq_ignore_ascii_case("INTO") { "table".to_owned() } else { words[at].to_ascii_lowercase() };
+    Some(format!("{object} {name}"))
 }
 
 /// `ERROR 1227 (42000) at line 7: ...`, `mysqldump: Got error: 1045: ...`, `mysqldump: Error 2013: ...`,
@@ -198,10 +357,9 @@ fn noise(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing::connection;
 
     fn read(stderr: &str) -> Diagnosis {
-        diagnose(stderr, &connection())
+        diagnose(stderr, &Scene::default())
     }
 
     #[test]
@@ -239,7 +397,7 @@ mod tests {
         ] {
             let found = read(line);
             assert_eq!(found.why, [line]);
-            assert!(found.hints.len() == 1 && found.hints[0].contains(hint), "{line}: {:?}", found.hints);
+            assert!(found.hints.len() == 1 && found.hints[0].text().contains(hint), "{line}: {:?}", found.hints);
             assert_eq!(found.connection, connects, "{line}");
         }
         let changed = "mysqldump: Error 1412: Table definition has changed, please retry transaction when dumping table `t` at row: 0";

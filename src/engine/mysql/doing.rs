@@ -36,7 +36,7 @@ pub(super) async fn doing(connection: &Connection, server: &Server, limits: &Lim
         Ok(Doing { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
     };
     let done = session::within(connection, limits, work).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     done
 }
 

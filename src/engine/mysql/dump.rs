@@ -7,10 +7,13 @@ use super::select::{self, Selection};
 use super::server_settings::{self, SessionUse};
 use super::setting::some;
 use super::suitability::belongs;
-use super::{cut, excuse, extra, findings, options as common, rows, setting};
+use super::{computed, cut, excuse, extra, findings, lossy_bytes, options as common, own_name, rows, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, missing, refuse_missing};
+use crate::engine::{
+    Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, left_out_by, missing, refuse_missing,
+};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
 const ALWAYS: &[&str] = &[
@@ -74,7 +77,13 @@ pub(super) fn plan(
     let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, moment) };
     let mut warnings = warnings(server, client, options, &selection, &consistency);
     warnings.extend(six_digits(server, &inexact));
+    if !options.schema_only {
+        warnings.extend(computed::warnings(server, &selection));
+        warnings.extend(lossy_bytes::warning(server, &selection));
+    }
     warnings.extend(crate::engine::warnings(server.selected.as_ref()));
+    warnings.extend(own_name::left_out(server, options, &selection));
+    warnings.extend(extra::leaving_out(&options.extra).into_iter().map(|argument| left_out_by(argument)));
     Ok(DumpPlan {
         invocations,
         splice: None,
@@ -86,7 +95,7 @@ pub(super) fn plan(
         missing: lacks.into_iter().map(|finding| finding.what.clone()).collect(),
         warnings,
         inexact: inexact.into_iter().map(str::to_owned).collect(),
-        notes: Vec::new(),
+        notes: own_name::spelled_out(server, options, &selection).into_iter().collect(),
         lc_monetary: None,
     })
 }
@@ -104,28 +113,35 @@ fn inexact<'s>(server: &'s Server, selection: &Selection, moment: &Moment) -> Ve
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
 fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
     let taken = |name: &&str| selection.takes(name);
-    let refuse = |what: String, hint: &str| {
+    let refuse = |what: String, hint: Hint| {
         Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
     };
     let versioned: Vec<_> = setting::list(server, setting::VERSIONED).into_iter().filter(taken).collect();
     let rows = !options.schema_only && !options.allow_incomplete;
     if rows && !versioned.is_empty() && findings::dumps_history(server) && !knows_history(client) {
         let what = format!("{client} would leave out the history of system-versioned tables: {}", some(&versioned));
-        return refuse(what, "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows");
+        return refuse(
+            what,
+            Hint::new(
+                "client-that-dumps-history",
+                "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows",
+            ),
+        );
     }
     if options.data_only {
         return Ok(());
     }
     let views: Vec<_> = setting::list(server, setting::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
     if !views.is_empty() {
-        let hint =
-            format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database);
-        return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", some(&views)), &hint);
+        let hint = Hint::naming(
+            "grant-show-view",
+            format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database),
+        );
+        return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", some(&views)), hint);
     }
     let broken: Vec<_> = setting::list(server, setting::BROKEN_VIEWS).into_iter().filter(taken).collect();
     if !broken.is_empty() {
-        let hint = "repair or drop them, or leave them out with --exclude-table";
-        return refuse(format!("views refer to something that is gone: {}", some(&broken)), hint);
+        return refuse(format!("views refer to something that is gone: {}", some(&broken)), findings::REPAIR);
     }
     let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
     if !hidden.is_empty() && excuse::takes_routines(options, selection) && !options.allow_incomplete {
@@ -153,14 +169,14 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
         return Ok(());
     }
     let what = "MariaDB's client dumps generated columns in a way that MySQL can't restore";
-    Err(Error::new(Kind::Refused, what)
-        .why(some(&columns))
-        .why("nothing was changed")
-        .hint("take MySQL's own mysqldump: point --client-dir at its folder, or put it on PATH"))
+    Err(Error::new(Kind::Refused, what).why(some(&columns)).why("nothing was changed").hint(Hint::new(
+        "take-mysqls-mysqldump",
+        "take MySQL's own mysqldump: point --client-dir at its folder, or put it on PATH",
+    )))
 }
 
 /// Whether a statement can be handed to this client for the beginning of its session.
-fn is_told(client: &Client) -> bool {
+pub(super) fn is_told(client: &Client) -> bool {
     client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND
 }
 
@@ -239,7 +255,10 @@ fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec
     let switch = |on: bool, yes: &str, no: &str| if on { yes.to_owned() } else { no.to_owned() };
     let mut flags = Vec::new();
     flags.extend(options.schema_only.then(|| "--no-data".to_owned()));
-    flags.extend(options.data_only.then(|| "--no-create-info".to_owned()));
+    // A table that is there may have its columns in another order.
+    flags.extend(
+        options.data_only.then(|| ["--no-create-info", "--complete-insert"].map(str::to_owned)).into_iter().flatten(),
+    );
     flags.push(switch(!options.data_only && triggers, "--triggers", "--skip-triggers"));
     flags.push(switch(whole && !hidden, "--routines", "--skip-routines"));
     flags.push(switch(whole && sees("event"), "--events", "--skip-events"));
@@ -315,7 +334,7 @@ fn warnings(
     if *consistency == Consistency::Locked {
         warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
     }
-    warnings.extend(time_limits(server, client));
+    warnings.extend(cut::time_limits(server, client));
     if options.no_owner || options.no_privileges || options.no_comments {
         warnings.push(
             "owners, privileges and comments can't be left out of a MySQL dump; a restore adapts definers".to_owned(),
@@ -334,34 +353,6 @@ fn six_digits(server: &Server, inexact: &[&str]) -> Option<String> {
     let columns: Vec<_> = inexact.iter().map(|column| format!("{}.{column}", server.database)).collect();
     let what = "FLOAT columns come with six digits, as the client writes them";
     (!columns.is_empty()).then(|| format!("{what}: {}", columns.join(", ")))
-}
-
-/// The server's limits on time that this client does not take off its own session. MySQL's clients do both by
-/// `--init-command`; MariaDB's lift the first one in a comment that only MariaDB obeys, and have no way for the second.
-fn time_limits(server: &Server, client: &Client) -> Vec<String> {
-    const SHORT_SECONDS: u64 = 60;
-    let mut limits = Vec::new();
-    if client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND {
-        return limits;
-    }
-    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
-    for name in setting::STATEMENT_TIME.iter().filter(|name| !by_mariadb && setting::number(server, name) > 0) {
-        let unit = if *name == "max_execution_time" { "ms" } else { "s" };
-        limits.push(format!(
-            "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
-             (MySQL's 8.4 can)",
-            setting::number(server, name)
-        ));
-    }
-    let write = setting::number(server, setting::WRITE_TIME);
-    if (1..SHORT_SECONDS).contains(&write) {
-        limits.push(format!(
-            "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
-             can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
-            setting::WRITE_TIME
-        ));
-    }
-    limits
 }
 
 /// The long options of a command line, for tests against what a client says it knows.
@@ -528,7 +519,7 @@ mod tests {
         }
         insta::assert_snapshot!(all, @r#"
         --no-data --triggers --routines --events shop
-        --no-create-info --skip-triggers --skip-routines --skip-events '--ignore-table=shop.logs' shop
+        --no-create-info --complete-insert --skip-triggers --skip-routines --skip-events '--ignore-table=shop.logs' shop
         --no-data --triggers --skip-routines --skip-events shop logs && --triggers --skip-routines --skip-events shop users
         --no-data --triggers --skip-routines --skip-events shop logs
         "#);

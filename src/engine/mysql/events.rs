@@ -19,6 +19,8 @@ use crate::error::Result;
 pub(super) struct Schedule {
     /// At one point in time, and not again.
     pub(super) once: bool,
+    /// It has an end.
+    pub(super) ends: bool,
     /// It runs: said so, or not said otherwise.
     pub(super) enabled: bool,
     /// Where `ENABLE` stands, or could.
@@ -30,17 +32,17 @@ pub(super) fn schedule(subject: &Subject, head: &[u8], syntax: &Syntax) -> Optio
     let mut pieces = head::pieces(head, syntax).skip_while(|piece| piece.at < subject.name_at.end);
     pieces.find(|piece| piece.is("schedule"))?;
     let once = pieces.next()?.is("at");
-    let mut depth = 0_u32;
+    let schedule = |enabled, ends, status| Some(Schedule { once, ends, enabled, status });
+    let (mut depth, mut ends) = (0_u32, false);
     for piece in pieces {
         match piece.token {
             Token::Symbol(b'(') => depth += 1,
             Token::Symbol(b')') => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            _ if piece.is("enable") => return Some(Schedule { once, enabled: true, status: piece.at..piece.end() }),
-            _ if piece.is("disable") => return Some(Schedule { once, enabled: false, status: piece.at..piece.at }),
-            _ if piece.is("comment") || piece.is("do") => {
-                return Some(Schedule { once, enabled: true, status: piece.at..piece.at });
-            }
+            _ if piece.is("ends") => ends = true,
+            _ if piece.is("enable") => return schedule(true, ends, piece.at..piece.end()),
+            _ if piece.is("disable") => return schedule(false, ends, piece.at..piece.at),
+            _ if piece.is("comment") || piece.is("do") => return schedule(true, ends, piece.at..piece.at),
             _ => {}
         }
     }
@@ -102,7 +104,7 @@ pub(super) async fn passed(
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let query = "SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
     let there: Vec<(String, String)> = session::within(connection, limits, conn.query(query)).await?;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     let enabled = names(content, fact::ENABLED_EVENTS);
     let state = |name: &str| there.iter().find(|(found, _)| found.to_lowercase() == name.to_lowercase());
     let notes = once.into_iter().filter_map(|name| match state(name) {

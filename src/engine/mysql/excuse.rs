@@ -19,7 +19,11 @@ pub(super) fn excuses(server: &Server, options: &DumpOptions, selection: &Select
         Subject::Triggers => !takes_triggers(options) || selection.only.is_some() && !hides_triggers(server, selection),
         Subject::Events => !takes(options, selection, "events", 'E'),
         Subject::Routines => !takes_routines(options, selection),
-        Subject::Database | Subject::Configuration | Subject::OutsideOfSchemas | Subject::LargeObjects => false,
+        Subject::Database
+        | Subject::Configuration
+        | Subject::OutsideOfSchemas
+        | Subject::LargeObjects
+        | Subject::NotHeld => false,
     }
 }
 

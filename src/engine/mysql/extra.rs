@@ -1,6 +1,7 @@
 //! Arguments that a person hands on to the dump program: those that would break the archive, or the promise that it
 //! is whole, are refused with the reason.
 
+use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
 
 /// Long names, and why not.
@@ -33,6 +34,9 @@ const WITH_VALUE: &str = "w#";
 
 /// `--skip-comments` and its like would take the proof away that a dump is whole.
 const TRAILER: &str = "without comments a dump carries no proof that it is whole";
+
+/// `--skip-tz-utc`
+const ZONES: &str = "times of TIMESTAMP columns would move: a dump says them in UTC, whatever zone the servers are in";
 
 /// Looks at each argument.
 pub(super) fn check(extra: &[String]) -> Result<()> {
@@ -105,10 +109,48 @@ pub(super) fn ignored<'a>(extra: &'a [String], database: &str) -> Vec<&'a str> {
     extra.iter().filter_map(name).collect()
 }
 
+/// Arguments that leave something out, and for which there is no option of ours.
+pub(super) fn leaving_out(extra: &[String]) -> Vec<&String> {
+    let leaves_out = |arg: &&String| {
+        if let Some(long) = arg.strip_prefix("--") {
+            let (name, off) = named(long);
+            let parts = ["triggers", "events", "routines"];
+            return ["where", "no-create-info", "no-data", "ignore-table", "ignore-table-data"]
+                .contains(&name.as_str())
+                || off && name.len() > 1 && parts.iter().any(|part| part.starts_with(&name));
+        }
+        arg.starts_with("-w") || arg.starts_with("-t") || arg.starts_with("-d")
+    };
+    extra.iter().filter(leaves_out).collect()
+}
+
+/// What the arguments choose of this database, as options of ours where there are such: then it is known what the dump
+/// lacks.
+pub(super) fn adopted(mut options: DumpOptions, database: &str) -> DumpOptions {
+    for argument in std::mem::take(&mut options.extra) {
+        let long = argument.strip_prefix("--").map(|long| long.split_once('=').unwrap_or((long, "")));
+        let list = match long.map(|(name, _)| named(name).0).as_deref() {
+            Some("ignore-table") => options.patterns_mut("exclude-table"),
+            Some("ignore-table-data") => options.patterns_mut("exclude-table-data"),
+            _ => None,
+        };
+        let table = long.and_then(|(_, value)| value.strip_prefix(database)?.strip_prefix('.'));
+        match (list, table.filter(|table| !table.contains('"'))) {
+            // As it stands there: no pattern.
+            (Some(list), Some(table)) => list.push(format!("\"{table}\"")),
+            _ => options.extra.push(argument),
+        }
+    }
+    options
+}
+
 fn long_reason(long: &str) -> Option<&'static str> {
     let (name, off) = named(long);
     if off && is_or_begins(&name, "comments") {
         return Some(TRAILER);
+    }
+    if off && is_or_begins(&name, "tz-utc") {
+        return Some(ZONES);
     }
     REFUSED.iter().find(|(names, _)| names.iter().any(|refused| is_or_begins(&name, refused))).map(|(_, why)| *why)
 }
@@ -196,9 +238,21 @@ mod tests {
             "-",
             "--skip-single-transaction",
             "--default-character-set=latin1",
+            "--skip-tz-utc",
+            "--tz-utc=0",
         ] {
             assert!(check(&[bad.to_owned()]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_the_arguments_choose_becomes_an_option() {
+        let extra =
+            ["--ignore-table=shop.a*", "--ignore_table=other.b", "--where=n > 0", "--skip-triggers", "--compress"];
+        let extra = extra.map(str::to_owned).to_vec();
+        let options = adopted(DumpOptions { extra, ..DumpOptions::default() }, "shop");
+        assert_eq!(options.exclude_tables, ["\"a*\""]);
+        assert_eq!(leaving_out(&options.extra), ["--ignore_table=other.b", "--where=n > 0", "--skip-triggers"]);
     }
 
     #[test]

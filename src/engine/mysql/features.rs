@@ -221,11 +221,29 @@ pub(super) fn of(subject: &Subject, head: &[u8], syntax: &Syntax) -> Vec<Feature
     found
 }
 
+/// The engine that a table names.
+pub(super) fn engine(feature: &Feature) -> Option<&str> {
+    feature.name.strip_prefix(ENGINE)
+}
+
 /// Whether a table is one of `InnoDB`'s compressed ones.
 pub(super) fn is_compressed(head: &[u8], syntax: &Syntax) -> bool {
     let pieces: Vec<_> = head::pieces(head, syntax).collect();
     let options = Statement::new(&pieces).options;
     has(options, "row_format = compressed") || has(options, "key_block_size =")
+}
+
+/// The size in KiB that a table names for its compressed blocks.
+pub(super) fn block_size(head: &[u8], syntax: &Syntax) -> Option<u64> {
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    Statement::option(Statement::new(&pieces).options, "key_block_size")?.parse().ok()
+}
+
+/// The tablespaces that a table or its partitions name.
+pub(super) fn tablespaces(head: &[u8], syntax: &Syntax) -> Vec<String> {
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let options = Statement::new(&pieces).options;
+    ["tablespace", "tablespace ="].iter().flat_map(|run| after(options, run).collect::<Vec<_>>()).collect()
 }
 
 /// Columns of a time whose default has a month or day of zero: `DEFAULT '0000-00-00'`.
@@ -239,6 +257,14 @@ pub(super) fn zero_dates(head: &[u8], syntax: &Syntax) -> Vec<String> {
     };
     let parts = Statement::new(&pieces).parts;
     parts.iter().filter(|part| has_zeros(part)).filter_map(|part| part[0].unquoted()).collect()
+}
+
+/// Columns of points in time.
+pub(super) fn timestamps(head: &[u8], syntax: &Syntax) -> Vec<String> {
+    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let is_one = |part: &&&[Piece<'_>]| is_name(&part[0]) && part.get(1).is_some_and(|kind| kind.is("timestamp"));
+    let parts = Statement::new(&pieces).parts;
+    parts.iter().filter(|part| !part.is_empty()).filter(is_one).filter_map(|part| part[0].unquoted()).collect()
 }
 
 /// The names of a table's check constraints.
@@ -301,6 +327,17 @@ impl<'p, 'a> Statement<'p, 'a> {
             }
         }
         Self { parts, options: &[] }
+    }
+
+    /// The same of this table.
+    pub(super) fn option_named(&self, name: &str) -> Option<String> {
+        Self::option(self.options, name)
+    }
+
+    /// The value of an option of a table: `ROW_FORMAT=DYNAMIC`, `CHARSET utf8mb4`.
+    pub(super) fn option(options: &[Piece<'_>], name: &str) -> Option<String> {
+        let at = options.iter().position(|piece| piece.is(name))?;
+        options[at + 1..].iter().find(|piece| !piece.is_symbol(b'=')).and_then(Piece::unquoted)
     }
 }
 

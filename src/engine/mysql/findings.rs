@@ -3,11 +3,12 @@
 //! What makes a dump fail only as long as certain objects are in it is no `Fatal` here: `dump` refuses it, knowing the
 //! options, or leaves out what [`left_out`] names.
 
-use super::grants::Grants;
+use super::grants::{Grants, SELECT_OF_PROC};
 use super::server_settings::{self, SessionUse};
 use super::setting;
 use super::setting::some;
 use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
+use crate::hint::Hint;
 
 /// Everything worth saying before a dump.
 pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
@@ -17,38 +18,56 @@ pub(super) fn find(server: &Server, grants: &Grants) -> Vec<Finding> {
     found
 }
 
-fn finding(severity: Severity, what: String, hint: impl AsRef<str>) -> Finding {
-    Finding::new(severity, what, Some(hint.as_ref()))
+fn finding(severity: Severity, what: String, hint: Hint) -> Finding {
+    Finding::new(severity, what, Some(hint))
 }
 
-fn grant(server: &Server, rights: &str) -> String {
-    format!("GRANT {rights} ON `{}`.* TO the user", server.database)
+fn grant_select(server: &Server) -> Hint {
+    Hint::naming("grant-select", format!("GRANT SELECT ON `{}`.* TO the user", server.database))
 }
+
+/// For views of which something is gone.
+pub(super) const REPAIR: Hint =
+    Hint::new("repair-or-exclude", "repair or drop them, or leave them out with --exclude-table");
 
 fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut missing = |subject: Subject, what: &str, hint: String| {
+    let mut missing = |subject: Subject, what: &str, hint: Hint| {
         found.push(finding(Severity::Missing, what.to_owned(), hint).about(subject));
     };
     if !grants.has("select") {
         let what = "without SELECT on the database only the tables that the user was granted are dumped";
-        missing(Subject::UnseenTables, what, grant(server, "SELECT"));
+        missing(Subject::UnseenTables, what, grant_select(server));
     }
     if !grants.has("trigger") {
         let what = "triggers can't be seen without TRIGGER: the dump holds none, if there are any";
-        missing(Subject::Triggers, what, grant(server, "TRIGGER") + ", or leave them out: -- --skip-triggers");
+        missing(
+            Subject::Triggers,
+            what,
+            Hint::naming(
+                "grant-trigger",
+                format!("GRANT TRIGGER ON `{}`.* TO the user, or leave them out: -- --skip-triggers", server.database),
+            ),
+        );
     }
     if !grants.has("event") {
         let what = "events can't be seen without EVENT: the dump holds none, if there are any";
-        missing(Subject::Events, what, grant(server, "EVENT") + ", or leave them out: -- --skip-events");
+        missing(
+            Subject::Events,
+            what,
+            Hint::naming(
+                "grant-event",
+                format!("GRANT EVENT ON `{}`.* TO the user, or leave them out: -- --skip-events", server.database),
+            ),
+        );
     }
     let sees_routines = ["execute", "create routine", "alter routine", "show_routine", "show create routine", "super"];
-    if !sees_routines.iter().any(|right| grants.has(right)) {
-        let right = if server.flavour == Flavour::Mariadb { "SELECT ON mysql.proc" } else { "SHOW_ROUTINE ON *.*" };
+    let by_table = has_proc(server) && grants.has(SELECT_OF_PROC);
+    if !by_table && !sees_routines.iter().any(|right| grants.has(right)) {
         missing(
             Subject::Routines,
             "routines of other users can't be seen: the dump holds none, if there are any",
-            format!("GRANT {right} TO the user, or leave them out: -- --skip-routines"),
+            routine_hint(server),
         );
     }
     found
@@ -56,27 +75,29 @@ fn rights(server: &Server, grants: &Grants) -> Vec<Finding> {
 
 fn objects(server: &Server) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut missing = |subject: &dyn Fn(String) -> Subject, kind: &str, names: &[&str], why: &str, hint: &str| {
+    let mut missing = |subject: &dyn Fn(String) -> Subject, kind: &str, names: &[&str], why: &str, hint: &Hint| {
         let one = |name: &&str| {
-            finding(Severity::Missing, format!("{kind}{name} {why}"), hint).about(subject((*name).to_owned()))
+            finding(Severity::Missing, format!("{kind}{name} {why}"), hint.clone()).about(subject((*name).to_owned()))
         };
         found.extend(names.iter().map(one));
     };
     let list = |name| setting::list(server, name);
-    let select = grant(server, "SELECT");
+    let select = grant_select(server);
     missing(&Subject::Relation, "table ", &list(setting::UNREADABLE), "may not be read", &select);
-    let show_view = grant(server, "SELECT, SHOW VIEW");
+    let show_view = Hint::naming(
+        "grant-select-and-show-view",
+        format!("GRANT SELECT, SHOW VIEW ON `{}`.* TO the user", server.database),
+    );
     let may_not = "may not be read without SELECT and SHOW VIEW";
     missing(&Subject::View, "view ", &list(setting::UNREADABLE_VIEWS), may_not, &show_view);
     let stands_on = "stands on a table or view that may not be read";
     missing(&Subject::View, "view ", &list(setting::DEPENDENT_VIEWS), stands_on, &select);
-    let repair = "repair or drop them, or leave them out with --exclude-table";
-    missing(&Subject::View, "view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", repair);
+    missing(&Subject::View, "view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", &REPAIR);
     if !dumps_history(server) {
-        let hint = "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL";
+        let hint = Hint::new("dump-history-by-hand", "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL");
         let why = "keeps a history that no client can dump (from MariaDB 10.11 on they can, where none of the database's \
                    tables is versioned by transaction)";
-        missing(&Subject::Rows, "table ", &list(setting::VERSIONED), why, hint);
+        missing(&Subject::Rows, "table ", &list(setting::VERSIONED), why, &hint);
     }
     let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
@@ -87,20 +108,20 @@ fn objects(server: &Server) -> Vec<Finding> {
             "belongs to another user, and its body may not be read",
             "goes with the others: the client dumps all routines or none",
         );
-        missing(&routines, "", &hidden, of_another, routine_hint(server));
-        missing(&routines, "", &own, together, routine_hint(server));
+        missing(&routines, "", &hidden, of_another, &routine_hint(server));
+        missing(&routines, "", &own, together, &routine_hint(server));
     }
     let bound = setting::list(server, setting::BOUND_TO_SEQUENCES);
     if !bound.is_empty() {
         found.push(finding(
-            Severity::Warning,
+            Severity::Note,
             format!(
-                "mariadb-dump writes the database's name into what calls a sequence: restored into another database, {} \
+                "mariadb-dump writes the database's name into what calls a sequence: restored without dbhaul into another database, {} \
                  will look for it in `{}`",
                 some(&bound),
                 server.database
             ),
-            "restore into a database of the same name, or alter the defaults and views afterwards",
+            Hint::new("same-name-or-alter", "restore into a database of the same name, or alter the defaults and views afterwards"),
         ));
     }
     found
@@ -122,11 +143,17 @@ pub(super) fn left_out(server: &Server) -> Vec<&str> {
 }
 
 /// How the bodies of routines become readable.
-pub(super) fn routine_hint(server: &Server) -> &'static str {
-    match server.flavour {
-        Flavour::Mariadb => "GRANT SELECT ON mysql.proc TO the user, or leave them out: -- --skip-routines",
-        _ => "GRANT SHOW_ROUTINE ON *.* TO the user, or leave them out: -- --skip-routines",
+pub(super) fn routine_hint(server: &Server) -> Hint {
+    if has_proc(server) {
+        Hint::new("grant-mysql-proc", "GRANT SELECT ON mysql.proc TO the user, or leave them out: -- --skip-routines")
+    } else {
+        Hint::new("grant-show-routine", "GRANT SHOW_ROUTINE ON *.* TO the user, or leave them out: -- --skip-routines")
     }
+}
+
+/// Whether routines stand in the table `mysql.proc`.
+fn has_proc(server: &Server) -> bool {
+    server.flavour == Flavour::Mariadb || server.version.major < 8
 }
 
 fn limits(server: &Server) -> Vec<Finding> {
@@ -138,18 +165,26 @@ fn limits(server: &Server) -> Vec<Finding> {
     for name in [server_settings::SELECT_LIMIT, server_settings::AS_OF] {
         if let Some((value, mends)) = server_settings::odd(server, name, SessionUse::Read) {
             let what = format!("{name} is {value} for this user: sessions of dbhaul's own don't keep it");
-            found.push(finding(Severity::Note, what, format!("{mends} is what a dump needs")));
+            found.push(finding(
+                Severity::Note,
+                what,
+                Hint::naming("setting-that-a-dump-needs", format!("{mends} is what a dump needs")),
+            ));
         }
     }
     if let Some(pooler) = &server.pooler {
         found.push(finding(
             Severity::Warning,
             format!("{pooler} answers in the server's name, and may spread a dump over several servers"),
-            "name the server itself in the URI",
+            Hint::new("name-the-server-itself", "name the server itself in the URI"),
         ));
     }
     if server.connections_left.is_some_and(|left| left < 2) {
-        found.push(finding(Severity::Warning, "hardly a connection is left".to_owned(), "raise max_connections"));
+        found.push(finding(
+            Severity::Warning,
+            "hardly a connection is left".to_owned(),
+            Hint::new("raise-max-connections", "raise max_connections"),
+        ));
     }
     found
 }

@@ -36,7 +36,7 @@ pub(super) async fn sums(connection: &Connection, limits: &Limits) -> Result<Gen
         Ok(found)
     };
     let found = session::within(connection, limits, work).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     found
 }
 

@@ -36,6 +36,11 @@ const ON_DATABASE: &[&str] = &[
 const ON_EVERYTHING: &[&str] =
     &["super", "process", "reload", "show_routine", "set_any_definer", "set_user_id", "replication client"];
 
+/// What holds the table of all users' routines, which MySQL 8 has no longer.
+const HOLD_PROC: [&str; 3] = ["*.* ", "`mysql`.* ", "`mysql`.`proc` "];
+/// What SELECT there counts as, beside what it is for this database.
+pub(super) const SELECT_OF_PROC: &str = "select of mysql.proc";
+
 impl Grants {
     /// Reads the lines. Grants on a role that is not active don't show up in them.
     pub(super) fn read(lines: &[String], database: &str) -> Self {
@@ -59,6 +64,11 @@ impl Grants {
 
     fn grant(&mut self, rest: &str, database: &str) {
         let Some((rights, on)) = split(rest) else { return };
+        if HOLD_PROC.iter().any(|place| on.starts_with(place))
+            && names(rights).any(|right| ["select", "all privileges", "all"].contains(&&*right))
+        {
+            self.rights.insert(SELECT_OF_PROC.to_owned());
+        }
         let scope = Scope::of(on, database);
         let own = match &scope {
             Scope::Elsewhere => return,
@@ -178,6 +188,14 @@ mod tests {
 
     fn read(lines: &[&str]) -> Grants {
         Grants::read(&lines.iter().map(|&l| l.to_owned()).collect::<Vec<_>>(), "my_shop")
+    }
+
+    #[test]
+    fn the_table_of_routines_is_read_by_each_grant_that_covers_it() {
+        for (on, reads) in [("`mysql`.`proc`", true), ("`mysql`.*", true), ("*.*", true), ("`mysql`.`user`", false)] {
+            let rights = read(&[&format!("GRANT SELECT ON {on} TO `app`@`%`")]);
+            assert_eq!(rights.has(SELECT_OF_PROC), reads, "{on}");
+        }
     }
 
     #[test]

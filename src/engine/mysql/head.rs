@@ -59,6 +59,8 @@ pub(super) struct Piece<'a> {
     pub(super) at: usize,
     /// How many brackets of versioned comments stand before it.
     bracket: usize,
+    /// The version from which on servers read it; 0 where all do.
+    pub(super) since: u32,
 }
 
 impl Piece<'_> {
@@ -91,27 +93,38 @@ impl Piece<'_> {
 
 /// The pieces of a head: no white space, comments, or brackets of versioned comments.
 pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
-    let (mut at, mut bracket) = (0, 0);
+    let (mut at, mut bracket, mut since) = (0, 0, 0);
     std::iter::from_fn(move || {
         loop {
             let (token, mut length) = syntax.next(&head[at..], true)?;
             let (start, open) = (at, bracket % 2 == 1);
             match token {
-                Token::Open => bracket += if open { 2 } else { 1 },
+                Token::Open => {
+                    bracket += if open { 2 } else { 1 };
+                    since = version(&head[at..at + length]);
+                }
                 Token::Symbol(b'*') if open && head[at..].starts_with(b"*/") => {
-                    bracket += 1;
+                    (bracket, since) = (bracket + 1, 0);
                     // A comment may begin with its second half.
                     length = if head.get(at + 2) == Some(&b'*') { 1 } else { 2 };
                 }
                 Token::Space | Token::Comment => {}
                 _ => {
                     at += length;
-                    return Some(Piece { token, text: &head[start..at], at: start, bracket });
+                    return Some(Piece { token, text: &head[start..at], at: start, bracket, since });
                 }
             }
             at += length;
         }
     })
+}
+
+/// Of `/*!50013`; what MariaDB alone reads (`/*M!`) is newer than all.
+fn version(open: &[u8]) -> u32 {
+    if open.starts_with(b"/*M") {
+        return u32::MAX;
+    }
+    open.iter().filter(|b| b.is_ascii_digit()).fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
 /// Takes a head apart.

@@ -8,6 +8,7 @@ use super::session::{self, tolerant, within};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Relation, SAME_DATABASE};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// The source and the target of a copy. A target that is a replica at work is refused by its probe.
 pub(super) async fn relation(
@@ -31,7 +32,7 @@ pub(super) async fn relation(
     };
     let relation = within(source, limits, work).await;
     for conn in [from, into] {
-        let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+        session::close(conn, limits).await;
     }
     relation
 }
@@ -76,7 +77,10 @@ fn judge(from: &Side, into: &Side, source: &Connection, target: &Connection, one
     if one_name && from.member.writes_with(&into.member) {
         return Relation::Tied {
             what: "source and target are members of one group: what is written to one comes to the other",
-            hint: "name another database as the target, or a server outside of the group",
+            hint: Hint::new(
+                "outside-of-the-group",
+                "name another database as the target, or a server outside of the group",
+            ),
         };
     }
     let follows = |one: &Side, other: &Side, at: &Connection| {
@@ -85,13 +89,13 @@ fn judge(from: &Side, into: &Side, source: &Connection, target: &Connection, one
     if follows(into, from, source) == Some(true) {
         return Relation::Tied {
             what: "the target is a replica of the source",
-            hint: "name a server that follows no other",
+            hint: Hint::new("server-that-follows-none", "name a server that follows no other"),
         };
     }
     if one_name && follows(from, into, target) == Some(true) {
         return Relation::Tied {
             what: "the source is a replica of the target, and gets what is written there",
-            hint: "name another database as the target, or stop the replication first",
+            hint: Hint::new("stop-replication", "name another database as the target, or stop the replication first"),
         };
     }
     let mut notes = Vec::new();

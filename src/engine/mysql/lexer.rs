@@ -201,7 +201,7 @@ fn run(input: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     input.iter().position(|b| !belongs(*b)).unwrap_or(input.len())
 }
 
-fn in_word(byte: u8) -> bool {
+pub(super) fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format, Found,
-    GeneratedColumns, Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, Role, ScratchPlan, Selected, Server, Site, Version,
+    Client, Content, DatabaseCutter, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format,
+    Found, GeneratedColumns, Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput,
+    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, Selected, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -20,7 +20,8 @@ use crate::properties::{AppliedProperties, DatabaseProperties};
 mod beforehand;
 mod clients;
 mod collation;
-mod commands;
+mod columns;
+mod computed;
 mod content;
 mod cut;
 mod database;
@@ -32,16 +33,22 @@ mod dump;
 mod early;
 mod events;
 mod excuse;
+mod exporter;
 mod extra;
 mod features;
 mod findings;
 mod foreign_keys;
+mod gate;
 mod generated;
 mod grants;
 mod head;
+mod hints;
 mod identity;
 mod lexer;
+mod lossy_bytes;
 mod options;
+mod other_tables;
+mod own_name;
 mod parallel;
 mod prepare;
 mod probe;
@@ -52,9 +59,11 @@ mod resume;
 mod rewrite;
 mod rows;
 mod scratch;
+mod sections;
 mod select;
 mod server_settings;
 mod session;
+mod session_settings;
 mod setting;
 mod splitter;
 mod structure;
@@ -62,6 +71,7 @@ mod suitability;
 #[cfg(test)]
 mod testing;
 mod triggers;
+mod wide_tables;
 
 pub use rows::{Readers, Weaving, Woven};
 
@@ -90,13 +100,16 @@ impl Engine for Mysql {
 
     fn lacking<'a>(
         &'a self,
-        _: &'a Connection,
+        connection: &'a Connection,
         server: &'a Server,
         content: &'a Content,
         options: &'a RestoreOptions,
-        _: &'a Limits,
+        limits: &'a Limits,
     ) -> Pending<'a, Vec<Dependency>> {
-        Box::pin(async { Ok(dependencies::lacking(server, content, options)) })
+        Box::pin(async {
+            columns::check(connection, server, content, options, limits).await?;
+            Ok(dependencies::lacking(server, content, options))
+        })
     }
 
     fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {
@@ -147,6 +160,13 @@ impl Engine for Mysql {
         Box::pin(identity::relation(source, target, exists, limits))
     }
 
+    fn rehearses(&self, content: &Content, options: &RestoreOptions) -> bool {
+        use content::{fact, names};
+        // Statements with a database's name would come into that one.
+        let lists = [fact::ELSEWHERE, fact::STOPPED];
+        !options.trust && lists.iter().all(|list| names(content, list).is_empty())
+    }
+
     fn look(&self, options: &DumpOptions) -> DumpOptions {
         DumpOptions { schema_only: true, data_only: false, ..options.clone() }
     }
@@ -178,6 +198,10 @@ impl Engine for Mysql {
         clients::choose(role, server, content, found, rejected)
     }
 
+    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions {
+        extra::adopted(options, &connection.database)
+    }
+
     fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
         dump::check(options)
     }
@@ -206,6 +230,10 @@ impl Engine for Mysql {
 
     fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
         Box::new(content::Reader::new())
+    }
+
+    fn database_cutter(&self, _format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
+        Some(Box::new(sections::Cutter::new(wanted)))
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
@@ -288,7 +316,15 @@ impl Engine for Mysql {
         Box::pin(prepare::databases(connection, prefix, limits))
     }
 
-    fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {
-        diagnose::diagnose(stderr, connection)
+    fn left_out(&self, definition: &str, server: &Server, _: &RestoreOptions, _: bool) -> Option<&'static str> {
+        other_tables::left_out(definition, server)
+    }
+
+    fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {
+        diagnose::diagnose(stderr, scene)
+    }
+
+    fn named(&self, statement: &str) -> Option<String> {
+        diagnose::named(statement)
     }
 }

@@ -9,6 +9,7 @@ use super::setting;
 use crate::connection::{Connection, Host, Limits, TlsMode};
 use crate::engine::{Client, Flavour, Server, Version};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::invocation::{Invocation, PrivateFile};
 use crate::secret::{STARS, Secret};
 
@@ -105,11 +106,11 @@ fn mariadb(mode: TlsMode, version: Version) -> Vec<String> {
 /// What a client can't do is refused; nothing weaker is ever done in its place.
 fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()> {
     let mode = connection.tls.mode;
-    let refuse = |what: &str, hint: &str| Err(Error::new(Kind::Config, what).why(client).hint(hint));
+    let refuse = |what: &str, hint: Hint| Err(Error::new(Kind::Config, what).why(client).hint(hint));
     if mode >= TlsMode::Require && !server.encrypted {
         return refuse(
             "the server's session is not encrypted, and the URI asks for TLS",
-            "turn TLS on at the server, or say ssl-mode=PREFERRED in the URI",
+            Hint::new("tls-at-server-or-preferred", "turn TLS on at the server, or say ssl-mode=PREFERRED in the URI"),
         );
     }
     if mode < TlsMode::VerifyCa {
@@ -118,21 +119,27 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
     if connection.tls.ca.is_none() {
         return refuse(
             "this client verifies a server only with an authority's file",
-            "name it in the URI: ssl-ca=/etc/ssl/certs/ca-certificates.crt holds the system's on Debian and Alpine",
+            Hint::new(
+                "ssl-ca-file",
+                "name it in the URI: ssl-ca=/etc/ssl/certs/ca-certificates.crt holds the system's on Debian and Alpine",
+            ),
         );
     }
     let moved = connection.route.as_ref().is_some_and(|route| route.host != connection.identity());
     if moved && mode == TlsMode::VerifyFull {
         return refuse(
             "through a tunnel this client would look for the tunnel's name in the server's certificate",
-            "ssl-mode=VERIFY_CA in the URI checks the authority and not the name",
+            Hint::new("verify-ca", "ssl-mode=VERIFY_CA in the URI checks the authority and not the name"),
         );
     }
     let here = connection.address().is_some_and(|(host, _)| is_loopback(host));
     if (moved || here) && client.flavour == Flavour::Mariadb && client.version >= MARIADB_VERIFIES {
         return refuse(
             "this client can't verify an authority without the name, and verifies nothing at 127.0.0.1",
-            "use MySQL's client, or MariaDB's before 11.4; or say ssl-mode=REQUIRED in the URI if the way is trusted",
+            Hint::new(
+                "mysqls-client-or-older-mariadbs",
+                "use MySQL's client, or MariaDB's before 11.4; or say ssl-mode=REQUIRED in the URI if the way is trusted",
+            ),
         );
     }
     Ok(())

@@ -7,9 +7,11 @@ use mysql_async::prelude::Queryable;
 
 use super::database;
 use super::session::{self, quote, tolerant};
+use super::wide_tables;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 use crate::properties::DatabaseProperties;
 use crate::report::units;
 
@@ -22,6 +24,7 @@ pub(super) async fn prepare(
     options: &RestoreOptions,
     limits: &Limits,
 ) -> Result<Vec<String>> {
+    wide_tables::check(connection, server, content, options, limits).await?;
     let exists = server.target.exists;
     let makes = if exists { options.clean == Some(Clean::Database) } else { options.create };
     let empties = exists && options.clean == Some(Clean::Schema);
@@ -58,7 +61,7 @@ pub(super) async fn prepare(
         Ok(steps)
     }
     .await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     done
 }
 
@@ -66,9 +69,12 @@ pub(super) async fn prepare(
 fn undropped(e: Error) -> Error {
     let words = e.why.join("\n");
     let hint = if words.starts_with("ERROR 1205") {
-        "another session holds a lock: SHOW PROCESSLIST says whose"
+        Hint::new("processlist-says-whose-lock", "another session holds a lock: SHOW PROCESSLIST says whose")
     } else {
-        "GRANT the user what is missing; or --clean database, which drops the database as a whole"
+        Hint::new(
+            "grant-or-clean-database",
+            "GRANT the user what is missing; or --clean database, which drops the database as a whole",
+        )
     };
     let error = Error::new(Kind::Refused, "the server does not let the user drop what the target holds");
     error.why(words).why("nothing was changed").hints(e.hints).hint(hint)
@@ -97,7 +103,7 @@ async fn make(
         let error =
             Error::new(Kind::Refused, format!("{} may not create database {database:?} there", connection.user));
         let error = error.why(e.why.join("\n")).why("nothing was changed").hints(e.hints);
-        return Err(if exists { error.hint("--clean schema empties it instead") } else { error });
+        return Err(if exists { error.hint(hint::CLEAN_SCHEMA_INSTEAD) } else { error });
     }
     let work = async {
         if exists {
@@ -210,16 +216,19 @@ pub(super) async fn create_database(
         },
         None => conn.query_drop(create).await,
     };
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     made.map_err(|error| {
         let words = session::explain(&error, connection).why.join("\n");
         let denied = matches!(session::number(&error), Some(1044 | 1142 | 1227));
         let what = format!("{} may not create a database there", connection.user);
         let kind = if denied { Kind::Refused } else { Kind::RestoreFailed };
         let error = Error::new(kind, if denied { what } else { format!("database {name} could not be made") });
-        error.why(words).why("nothing was changed").hints(
-            denied.then(|| format!("GRANT ALL ON `{}%`.* TO the user, or name another user", name_pattern(name))),
-        )
+        error.why(words).why("nothing was changed").hints(denied.then(|| {
+            Hint::naming(
+                "grant-all-on-pattern",
+                format!("GRANT ALL ON `{}%`.* TO the user, or name another user", name_pattern(name)),
+            )
+        }))
     })
 }
 
@@ -232,7 +241,7 @@ pub(super) async fn drop_database(connection: &Connection, name: &str, limits: &
         conn.query_drop(format!("DROP DATABASE IF EXISTS {}", quote(name))).await
     };
     let done = session::within(connection, limits, work).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     done
 }
 
@@ -242,7 +251,7 @@ pub(super) async fn databases(connection: &Connection, prefix: &str, limits: &Li
     let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, ?) = ? ORDER BY 1";
     let work = conn.exec(query, (prefix.chars().count(), prefix));
     let found = session::within(connection, limits, work).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     found
 }
 

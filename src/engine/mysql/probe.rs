@@ -11,7 +11,7 @@ use super::products::{PRODUCTS, WITNESSES};
 use super::server_settings::{self, Pinned, SessionUse};
 use super::session::{self, quote, tolerant};
 use super::setting::JOIN;
-use super::{findings, replication, setting};
+use super::{computed, findings, lossy_bytes, own_name, replication, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
@@ -26,7 +26,8 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
     'super_read_only','lower_case_table_names','log_bin','log_bin_trust_function_creators','sql_require_primary_key','innodb_force_primary_key',\
     'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
     'character_set_server','collation_server','disabled_storage_engines','innodb_read_only_compressed',\
-    'innodb_read_only','innodb_force_recovery'";
+    'innodb_read_only','innodb_force_recovery','innodb_file_per_table','innodb_page_size',\
+    'innodb_default_row_format','enforce_storage_engine','innodb_default_encryption_key_id'";
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
@@ -40,8 +41,7 @@ pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Li
         Ok(server)
     }
     .await;
-    // A session that is not ended shows as an aborted client in the server's log.
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     read
 }
 
@@ -146,6 +146,8 @@ async fn read(
                 let generated = generated(conn, database).await?;
                 server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
             }
+            look_inside(conn, &mut server).await?;
+            computed::read(conn, &mut server).await?;
             let floats = floats(conn, database).await?;
             server.settings.insert(setting::FLOATS.to_owned(), floats.join(JOIN));
             if !objects.versioned.is_empty() {
@@ -154,14 +156,8 @@ async fn read(
                 let names: Vec<String> = conn.exec(query, (database,)).await?;
                 server.settings.insert(setting::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
             }
-            if setting::on(&server, setting::SEQUENCES) {
-                let calls = format!("%val({}.%", quote(database).replace('\\', "\\\\"));
-                let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS \
-                             WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE ? UNION \
-                             SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND VIEW_DEFINITION LIKE ?";
-                let names: Vec<String> = conn.exec(query, (database, &calls, database, &calls)).await?;
-                server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), names.join(JOIN));
-            }
+            let bound = bound_to_sequences(conn, &server).await?;
+            server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), bound.join(JOIN));
             server.settings.extend(unseen(conn, database, &grants, &objects).await?);
             server.findings = findings::find(&server, &grants);
         }
@@ -172,14 +168,51 @@ async fn read(
             let engines = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')";
             let engines: Vec<String> = tolerant(conn, engines).await?;
             server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
+            server
+                .settings
+                .insert(setting::TABLESPACES.to_owned(), tablespaces(conn, server.flavour).await?.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
             server.settings.insert(setting::UNDROPPABLE.to_owned(), objects.undroppable(&grants).join(JOIN));
+            if server.flavour == Flavour::Mariadb {
+                let generated = generated(conn, database).await?;
+                server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
+            }
             let others = foreign_keys_of_others(conn, database, &server).await?;
             server.settings.insert(setting::OTHERS_KEYS.to_owned(), others.join(JOIN));
             server.target.triggers = objects.triggers;
         }
     }
     Ok(server)
+}
+
+/// What a dump names of bodies and of rows.
+async fn look_inside(conn: &mut Conn, server: &mut Server) -> mysql_async::Result<()> {
+    let bodies = own_name::read(conn, &server.database).await?;
+    server.settings.insert(setting::BODIES.to_owned(), bodies);
+    let lossy = lossy_bytes::find(conn, &server.database, server.flavour, &server.tables).await?;
+    server.settings.insert(setting::LOSSY_BYTES.to_owned(), lossy.join(JOIN));
+    Ok(())
+}
+
+/// Tables and views that call a sequence by the database's name.
+async fn bound_to_sequences(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<String>> {
+    if !setting::on(server, setting::SEQUENCES) {
+        return Ok(Vec::new());
+    }
+    let database = &server.database;
+    let calls = format!("%val({}.%", quote(database).replace('\\', "\\\\"));
+    let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS \
+                 WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE ? UNION \
+                 SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND VIEW_DEFINITION LIKE ?";
+    conn.exec(query, (database, &calls, database, &calls)).await
+}
+
+/// The tablespaces that there are; none of a server that does not tell, or does not look at their names.
+async fn tablespaces(conn: &mut Conn, flavour: Flavour) -> mysql_async::Result<Vec<String>> {
+    if flavour != Flavour::Mysql {
+        return Ok(Vec::new());
+    }
+    tolerant(conn, "SELECT TABLESPACE_NAME FROM information_schema.TABLESPACES_EXTENSIONS").await
 }
 
 /// What the database holds, as far as this user sees it.

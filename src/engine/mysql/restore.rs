@@ -7,13 +7,13 @@ use super::content::{fact, names};
 use super::parallel::{Known, Load};
 use super::rewrite::{Adapt, Rewriter};
 use super::server_settings::{self, SessionUse};
-use super::session::LOADING;
+use super::session::{LOADING, UNCHECKED};
 use super::setting::some;
-use super::suitability::bare;
-use super::{clients, database, dependencies, events, options as common};
+use super::suitability::{bare, belongs};
+use super::{clients, database, dependencies, events, options as common, other_tables, setting};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role,
+    Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Scene,
     Server, Version,
 };
 use crate::error::{Error, Kind, Result};
@@ -56,13 +56,16 @@ pub(super) fn plan(
         complete: left.complete.clone(),
         without_foreign_keys: left.without_foreign_keys.clone(),
         disable_events: options.disable_events,
+        own_name: content.facts.get(fact::DATABASE_NAME).filter(|name| **name != connection.database).cloned(),
+        strict: is_strict(server, content, options),
         early: early(content, options).into_iter().map(str::to_owned).collect(),
+        prologue: if client.is_some() { server_settings::prologue(server, &connection.database) } else { Vec::new() },
     };
     let (loader, adapt) = if shares(options) {
         (Loader::Sessions(Box::new(sessions(connection, server, content, options))), adapt(None))
     } else {
         let client = clients::choose(Role::Shell, server, Some(content), &clients.clients, &clients.rejected)?;
-        (Loader::Client(shell(connection, server, client)?), adapt(Some(client)))
+        (Loader::Client(shell(connection, server, client, unchecked(server, content, options))?), adapt(Some(client)))
     };
     let parts = if functions.is_empty() { needed(content, &adapt.tables) } else { None };
     let mut tables = coming(content, options);
@@ -89,13 +92,43 @@ pub(super) fn shares(options: &RestoreOptions) -> bool {
     (options.jobs > 1 || options.resume) && !options.schema_only && !options.data_only
 }
 
+/// Whether rows come alone, into tables that are there.
+fn rows_alone(content: &Content, options: &RestoreOptions) -> bool {
+    options.data_only || content.holds_rows_alone()
+}
+
+/// Whether rows come although they break a check: as they were at the source.
+fn unchecked(server: &Server, content: &Content, options: &RestoreOptions) -> bool {
+    server.flavour == Flavour::Mariadb && !rows_alone(content, options)
+}
+
+/// Generated columns of the target, for which MariaDB's dumps have values: a strict mode refuses these.
+fn generated<'s>(server: &'s Server, content: &Content, options: &RestoreOptions) -> Vec<&'s str> {
+    let tables = coming(content, options);
+    let comes = |column: &&str| tables.iter().any(|table| belongs(column, &table.name));
+    let columns = setting::list(server, setting::GENERATED).into_iter();
+    if server.flavour == Flavour::Mariadb { columns.filter(comes).collect() } else { Vec::new() }
+}
+
+/// Whether values that a column of the target does not take end the restore, and are not cut to fit.
+fn is_strict(server: &Server, content: &Content, options: &RestoreOptions) -> bool {
+    rows_alone(content, options) && generated(server, content, options).is_empty()
+}
+
 /// Sessions of our own, which know how many rows will come.
 fn sessions(connection: &Connection, server: &Server, content: &Content, options: &RestoreOptions) -> Load {
     let rows = coming(content, options).into_iter().filter_map(|table| Some((table.name, table.rows?))).collect();
     let left = &server.target.left;
     let (complete, without_foreign_keys) = (left.complete.clone(), left.without_foreign_keys.clone());
     let known = Known { rows, complete, without_foreign_keys, pointed_at: pointed_at(content, left) };
-    Load { connection: connection.clone(), jobs: options.jobs, known }
+    let scene = Scene::restore(server, content, options);
+    Load {
+        connection: connection.clone(),
+        jobs: options.jobs,
+        known,
+        unchecked: unchecked(server, content, options),
+        scene,
+    }
 }
 
 /// The tables that foreign keys of complete tables point at.
@@ -110,7 +143,8 @@ fn pointed_at(content: &Content, left: &Left) -> BTreeSet<String> {
 }
 
 /// The client's command line.
-fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<Invocation> {
+fn shell(connection: &Connection, server: &Server, client: &Client, unchecked: bool) -> Result<Invocation> {
+    let unchecked = if unchecked { UNCHECKED } else { "" };
     let told = server_settings::told(server, SessionUse::Load).map(|told| format!(", {told}")).unwrap_or_default();
     let mut loader = common::connected(connection, server, client)?
         .args([
@@ -124,10 +158,11 @@ fn shell(connection: &Connection, server: &Server, client: &Client) -> Result<In
             "--local-infile=0",
         ])
         .arg(format!("--connect-timeout={CONNECT_SECONDS}"))
-        .arg(format!("--init-command={LOADING}{told}"))
+        .arg(format!("--init-command={LOADING}{unchecked}{told}"))
         .args(by_version(client))
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;
+    loader.tells_line = true;
     loader.echo_fence = (client.flavour == Flavour::Mariadb).then_some(ECHO_FENCE);
     Ok(loader)
 }
@@ -219,11 +254,20 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
         let keys: Vec<&str> = dangling.iter().map(String::as_str).collect();
         notes.push(format!("foreign keys to tables that are not there: rows go in now, not later: {}", some(&keys)));
     }
+    let generated = generated(server, content, options);
+    if rows_alone(content, options) && !generated.is_empty() {
+        notes.push(format!(
+            "values that the target's columns do not take are cut to fit: a strict mode would refuse those of generated \
+             columns, which MariaDB's dumps have: {}",
+            some(&generated)
+        ));
+    }
     let early = early(content, options);
     if !early.is_empty() {
         notes.push(format!("made behind the rows, before which the dump has them: {}", some(&early)));
     }
     notes.extend(added_keys(server, content, options));
+    notes.extend(other_tables::notes(server, content, options));
     notes.extend(events::notes(server, content, options));
     let definers = content.facts.get(fact::DEFINERS).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
     if definers > 0 && !options.keep_definers && !options.data_only {
@@ -288,13 +332,13 @@ mod tests {
         }
         insta::assert_snapshot!(all, @r#"
         mariadb-10.11.19
-          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --sandbox --loose-skip-print-query-on-error '--database=shop'
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600, check_constraint_checks=0' --sandbox --loose-skip-print-query-on-error '--database=shop'
         mariadb-10.3.22
-          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600, check_constraint_checks=0' '--database=shop'
         mariadb-10.5.23
-          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600, check_constraint_checks=0' '--database=shop'
         mariadb-11.8.6
-          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' --sandbox --loose-skip-print-query-on-error '--database=shop'
+          mariadb --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600, check_constraint_checks=0' --sandbox --loose-skip-print-query-on-error '--database=shop'
         mysql-5.7.21
           mysql --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' '--ssl-mode=PREFERRED' --binary-mode --comments '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --skip-reconnect '--local-infile=0' '--connect-timeout=10' '--init-command=SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600' '--database=shop'
         mysql-8.0.28

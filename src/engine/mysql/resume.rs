@@ -21,6 +21,7 @@ use super::{prepare, server_settings, structure};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, DumpedTable, Left, RestoreOptions, Server, Structure};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::report::units;
 use crate::secret::{Redactor, Secret};
 
@@ -32,12 +33,15 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     if !options.resume {
         return Ok(());
     }
-    let refuse = |what: String, hint: &str| Err(Error::new(Kind::Refused, what).hint(hint));
+    let refuse = |what: String, hint: Hint| Err(Error::new(Kind::Refused, what).hint(hint));
     let foreign: Vec<&str> = server.target.left.foreign.iter().map(String::as_str).collect();
     if !foreign.is_empty() && !options.into_non_empty {
         return refuse(
             format!("the target holds more than a restore of this dump could have left: {}", some(&foreign)),
-            "--into-non-empty goes on beside it, if this is the right target; --clean schema drops everything first",
+            Hint::new(
+                "resume-beside-or-clean-schema",
+                "--into-non-empty goes on beside it, if this is the right target; --clean schema drops everything first",
+            ),
         );
     }
     let tables = coming(content, options);
@@ -50,7 +54,10 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
             "the dump has rows for tables that it does not create, and --resume can't load these again: {}",
             some(&unmade)
         ),
-        "choose the others with --table, or restore again from the beginning",
+        Hint::new(
+            "others-or-from-the-beginning",
+            "choose the others with --table, or restore again from the beginning",
+        ),
     )
 }
 
@@ -68,7 +75,7 @@ pub(super) async fn left(
     }
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let left = look(&mut conn, server, content, options, done).await;
-    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
+    session::close(conn, limits).await;
     left.map_err(|error| {
         let explained = session::explain(&error, connection);
         match session::number(&error) {

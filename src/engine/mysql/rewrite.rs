@@ -13,6 +13,7 @@ use super::early::{self, HeldBack};
 use super::events;
 use super::head::{self, Object, Subject, Verb};
 use super::lexer::{Syntax, Token};
+use super::own_name;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use crate::engine::{CollationMap, Filter};
 
@@ -44,8 +45,14 @@ pub(super) struct Adapt {
     pub(super) without_foreign_keys: BTreeSet<String>,
     /// Events come disabled.
     pub(super) disable_events: bool,
+    /// Rows come into tables that are there: values that a column does not take are refused, not cut to fit.
+    pub(super) strict: bool,
+    /// The dump's own database, where MariaDB writes its name into what calls a sequence.
+    pub(super) own_name: Option<String>,
     /// Triggers and events that are held back until all rows are in, as `trigger t_log`.
     pub(super) early: BTreeSet<String>,
+    /// Statements that come before the dump's first.
+    pub(super) prologue: Vec<String>,
 }
 
 /// The filter in front of the loading client.
@@ -90,6 +97,7 @@ impl Filter for Rewriter {
             ("CREATE DATABASE and USE statements dropped", counts.database),
             ("database names taken out of ALTER DATABASE", counts.alter_database),
             ("collations mapped", counts.collations),
+            ("database names taken out of what calls a sequence", counts.own_names),
             ("events disabled", counts.events),
             ("triggers and events made behind the rows", counts.held_back),
             ("statements left out as asked", counts.left_out),
@@ -113,6 +121,7 @@ struct Counts {
     alter_database: u64,
     collations: u64,
     events: u64,
+    own_names: u64,
     held_back: u64,
     left_out: u64,
 }
@@ -143,6 +152,9 @@ impl Visitor for Writer {
     }
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
+        for statement in std::mem::take(&mut self.adapt.prologue) {
+            self.out.extend([statement.as_bytes(), syntax.delimiter(), b"\n"].concat());
+        }
         let subject = head::subject(head, syntax);
         self.forget(&subject);
         self.dropping = self.drops(&subject, head, syntax);
@@ -152,6 +164,8 @@ impl Visitor for Writer {
         let head = &*self.map_collations(head, syntax);
         // What stands before the places that are used below may have become longer.
         let subject = if self.adapt.collations.is_empty() { subject } else { head::subject(head, syntax) };
+        let head = &*self.without_own_name(&subject, head, syntax);
+        let subject = if self.adapt.own_name.is_none() { subject } else { head::subject(head, syntax) };
         let head = &*self.disable_event(&subject, head, syntax);
         let begin = self.out.len();
         self.adapted(&subject, head, syntax);
@@ -185,7 +199,7 @@ impl Writer {
                 self.counts.alter_database += 1;
                 self.without(head, subject.name_at.clone());
             }
-            (Verb::Set, _) if self.adapt.sql_mode => self.set(head, syntax),
+            (Verb::Set, _) if self.adapt.sql_mode || self.adapt.strict => self.set(head, syntax),
             _ => self.out.extend_from_slice(head),
         }
     }
@@ -211,6 +225,13 @@ impl Writer {
 
     fn release(&mut self) {
         self.counts.held_back = self.held_back.release(&mut self.out);
+    }
+
+    fn without_own_name<'h>(&mut self, subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+        let Some(name) = &self.adapt.own_name else { return Cow::Borrowed(head) };
+        let changed = own_name::without(head, syntax, subject, name);
+        self.counts.own_names += u64::from(matches!(changed, Cow::Owned(_)));
+        changed
     }
 
     fn disable_event<'h>(&mut self, subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
@@ -293,15 +314,21 @@ impl Writer {
 
     fn set(&mut self, head: &[u8], syntax: &Syntax) {
         const MODE: &[u8] = b"NO_AUTO_CREATE_USER";
+        // Dates that a source may hold are no reason.
+        const STRICT: &[u8] = b"STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
         let value = head::sql_mode(head, syntax).filter(|value| {
             matches!(syntax.next(&head[value.clone()], true), Some((Token::Quoted(_), _)))
-                && contains_mode(&head[value.start + 1..value.end - 1], MODE)
+                && (self.adapt.strict || contains_mode(&head[value.start + 1..value.end - 1], MODE))
         });
         let Some(value) = value else { return self.out.extend_from_slice(head) };
-        self.counts.sql_mode += 1;
+        self.counts.sql_mode +=
+            u64::from(self.adapt.sql_mode && contains_mode(&head[value.start + 1..value.end - 1], MODE));
         self.out.extend_from_slice(&head[..=value.start]);
         let modes = head[value.start + 1..value.end - 1].split(|&b| b == b',');
-        let kept: Vec<_> = modes.filter(|mode| !mode.trim_ascii().eq_ignore_ascii_case(MODE)).collect();
+        let stays =
+            |mode: &&[u8]| !(mode.is_empty() || self.adapt.sql_mode && mode.trim_ascii().eq_ignore_ascii_case(MODE));
+        let strict = self.adapt.strict.then_some(STRICT);
+        let kept: Vec<_> = modes.filter(stays).chain(strict).collect();
         self.out.extend_from_slice(&kept.join(&b","[..]));
         self.out.extend_from_slice(&head[value.end - 1..]);
     }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
 use crate::engine::{Flavour, ScratchPlan, Site};
 use crate::error::{Error, Kind, Result};
+use crate::hint;
 use crate::invocation::{Invocation, PrivateFile, Service};
 use crate::secret::{STARS, Secret};
 
@@ -79,7 +80,7 @@ fn installer(server: &Path) -> Result<PathBuf> {
     let mut candidates = folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
     candidates.find(|path| path.is_file()).ok_or_else(|| {
         Error::new(Kind::Client, format!("{} has no mariadb-install-db near it", server.display()))
-            .hint("install the whole server package of that version")
+            .hint(hint::WHOLE_SERVER_PACKAGE)
     })
 }
 

@@ -7,6 +7,7 @@
 use super::setting;
 use crate::engine::{DumpOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// What the patterns come to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,8 +25,12 @@ pub(super) struct Selection {
 /// Holds the patterns against the server's tables and views.
 pub(super) fn select(options: &DumpOptions, server: &Server) -> Result<Selection> {
     if let Some(pattern) = options.schemas.iter().chain(&options.exclude_schemas).next() {
-        return Err(Error::new(Kind::Usage, format!("MySQL has no schemas inside of a database: {pattern:?}"))
-            .hint("name the database in the URI, and tables with --table, --exclude-table or --exclude-table-data"));
+        return Err(Error::new(Kind::Usage, format!("MySQL has no schemas inside of a database: {pattern:?}")).hint(
+            Hint::new(
+                "database-in-uri-tables-by-option",
+                "name the database in the URI, and tables with --table, --exclude-table or --exclude-table-data",
+            ),
+        ));
     }
     let tables: Vec<&str> = server.tables.iter().map(|t| t.name.as_str()).collect();
     let views = setting::list(server, setting::VIEWS);
@@ -79,7 +84,7 @@ fn catalogs(text: &str, server: &Server) -> Result<()> {
             let what = format!("{text:?} means database {catalog}, which is the server's own");
             Err(Error::new(Kind::Usage, what)
                 .why(format!("the dump is of database {:?}", server.database))
-                .hint("name tables of this database"))
+                .hint(Hint::new("tables-of-this-database", "name tables of this database")))
         }
         None => Ok(()),
     }
@@ -174,9 +179,10 @@ impl Part {
 /// The pattern's parts between dots.
 fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
     let refuse = |why: &str| {
-        Err(Error::new(Kind::Usage, format!("the pattern {text:?} can't be used with MySQL"))
-            .why(why)
-            .hint("* stands for any characters, ? for one; put a name with other characters in double quotes"))
+        Err(Error::new(Kind::Usage, format!("the pattern {text:?} can't be used with MySQL")).why(why).hint(Hint::new(
+            "what-a-pattern-means",
+            "* stands for any characters, ? for one; put a name with other characters in double quotes",
+        )))
     };
     let (mut parts, mut quote) = (vec![Vec::new()], None);
     // Patterns are anchored anyway.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::session::tolerant;
+use super::session::{quote, tolerant};
 use super::setting::{self, JOIN};
 use crate::engine::{Flavour, Server, Version};
 
@@ -60,17 +60,26 @@ pub(super) const AS_OF: &str = "system_versioning_asof";
 pub(super) const CLIENT_CHARSET: &str = "character_set_client";
 /// MySQL: a table without a primary key gets an invisible one.
 pub(super) const INVISIBLE_KEYS: &str = "sql_generate_invisible_primary_key";
+/// Off, `max_join_size` refuses the reading of large tables, and of the list of settings.
+const BIG_SELECTS: &str = "sql_big_selects";
+/// MySQL: it is written into the definitions of views.
+pub(super) const BUFFERED: &str = "sql_buffer_result";
 /// MySQL: a foreign key must point at a whole unique key.
 pub(super) const STANDARD_KEYS: &str = "restrict_fk_on_non_standard_key";
+/// Refuses tables whose rows may be too long, and formats that the server can't give them.
+pub(super) const STRICT_MODE: &str = "innodb_strict_mode";
 /// MySQL: whether invisible keys that the server made are shown.
 const SHOWN_KEYS: &str = "show_gipk_in_create_table_and_information_schema";
+/// What the server runs at the beginning of each session of a user without SUPER.
+const INIT_CONNECT: &str = "init_connect";
 /// MariaDB 10.6 and later have one value in it by default.
 const OLD_MODE: &str = "old_mode";
 
 #[rustfmt::skip]
 pub(super) const PINNED: &[Setting] = &[
     setting(SELECT_LIMIT,                         MOST_ROWS,         All),
-    setting("sql_big_selects",                    "ON",              All),
+    setting(BIG_SELECTS,                          "ON",              All),
+    setting(BUFFERED,                             "OFF",             All),
     setting(AS_OF,                                "DEFAULT",         All),
     setting("max_execution_time",                 "0",               All),
     setting("max_statement_time",                 "0",               All),
@@ -98,7 +107,7 @@ pub(super) const PINNED: &[Setting] = &[
     setting("terminology_use_previous",           "NONE",            Reading),
     setting(INVISIBLE_KEYS,                       "OFF",             Loading),
     setting(STANDARD_KEYS,                        "OFF",             Loading),
-    setting("innodb_strict_mode",                 "OFF",             Loading),
+    setting(STRICT_MODE,                          "OFF",             Loading),
     setting("explicit_defaults_for_timestamp",    "ON",              Loading),
     setting(OLD_MODE,                             "UTF8_IS_UTF8MB3", Loading),
     setting("character_set_collations",           "",                Loading),
@@ -151,6 +160,7 @@ pub(super) struct Pinned {
 
 /// MySQL takes the first comment for SQL, MariaDB the second, and a server too old for both takes neither.
 const LIFT: &str = "SET @dbhaul_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615, \
+    @dbhaul_big = @@SESSION.sql_big_selects, SESSION sql_big_selects = ON, \
     @dbhaul_time = 0 /*!50708 , @dbhaul_time = @@max_execution_time, SESSION max_execution_time = 0 */ \
     /*M!100101 , @dbhaul_time = @@max_statement_time, SESSION max_statement_time = 0 */";
 
@@ -159,8 +169,24 @@ fn is_same(now: &str, wanted: &str) -> bool {
     now.eq_ignore_ascii_case(wanted) || wanted == "0" && now.parse() == Ok(0.0)
 }
 
-/// Sets what differs from what a session needs. What the server does not let us set stays, and is named.
-pub(super) async fn pin(conn: &mut Conn, sessions: SessionUse) -> mysql_async::Result<Pinned> {
+/// Ends what `init_connect` may have begun, a transaction and locks, and goes back to the session's own database.
+fn undo_init_connect(database: Option<&str>) -> Vec<String> {
+    let ended = ["ROLLBACK AND NO CHAIN NO RELEASE", "UNLOCK TABLES"].map(str::to_owned);
+    ended.into_iter().chain(database.map(|database| format!("USE {}", quote(database)))).collect()
+}
+
+fn has_init_connect(settings: &BTreeMap<String, String>) -> bool {
+    settings.get(INIT_CONNECT).is_some_and(|text| !text.trim().is_empty())
+}
+
+/// What a client that loads runs before the dump's first statement.
+pub(super) fn prologue(server: &Server, database: &str) -> Vec<String> {
+    if has_init_connect(&server.settings) { undo_init_connect(Some(database)) } else { Vec::new() }
+}
+
+/// Sets what differs from what a session needs, in this database or in none. What the server does not let us set stays,
+/// and is named.
+pub(super) async fn pin(conn: &mut Conn, database: Option<&str>, sessions: SessionUse) -> mysql_async::Result<Pinned> {
     // The limits would cut or end the list of settings.
     if !try_set(conn, LIFT).await? {
         try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MOST_ROWS}")).await?;
@@ -168,7 +194,8 @@ pub(super) async fn pin(conn: &mut Conn, sessions: SessionUse) -> mysql_async::R
     let mut pinned = Pinned::default();
     let needed: Vec<&Setting> = PINNED.iter().filter(|setting| setting.needed_by.is_for(sessions)).collect();
     let names: Vec<String> = needed.iter().map(|setting| format!("'{}'", setting.name)).collect();
-    let show = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('version', {})", names.join(", "));
+    let show =
+        format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('version', '{INIT_CONNECT}', {})", names.join(", "));
     pinned.before = tolerant(conn, &show).await?.into_iter().collect();
     let version = pinned.before.remove("version").unwrap_or_default();
     let version = version.strip_prefix("5.5.5-").unwrap_or(&version).to_owned();
@@ -184,10 +211,16 @@ pub(super) async fn pin(conn: &mut Conn, sessions: SessionUse) -> mysql_async::R
             }
         }
     }
+    if has_init_connect(&pinned.before) {
+        for statement in undo_init_connect(database) {
+            conn.query_drop(statement).await?;
+        }
+    }
     if sessions == SessionUse::Probe {
-        let lifted = "SELECT CAST(@dbhaul_limit AS CHAR), CAST(@dbhaul_time AS CHAR)";
-        if let Some((limit, time)) = tolerant::<(String, String)>(conn, lifted).await?.into_iter().next() {
+        let lifted = "SELECT CAST(@dbhaul_limit AS CHAR), CAST(@dbhaul_time AS CHAR), IF(@dbhaul_big, 'ON', 'OFF')";
+        if let Some((limit, time, big)) = tolerant::<(String, String, String)>(conn, lifted).await?.into_iter().next() {
             pinned.before.insert(SELECT_LIMIT.to_owned(), limit);
+            pinned.before.entry(BIG_SELECTS.to_owned()).and_modify(|lifted| *lifted = big);
             for name in setting::STATEMENT_TIME {
                 pinned.before.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&time));
             }

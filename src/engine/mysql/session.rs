@@ -9,12 +9,16 @@ use super::options::tcp_host;
 use super::server_settings::{self, Pinned, SessionUse};
 use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 use crate::secret::Secret;
 
 /// For a session that loads a dump, a client's or ours: a source may be slow, and a lock that is held must not hang us
 /// for a year.
 pub(super) const LOADING: &str =
     "SET SESSION net_read_timeout=3600, net_write_timeout=3600, wait_timeout=28800, lock_wait_timeout=600";
+
+/// MariaDB: rows come as they were, also those that broke a check when they were written. Tables that are there keep their own.
+pub(super) const UNCHECKED: &str = ", check_constraint_checks=0";
 
 /// Opens a session, in this database or in none, within the time to connect.
 pub(super) async fn open(connection: &Connection, database: Option<&str>, limits: &Limits) -> Result<Conn> {
@@ -57,7 +61,7 @@ async fn open_within(
 ) -> Result<(Conn, Pinned)> {
     let opened = async {
         let mut conn = connect(connection, database, longest).await?;
-        let pinned = server_settings::pin(&mut conn, sessions).await?;
+        let pinned = server_settings::pin(&mut conn, database, sessions).await?;
         Ok((conn, pinned))
     };
     let attempt = async { opened.await.map_err(|e| explain(&e, connection)) };
@@ -65,8 +69,13 @@ async fn open_within(
         Ok(result) => result,
         Err(_) => Err(failed(connection)
             .why(format!("no answer in {} s", limits.connect.as_secs_f64()))
-            .hint("something listens there but does not speak MySQL, or a firewall drops packets: check host, port and tunnel")),
+            .hint(Hint::new("not-mysql-there", "something listens there but does not speak MySQL, or a firewall drops packets: check host, port and tunnel"))),
     }
+}
+
+/// Ends a session, within the time to connect. One that is not ended shows as an aborted client in the server's log.
+pub(super) async fn close(conn: Conn, limits: &Limits) {
+    let _ = tokio::time::timeout(limits.connect, conn.disconnect()).await;
 }
 
 /// Runs queries; a server that falls silent ends them.
@@ -194,55 +203,74 @@ fn may_pass(error: &mysql_async::Error) -> bool {
     }
 }
 
-fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<String> {
+/// For a server whose sessions are all taken.
+pub(super) const NO_CONNECTION_LEFT: Hint =
+    Hint::new("no-connection-left", "the server has no connection left: try later, or raise max_connections");
+
+const HUNG_UP: Hint =
+    Hint::new("hung-up", "the other end hung up: it is no MySQL server, or the tunnel can't reach one");
+
+fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<Hint> {
     let database = &connection.database;
-    let known = match error {
+    Some(match error {
         mysql_async::Error::Server(server) => match server.code {
-            1045 | 1698 => {
-                "check the user and the password in the URI; the server also looks at the host you come from"
-            }
-            1049 => {
-                return Some(format!("there is no database {database:?}: check the URI; restore --create makes one"));
-            }
+            1045 | 1698 => Hint::new(
+                "check-login-and-host",
+                "check the user and the password in the URI; the server also looks at the host you come from",
+            ),
+            1049 => Hint::naming(
+                "no-such-database",
+                format!("there is no database {database:?}: check the URI; restore --create makes one"),
+            ),
             // A user without global rights is told the same of a database that doesn't exist.
-            1044 => {
-                return Some(format!(
-                    "there is no such database, or the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `{database}`.* TO the user"
-                ));
-            }
-            1130 => "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
-            1040 | 1203 | 1226 => "the server has no connection left: try later, or raise max_connections",
-            1251 | 1524 | 1275 => {
-                "the server's login plugin is unknown here: use an account with caching_sha2_password"
-            }
-            3159 => "the server insists on TLS: say ssl-mode=REQUIRED in the URI",
+            1044 => Hint::naming(
+                "no-such-database-or-no-right",
+                format!(
+                    "there is no such database, or the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON `{database}`.* TO the user"
+                ),
+            ),
+            1130 => Hint::new(
+                "tunnel-or-grant-host",
+                "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
+            ),
+            1040 | 1203 | 1226 => NO_CONNECTION_LEFT,
+            1251 | 1524 | 1275 => Hint::new(
+                "account-with-sha2",
+                "the server's login plugin is unknown here: use an account with caching_sha2_password",
+            ),
+            3159 => Hint::new("ssl-mode-required", "the server insists on TLS: say ssl-mode=REQUIRED in the URI"),
             _ => return None,
         },
-        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-            "the server has no TLS, and the URI asks for it: turn it on there, or say ssl-mode=PREFERRED"
-        }
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => Hint::new(
+            "ssl-mode-preferred",
+            "the server has no TLS, and the URI asks for it: turn it on there, or say ssl-mode=PREFERRED",
+        ),
         mysql_async::Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::CleartextPluginDisabled) => {
-            "the server's login plugin is unknown here: use an account with caching_sha2_password or mysql_native_password"
+            Hint::new(
+                "account-with-known-plugin",
+                "the server's login plugin is unknown here: use an account with caching_sha2_password or mysql_native_password",
+            )
         }
-        e if is_tls(e) => "TLS failed: check ssl-mode and ssl-ca in the URI against the server's certificate",
+        e if is_tls(e) => Hint::new(
+            "check-tls-against-certificate",
+            "TLS failed: check ssl-mode and ssl-ca in the URI against the server's certificate",
+        ),
         mysql_async::Error::Io(IoError::Io(io)) => match io.kind() {
-            std::io::ErrorKind::ConnectionRefused => {
-                "nothing listens there: check host and port, and whether the tunnel is open"
+            std::io::ErrorKind::ConnectionRefused => Hint::new(
+                "check-port-and-tunnel",
+                "nothing listens there: check host and port, and whether the tunnel is open",
+            ),
+            std::io::ErrorKind::NotFound => {
+                Hint::new("check-sockets-path", "there is no such socket: check its path in the URI")
             }
-            std::io::ErrorKind::NotFound => "there is no such socket: check its path in the URI",
-            std::io::ErrorKind::PermissionDenied => "the socket is not for this user",
-            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
-                "the other end hung up: it is no MySQL server, or the tunnel can't reach one"
-            }
-            _ if io.to_string().contains("lookup") => "check the host's name in the URI",
-            _ => "check that the server can be reached from here",
+            std::io::ErrorKind::PermissionDenied => Hint::new("socket-of-others", "the socket is not for this user"),
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => HUNG_UP,
+            _ if io.to_string().contains("lookup") => hint::CHECK_HOST,
+            _ => Hint::new("check-that-server-is-reached", "check that the server can be reached from here"),
         },
-        mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
-            "the other end hung up: it is no MySQL server, or the tunnel can't reach one"
-        }
+        mysql_async::Error::Driver(DriverError::ConnectionClosed) => HUNG_UP,
         _ => return None,
-    };
-    Some(known.to_owned())
+    })
 }
 
 /// A name in backticks.

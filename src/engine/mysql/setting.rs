@@ -21,12 +21,16 @@ pub(super) const SEQUENCES: &str = "sequences";
 pub(super) const SEQUENCE_NAMES: &str = "sequences.names";
 /// Names of tables and views that call a sequence by the database's name, joined.
 pub(super) const BOUND_TO_SEQUENCES: &str = "tables.bound_to_sequences";
+/// What the bodies of triggers, routines and events name, joined: see `own_name`.
+pub(super) const BODIES: &str = "bodies";
 /// Names of views that refer to something that is gone, joined.
 pub(super) const BROKEN_VIEWS: &str = "views.broken";
-/// Generated columns of a MySQL, as `table.column`, joined.
+/// Generated columns of a MySQL, of a target of a MariaDB, as `table.column`, joined.
 pub(super) const GENERATED: &str = "columns.generated";
 /// FLOAT columns without a fixed scale, as `table.column`, joined: a client writes six digits of them.
 pub(super) const FLOATS: &str = "columns.float";
+/// Columns whose bytes don't come back, as `table.column`, joined: see `lossy_bytes`.
+pub(super) const LOSSY_BYTES: &str = "columns.lossy_bytes";
 /// Names of tables and sequences without SELECT, joined.
 pub(super) const UNREADABLE: &str = "tables.unreadable";
 /// Names of views whose definitions the user may not read, joined.
@@ -41,6 +45,8 @@ pub(super) const ROUTINES: &str = "routines";
 pub(super) const HIDDEN_ROUTINES: &str = "routines.hidden";
 /// Of a target: names of routines that the user may not drop, joined.
 pub(super) const UNDROPPABLE: &str = "routines.undroppable";
+/// The tablespaces that MySQL has, where it tells.
+pub(super) const TABLESPACES: &str = "tablespaces";
 /// Foreign keys of other databases that point at this one: `other.child.fk`, a tab, and the table; joined.
 pub(super) const OTHERS_KEYS: &str = "foreign_keys.others";
 /// `@@lower_case_table_names`.
@@ -93,9 +99,9 @@ pub(super) fn granted(server: &Server, right: &str) -> bool {
 }
 
 /// A few names, and how many more.
-pub(super) fn some(names: &[&str]) -> String {
+pub(super) fn some(names: &[impl AsRef<str>]) -> String {
     const SHOWN: usize = 5;
-    let mut text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let mut text = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text += ", ...";
     }

@@ -6,8 +6,9 @@
 
 use memchr::{memchr, memmem};
 
+use super::gate;
 use super::head;
-use super::lexer::{StringEnd, Syntax, Token};
+use super::lexer::{StringEnd, Syntax, Token, in_word};
 use crate::engine::RowSum;
 use crate::engine::stray::MARK;
 
@@ -26,6 +27,8 @@ pub(super) trait Visitor {
     fn rows(&mut self, count: u64, sum: u64);
     /// The last row that ended in the bytes that [`more`](Self::more) was given last, ended after so many of them.
     fn row_ended(&mut self, _: usize) {}
+    /// A word with a parenthesis behind it, in a row or beyond the rows; empty where a parenthesis stands there alone.
+    fn called(&mut self, _: &[u8]) {}
     /// The statement that ends now has more than rows behind its head: `ON DUPLICATE KEY UPDATE`.
     fn beyond_rows(&mut self) {}
     /// The statement has ended; it had so many bytes.
@@ -273,6 +276,9 @@ impl Splitter {
         if let Some(at) = runner.row_end.take() {
             visitor.row_ended(at);
         }
+        for word in runner.called.drain(..) {
+            visitor.called(&word);
+        }
         let (rows, sum) = (std::mem::take(&mut runner.rows), runner.sum.take());
         if rows > 0 || sum > 0 {
             visitor.rows(rows, sum);
@@ -342,6 +348,10 @@ struct Runner {
     depth: u32,
     /// An opening parenthesis would begin a row.
     row_may_begin: bool,
+    /// The code that the input so far ended with: a parenthesis may follow that calls its last word.
+    tail: Vec<u8>,
+    /// What was called, or stood before a parenthesis within a row.
+    called: Vec<Vec<u8>>,
     /// There was a word outside of all rows.
     beyond: bool,
     counts: bool,
@@ -359,6 +369,8 @@ impl Runner {
             inside: Inside::Code,
             depth: 0,
             row_may_begin: true,
+            tail: Vec::new(),
+            called: Vec::new(),
             beyond: false,
             counts,
             rows: 0,
@@ -403,6 +415,9 @@ impl Runner {
                     if self.depth == 0 {
                         self.outside_of_rows(&rest[..plain]);
                     }
+                    if self.counts {
+                        self.calls(&rest[..plain], rest.get(plain).copied());
+                    }
                     at += plain;
                     match self.special(&input[at..], syntax, at_end) {
                         Step::On(length) => at += length,
@@ -424,6 +439,47 @@ impl Runner {
             }
         }
         (at, false)
+    }
+
+    /// Plain code, and the byte behind it: notes what is called there. A row is called by nothing.
+    #[inline]
+    fn calls(&mut self, code: &[u8], next: Option<u8>) {
+        let begins_row = self.depth == 0 && self.row_may_begin;
+        match next {
+            Some(b'(') if !begins_row => self.call(code),
+            Some(_) if self.tail.is_empty() && code.len() < gate::DELIMITER.len() && !code.contains(&b':') => {}
+            _ => self.end_of_code(code, next.is_none()),
+        }
+    }
+
+    fn call(&mut self, code: &[u8]) {
+        let code = [&self.tail, code].concat();
+        self.tail.clear();
+        if memchr(b':', &code).is_some() {
+            self.note_call(gate::ASSIGNS);
+        }
+        let code = code.trim_ascii_end();
+        let word = code.iter().rev().take_while(|b| in_word(**b)).count();
+        self.note_call(&code[code.len() - word..]);
+    }
+
+    /// Code that calls nothing, or goes on in the next input.
+    fn end_of_code(&mut self, code: &[u8], goes_on: bool) {
+        const LONGEST_NAME: usize = 256;
+        let code = [&self.tail, code].concat();
+        if memchr(b':', &code).is_some() {
+            self.note_call(gate::ASSIGNS);
+        }
+        if gate::holds_delimiter(&code) {
+            self.note_call(gate::DELIMITER);
+        }
+        self.tail = if goes_on { code[code.len().saturating_sub(LONGEST_NAME)..].to_vec() } else { Vec::new() };
+    }
+
+    fn note_call(&mut self, word: &[u8]) {
+        if self.called.last().is_none_or(|last| last != word) {
+            self.called.push(word.to_vec());
+        }
     }
 
     /// Plain bytes between two rows: a comma announces the next, a word (`ON DUPLICATE KEY`) that there is none.
@@ -482,7 +538,12 @@ impl Runner {
                 self.inside = Inside::Block;
                 Step::On(length)
             }
-            (Some((_, length)), None) => Step::On(length),
+            (Some((token, length)), None) => {
+                if token == Token::Open {
+                    self.note_call(gate::VERSIONED);
+                }
+                Step::On(length)
+            }
             (None, None) => Step::More,
         }
     }

@@ -7,25 +7,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{fact, names};
 use super::features::{self, Verdict};
+use super::gate::CHARACTER_SET;
 use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use super::setting::some;
-use super::{beforehand, collation, dependencies, setting, triggers};
-use crate::engine::{Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, near};
+use super::{beforehand, collation, dependencies, hints, own_name, setting, triggers};
+use crate::engine::{
+    Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, more_than_its_database, near,
+};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// Everything that forbids this restore; warnings come back.
 pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     usage(content, options)?;
-    harmless(content, options)?;
+    let mut warnings: Vec<_> = stopped(server, content, options)?.into_iter().collect();
     room(server, content, options)?;
     takes(server, content, options)?;
-    let mut warnings: Vec<_> = triggers::check(server, content, options)?.into_iter().collect();
+    warnings.extend(triggers::check(server, content, options)?);
     warnings.extend(beforehand::warning(server, options));
+    warnings.extend(blind(server));
+    warnings.extend(own_name::warning(server, content, options));
+    warnings.extend(late_times(server, content, options));
     warnings.extend((options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten());
     warnings.extend(crossing(server, content, options)?);
     dependencies::check(server, content)?;
     beforehand::check(server, content, options)?;
+    warnings.extend(beforehand::uncompressed_warning(server, content, options));
     warnings.extend(collation::unused(content, &options.map_collations));
+    warnings
+        .extend(collation::padding(&options.map_collations, &server.target.collations).iter().map(ToString::to_string));
     let source = content.source_version.as_deref().and_then(Version::parse);
     if let (Some(flavour), Some(source)) = (content.source_flavour, source) {
         if flavour != server.flavour {
@@ -43,6 +53,27 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     Ok(warnings)
 }
 
+/// A server tells an anonymous account of no session without PROCESS, not even of its own.
+fn blind(server: &Server) -> Option<String> {
+    let what = "the account is anonymous and may not see its own sessions: a statement that takes longer than --idle-timeout \
+                is taken for silence (a longer --idle-timeout, or GRANT PROCESS)";
+    (server.user.starts_with('@') && !setting::granted(server, "process")).then(|| what.to_owned())
+}
+
+/// MariaDB 11.5 and later keep points in time up to 2106. Others make zeros of those after 2038, without an error.
+fn late_times(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
+    let keeps = |flavour, version| flavour == Flavour::Mariadb && version >= Version::new(11, 5, 0);
+    let source = content.source_version.as_deref().and_then(Version::parse)?;
+    let columns: Vec<&str> = names(content, fact::TIMESTAMPS)
+        .into_iter()
+        .filter(|column| options.tables.is_empty() || options.tables.iter().any(|table| belongs(column, bare(table))))
+        .collect();
+    let may_lose =
+        keeps(content.source_flavour?, source) && !keeps(server.flavour, server.version) && !options.schema_only;
+    let text = || format!("the target makes zeros of times after 2038-01-19 in TIMESTAMP columns: {}", some(&columns));
+    (may_lose && !columns.is_empty()).then(text)
+}
+
 /// What `--clean objects` leaves: the dump drops no more than it brings. Triggers go with their tables.
 fn left(server: &Server, content: &Content) -> Option<String> {
     let lists = [fact::VIEWS, fact::ROUTINES, fact::EVENTS, fact::SEQUENCES];
@@ -58,20 +89,26 @@ fn left(server: &Server, content: &Content) -> Option<String> {
 
 /// Options that make no sense with this dump.
 fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
-    let wrong = |what: &str, hint: &str| Err(Error::new(Kind::Usage, what).hint(hint));
+    let wrong = |what: &str, hint: Hint| Err(Error::new(Kind::Usage, what).hint(hint));
     if !options.exclude_extensions.is_empty() {
-        return wrong("--exclude-extension: MySQL has no extensions", "leave it out");
+        return wrong("--exclude-extension: MySQL has no extensions", Hint::new("leave-it-out", "leave it out"));
     }
     if options.resume && options.with_dependencies {
-        return wrong("--resume and --with-dependencies exclude each other", "name all tables with --table");
+        return wrong(
+            "--resume and --with-dependencies exclude each other",
+            Hint::new("name-all-tables", "name all tables with --table"),
+        );
     }
     if options.schema_only && options.data_only {
-        return wrong("--schema-only and --data-only exclude each other", "give one of them");
+        return wrong("--schema-only and --data-only exclude each other", hint::GIVE_ONE);
     }
     if let Some(schema) = options.schemas.first() {
         return wrong(
             &format!("--schema {schema}: MySQL has no schemas inside of a database"),
-            "name tables with --table, and the target database in the URI",
+            Hint::new(
+                "tables-by-option-database-in-uri",
+                "name tables with --table, and the target database in the URI",
+            ),
         );
     }
     let views = names(content, fact::VIEWS);
@@ -80,30 +117,43 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
         for wanted in names {
             if !tables().any(|name| name == bare(wanted)) {
                 let known = tables().filter(|name| flag == "--table" || !views.contains(name)).map(str::to_owned);
-                let close = near(bare(wanted), known).join(", ");
+                let close = near(bare(wanted), known);
                 let hint = if close.is_empty() {
-                    "names are literal: dbhaul inspect lists them".into()
+                    Hint::new("names-stand-in-inspect", "names are literal: dbhaul inspect lists them")
                 } else {
-                    format!("near: {close}")
+                    hint::near(&close)
                 };
-                return wrong(&format!("{flag} {wanted}: the dump has no such table"), &hint);
+                return wrong(&format!("{flag} {wanted}: the dump has no such table"), hint);
             }
         }
     }
     Ok(())
 }
 
-/// A dump of one database is SQL for that database, and nothing else.
-fn harmless(content: &Content, options: &RestoreOptions) -> Result<()> {
-    let kinds = [
-        (fact::COMMAND, "the dump holds a command of the client's, which no dump program writes"),
-        (fact::FILES, "the dump reads or writes files of the server's machine, or loads a program there"),
-    ];
-    let mut found = kinds.iter().filter_map(|(fact, what)| Some((what, content.facts.get(*fact)?)));
-    match found.next().filter(|_| !options.trust) {
-        Some((what, statement)) => Err(refused(*what).why(statement).hint(TRUST)),
-        None => Ok(()),
+/// A dump of one database is SQL for that database, and nothing else. What is let through as `--trust` says comes back.
+fn stopped(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Option<String>> {
+    let mut found: Vec<String> = names(content, fact::STOPPED).into_iter().map(str::to_owned).collect();
+    let elsewhere = names(content, fact::ELSEWHERE).into_iter().filter_map(|line| line.split_once(": "));
+    let elsewhere = elsewhere.filter(|(database, _)| *database != server.database);
+    let count = content.facts.get(fact::STOPPED_COUNT).and_then(|count| count.parse().ok()).unwrap_or(0_usize);
+    found.extend(elsewhere.map(|(database, place)| format!("{place} (it is for the database {database})")));
+    let count = count.max(found.len());
+    if count == 0 {
+        return Ok(None);
     }
+    let what = more_than_its_database(&count.to_string());
+    if found.iter().any(|place| place.contains(CHARACTER_SET)) {
+        let what =
+            "the dump is written in a character set that hides where strings end (big5, cp932, gbk, gb18030, sjis)";
+        let error = found.into_iter().fold(refused(what), Error::why);
+        return Err(
+            error.why("a dump made with --default-character-set=utf8mb4 is read; the mysql client loads this one")
+        );
+    }
+    if let Some(why) = options.lets_through() {
+        return Ok(Some(format!("{what}, let through {why}: {}", found.join("; "))));
+    }
+    Err(found.into_iter().fold(refused(what), Error::why).hint(TRUST))
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.
@@ -114,31 +164,34 @@ pub(super) fn bare(table: &str) -> &str {
 /// Whether the target is there, empty, and lets itself be written to.
 fn room(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let target = &server.target;
-    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     if server.read_only || server.replica {
         let what = if server.replica { "a replica" } else { "read-only" };
-        return refuse(format!("the target is {what}"), "name the primary in the URI");
+        return refuse(format!("the target is {what}"), Hint::new("name-the-primary", "name the primary in the URI"));
     }
     if !target.exists && !options.create {
-        return refuse(format!("the database {:?} does not exist", server.database), "--create makes it");
+        return refuse(format!("the database {:?} does not exist", server.database), hint::CREATE);
     }
     if options.data_only && !options.into_non_empty {
         return refuse(
             "--data-only fills tables that are there already".into(),
-            "--into-non-empty says that this is meant",
+            Hint::new("into-non-empty", "--into-non-empty says that this is meant"),
         );
     }
     let kept = options.clean.is_none() && !options.into_non_empty && !options.resume;
     if target.object_count > 0 && kept && !dependencies::is_prepared(server, content) {
         return refuse(
             format!("the target is not empty: {}", contents(server)),
-            "--clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of \
+            Hint::new(
+                "clean-schema-beside-or-resume",
+                "--clean schema drops them first; --into-non-empty restores beside them; --resume goes on after a restore of \
              this dump that failed",
+            ),
         );
     }
     if !target.lacks.is_empty() {
         let error = target.lacks.iter().fold(refused("the user may not restore there"), Error::why);
-        return Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user", server.database)));
+        return Err(error.hint(hints::grant_all(server)));
     }
     Ok(())
 }
@@ -165,12 +218,12 @@ fn refused(what: impl Into<String>) -> Error {
 
 /// Whether the target can take what the dump holds.
 fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
-    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     let databases = names(content, fact::DATABASES);
     if databases.len() > 1 {
         return refuse(
             format!("the dump holds {} databases ({}), and a restore goes into one", databases.len(), some(&databases)),
-            "make a dump of each, or load it by hand with the mysql client",
+            Hint::new("a-dump-of-each", "make a dump of each, or load it by hand with the mysql client"),
         );
     }
     collation::check(server, content, &options.map_collations)?;
@@ -178,7 +231,10 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
     if packet > 0 && content.longest_statement >= packet && !options.schema_only {
         return refuse(
             format!("the longest statement has {} bytes, and the server takes {packet}", content.longest_statement),
-            "raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)",
+            Hint::new(
+                "max-allowed-packet-of-target",
+                "raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)",
+            ),
         );
     }
     structure(server, content, options)
@@ -203,10 +259,11 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     let never = told(Verdict::Refused);
     if !never.is_empty() {
         let error = never.iter().fold(refused(format!("{target} does not take all that the dump holds")), Error::why);
-        return Err(error.hint(
+        return Err(error.hint(Hint::new(
+            "older-target-or-change-source",
             "restore into the flavour and version that the dump comes from, change that at the source and dump again, \
              or restore the other tables with --table",
-        ));
+        )));
     }
     let without = |line: String| format!("{target} does not know it, and goes on without: {line}");
     Ok(told(Verdict::Lost).into_iter().map(without).collect())
@@ -222,7 +279,7 @@ fn comes_in(feature: &Feature, options: &RestoreOptions) -> bool {
 
 /// What the target demands of tables, routines and triggers.
 fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
-    let refuse = |what: String, hint: &str| Err(refused(what).hint(hint));
+    let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     let wanted: BTreeSet<&str> = options.tables.iter().map(|t| bare(t)).collect();
     let mut generated = names(content, fact::GENERATED);
     generated
@@ -234,7 +291,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     {
         return refuse(
             format!("MariaDB's dump has values for generated columns, which MySQL refuses: {}", some(&generated)),
-            "restore into MariaDB, or only the structure with --schema-only",
+            Hint::new("mariadb-or-schema-only", "restore into MariaDB, or only the structure with --schema-only"),
         );
     }
     if options.data_only {
@@ -245,7 +302,10 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     if let Some(demand) = setting::PRIMARY_KEY.iter().find(|name| setting::on(server, name) && !keyless.is_empty()) {
         return refuse(
             format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
-            &format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
+            Hint::naming(
+                "no-demand-for-keys",
+                format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
+            ),
         );
     }
     keys(server, content, &wanted)?;
@@ -255,7 +315,10 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     if !trusted && !setting::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
         return refuse(
             format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
-            "SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER",
+            Hint::new(
+                "trust-function-creators",
+                "SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER",
+            ),
         );
     }
     rights(server, content, &wanted)
@@ -263,10 +326,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
 
 /// What the target makes of keys, where this user may not turn that off in a session.
 fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<()> {
-    let refuse = |what: String, mends: &str| {
-        let hint = format!("{mends} on the target, or restore as a user with SESSION_VARIABLES_ADMIN");
-        Err(refused(what).hint(hint))
-    };
+    let refuse = |what: String, mends: &str| Err(refused(what).hint(hints::mends_or_admin(mends)));
     let comes = |table: &str| wanted.is_empty() || wanted.contains(table);
     if let Some((_, mends)) = server_settings::stays(server, INVISIBLE_KEYS, SessionUse::Load) {
         let mut counted = names(content, fact::COUNTED_WITHOUT_PRIMARY_KEY);
@@ -303,6 +363,8 @@ fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result
         (fact::VIEWS, "create view", "views"),
         (fact::TRIGGERS, "trigger", "triggers"),
         (fact::ROUTINES, "create routine", "routines"),
+        // A dump drops each before it makes it, and that wants this right, whether there is one or not.
+        (fact::ROUTINES, "alter routine", "routines"),
         (fact::EVENTS, "event", "events"),
     ];
     let lacking: Vec<_> = needs
@@ -318,7 +380,10 @@ fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result
         .map(|(list, right, what)| format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
         .collect();
     let error = details.iter().fold(refused("the user may not create all that the dump holds"), Error::why);
-    Err(error.hint(format!("GRANT ALL ON `{}`.* TO the user, or restore some tables with --table", server.database)))
+    Err(error.hint(Hint::naming(
+        "grant-all-or-some-tables",
+        format!("GRANT ALL ON `{}`.* TO the user, or restore some tables with --table", server.database),
+    )))
 }
 
 #[cfg(test)]
@@ -350,7 +415,7 @@ mod tests {
         let refused = |server: &Server| {
             let error = check(server, &dump, &options()).expect_err("refused");
             assert_eq!(error.kind, Kind::Refused);
-            format!("{error}\nhint: {}\n", error.hints.join("\nhint: "))
+            format!("{error}\nhint: {}\n", hint::texts(&error.hints).join("\nhint: "))
         };
         all += &refused(&mysql);
         let setting =
@@ -395,6 +460,7 @@ mod tests {
           views need CREATE VIEW: v, v2
           triggers need TRIGGER: trg
           routines need CREATE ROUTINE: fn, proc
+          routines need ALTER ROUTINE: fn, proc
           events need EVENT: ev
         hint: GRANT ALL ON `shop`.* TO the user, or restore some tables with --table
         the user may not restore there
@@ -406,6 +472,28 @@ mod tests {
         assert!(check(&full, &dump, &RestoreOptions { clean: Some(Clean::Schema), ..options() }).is_ok());
         assert!(check(&full, &dump, &RestoreOptions { into_non_empty: true, ..options() }).is_ok());
         assert!(check(&mysql, &dump, &RestoreOptions { schema_only: true, ..options() }).is_ok());
+    }
+
+    #[test]
+    fn times_after_2038_are_told_where_the_target_has_none() {
+        let dump = |from: &str| {
+            content(&format!(
+                "-- MariaDB dump 10.19  Distrib {from}-MariaDB\n-- Server version\t{from}-MariaDB\n\
+                 CREATE TABLE `t` (`a` timestamp NULL, `b` datetime, PRIMARY KEY (`a`));\n-- Dump completed\n"
+            ))
+        };
+        let told = |from: &str, server: &Server| {
+            let warnings = check(server, &dump(from), &options()).expect("fits");
+            warnings.iter().any(|warning| warning.contains("2038-01-19") && warning.ends_with("t.a"))
+        };
+        let (older, newer) = (Version::new(10, 11, 19), Version::new(11, 8, 6));
+        assert!(
+            told("11.8.6", &server(Flavour::Mariadb, older))
+                && told("11.8.6", &server(Flavour::Mysql, Version::new(9, 7, 4)))
+        );
+        assert!(
+            !told("11.8.6", &server(Flavour::Mariadb, newer)) && !told("10.11.19", &server(Flavour::Mariadb, older))
+        );
     }
 
     #[test]

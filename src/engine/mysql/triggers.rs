@@ -7,13 +7,15 @@ use super::restore::coming;
 use super::setting::{self, some};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// Refuses rows that would fire a trigger of the target. What can't be seen is a warning.
 pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Option<String>> {
     let ambiguous = names(content, fact::MADE_TWICE);
     if !ambiguous.is_empty() && !options.data_only && !options.triggers {
         let what = format!("the dump makes twice, and not alike: {}", some(&ambiguous));
-        return Err(Error::new(Kind::Refused, what).hint("take the one out of the file that is not meant"));
+        return Err(Error::new(Kind::Refused, what)
+            .hint(Hint::new("take-one-table-out", "take the one out of the file that is not meant")));
     }
     let dropped = matches!(options.clean, Some(Clean::Schema | Clean::Database));
     if options.triggers || options.schema_only || dropped || server.target.object_count == 0 {
@@ -32,9 +34,15 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
             some(&fired)
         );
         return Err(Error::new(Kind::Refused, what)
-            .hint("restore the whole dump with --clean schema, which makes triggers behind the rows")
-            .hint("or drop them for that time: SHOW CREATE TRIGGER says how each is made again")
-            .hint("--triggers on lets them run for every row"));
+            .hint(Hint::new(
+                "triggers-behind-the-rows",
+                "restore the whole dump with --clean schema, which makes triggers behind the rows",
+            ))
+            .hint(Hint::new(
+                "drop-triggers-meanwhile",
+                "or drop them for that time: SHOW CREATE TRIGGER says how each is made again",
+            ))
+            .hint(hint::TRIGGERS_ON));
     }
     let unseen = server.settings.contains_key("grants") && !setting::granted(server, "trigger");
     let warning = "whether tables of the target have triggers, which would run for the rows, can't be seen without the \

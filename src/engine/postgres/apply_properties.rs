@@ -23,15 +23,14 @@ pub fn within_restore(server: &Server, content: &Content, options: &RestoreOptio
     let knows_blocks = !server.target.exists || lines(server, "extensions.installed").contains(&"plpgsql");
     let Some(source) = content.properties.as_ref().filter(|_| is_one && knows_blocks) else { return String::new() };
     let wanted = options.database_settings(options.create && !server.target.exists);
-    let wishes = source.settings.iter().filter_map(|setting| wish(setting, server, wanted));
+    let wishes = source.settings.iter().filter_map(|setting| wish(setting, server, &server.database, wanted));
     wishes.filter(|wish| wish.declined.is_none()).filter_map(|wish| block(&wish)).collect()
 }
 
 /// A statement, if the server says that any user may set this.
 fn block(wish: &Wish<'_>) -> Option<String> {
     let name = wish.setting?.name.to_ascii_lowercase();
-    // A character that the target's encoding has not would end the restore.
-    if changes_sessions(&name).is_some() || !wish.statement.is_ascii() {
+    if changes_sessions(&name).is_some() || !name.is_ascii() {
         return None;
     }
     let unknown = if name.contains('.') { "user" } else { "unknown" };
@@ -39,12 +38,23 @@ fn block(wish: &Wish<'_>) -> Option<String> {
         "BEGIN IF coalesce((SELECT s.context FROM pg_catalog.pg_settings s WHERE pg_catalog.lower(s.name) = {}), \
          '{unknown}') = 'user' THEN EXECUTE {}; END IF; EXCEPTION WHEN OTHERS THEN NULL; END",
         literal(&name),
-        literal(&wish.statement)
+        in_ascii(&wish.statement)
     );
     Some(format!("DO {};\n", literal(&body)))
 }
 
-/// Gives the database what belonged to its source itself. Without a session, all of it is left to be done by hand.
+/// A string of SQL. A character that the database's encoding has not is an error of the statement that takes it, and not of the
+/// script.
+fn in_ascii(text: &str) -> String {
+    if text.is_ascii() {
+        return literal(text);
+    }
+    let bytes = text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+    format!("pg_catalog.convert_from(pg_catalog.decode('{bytes}', 'hex'), 'UTF8')")
+}
+
+/// Gives the database what belonged to its source itself, under the name that the connection has for it: the server's is
+/// the one that people know. Without a session, all of it is left to be done by hand.
 pub async fn apply(
     connection: &Connection,
     server: &Server,
@@ -52,16 +62,21 @@ pub async fn apply(
     options: &RestoreOptions,
     limits: &Limits,
 ) -> Result<AppliedProperties> {
-    let wishes = content.properties.as_ref().map(|source| wishes(source, server, options)).unwrap_or_default();
+    let wishes = content
+        .properties
+        .as_ref()
+        .map(|source| wishes(source, server, &connection.database, options))
+        .unwrap_or_default();
     if wishes.is_empty() {
         return Ok(AppliedProperties::default());
     }
     let applied = match session::open(connection, &connection.database, limits).await {
-        Ok(session) => within(&session, server, &wishes).await,
+        Ok(session) => within(&session, server, &connection.database, &wishes).await,
         Err(refusal) => Err(refusal.error),
     };
     Ok(applied.unwrap_or_else(|error| {
-        let why = [&[error.what], error.why.as_slice()].concat().join(": ");
+        // The restore itself may have set some.
+        let why = [&["as far as is known".to_owned(), error.what], error.why.as_slice()].concat().join(": ");
         AppliedProperties { set: Vec::new(), by_hand: wishes.iter().map(|wish| wish.by_hand(&why)).collect() }
     }))
 }
@@ -96,10 +111,16 @@ impl Wish<'_> {
 }
 
 /// What the target lacks, in an order in which it can be given: once the owner is another, we may do nothing more.
-fn wishes<'a>(source: &'a DatabaseProperties, server: &Server, options: &RestoreOptions) -> Vec<Wish<'a>> {
+fn wishes<'a>(
+    source: &'a DatabaseProperties,
+    server: &Server,
+    database: &str,
+    options: &RestoreOptions,
+) -> Vec<Wish<'a>> {
     let (name, made) = (&server.database, options.create && !server.target.exists);
     let wanted = options.database_settings(made);
-    let mut wishes: Vec<_> = source.settings.iter().filter_map(|setting| wish(setting, server, wanted)).collect();
+    let mut wishes: Vec<_> =
+        source.settings.iter().filter_map(|setting| wish(setting, server, database, wanted)).collect();
     if !made {
         return wishes;
     }
@@ -120,8 +141,14 @@ fn wishes<'a>(source: &'a DatabaseProperties, server: &Server, options: &Restore
     wishes
 }
 
-fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSettings) -> Option<Wish<'a>> {
+fn wish<'a>(
+    setting: &'a DatabaseSetting,
+    server: &Server,
+    database: &str,
+    wanted: DatabaseSettings,
+) -> Option<Wish<'a>> {
     let there = server.properties.setting(setting);
+    let is_unreadable = server.properties.unreadable.contains(&format!("setting {setting}"));
     let same = there.is_some_and(|there| there.value() == setting.value());
     if same || wanted == DatabaseSettings::Keep {
         return None;
@@ -132,6 +159,7 @@ fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSetti
             Some(value) => format!("the target has {setting} = {value}, which stays"),
             None => format!("the target has a value of its own for {setting}, which stays"),
         }),
+        _ if is_unreadable => Some(format!("the target has a value of its own for {setting}, which stays")),
         _ if wanted == DatabaseSettings::Print => Some("--database-settings print".to_owned()),
         (None, None) => {
             Some("no manifest holds its value: a setting with a dot in its name may be a secret".to_owned())
@@ -140,7 +168,7 @@ fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSetti
     };
     Some(Wish {
         what: setting.to_string(),
-        statement: database::set(&server.database, setting, setting.value()),
+        statement: database::set(database, setting, setting.value()),
         setting: Some(setting),
         declined,
         shown: format!("{};", database::set(&server.database, setting, shown(setting).as_deref())),
@@ -148,8 +176,8 @@ fn wish<'a>(setting: &'a DatabaseSetting, server: &Server, wanted: DatabaseSetti
 }
 
 /// In one transaction, which commits what the server took. What the restore has set is there.
-async fn within(session: &Session, server: &Server, wishes: &[Wish<'_>]) -> Result<AppliedProperties> {
-    let now = database::read(session, server.version, &server.database).await?;
+async fn within(session: &Session, server: &Server, database: &str, wishes: &[Wish<'_>]) -> Result<AppliedProperties> {
+    let now = database::read(session, server.version, database).await?;
     let is_set = |wish: &Wish<'_>| {
         let there = wish.setting.and_then(|setting| Some((setting.value(), now.setting(setting)?.value())));
         there.is_some_and(|(wanted, there)| wanted == there)

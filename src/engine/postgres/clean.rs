@@ -6,32 +6,53 @@ use super::list::Leaving;
 use super::plain;
 use super::session::identifier;
 use super::suitability::{refused, shortened};
-use super::target::{IDENTITIES, LOCK_TABLE, LOCKS, NOT_OURS, SLOTS, STAYING, lines};
+use super::target::{IDENTITIES, LOCK_TABLE, LOCKS, NOT_OURS, ON_EXTENSIONS, SLOTS, STAYING, lines};
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// Whether all that stands in the restore's way can be dropped in its transaction.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let others = lines(server, NOT_OURS);
     if !others.is_empty() {
         let what = format!("{} may not drop all that the target holds: {}", server.user, shortened(others.into_iter()));
-        return Err(refused(what).hint("restore as a superuser, or as a member of the roles that own it"));
+        return Err(refused(what).hint(Hint::new(
+            "superuser-or-owners-member",
+            "restore as a superuser, or as a member of the roles that own it",
+        )));
     }
     let staying = staying(server, content, options);
     if !staying.is_empty() {
         let names = staying.iter().map(String::as_str);
         let what =
             format!("the dump brings what is there already, and not {}'s to drop: {}", server.user, shortened(names));
-        return Err(refused(what).hint("have a superuser drop it, or restore as one"));
+        return Err(refused(what).hint(Hint::new("superuser-drops-it", "have a superuser drop it, or restore as one")));
     }
     if let Some(subscription) = lines(server, SLOTS).first() {
         let name = identifier(subscription);
         return Err(refused(format!("subscription {name} has a replication slot, and no transaction can drop it"))
-            .hint(format!("end it first: ALTER SUBSCRIPTION {name} DISABLE; DROP SUBSCRIPTION {name}")));
+            .hint(Hint::naming(
+                "end-subscription",
+                format!(
+                    "end it first: ALTER SUBSCRIPTION {name} DISABLE; DROP SUBSCRIPTION {name}; where its source can't be \
+                     reached, ALTER SUBSCRIPTION {name} SET (slot_name = NONE) before the DROP"
+                ),
+            )));
+    }
+    if let Some(added) = lines(server, ON_EXTENSIONS).first() {
+        let what =
+            format!("--clean schema would drop {added}, and no dump brings it back: its table is an extension's");
+        return Err(
+            refused(what).hint(Hint::new("drop-it-yourself", "drop it yourself, and make it again behind the restore"))
+        );
     }
     if plain::transactions(content).is_none() {
-        return Err(refused("the dump holds transactions of its own: what is dropped first could not come back")
-            .hint("--clean database drops the old one before the restore begins: keep a dump of it"));
+        return Err(refused("the dump holds transactions of its own: what is dropped first could not come back").hint(
+            Hint::new(
+                "clean-database-fills-a-new-one",
+                "--clean database fills a new database, and drops the old one when all is there",
+            ),
+        ));
     }
     locks(server, content)
 }
@@ -90,6 +111,12 @@ fn locks(server: &Server, content: &Content) -> Result<()> {
         "to drop and restore in one transaction takes about {needed} locks, and the server has room for {room}"
     );
     Err(refused(what)
-        .hint("raise max_locks_per_transaction on the target, which takes a restart")
-        .hint("or --clean database, which drops the old one before the restore begins"))
+        .hint(Hint::new(
+            "raise-max-locks-of-target",
+            "raise max_locks_per_transaction on the target, which takes a restart",
+        ))
+        .hint(Hint::new(
+            "or-clean-database",
+            "or --clean database, which fills a new one and drops the old one when all is there",
+        )))
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::engine::{Client, Content, Flavour, Rejected, Role, Server, Version};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// Folders outside of PATH where packages put clients.
 pub const FOLDERS: &[&str] = &[
@@ -110,10 +111,10 @@ fn none_fits(role: Role, server: &Server, needed: u32, all: &[&Client], rejected
     if error.why.is_empty() {
         error = error.why("found: none, neither on PATH nor where packages put them");
     }
-    error.hint(format!(
+    error.hint(Hint::naming("install-postgresql-client", format!(
         "apt install postgresql-client-{wanted}, apk add postgresql{wanted}-client, dnf install postgresql{wanted}, \
          or brew install postgresql@{wanted}; or point --client-dir at a folder that holds it"
-    ))
+    )))
 }
 
 /// `\restrict` came with a security fix, to every branch at once.
@@ -196,7 +197,7 @@ mod tests {
         let have = [client(Role::Dump, "13.16"), client(Role::Dump, "15.20")];
         let bad = [Rejected { path: "/opt/x/pg_dump".into(), why: "not executable".into() }];
         let error = choose(Role::Dump, &samples::server(18), None, &have, &bad).expect_err("too old");
-        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @r#"
+        insta::assert_snapshot!(format!("{error}\n{}", crate::hint::texts(&error.hints).join("\n")), @r#"
             no pg_dump fits PostgreSQL 18.1
               found: /usr/lib/postgresql/13/bin/pg_dump (PostgreSQL 13.16), too old
               found: /usr/lib/postgresql/15/bin/pg_dump (PostgreSQL 15.20), too old
@@ -205,7 +206,7 @@ mod tests {
         "#);
         let error =
             choose(Role::Restore, &samples::server(15), Some(&samples::content("1.16")), &[], &[]).expect_err("none");
-        insta::assert_snapshot!(format!("{error}\n{}", error.hints.join("\n")), @r#"
+        insta::assert_snapshot!(format!("{error}\n{}", crate::hint::texts(&error.hints).join("\n")), @r#"
             no pg_restore reads this archive: it takes version 17 or newer
               found: none, neither on PATH nor where packages put them
             apt install postgresql-client-17, apk add postgresql17-client, dnf install postgresql17, or brew install postgresql@17; or point --client-dir at a folder that holds it

@@ -1,4 +1,4 @@
-//! What a script may hold beside SQL for its database: psql's own commands, and the files of the server's machine.
+//! What psql would obey: its own commands, and what makes it take rows for commands or commands for rows.
 //!
 //! A psql that knows `\restrict` obeys no command of the script's, whatever is in it. For an older one the script is
 //! looked through; so what is looked at must be what psql will take for commands, for rows, and for neither.
@@ -99,8 +99,6 @@ pub enum Kind {
     Rows,
     /// Rows follow a statement that `pg_dump` does not write, or a setting changes how strings are read.
     Odd,
-    /// Reads or writes files of the server's machine, or runs programs there.
-    Files,
 }
 
 /// Judges one statement, up to and with its semicolon. `first` is its first word in small letters.
@@ -112,32 +110,15 @@ pub fn judge(first: &[u8], sql: &str, whole: bool) -> Kind {
             let tokens = without_remarks(&tokens);
             if rows_follow(tokens) {
                 Kind::Rows
-            } else if copies_files(tokens) {
-                Kind::Files
-            } else if tokens.iter().any(|t| is(t, "stdin")) {
+            } else if !copies_files(tokens) && tokens.iter().any(|t| is(t, "stdin")) {
                 Kind::Odd
             } else {
                 Kind::Plain
             }
         }
-        b"select" if calls_files(sql) => Kind::Files,
         b"set" | b"select" | b"reset" if changes_strings(sql) => Kind::Odd,
         _ => Kind::Plain,
     }
-}
-
-/// Whether SQL from an archive's table of contents reaches for the server's files.
-pub fn reaches_files(sql: &str) -> bool {
-    let small = sql.to_ascii_lowercase();
-    if !["copy", "lo_import", "lo_export"].iter().any(|word| small.contains(word)) {
-        return false;
-    }
-    let tokens = tokens(sql);
-    let statements = tokens.split(|token| *token == Token::Symbol(b';'));
-    let mut statements = statements.map(without_remarks).filter_map(|all| Some((all.first()?, all)));
-    statements.any(|(first, statement)| {
-        is(first, "copy") && copies_files(statement) || is(first, "select") && calls(statement)
-    })
 }
 
 /// A statement in one line, for people.
@@ -147,17 +128,19 @@ pub fn shown(sql: &str) -> String {
 }
 
 /// Of a remark before a statement its first sign is left.
-fn without_remarks<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+pub fn without_remarks<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
     let sign = |token: &Token<'_>| matches!(token, Token::Symbol(b'-' | b'/'));
     let start = tokens.iter().position(|token| !sign(token)).unwrap_or(tokens.len());
     &tokens[start..]
 }
 
-fn is(token: &Token<'_>, wanted: &str) -> bool {
+/// Whether it is this word, in letters of any case.
+pub fn is(token: &Token<'_>, wanted: &str) -> bool {
     matches!(token, Token::Word(word) if word.eq_ignore_ascii_case(wanted))
 }
 
-fn rows_follow(tokens: &[Token<'_>]) -> bool {
+/// `COPY name (columns) FROM stdin;`, as `pg_dump` writes it.
+pub fn rows_follow(tokens: &[Token<'_>]) -> bool {
     let [Token::Word("COPY"), table @ .., Token::Word("FROM"), Token::Word("stdin"), Token::Symbol(b';')] = tokens
     else {
         return false;
@@ -167,27 +150,13 @@ fn rows_follow(tokens: &[Token<'_>]) -> bool {
 }
 
 /// `COPY ... PROGRAM 'x'`, `COPY ... FROM '/x'`.
-fn copies_files(tokens: &[Token<'_>]) -> bool {
+pub fn copies_files(tokens: &[Token<'_>]) -> bool {
     tokens.windows(2).any(|pair| {
         let direction = |token| is(token, "from") || is(token, "to");
         // A prefix belongs to a string: E'/x'.
         direction(&pair[0]) && (pair[1] == Token::Text || ["e", "u", "n", "b", "x"].iter().any(|p| is(&pair[1], p)))
             || is(&pair[0], "program")
     })
-}
-
-fn calls_files(sql: &str) -> bool {
-    let small = sql.to_ascii_lowercase();
-    (small.contains("lo_import") || small.contains("lo_export")) && calls(&tokens(sql))
-}
-
-fn calls(tokens: &[Token<'_>]) -> bool {
-    let named = |token: &Token<'_>| match token {
-        Token::Word(_) => is(token, "lo_import") || is(token, "lo_export"),
-        Token::Name(name) => *name == "lo_import" || *name == "lo_export",
-        _ => false,
-    };
-    tokens.windows(2).any(|pair| named(&pair[0]) && pair[1] == Token::Symbol(b'('))
 }
 
 /// Anything about this setting but what `pg_dump` says of it.
@@ -228,27 +197,6 @@ mod tests {
         }
         for sql in ["COPY t TO STDOUT;", "SET standard_conforming_strings = on;", "SELECT pg_catalog.setval('s', 1);"] {
             assert_eq!(kind(sql), Kind::Plain, "{sql}");
-        }
-    }
-
-    #[test]
-    fn the_servers_files_are_no_part_of_a_dump() {
-        for sql in [
-            "COPY t FROM PROGRAM 'id';",
-            "copy (select 1) to '/tmp/x';",
-            "COPY t FROM E'/etc/passwd';",
-            "SELECT pg_catalog.lo_import('/etc/passwd');",
-        ] {
-            assert_eq!(kind(sql), Kind::Files, "{sql}");
-            assert!(reaches_files(&format!("SELECT 1;\n{sql}")), "{sql}");
-        }
-        for sql in [
-            "CREATE VIEW v AS SELECT 'COPY t FROM PROGRAM' AS a, lo_import('x');",
-            "SELECT 'lo_import(';",
-            "CREATE TABLE copy (program text);",
-        ] {
-            assert_eq!(kind(sql), Kind::Plain, "{sql}");
-            assert!(!reaches_files(sql), "{sql}");
         }
     }
 

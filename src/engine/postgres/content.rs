@@ -1,26 +1,39 @@
 //! What a dump holds, gathered while its bytes pass by. Each form has a reader of its own: `custom`, `plain`,
 //! `directory`; this is what they share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::custom::Custom;
 use super::definition;
+use super::gate::{Act, Relation, Relations, Stopped};
 use super::places::Places;
-use super::plain::{Plain, identifier, policy_roles, qualified};
+use super::plain::{Plain, identifier, owner_or_grantees, policy_roles, qualified};
 use super::toc::{Header, TocEntry};
-use super::{database_entries, features};
-use crate::engine::{Content, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector};
+use super::unheld::Named;
+use super::untrusted::Untrusted;
+use super::{database_entries, features, tablespaces};
+use crate::engine::{
+    Content, Defined, DumpedTable, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector,
+    fingerprint,
+};
 use crate::error::Result;
 use crate::properties::DatabaseProperties;
 
 /// The fact that names the roles of a dump's policies, each but the last followed by a zero byte.
 pub const ROLES: &str = "roles";
 
+/// The fact that names the roles that are granted something, in the same way.
+pub const GRANTEES: &str = "grantees";
+
+/// The fact that says which entries of a table of contents name which of these: the entry's number, a tab, the role, each
+/// but the last followed by a zero byte.
+pub const ROLES_OF_ENTRIES: &str = "roles.of_entries";
+
 /// The fact that names the first psql command of a script, and its line.
 pub const COMMAND: &str = "psql.command";
 
-/// The fact that names the first statement that reaches for the server's files.
-pub const FILES: &str = "server.files";
+/// The fact that names the first psql command that goes to another database, and its line.
+pub const CONNECTS: &str = "psql.connects";
 
 /// The fact that says what names, rows and definitions are written in: `LATIN1`.
 pub const ENCODING: &str = "encoding";
@@ -85,6 +98,15 @@ impl Tables {
         }
     }
 
+    /// What a second dump in the same file drops, the first one has brought in vain.
+    pub fn dropped(&mut self, schema: Option<&str>, name: &str) {
+        let is = |table: &DumpedTable| table.schema.as_deref() == schema && table.name == name;
+        if let Some(place) = self.places.of(schema, name).find(|place| is(&self.list[*place])) {
+            let table = &mut self.list[place];
+            (table.rows, table.checksum) = (table.rows.and(Some(0)), table.checksum.and(Some(0)));
+        }
+    }
+
     /// Notes what a table's COPY says: `COPY public.orders (id, note) FROM stdin;`.
     pub fn copied(&mut self, place: usize, statement: &str) {
         let (Some(table), Some((schema, name, rest))) =
@@ -113,21 +135,60 @@ pub fn table_of(tables: &mut Tables, entry: &Entry) -> Option<usize> {
     matches!(entry.kind.as_str(), "TABLE" | "TABLE DATA").then(|| tables.place(entry.schema.as_deref(), &entry.tag))
 }
 
+/// A hash of an entry's name: of ten thousand tables it takes less room than the name.
+pub fn hashed_name(entry: &Entry) -> u64 {
+    fingerprint(&(&entry.schema, &entry.tag))
+}
+
+/// What of an archive is stopped. Several sessions fill tables when all that makes something was run, wherever that stands.
+fn stopped(toc: &mut [TocEntry]) -> Stopped {
+    let (mut stopped, mut relations) = (Stopped::default(), Relations::default());
+    let place = |entry: &Entry| format!("entry {}: {} {}", entry.id, entry.kind, entry.tag);
+    let mut later = Vec::new();
+    for (at, TocEntry { entry, stopped: reason, acts, .. }) in toc.iter_mut().enumerate() {
+        if let Some(reason) = *reason {
+            stopped.add(&place(entry), reason);
+        }
+        for act in std::mem::take(acts) {
+            if act.makes() {
+                relations.note(act, || place(entry), &mut stopped);
+            } else {
+                later.push((at, act));
+            }
+        }
+    }
+    for (at, act) in later {
+        relations.note(act, || place(&toc[at].entry), &mut stopped);
+    }
+    for TocEntry { entry, .. } in toc.iter().filter(|entry| entry.fills_its_own) {
+        relations.note(Act::Rows(Relation::of(entry)), || place(entry), &mut stopped);
+    }
+    relations.judge(&mut stopped);
+    stopped
+}
+
 /// What an archive's table of contents says and asks, with the tables that were counted.
-pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, asked: Asked, tables: Tables) -> Content {
-    let files = toc.iter().find(|t| t.reaches_files);
-    let files = files.map(|t| format!("entry {}: {} {}", t.entry.id, t.entry.kind, t.entry.tag));
+pub fn describe(format: Format, header: &Header, mut toc: Vec<TocEntry>, asked: Asked, tables: Tables) -> Content {
+    let stopped = stopped(&mut toc);
+    let mut untrusted = Untrusted::default();
+    for TocEntry { entry, .. } in toc.iter().filter(|entry| entry.untrusted) {
+        untrusted.add(&format!("entry {}: {} {}", entry.id, entry.kind, entry.tag));
+    }
     let entries: Vec<Entry> = toc.into_iter().map(|t| t.entry).collect();
-    let filled: BTreeSet<_> =
-        entries.iter().filter(|e| e.kind == "TABLE DATA").map(|e| (e.schema.as_deref(), e.tag.as_str())).collect();
-    let tables = tables.into_list(|table| filled.contains(&(table.schema.as_deref(), table.name.as_str())));
+    let filled: HashSet<u64> = entries.iter().filter(|e| e.kind == "TABLE DATA").map(hashed_name).collect();
+    let tables = tables.into_list(|table| filled.contains(&fingerprint(&(&table.schema, &table.name))));
+    drop(filled);
     let tags = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.tag.clone()).collect();
     let mut facts = BTreeMap::from([
         ("archive.version".to_owned(), format!("{}.{}", header.version.0, header.version.1)),
         ("archive.compression".to_owned(), header.compression.to_owned()),
         (ROLES.to_owned(), asked.roles.iter().map(String::as_str).collect::<Vec<_>>().join("\0")),
+        (GRANTEES.to_owned(), asked.grantees.iter().map(String::as_str).collect::<Vec<_>>().join("\0")),
     ]);
-    facts.extend(files.map(|entry| (FILES.to_owned(), entry)));
+    let of_entries: Vec<_> = asked.roles_of_entries.iter().map(|(id, role)| format!("{id}\t{role}")).collect();
+    facts.insert(ROLES_OF_ENTRIES.to_owned(), of_entries.join("\0"));
+    facts.extend(stopped.facts());
+    facts.extend(untrusted.facts());
     facts.extend(header.encoding_name.clone().map(|name| (ENCODING.to_owned(), name)));
     let mut content = Content {
         tables,
@@ -150,13 +211,20 @@ pub fn describe(format: Format, header: &Header, toc: Vec<TocEntry>, asked: Aske
 pub struct Asked {
     /// Without whom a policy can't be made.
     roles: BTreeSet<String>,
+    /// Who is granted something.
+    grantees: BTreeSet<String>,
+    /// Which entries name which of both.
+    roles_of_entries: BTreeSet<(i64, String)>,
     features: BTreeSet<Feature>,
     collations: BTreeSet<String>,
-    definitions: BTreeMap<String, u64>,
+    definitions: BTreeMap<String, Defined>,
     not_compared: BTreeSet<&'static str>,
     database: DatabaseProperties,
     /// Extensions, each with its schema.
     extensions: Vec<(String, String)>,
+    /// What definitions name.
+    named: Named,
+    tablespaces: tablespaces::Named,
 }
 
 impl Asked {
@@ -164,18 +232,23 @@ impl Asked {
     pub fn outline(&self) -> Self {
         Self {
             roles: self.roles.clone(),
+            grantees: self.grantees.clone(),
+            roles_of_entries: self.roles_of_entries.clone(),
             features: self.features.clone(),
             collations: self.collations.clone(),
             definitions: BTreeMap::new(),
             not_compared: self.not_compared.clone(),
             database: self.database.clone(),
             extensions: self.extensions.clone(),
+            named: Named::default(),
+            tablespaces: self.tablespaces.clone(),
         }
     }
 
     /// Adds what one entry's SQL asks.
     pub fn note(&mut self, entry: &Entry, sql: &str) {
         database_entries::note(&mut self.database, entry, sql);
+        self.named.note(entry, sql);
         self.extensions.extend(extension(sql).filter(|_| entry.kind == "EXTENSION"));
         let generates = entry.kind == "TABLE" && sql.contains(" GENERATED ALWAYS AS (");
         self.not_compared.extend(generates.then_some(GENERATED_VALUES));
@@ -186,33 +259,37 @@ impl Asked {
             object: entry.schema.iter().chain([&entry.tag]).map(String::as_str).collect::<Vec<_>>().join("."),
         }));
         self.collations.extend(asks.collations);
-        let owned = entry.owner.is_some() && !entry.kind.is_empty() || definition::sets_owner(sql);
-        self.not_compared.extend(owned.then_some("owners"));
-        match (definition::name(entry), definition::hash(sql)) {
-            (Ok(name), Some(hash)) => {
-                let sum = self.definitions.entry(name).or_default();
-                *sum = sum.wrapping_add(hash);
-            }
-            (Err(other), _) if !other.is_empty() => drop(self.not_compared.insert(other)),
-            _ => {}
+        match definition::name(entry) {
+            Ok(name) => definition::add(self.definitions.entry(name).or_default(), entry, sql),
+            Err(other) => self.not_compared.extend((!other.is_empty()).then_some(other)),
         }
     }
 
     /// Adds what an entry of a table of contents asks, and takes its SQL away: of all that an entry holds it is the most.
     pub fn take(&mut self, entry: &mut TocEntry) {
         let definition = std::mem::take(&mut entry.definition);
+        self.tablespaces.add(entry.tablespace.take());
         self.note(&entry.entry, &definition);
-        if entry.entry.kind == "POLICY" {
-            self.roles.extend(policy_roles(&definition));
-        }
+        let (named, all) = if entry.entry.kind == "POLICY" {
+            (policy_roles(&definition), &mut self.roles)
+        } else if definition::is_acl(&entry.entry) && !entry.entry.tag.starts_with("DATABASE ") {
+            // Grants on the database itself are applied one by one, each where it can be.
+            (definition.lines().flat_map(owner_or_grantees).collect(), &mut self.grantees)
+        } else {
+            return;
+        };
+        self.roles_of_entries.extend(named.iter().map(|role| (entry.entry.id, role.clone())));
+        all.extend(named);
     }
 
     /// Puts it into the content.
     pub fn tell(self, content: &mut Content) {
+        content.unheld = self.named.unheld(&content.entries, &self.extensions);
         content.features = self.features.into_iter().collect();
         content.collations = self.collations.into_iter().collect();
         content.definitions = self.definitions;
-        content.not_compared = self.not_compared;
+        content.facts.extend(self.tablespaces.facts());
+        content.not_compared.extend(self.not_compared);
         // A dump is in its database's encoding, unless somebody wanted another.
         let encoding = self.database.encoding.clone().or_else(|| content.facts.get(ENCODING).cloned());
         content.properties = Some(DatabaseProperties { encoding, ..self.database });

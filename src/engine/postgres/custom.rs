@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use super::content::{Asked, Tables, describe, table_of};
 use super::inflate::Inflate;
+use super::large_objects::LargeObjects;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
 use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, too_many};
@@ -47,7 +48,6 @@ pub struct Custom {
     lanes: Vec<(u64, Walk)>,
     /// Entries whose blocks stand in other lanes than the first: where that begins is known at the end.
     elsewhere: Vec<(usize, usize)>,
-    large_objects: u64,
     longest: u64,
 }
 
@@ -65,6 +65,9 @@ struct Walk {
     /// Of this block, or of this large object, where zlib compressed it.
     inflate: Option<Inflate>,
     in_objects: bool,
+    objects: LargeObjects,
+    /// Chunks are plain, or zlib's.
+    readable: bool,
     /// Where the block starts.
     start: u64,
 }
@@ -143,7 +146,9 @@ impl Inspector for Custom {
         };
         let mut content = describe(Format::PgCustom, &header, self.toc, self.asked, self.tables);
         content.longest_statement = self.longest;
-        content.facts.insert("large_objects".into(), self.large_objects.to_string());
+        let mut objects = self.walk.objects;
+        self.lanes.iter().for_each(|(_, walk)| objects.add(&walk.objects));
+        objects.tell(&mut content);
         Ok(content)
     }
 }
@@ -296,13 +301,14 @@ impl Custom {
             (Step::Object, Ok(0)) => self.end_block(),
             (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
             (Step::Object, Ok(_)) => {
-                self.large_objects += 1;
+                self.walk.objects.begin(&value.to_string());
                 self.walk.inflate = self.zlib().then(Inflate::new);
                 self.walk.step = Step::Length;
                 Ok(())
             }
             (Step::Length, Ok(0)) => {
                 self.end_of_data()?;
+                self.walk.objects.end(self.walk.readable);
                 self.walk.step = Step::Object;
                 Ok(())
             }
@@ -328,6 +334,7 @@ impl Custom {
         self.walk.start = start;
         self.walk.table = table_of(&mut self.tables, &described.entry);
         self.walk.rows = None;
+        self.walk.readable = readable;
         self.walk.inflate = (zlib && !self.walk.in_objects).then(Inflate::new);
         if let (true, Some(statement), Some(table)) = (readable, &described.copy, self.walk.table) {
             self.tables.copied(table, statement);
@@ -414,6 +421,8 @@ impl Walk {
         let mut see = |bytes: &[u8]| {
             if let Some(rows) = &mut self.rows {
                 rows.see(bytes);
+            } else if self.in_objects {
+                self.objects.see(bytes);
             }
         };
         if let Some(inflate) = &mut self.inflate {

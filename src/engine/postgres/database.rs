@@ -7,11 +7,11 @@
 use super::restore::token;
 use super::session::{Row, Session, identifier, literal};
 use crate::engine::Version;
-use crate::error::{Error, Kind, Result};
+use crate::error::{self, Error, Kind};
 use crate::properties::{DatabaseGrant, DatabaseProperties, DatabaseSetting};
 
 /// What this database has.
-pub async fn read(session: &Session, version: Version, database: &str) -> Result<DatabaseProperties> {
+pub async fn read(session: &Session, version: Version, database: &str) -> error::Result<DatabaseProperties> {
     let name = literal(database);
     let rows = session.rows(&facts(version, &name)).await?;
     let mut cells = rows.into_iter().next().unwrap_or_default().into_iter();
@@ -25,20 +25,50 @@ pub async fn read(session: &Session, version: Version, database: &str) -> Result
         icu_rules: next(),
         owner: next(),
         connection_limit: next().and_then(|limit| limit.parse().ok()),
-        comment: next(),
         ..DatabaseProperties::default()
     };
+    let (comment, is_bytes) = (next(), next());
+    match comment.map(|comment| text(comment, is_bytes.as_deref())).transpose() {
+        Ok(comment) => properties.comment = comment,
+        Err(_) => properties.unreadable.push("comment".into()),
+    }
     if next().as_deref() == Some("t") {
         properties.grants = Some(session.rows(&grants(&name)).await?.into_iter().filter_map(grant).collect());
     }
-    properties.settings = session.rows(&settings(&name)).await?.into_iter().filter_map(setting).collect();
+    for row in session.rows(&settings(&name)).await? {
+        match setting(row) {
+            Some(Ok(setting)) => properties.settings.push(setting),
+            Some(Err(name)) => properties.unreadable.push(name),
+            None => {}
+        }
+    }
     Ok(properties)
 }
 
+const IS_ASCII: &str = "~ E'^[\\x01-\\x7f]*$'";
+
 /// Databases share the tables of comments and of settings, and each writes there in its own encoding: what another one
-/// wrote may be no text here, and what this one wrote is none where it has `SQL_ASCII`.
+/// wrote may be no text here.
 fn readable(text: &str) -> String {
-    format!("({text} ~ E'^[\\x01-\\x7f]*$' OR d.encoding <> 0 AND d.datname = pg_catalog.current_database())")
+    format!("({text} {IS_ASCII} OR d.datname = pg_catalog.current_database())")
+}
+
+/// A text, and whether it comes as the digits of its bytes: a database with `SQL_ASCII` has those, and the server sends
+/// them as they are.
+fn sent(text: &str) -> String {
+    let is_bytes = format!("NOT {text} {IS_ASCII} AND d.encoding = 0");
+    let bytes = format!("pg_catalog.encode(pg_catalog.convert_to({text}, 'SQL_ASCII'), 'hex')");
+    format!("CASE WHEN {is_bytes} THEN {bytes} ELSE {text} END, {is_bytes}")
+}
+
+/// What was [sent]. An error is as much of it as is text.
+fn text(sent: String, is_bytes: Option<&str>) -> Result<String, String> {
+    if is_bytes != Some("t") {
+        return Ok(sent);
+    }
+    let pairs = sent.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    let bytes: Vec<u8> = pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect();
+    String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn facts(version: Version, database: &str) -> String {
@@ -51,9 +81,9 @@ fn facts(version: Version, database: &str) -> String {
     format!(
         "SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, {provider}, {locale}, {rules}, \
          pg_catalog.pg_get_userbyid(d.datdba), CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit END, \
-         CASE WHEN {} THEN c.comment END, d.datacl IS NOT NULL \
-         FROM pg_catalog.pg_database d, \
-         LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS comment) c WHERE d.datname = {database}",
+         {}, d.datacl IS NOT NULL FROM pg_catalog.pg_database d LEFT JOIN \
+         LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS comment) c ON {} WHERE d.datname = {database}",
+        sent("c.comment"),
         readable("c.comment")
     )
 }
@@ -69,10 +99,11 @@ fn grants(database: &str) -> String {
 
 fn settings(database: &str) -> String {
     format!(
-        "SELECT r.rolname, c.setting FROM pg_catalog.pg_database d \
+        "SELECT r.rolname, {} FROM pg_catalog.pg_database d \
          JOIN pg_catalog.pg_db_role_setting s ON s.setdatabase = d.oid \
          CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting) LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
          WHERE d.datname = {database} AND (s.setrole = 0 OR r.oid IS NOT NULL) AND {} ORDER BY 1 NULLS FIRST, 2",
+        sent("c.setting"),
         readable("c.setting")
     )
 }
@@ -82,10 +113,15 @@ fn grant(row: Row) -> Option<DatabaseGrant> {
     Some(DatabaseGrant { role, privilege: privilege?, grantable: grantable.as_deref() == Some("t") })
 }
 
-fn setting(row: Row) -> Option<DatabaseSetting> {
-    let [role, setting] = <[_; 2]>::try_from(row).ok()?;
-    let (name, value) = setting.as_deref()?.split_once('=')?;
-    Some(DatabaseSetting::new(role, name.to_owned(), value.to_owned()))
+/// A setting; or the name of one whose value is no text.
+fn setting(row: Row) -> Option<Result<DatabaseSetting, String>> {
+    let [role, setting, is_bytes] = <[_; 3]>::try_from(row).ok()?;
+    let told = text(setting?, is_bytes.as_deref());
+    let is_text = told.is_ok();
+    let (Ok(told) | Err(told)) = told;
+    let (name, value) = told.split_once('=')?;
+    let setting = DatabaseSetting::new(role, name.to_owned(), value.to_owned());
+    Some(if is_text { Ok(setting) } else { Err(format!("setting {setting}")) })
 }
 
 /// A name that no other database has: in a container every process has the same id.
@@ -94,7 +130,7 @@ pub fn unused_name() -> String {
 }
 
 /// The server's version, for a session that was not probed.
-pub async fn version(session: &Session) -> Result<Version> {
+pub async fn version(session: &Session) -> error::Result<Version> {
     let major = session.column("SELECT pg_catalog.current_setting('server_version_num')::int / 10000").await?.join("");
     Ok(Version::new(major.parse().unwrap_or(0), 0, 0))
 }
@@ -106,7 +142,7 @@ pub async fn create(
     name: &str,
     source: Option<&DatabaseProperties>,
     more: &str,
-) -> Result<Vec<String>> {
+) -> error::Result<Vec<String>> {
     let wanted = source.cloned().unwrap_or_default();
     let version = version(session).await?;
     let encoding = wanted.encoding.as_ref().map_or(String::new(), |name| format!(" ENCODING {}", literal(name)));
@@ -244,7 +280,25 @@ fn names(list: &str) -> Vec<String> {
 
 /// The value that the server keeps for a setting that is told as these, the reverse of [`set`].
 pub fn list<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> String {
-    if is_list(name) { values.map(identifier).collect::<Vec<_>>().join(", ") } else { values.collect() }
+    if is_list(name) { values.map(kept_name).collect::<Vec<_>>().join(", ") } else { values.collect() }
+}
+
+/// Words that the server quotes where they are names.
+const KEYWORDS: &str = "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast \
+    char character check coalesce collate collation column concurrently constraint create cross current_catalog current_date \
+    current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do else end \
+    except exists extract false fetch float for foreign freeze from full grant greatest group grouping having ilike in initially inner \
+    inout int integer intersect interval into is isnull join lateral leading least left like limit localtime localtimestamp national \
+    natural nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing position \
+    precision primary real references returning right row select session_user setof similar smallint some substring symmetric \
+    system_user table tablesample then time timestamp to trailing treat trim true union unique user using values varchar variadic \
+    verbose when where window with";
+
+/// A name as the server keeps it in a list: quoted where it has to be.
+fn kept_name(name: &str) -> String {
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if starts && plain && !KEYWORDS.split(' ').any(|word| word == name) { name.to_owned() } else { identifier(name) }
 }
 
 /// What gives a database these privileges, and no others.

@@ -59,12 +59,14 @@ fn altered(properties: &mut DatabaseProperties, words: &[Word]) {
     }
 }
 
-struct Word {
+/// A word of a statement.
+#[derive(Debug)]
+pub struct Word {
     kind: Kind,
     text: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Keywords, numbers, names without quotes; each of `=`, `,` and `;`.
     Bare,
@@ -75,13 +77,24 @@ enum Kind {
 }
 
 impl Word {
-    fn is(&self, text: &str) -> bool {
+    /// Whether it is this keyword or sign.
+    pub fn is(&self, text: &str) -> bool {
         self.kind == Kind::Bare && self.text == text
+    }
+
+    /// Whether it is a string.
+    pub fn is_text(&self) -> bool {
+        self.kind == Kind::Text
+    }
+
+    /// What it says, without quotes.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
 /// The words of statements that `pg_dump` writes: no comments, no dollar quotes.
-fn words(sql: &str) -> Vec<Word> {
+pub fn words(sql: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut letters = sql.chars().peekable();
     let mut open = false;
@@ -142,7 +155,7 @@ mod tests {
             (
                 "DATABASE PROPERTIES",
                 "a;b",
-                "ALTER DATABASE \"a;b\" CONNECTION LIMIT = 5;\nALTER DATABASE \"a;b\" SET search_path TO '$user', 'a\"b', '';\n\
+                "ALTER DATABASE \"a;b\" CONNECTION LIMIT = 5;\nALTER DATABASE \"a;b\" SET search_path TO '$user', 'a\"b', '', 'app', 'user';\n\
                  ALTER DATABASE \"a;b\" SET \"app.key\" TO E'\\\\k;''';\nALTER ROLE \"IN\" IN DATABASE \"a;b\" SET work_mem TO '64MB';\n",
             ),
         ]);
@@ -155,7 +168,7 @@ mod tests {
             comment: Some("it's; E'\\".into()),
             connection_limit: Some(5),
             settings: [
-                (None, "search_path", "\"$user\", \"a\"\"b\", \"\""),
+                (None, "search_path", "\"$user\", \"a\"\"b\", \"\", app, \"user\""),
                 (None, "app.key", "\\k;'"),
                 (Some("IN"), "work_mem", "64MB"),
             ]

@@ -3,68 +3,133 @@
 //! The server writes an expression anew each time it is asked, and not always in the same way: a list of `varchar`s that
 //! was cast as a whole comes back with each element cast. Both are hashed alike.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 
-use crate::engine::Entry;
+use crate::engine::{Defined, Entry, RestoreOptions, Server, fingerprint};
 
-/// Kinds whose definitions are not compared, since a trial leaves them out, and what they are called; nothing where they
-/// stand for no object, or are compared as rows.
+/// Kinds whose definitions are not compared, and what they are called; nothing where they stand for no object, or are
+/// compared otherwise: as rows, as the contents of large objects, as properties of the database.
 const OTHERS: &[(&str, &str)] = &[
     ("", ""),
     ("TABLE DATA", ""),
-    ("BLOB", "large objects"),
-    ("BLOBS", "large objects"),
-    ("BLOB METADATA", "large objects"),
+    ("BLOBS", ""),
+    ("BLOB METADATA", ""),
     ("ENCODING", ""),
     ("STDSTRINGS", ""),
     ("SEARCHPATH", ""),
     ("DATABASE", ""),
     ("DATABASE PROPERTIES", ""),
-    ("ACL", "privileges"),
-    ("DEFAULT ACL", "privileges"),
-    ("SECURITY LABEL", "security labels"),
     ("STATISTICS DATA", "statistics"),
-    ("SUBSCRIPTION", "subscriptions"),
-    ("EVENT TRIGGER", "event triggers"),
 ];
 
-/// Comments that only the object's owner, or a superuser, may set.
-const COMMENTS: &[&str] =
-    &["EXTENSION ", "EVENT TRIGGER ", "DATABASE ", "SUBSCRIPTION ", "LARGE OBJECT ", "SCHEMA public"];
+/// Kinds that `pg_restore` gives an owner; what belongs to one of them has the same.
+const OWNED: &[&str] = &[
+    "AGGREGATE",
+    "BLOB",
+    "COLLATION",
+    "CONVERSION",
+    "DOMAIN",
+    "EVENT TRIGGER",
+    "FOREIGN DATA WRAPPER",
+    "FOREIGN TABLE",
+    "FUNCTION",
+    "MATERIALIZED VIEW",
+    "OPERATOR",
+    "OPERATOR CLASS",
+    "OPERATOR FAMILY",
+    "PROCEDURAL LANGUAGE",
+    "PROCEDURE",
+    "PUBLICATION",
+    "SCHEMA",
+    "SEQUENCE",
+    "SERVER",
+    "STATISTICS",
+    "SUBSCRIPTION",
+    "TABLE",
+    "TEXT SEARCH CONFIGURATION",
+    "TEXT SEARCH DICTIONARY",
+    "TYPE",
+    "VIEW",
+];
+
+/// What the names of grants begin with.
+const PRIVILEGES: &str = "privileges on ";
 
 /// The name under which an entry's definition is held against another; or what it is, where it is not.
 pub fn name(entry: &Entry) -> Result<String, &'static str> {
     if let Some((_, called)) = OTHERS.iter().find(|(kind, _)| *kind == entry.kind) {
         return Err(called);
     }
-    if entry.kind == "COMMENT" && COMMENTS.iter().any(|of| entry.tag.starts_with(of)) {
+    if entry.kind == "COMMENT" && entry.tag.starts_with("DATABASE ") {
         return Err("");
     }
-    // What the dump says of it hangs on its owner, which a trial leaves as it is.
-    if entry.kind == "SCHEMA" && entry.tag == "public" {
+    // What a dump says of it hangs on who the server's first user is.
+    if entry.schema.is_none() && entry.tag == "public" && entry.kind == "SCHEMA" {
         return Err("");
+    }
+    if is_acl(entry) {
+        if entry.schema.is_none() && entry.tag == "SCHEMA public" {
+            return Err("privileges on schema public");
+        }
+        let place = entry.schema.as_deref().map(|schema| format!(" in {schema}")).unwrap_or_default();
+        return Ok(format!("{PRIVILEGES}{}{place}", entry.tag));
     }
     let schema = entry.schema.as_deref().map(|schema| format!("{schema}.")).unwrap_or_default();
     Ok(format!("{} {schema}{}", entry.kind.to_lowercase(), entry.tag))
 }
 
+/// Whether it grants or revokes.
+pub fn is_acl(entry: &Entry) -> bool {
+    ["ACL", "DEFAULT ACL"].contains(&entry.kind.as_str())
+}
+
+/// Whether a restore that keeps owners gives it one.
+pub fn has_owner(entry: &Entry) -> bool {
+    OWNED.contains(&entry.kind.as_str()) && !(entry.kind == "SCHEMA" && entry.tag == "public")
+}
+
+/// Adds what an entry's SQL says to what is known of the object.
+pub fn add(defined: &mut Defined, entry: &Entry, sql: &str) {
+    if OWNED.contains(&entry.kind.as_str()) {
+        let owner = entry.owner.as_deref().or_else(|| sets_owner(sql).then(|| without_remarks(sql).trim_end()));
+        defined.owner = owner.map(|owner| fingerprint(owner) | 1).and_then(NonZeroU64::new).or(defined.owner);
+    }
+    let sum = if is_acl(entry) {
+        // Each grant alone: their order is nothing.
+        sql.lines().filter_map(hash).fold(0, u64::wrapping_add)
+    } else {
+        hash(sql).unwrap_or_default()
+    };
+    defined.text = defined.text.wrapping_add(sum);
+}
+
+/// What a restore leaves out of a whole dump, by the name of its definition, and what that is called. What another version
+/// grants anyhow it does not dump.
+pub fn left_out(name: &str, server: &Server, options: &RestoreOptions, exact: bool) -> Option<&'static str> {
+    let superuser = server.standing == "superuser";
+    match name {
+        _ if name.starts_with(PRIVILEGES) => (!(options.keep_privileges && exact)).then_some("privileges"),
+        _ if superuser => None,
+        _ if name.starts_with("event trigger ") => Some("event triggers"),
+        "comment SCHEMA public" => Some("the comment on schema public"),
+        _ if name.starts_with("comment EXTENSION ") => Some("comments on extensions"),
+        _ if name.starts_with("comment EVENT TRIGGER ") => Some("comments on event triggers"),
+        _ => None,
+    }
+}
+
 /// The hash of a statement; none of one that sets an owner or the session.
-pub fn hash(sql: &str) -> Option<u64> {
+fn hash(sql: &str) -> Option<u64> {
     let owner = sets_owner(sql);
     let sql = without_remarks(sql).trim_end();
     if sql.is_empty() || sql.starts_with("SET ") || owner {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
-    match spread(sql) {
-        Some(spread) => spread.hash(&mut hasher),
-        None => sql.hash(&mut hasher),
-    }
-    Some(hasher.finish())
+    Some(spread(sql).map_or_else(|| fingerprint(sql), |spread| fingerprint(&spread)))
 }
 
 /// Whether a script's statement says whose something is.
-pub fn sets_owner(sql: &str) -> bool {
+fn sets_owner(sql: &str) -> bool {
     let sql = without_remarks(sql);
     sql.starts_with("ALTER ") && sql.contains(" OWNER TO ")
 }

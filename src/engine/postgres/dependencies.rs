@@ -10,12 +10,13 @@ use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
 use super::selection::{Selection, select, some};
 use super::session::{self, Row, Session, identifier, literal};
 use super::target::lines;
-use super::{dump, extra, patterns};
+use super::{dump, extra, patterns, roles, unheld};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Content, Dependency, DumpOptions, Entry, RestoreOptions, Selected, Server, Version, sentences, with_comments,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// Objects as a dump names them: catalog, number, kind, schema, name.
 const THINGS: &str = "SELECT 'pg_class'::regclass::oid AS class, c.oid AS id, CASE c.relkind WHEN 'S' THEN 'sequence' \
@@ -67,6 +68,9 @@ const ALIKE: [&[&str]; 3] = [
     &["function", "aggregate", "procedure"],
 ];
 
+/// What a foreign key needs of a table that comes without its rows.
+const ROWS: &str = "rows of table";
+
 /// What the options choose, and what that needs.
 pub async fn selected(
     connection: &Connection,
@@ -88,17 +92,21 @@ pub async fn selected(
     session.rows("RESET search_path").await?;
     let meant = Conditions::of(server.version, &connection.database, options, &left_out)?;
     let choice = Choice::read(&session, options, &meant).await?;
+    let brings_both = !options.schema_only && !options.data_only && !choice.emptied.is_empty();
+    let unfilled = if brings_both { session.rows(&quietly(&choice.unfilled())).await? } else { Vec::new() };
     if options.with_dependencies {
         let unneeded = session.rows(&quietly(&choice.unneeded())).await?;
         let unneeded = unneeded.iter().filter_map(|row| Some(pattern(row.first()?.as_ref()?, row.get(1)?.as_ref()?)));
         let (tables, schemas) = (choice.tables, choice.schema_names);
         let (relations, with_rows) = (choice.patterns, choice.with_rows);
-        let unneeded = unneeded.collect();
-        return Ok(Some(Selected { is_part, relations, with_rows, unneeded, tables, schemas, ..Selected::default() }));
+        let (unneeded, dependencies) = (unneeded.collect(), gather(unfilled));
+        let selected = Selected { is_part, relations, with_rows, dependencies, ..Selected::default() };
+        return Ok(Some(Selected { unneeded, tables, schemas, ..selected }));
     }
     let added = choice.sequences.iter().map(|(schema, name)| pattern(schema, name)).collect();
-    let edges =
+    let mut edges =
         if options.data_only || !is_part { Vec::new() } else { session.rows(&quietly(&choice.edges())).await? };
+    edges.extend(unfilled);
     let partitions = session.column(&choice.left_partitions()).await?;
     let (dependencies, relations, with_rows) = (gather(edges), choice.patterns, choice.with_rows);
     Ok(Some(Selected { is_part, relations, with_rows, dependencies, partitions, added, ..Selected::default() }))
@@ -126,6 +134,8 @@ struct Choice {
     /// Those that match, as patterns; and those whose rows come.
     patterns: BTreeSet<String>,
     with_rows: BTreeSet<String>,
+    /// Those whose rows don't come, by their numbers.
+    emptied: Vec<String>,
     /// The tables that were named, as `schema.name`.
     tables: Vec<String>,
     /// Sequences that come because chosen tables use them.
@@ -219,6 +229,7 @@ impl Choice {
             relations: numbers,
             patterns: chosen.iter().filter_map(as_pattern).collect(),
             with_rows: chosen.iter().filter(|row| !is(row, 3)).filter_map(as_pattern).collect(),
+            emptied: numbered(&chosen.iter().filter(|row| is(row, 3)).cloned().collect::<Vec<_>>()),
             tables: named.into_iter().map(|(schema, name): (String, String)| format!("{schema}.{name}")).collect(),
             sequences: used.iter().filter_map(name).collect(),
             schemas: numbered(&schemas),
@@ -238,6 +249,26 @@ impl Choice {
             needs = *NEEDS,
             of_source = self.comes("s"),
             of_target = self.comes("t"),
+        )
+    }
+
+    /// Foreign keys of rows that come to rows that don't, in the same form.
+    fn unfilled(&self) -> String {
+        let (relations, emptied) = (joined(&self.relations), joined(&self.emptied));
+        let any = |root: &str, condition: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM (SELECT {root}.oid WHERE {root}.relkind = 'r' UNION ALL SELECT p.relid \
+                 FROM pg_partition_tree({root}.oid) p WHERE p.isleaf) l(oid) WHERE l.oid {condition})"
+            )
+        };
+        format!(
+            "SELECT DISTINCT 'table', sn.nspname, s.relname, k.conname, '{ROWS}', tn.nspname, t.relname, 'f' \
+             FROM pg_constraint k JOIN pg_class s ON s.oid = k.conrelid JOIN pg_namespace sn ON sn.oid = s.relnamespace \
+             JOIN pg_class t ON t.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace \
+             WHERE k.contype = 'f' AND COALESCE(to_jsonb(k) ->> 'conparentid', '0') = '0' \
+             AND s.oid IN ({relations}) AND t.oid IN ({relations}) AND {} AND {}",
+            any("t", &format!("IN ({emptied})")),
+            any("s", &format!("IN ({relations}) AND l.oid NOT IN ({emptied})")),
         )
     }
 
@@ -383,20 +414,31 @@ pub async fn lacking(
     let chosen = if options.selects() { Some(select(&content.entries, options)) } else { None };
     // What is wrong with the names is told when all else is judged.
     let Ok(chosen) = chosen.transpose() else { return Ok(Vec::new()) };
+    let entries = chosen.as_ref().map(|selection| &selection.chosen);
+    let roles = roles::lacking(connection, content, options, entries, limits).await?;
     let mut wanted = of_manifest(content, chosen.as_ref());
+    if chosen.is_none() {
+        let rows_alone = |d: &&Dependency| d.needed_by.iter().all(|by| by.starts_with("table data "));
+        let unheld = content.unheld.iter().filter(|d| !(options.schema_only && rows_alone(d)));
+        wanted.extend(unheld.cloned());
+    }
     wanted.extend(chosen.into_iter().flat_map(|selection| selection.needs));
     if wanted.is_empty() {
-        return Ok(wanted);
+        return Ok(roles);
     }
     let emptied = options.clean == Some(Clean::Database) || !server.target.exists;
     let there = if emptied { BTreeSet::new() } else { held(connection, server, &wanted, options, limits).await? };
     let is_there = |d: &Dependency| {
         let kinds = ALIKE.iter().find(|kinds| kinds.contains(&d.kind.as_str())).copied();
+        if d.kind == unheld::OBJECT {
+            return there.iter().any(|(_, schema, name)| *schema == d.schema && bare(name) == d.name);
+        }
         let named = |kind: &str| there.contains(&(kind.to_owned(), d.schema.clone(), d.name.clone()));
         kinds.map_or_else(|| named(&d.kind), |kinds| kinds.iter().any(|kind| named(kind)))
     };
-    wanted.retain(|dependency| !is_there(dependency));
-    Ok(wanted)
+    // Without rows, every key holds.
+    wanted.retain(|dependency| !(is_there(dependency) || options.schema_only && dependency.kind == ROWS));
+    Ok(wanted.into_iter().chain(roles).collect())
 }
 
 /// What the dump lacks, of what its chosen part needs.
@@ -414,6 +456,7 @@ fn of_manifest(content: &Content, chosen: Option<&Selection>) -> Vec<Dependency>
 
 /// Refuses to begin what would fail for want of something. Foreign keys are left out instead.
 pub fn check(server: &Server, content: &Content) -> Result<()> {
+    roles::check(&server.target.lacking, content)?;
     let lacking = server.target.lacking.iter().filter(|dependency| !dependency.is_of_foreign_keys());
     let lacking: Vec<Dependency> = lacking.cloned().collect();
     if lacking.is_empty() {
@@ -423,13 +466,31 @@ pub fn check(server: &Server, content: &Content) -> Result<()> {
     let what = "a part of a database is restored, and the target lacks what that part needs";
     let error = sentences(&lacking).into_iter().fold(Error::new(Kind::Refused, what), Error::why);
     let (brought, others): (Vec<&Dependency>, Vec<&Dependency>) = lacking.iter().partition(|d| held(d));
-    let brings = (!brought.is_empty()).then_some("--with-dependencies brings along what the dump holds");
-    let first = others.first().map(|first| match first.kind.as_str() {
-        "schema" => format!("make it in the target first: CREATE SCHEMA {}", identifier(&first.name)),
-        "extension" => format!("make it in the target first: CREATE EXTENSION {}", identifier(&first.name)),
-        _ => "make these in the target first, or dump the database as a whole".to_owned(),
+    let brings = (!brought.is_empty()).then_some(hint::WITH_DEPENDENCIES);
+    let extension = others.iter().find_map(|d| Some((unheld::extension_of(bare(&d.name))?, d.schema.as_deref()?)));
+    let extension = extension.map(|(name, schema)| {
+        Hint::naming(
+            "create-extension-with-schema",
+            format!("an extension's: CREATE EXTENSION {} WITH SCHEMA {}", identifier(name), identifier(schema)),
+        )
     });
-    Err(error.hints(brings.map(str::to_owned)).hints(first))
+    let first = others.first().map(|first| match first.kind.as_str() {
+        "schema" => Hint::naming(
+            "create-schema-first",
+            format!("make it in the target first: CREATE SCHEMA {}", identifier(&first.name)),
+        ),
+        "extension" => Hint::naming(
+            "create-extension-first",
+            format!("make it in the target first: CREATE EXTENSION {}", identifier(&first.name)),
+        ),
+        _ => hint::MAKE_THESE_FIRST,
+    });
+    Err(error.hints(brings).hints(extension).hints(first))
+}
+
+/// A function's name, without its arguments.
+fn bare(name: &str) -> &str {
+    name.split('(').next().unwrap_or(name)
 }
 
 /// Without the foreign keys that point at what neither comes nor is there, which are named.
@@ -458,7 +519,14 @@ pub fn is_prepared(server: &Server, content: &Content) -> bool {
     let bare = |d: &Dependency| d.to_string().split('(').next().unwrap_or_default().to_owned();
     let schemas = content.dependencies.iter().filter_map(|d| Some(format!("schema {}", d.schema.as_ref()?)));
     let needed: BTreeSet<String> = content.dependencies.iter().map(bare).chain(schemas).collect();
-    target.objects.len() as u64 == target.object_count && target.objects.iter().all(|object| needed.contains(object))
+    let unheld = |object: &str| {
+        content.unheld.iter().any(|d| {
+            let schema = d.schema.as_deref().unwrap_or_default();
+            object.ends_with(&format!(" {schema}.{}", d.name)) || object == format!("schema {schema}")
+        })
+    };
+    let is_needed = |object: &String| needed.contains(object) || unheld(object);
+    target.objects.len() as u64 == target.object_count && target.objects.iter().all(is_needed)
 }
 
 /// What of the wanted the target has, and keeps.
@@ -470,12 +538,12 @@ async fn held(
     limits: &Limits,
 ) -> Result<BTreeSet<(String, Option<String>, String)>> {
     let session = session::open(connection, &connection.database, limits).await.map_err(|refusal| refusal.error)?;
-    let names: BTreeSet<String> = wanted.iter().map(|dependency| literal(&dependency.name)).collect();
+    let names: BTreeSet<String> = wanted.iter().map(|dependency| literal(bare(&dependency.name))).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
     let query = format!(
         "WITH things AS MATERIALIZED ({THINGS}) SELECT t.kind, n.nspname, t.name, EXISTS (SELECT 1 FROM pg_depend d \
          WHERE d.classid = t.class AND d.objid = t.id AND d.deptype = 'e') FROM things t \
-         LEFT JOIN pg_namespace n ON n.oid = t.space WHERE t.name IN ({names})"
+         LEFT JOIN pg_namespace n ON n.oid = t.space WHERE split_part(t.name, '(', 1) IN ({names})"
     );
     let kept = lines(server, "schemas.kept");
     let mut there = BTreeSet::new();

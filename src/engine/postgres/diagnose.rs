@@ -1,8 +1,10 @@
 //! What `pg_dump`, `pg_restore` and `psql` say on stderr, and what to do about it.
 
+use super::findings::BYPASSRLS;
 use super::plain::qualified;
-use crate::connection::Connection;
-use crate::engine::Diagnosis;
+use super::session::{ALL_TAKEN, CHECK_USER, NO_PASSWORD, NO_TLS, identifier};
+use crate::engine::{Diagnosis, Into, Scene};
+use crate::hint::{self, Hint};
 
 /// As many lines are shown, the last ones.
 const SHOWN: usize = 10;
@@ -17,157 +19,303 @@ const STATEMENT_TIMEOUT: &str = "canceling statement due to statement timeout";
 /// A known cause: every piece must stand in one line.
 struct Cause {
     pieces: &'static [&'static str],
-    hint: &'static str,
+    hint: Hint,
 }
 
 /// `--clean objects` drops what the archive brings as what it brings.
-const OTHER_KIND: &str =
-    "the target has something of another kind under that name: --clean schema drops everything first";
+const OTHER_KIND: Hint = Hint::new(
+    "other-kind",
+    "the target has something of another kind under that name, or it belongs to what the dump does not bring: drop it there \
+     by its name, and restore again (--clean schema drops everything that the target holds)",
+);
+
+const LOCKED: Hint = Hint::new(
+    "another-session-holds-a-lock",
+    "another session holds a lock: see pg_locks, or try again at a quiet hour",
+);
+
+const MAX_LOCKS: Hint = Hint::new("raise-max-locks", "raise max_locks_per_transaction on the server");
 
 /// The first that fits a line counts.
 const CAUSES: &[Cause] = &[
-    cause(&["server version mismatch"], "this pg_dump is older than the server: install the client of its version"),
-    cause(&["unrecognized option"], "the client is not what its version says: point --client-dir at another"),
-    cause(&["invalid option"], "the client is not what its version says: point --client-dir at another"),
+    cause(
+        &["server version mismatch"],
+        Hint::new("older-pg-dump", "this pg_dump is older than the server: install the client of its version"),
+    ),
+    cause(&["unrecognized option"], hint::ANOTHER_CLIENT),
+    cause(&["invalid option"], hint::ANOTHER_CLIENT),
     cause(
         &["unsupported version", "in file header"],
-        "this pg_restore is older than the pg_dump that made the archive",
+        Hint::new("older-pg-restore", "this pg_restore is older than the pg_dump that made the archive"),
     ),
     cause(
         &["unrecognized configuration parameter \"transaction_timeout\""],
-        "the client is newer than the server: install the client of the server's version",
+        Hint::new("newer-client", "the client is newer than the server: install the client of the server's version"),
     ),
-    cause(&["must be owner of extension"], "restore as a superuser, or leave comments out with --no-comments"),
+    cause(
+        &["must be owner of extension"],
+        Hint::new("no-comments", "restore as a superuser, or leave comments out with --no-comments"),
+    ),
     cause(
         &["permission denied to create extension"],
-        "have a superuser create the extension first, then restore with --into-non-empty",
+        Hint::new(
+            "superuser-creates-extension-first",
+            "have a superuser create the extension first, then restore with --into-non-empty",
+        ),
     ),
-    cause(&["extension", "is not available"], "install the extension's package on the server"),
+    cause(
+        &["extension", "is not available"],
+        Hint::new("install-extensions-package", "install the extension's package on the server"),
+    ),
     cause(
         &["schema \"public\" already exists"],
-        "the dump names schema public: restore it with dbhaul, which leaves that entry out",
+        Hint::new(
+            "public-left-out",
+            "the dump names schema public: restore it with dbhaul, which leaves that entry out",
+        ),
     ),
     cause(
         &["permission denied for schema"],
-        "GRANT USAGE, CREATE ON SCHEMA ... TO this user; since PostgreSQL 15 nobody else may create in public",
+        Hint::new(
+            "grant-usage-and-create",
+            "GRANT USAGE, CREATE ON SCHEMA ... TO this user; since PostgreSQL 15 nobody else may create in public",
+        ),
     ),
     cause(
         &["permission denied for foreign-data wrapper"],
-        "have a superuser say: GRANT USAGE ON FOREIGN DATA WRAPPER ... TO this user",
+        Hint::new(
+            "grant-usage-on-wrapper",
+            "have a superuser say: GRANT USAGE ON FOREIGN DATA WRAPPER ... TO this user",
+        ),
     ),
     cause(
         &["permission denied to create event trigger"],
-        "a plain dump is run as it is: restore as a superuser, or dump in custom format, whose restore leaves it out",
+        Hint::new(
+            "superuser-or-custom-format",
+            "a plain dump is run as it is: restore as a superuser, or dump in custom format, whose restore leaves it out",
+        ),
     ),
     cause(
         &["must be superuser to create FOR ALL TABLES publication"],
-        "restore as a superuser, or dump again without publications: -- --no-publications",
+        Hint::new(
+            "no-publications",
+            "restore as a superuser, or dump again without publications: -- --no-publications",
+        ),
     ),
     cause(
         &["must be superuser to create subscriptions"],
-        "restore as a superuser, or dump again without subscriptions: -- --no-subscriptions",
+        Hint::new(
+            "no-subscriptions",
+            "restore as a superuser, or dump again without subscriptions: -- --no-subscriptions",
+        ),
     ),
-    cause(&["permission denied for large object"], "dump as the large object's owner or as a superuser"),
-    cause(&["query would be affected by row-level security"], "dump as the tables' owner or as a user with BYPASSRLS"),
     cause(
-        &["permission denied for"],
-        "GRANT SELECT to this user (PostgreSQL 14 and newer: GRANT pg_read_all_data), or leave the object out",
+        &["permission denied for large object"],
+        Hint::new("owner-of-large-object", "dump as the large object's owner or as a superuser"),
     ),
-    cause(&["role", "does not exist"], "restore without --keep-owner and --keep-privileges, or create the role first"),
-    cause(&["violates unique constraint"], "the target had rows already: --clean schema empties it first"),
-    cause(&["already exists"], "the target is not empty: --clean schema empties it first"),
+    cause(&["query would be affected by row-level security"], BYPASSRLS),
     cause(
-        &["violates foreign key constraint"],
-        "with --data-only, tables are filled in an order that foreign keys may not allow",
+        &["role", "does not exist"],
+        Hint::new("without-keep-owner", "restore without --keep-owner and --keep-privileges, or create the role first"),
     ),
     cause(
         &["is an identity column"],
-        "the target's column is an identity, the archive's has a default: --clean schema drops the table as a whole",
+        Hint::new(
+            "identity-column",
+            "the target's column is an identity, the archive's has a default: --clean schema drops the table as a whole",
+        ),
     ),
     cause(&["\" is not a table"], OTHER_KIND),
     cause(&["\" is not a view"], OTHER_KIND),
     cause(&["\" is not a materialized view"], OTHER_KIND),
     cause(&["\" is not a sequence"], OTHER_KIND),
     cause(&["\" is not a foreign table"], OTHER_KIND),
-    cause(&["other objects depend on it"], "something outside of the archive depends on it: --clean schema drops both"),
+    cause(
+        &["other objects depend on it"],
+        Hint::new("others-depend", "something outside of the archive depends on it: --clean schema drops both"),
+    ),
     cause(
         &["canceling statement due to conflict with recovery"],
-        "the standby's recovery came first: it may go well another time; a dump of the primary never meets this, and \
+        Hint::new(
+            "recovery-came-first",
+            "the standby's recovery came first: it may go well another time; a dump of the primary never meets this, and \
          max_standby_streaming_delay makes the standby wait",
+        ),
     ),
+    cause(&["canceling statement due to lock timeout"], LOCKED),
+    cause(&["could not obtain lock on relation"], LOCKED),
+    cause(&[LOCKING], LOCKED),
     cause(
-        &["canceling statement due to lock timeout"],
-        "another session holds a lock: see pg_locks, or try again at a quiet hour",
+        &[STATEMENT_TIMEOUT],
+        Hint::new("statement-timeout-0", "the server ends long statements: ALTER ROLE ... SET statement_timeout = 0"),
     ),
+    cause(&["deadlock detected"], Hint::new("deadlock", "another session was changing the same objects: try again")),
     cause(
-        &["could not obtain lock on relation"],
-        "another session holds a lock: see pg_locks, or try again at a quiet hour",
+        &["No space left on device"],
+        Hint::new("whose-disk-is-full", "the disk is full: the server's, if the line came from it"),
     ),
-    cause(&[LOCKING], "another session holds a lock: see pg_locks, or try again at a quiet hour"),
-    cause(&[STATEMENT_TIMEOUT], "the server ends long statements: ALTER ROLE ... SET statement_timeout = 0"),
-    cause(&["deadlock detected"], "another session was changing the same objects: try again"),
-    cause(&["No space left on device"], "the disk is full: the server's, if the line came from it"),
-    cause(&["could not extend file"], "the server's disk is full"),
+    cause(&["could not extend file"], hint::SERVERS_DISK_IS_FULL),
     cause(
         &["invalid memory alloc request size"],
-        "a value is too large to be written as text, of which the server holds 1 GB (bytea takes twice its size): cut it \
+        Hint::new(
+            "value-too-large",
+            "a value is too large to be written as text, of which the server holds 1 GB (bytea takes twice its size): cut it \
          up, or leave its table out with --exclude-table-data",
+        ),
     ),
-    cause(&["out of shared memory"], "raise max_locks_per_transaction on the server"),
-    cause(&["You might need to increase"], "raise max_locks_per_transaction on the server"),
-    cause(&["unsupported startup parameter"], "a pooler refuses the client's settings: connect to the server itself"),
-    cause(&["invalid command \\restrict"], "this psql is too old for the dump: install a newer one"),
+    cause(&["out of shared memory"], MAX_LOCKS),
+    cause(&["You might need to increase"], MAX_LOCKS),
+    cause(
+        &["unsupported startup parameter"],
+        Hint::new("pooler-refuses-settings", "a pooler refuses the client's settings: connect to the server itself"),
+    ),
+    cause(
+        &["invalid command \\restrict"],
+        Hint::new("newer-psql", "this psql is too old for the dump: install a newer one"),
+    ),
     cause(
         &["backslash commands are restricted"],
-        "the dump holds psql commands that did not come from pg_dump: look at it before you run it",
+        Hint::new(
+            "look-at-commands",
+            "the dump holds psql commands that did not come from pg_dump: look at it before you run it",
+        ),
     ),
-    cause(&["server closed the connection unexpectedly"], "the server or the network went away: see the server's log"),
-    cause(&["SSL SYSCALL error"], "the network went away"),
-    cause(&["terminating connection due to"], "somebody ended the session on the server: see the server's log"),
-    cause(&["the database system is shutting down"], "the server is stopping: try again when it is back"),
-    cause(&["no matching schemas were found"], "no schema matches the --schema patterns"),
-    cause(&["no matching tables were found"], "no table matches the --table patterns"),
+    cause(
+        &["server closed the connection unexpectedly"],
+        Hint::new("went-away", "the server or the network went away: see the server's log"),
+    ),
+    cause(&["SSL SYSCALL error"], Hint::new("network-went-away", "the network went away")),
+    cause(
+        &["terminating connection due to"],
+        Hint::new("session-was-ended", "somebody ended the session on the server: see the server's log"),
+    ),
+    cause(
+        &["the database system is shutting down"],
+        Hint::new("server-is-stopping", "the server is stopping: try again when it is back"),
+    ),
+    cause(
+        &["no matching schemas were found"],
+        Hint::new("no-schema-matches", "no schema matches the --schema patterns"),
+    ),
+    cause(&["no matching tables were found"], Hint::new("no-table-matches", "no table matches the --table patterns")),
     cause(
         &["invalid byte sequence for encoding"],
-        "the dump's rows don't fit the target's encoding: create the target with the source's",
+        Hint::new(
+            "sources-encoding",
+            "the dump's rows don't fit the target's encoding: create the target with the source's",
+        ),
     ),
+];
+
+const KEY_TWICE: Hint = Hint::new(
+    "key-twice",
+    "both rows are in the source, whose index does not see it: find them there after SET enable_indexscan = off; \
+     SET enable_indexonlyscan = off; SET enable_bitmapscan = off; delete one, REINDEX the index, and dump again",
+);
+const BROKEN_KEY: Hint = Hint::new(
+    "broken-foreign-key",
+    "the rows are so in the source: find them there and delete or mend them, or make the constraint there \
+     again as NOT VALID; then dump again",
+);
+
+/// Words of one line, and the hint for what the client did.
+type ByScene = (&'static [&'static str], fn(&Scene) -> Hint);
+
+/// Causes whose way on depends on what the client did. The first that fits counts.
+const BY_SCENE: &[ByScene] = &[
+    (&["could not create unique index"], |_| KEY_TWICE),
+    (&["violates unique constraint"], |scene| match scene.doing {
+        Into::Beside | Into::InPlace | Into::Tables => hint::KEY_IS_IN_THE_TABLE,
+        Into::Nothing | Into::Empty => KEY_TWICE,
+    }),
+    (&["already exists"], |scene| match scene.doing {
+        Into::Empty => hint::MADE_TWICE,
+        Into::InPlace => OTHER_KIND,
+        _ if scene.is_script => {
+            Hint::new("drop-or-rename", "the target has that already: drop or rename it there, and restore again")
+        }
+        _ => Hint::new(
+            "clean-objects",
+            "the target has that already: --clean objects, in place of --into-non-empty, drops what the dump brings and \
+             nothing else",
+        ),
+    }),
+    (&["violates foreign key constraint"], |scene| match scene.doing {
+        Into::Tables => Hint::new(
+            "drop-that-constraint",
+            "rows come table by table: drop that constraint in the target, restore, and make it again; or restore the whole dump",
+        ),
+        _ => BROKEN_KEY,
+    }),
+    (&["permission denied for"], |scene| match scene.doing {
+        Into::Nothing => Hint::new(
+            "grant-select-or-leave-out",
+            "GRANT SELECT to this user (PostgreSQL 14 and newer: GRANT pg_read_all_data), or leave the object out",
+        ),
+        _ => Hint::new("databases-owner-or-superuser", "restore as the database's owner, or as a superuser"),
+    }),
 ];
 
 /// Causes why nobody was let in.
 const AT_THE_DOOR: &[Cause] = &[
-    cause(&["password authentication failed"], "check user and password in the URI"),
-    cause(&["no password supplied"], "the server asks for a password, and the URI has none"),
+    cause(
+        &["password authentication failed"],
+        Hint::new("check-user-and-password", "check user and password in the URI"),
+    ),
+    cause(&["no password supplied"], NO_PASSWORD),
     cause(
         &["no pg_hba.conf entry"],
-        "the server's pg_hba.conf has no line for this user, database, address and encryption",
+        Hint::new(
+            "pg-hba-has-no-line",
+            "the server's pg_hba.conf has no line for this user, database, address and encryption",
+        ),
     ),
-    cause(&["database", "does not exist"], "check the database's name in the URI"),
-    cause(&["role", "does not exist"], "check the user's name in the URI"),
-    cause(&["too many"], "all connections are taken: end idle ones, or try again later"),
-    cause(&["remaining connection slots"], "all connections are taken: end idle ones, or try again later"),
-    cause(&["starting up"], "the server is starting: try again in a moment"),
-    cause(&["certificate"], "sslrootcert=FILE in the URI names the authority that signed the server's certificate"),
-    cause(&["does not support SSL"], "the server offers no TLS; sslmode=disable or prefer in the URI does without"),
-    cause(&["could not translate host name"], "check the host's name in the URI"),
-    cause(&["timeout expired"], "the host never answered: is it reachable from here?"),
-    cause(&["Connection refused"], "nothing listens there: is the server, or the tunnel, running, and the port right?"),
+    cause(&["database", "does not exist"], Hint::new("check-databases-name", "check the database's name in the URI")),
+    cause(&["role", "does not exist"], CHECK_USER),
+    cause(&["too many"], ALL_TAKEN),
+    cause(&["remaining connection slots"], ALL_TAKEN),
+    cause(&["starting up"], Hint::new("server-is-starting", "the server is starting: try again in a moment")),
+    cause(
+        &["certificate"],
+        Hint::new(
+            "sslrootcert-names-authority",
+            "sslrootcert=FILE in the URI names the authority that signed the server's certificate",
+        ),
+    ),
+    cause(&["does not support SSL"], NO_TLS),
+    cause(&["could not translate host name"], hint::CHECK_HOST),
+    cause(
+        &["timeout expired"],
+        Hint::new("host-never-answered", "the host never answered: is it reachable from here?"),
+    ),
+    cause(
+        &["Connection refused"],
+        Hint::new(
+            "nothing-listens",
+            "nothing listens there: is the server, or the tunnel, running, and the port right?",
+        ),
+    ),
 ];
 
-const fn cause(pieces: &'static [&'static str], hint: &'static str) -> Cause {
+const fn cause(pieces: &'static [&'static str], hint: Hint) -> Cause {
     Cause { pieces, hint }
 }
 
 /// What stderr means.
-pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
+pub fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
     let lines = meaningful(stderr);
     let door = lines.iter().any(|line| is_at_the_door(line));
-    let mut hints: Vec<String> = Vec::new();
+    let mut hints: Vec<Hint> = Vec::new();
     let locked = lines.iter().any(|line| line.contains(LOCKING));
     for line in lines.iter().filter(|line| !(locked && line.contains(STATEMENT_TIMEOUT))) {
+        let fits = |pieces: &[&str]| pieces.iter().all(|piece| line.contains(piece));
         let list = if door { AT_THE_DOOR } else { CAUSES };
-        let found = list.iter().find(|c| c.pieces.iter().all(|piece| line.contains(piece)));
-        if let Some(cause) = found.filter(|c| !hints.iter().any(|h| h == c.hint)) {
-            hints.push(cause.hint.to_owned());
+        // A detail says what of, and is no error of its own.
+        let own = !door && !line.starts_with("DETAIL:");
+        let by_scene = || BY_SCENE.iter().find(|(pieces, _)| own && fits(pieces)).map(|(_, hint)| hint(scene));
+        let found = list.iter().find(|c| fits(c.pieces)).map(|cause| cause.hint.clone()).or_else(by_scene);
+        if let Some(hint) = found.filter(|hint| !hints.contains(hint)) {
+            hints.push(hint);
         }
     }
     let from = lines.len().saturating_sub(SHOWN);
@@ -182,18 +330,21 @@ pub fn diagnose(stderr: &str, _connection: &Connection) -> Diagnosis {
         hints.push(match (spelling, made) {
             (Some(spelling), Some(made)) => hint_at_operator(&made, spelling, name),
             // psql does not repeat the statement. What compares by a sign alone is one of these.
-            _ if compares && statement.is_empty() && name.contains(" = ") => {
-                hint_at_operator("something in the dump", "IS DISTINCT FROM, NULLIF, CASE x WHEN or JOIN USING", name)
+            (_, made) if compares && is_comparison(name) => {
+                let made = made.unwrap_or_else(|| "something in the dump".to_owned());
+                hint_at_operator(&made, "IS DISTINCT FROM, NULLIF, CASE x WHEN, JOIN USING, or rows", name)
             }
-            _ => hint_at_search_path(name, function),
+            _ => hint_at_search_path(name, function, scene),
         });
     }
+    let refused = lines.iter().any(|line| line.contains("ERROR:  "));
     Diagnosis {
         why,
         hints,
         connection: door,
         // FATAL is a session that ended; what it was doing may have been its COMMIT.
-        refused: lines.iter().any(|line| line.contains("ERROR:  ")),
+        refused,
+        recurs: refused && scene.doing != Into::Nothing && !lines.iter().any(|line| passes(line)),
         ..Diagnosis::default()
     }
 }
@@ -226,29 +377,74 @@ fn is_at_the_door(line: &str) -> bool {
         || line.contains("could not translate host name")
 }
 
-/// `pg_dump` empties the `search_path`, for good reasons; a function's body must find its names without.
-fn hint_at_search_path(name: &str, function: Option<&str>) -> String {
+/// Whether the same statement may go well another time.
+fn passes(line: &str) -> bool {
+    ["deadlock detected", "canceling statement", "terminating connection", "could not extend file", "No space left"]
+        .iter()
+        .any(|words| line.contains(words))
+}
+
+/// `pg_dump` empties the `search_path`, for good reasons; a function's body must find its names without. A dump does not
+/// hold what was altered of an extension's function.
+fn hint_at_search_path(name: &str, function: Option<&str>, scene: &Scene) -> Hint {
+    let bare = |function: &str| function.split('(').next().unwrap_or(function).rsplit('.').next().map(str::to_owned);
+    let of_dump = |function: &str| bare(function).is_some_and(|name| scene.functions.contains(&name));
+    if let Some(function) = function.filter(|function| !scene.extensions.is_empty() && !of_dump(function)) {
+        let create = |extension: &String| format!("CREATE EXTENSION {}; ", identifier(extension));
+        let create: String = scene.extensions.iter().map(create).collect();
+        return Hint::naming(
+            "alter-extensions-function",
+            format!(
+                "a restore runs with an empty search_path, and function {function} uses {name} without its schema. The function is an \
+             extension's, and no dump holds what is altered of it. In the target, before the restore: {create}ALTER FUNCTION \
+             {function} SET search_path = public, pg_catalog"
+            ),
+        );
+    }
     let (who, which) = match function {
         Some(function) => (format!("function {function} uses {name}"), function),
         None => (format!("something uses {name}"), "..."),
     };
-    format!(
-        "a restore runs with an empty search_path, and {who} without its schema: in the source, qualify the name or \
+    Hint::naming(
+        "qualify-or-search-path",
+        format!(
+            "a restore runs with an empty search_path, and {who} without its schema: in the source, qualify the name or \
          ALTER FUNCTION {which} SET search_path = public, and dump again"
+        ),
     )
 }
 
 /// Comparisons that are spelt without their operator.
-const HIDING: [&str; 5] = ["IS DISTINCT FROM", "IS NOT DISTINCT FROM", "NULLIF(", "CASE ", " USING ("];
+const HIDING: [&str; 10] = [
+    "IS DISTINCT FROM",
+    "IS NOT DISTINCT FROM",
+    "NULLIF(",
+    "CASE ",
+    " USING (",
+    "ROW(",
+    "IN ( SELECT",
+    "ANY ( SELECT",
+    "ALL ( SELECT",
+    " = ( SELECT",
+];
+
+/// Whether `public.citext = public.citext` is by a sign that such an expression stands for.
+fn is_comparison(operator: &str) -> bool {
+    let sign = |word: &str| ["=", "<>", "<", "<=", ">", ">="].contains(&word.rsplit('.').next().unwrap_or(word));
+    operator.split(' ').any(sign)
+}
 
 /// What such a comparison needs: `public.ltree = public.ltree`, of which the dump names no operator.
-fn hint_at_operator(made: &str, spelling: &str, operator: &str) -> String {
+fn hint_at_operator(made: &str, spelling: &str, operator: &str) -> Hint {
     let schema = operator.split_once('.').map_or("public", |(before, _)| before.rsplit(' ').next().unwrap_or(before));
     let spelling = spelling.trim_end_matches('(').trim();
-    format!(
-        "{made} compares with {spelling}, for which a dump can't name the operator, and a restore finds only pg_catalog's: in \
-         the source, write the comparison with OPERATOR({schema}.<>) or OPERATOR({schema}.=), or compare as text, and dump \
-         again"
+    Hint::naming(
+        "operator-with-schema",
+        format!(
+            "{made} compares with {spelling}, for which a dump can't name the operator, and a restore finds only pg_catalog's: in \
+         the source, write the comparison with OPERATOR({schema}.<>) or OPERATOR({schema}.=), that of rows column by column, or \
+         compare as text, and dump again"
+        ),
     )
 }
 
@@ -267,7 +463,7 @@ fn statement(stderr: &str) -> String {
 fn made_by(statement: &str) -> Option<String> {
     const KINDS: [&str; 9] =
         ["TRIGGER", "TABLE", "MATERIALIZED VIEW", "VIEW", "INDEX", "POLICY", "RULE", "DOMAIN", "FUNCTION"];
-    let mut rest = statement.strip_prefix("CREATE ").or_else(|| statement.strip_prefix("ALTER "))?;
+    let mut rest = ["CREATE ", "ALTER ", "REFRESH "].iter().find_map(|verb| statement.strip_prefix(verb))?;
     for word in ["OR REPLACE ", "CONSTRAINT ", "UNIQUE ", "UNLOGGED ", "FOREIGN ", "RECURSIVE "] {
         rest = rest.strip_prefix(word).unwrap_or(rest);
     }
@@ -311,10 +507,9 @@ fn shortened(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::postgres::libpq::tests::connection;
 
     fn of(stderr: &str) -> Diagnosis {
-        diagnose(stderr, &connection())
+        diagnose(stderr, &Scene::default())
     }
 
     #[test]
@@ -337,7 +532,7 @@ mod tests {
             ("ERROR:  must be superuser to create FOR ALL TABLES publication", "--no-publications"),
             ("ERROR:  must be superuser to create subscriptions", "--no-subscriptions"),
             ("ERROR:  role \"alice\" does not exist", "--keep-owner"),
-            ("ERROR:  relation \"users\" already exists", "--clean schema"),
+            ("ERROR:  relation \"users\" already exists", "--clean objects"),
             ("ERROR:  canceling statement due to conflict with recovery", "primary"),
             ("ERROR:  deadlock detected", "try again"),
             ("ERROR:  could not extend file \"base/1/2\": No space left on device", "full"),
@@ -346,7 +541,11 @@ mod tests {
             ("ERROR:  operator does not exist: public.hstore -> unknown", "public.hstore -> unknown"),
         ] {
             let diagnosis = of(line);
-            assert!(diagnosis.hints.len() == 1 && diagnosis.hints[0].contains(hint), "{line}: {:?}", diagnosis.hints);
+            assert!(
+                diagnosis.hints.len() == 1 && diagnosis.hints[0].text().contains(hint),
+                "{line}: {:?}",
+                diagnosis.hints
+            );
             assert!(!diagnosis.connection, "{line}");
             assert_eq!(diagnosis.why, [line]);
         }
@@ -361,10 +560,10 @@ mod tests {
              public.node FOR EACH ROW\nWHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.note_it();\n"
         ));
         assert_eq!(found.why.last().map(String::as_str), Some("in: trigger node path on public.node"));
-        insta::assert_snapshot!(found.hints.join("\n"), @"trigger node path on public.node compares with IS DISTINCT FROM, for which a dump can't name the operator, and a restore finds only pg_catalog's: in the source, write the comparison with OPERATOR(public.<>) or OPERATOR(public.=), or compare as text, and dump again");
+        insta::assert_snapshot!(hint::texts(&found.hints).join("\n"), @"trigger node path on public.node compares with IS DISTINCT FROM, for which a dump can't name the operator, and a restore finds only pg_catalog's: in the source, write the comparison with OPERATOR(public.<>) or OPERATOR(public.=), that of rows column by column, or compare as text, and dump again");
         let found = of(&format!("psql:<stdin>:114: {error}"));
         assert!(
-            found.hints[0].starts_with("something in the dump compares with IS DISTINCT FROM, NULLIF"),
+            found.hints[0].text().starts_with("something in the dump compares with IS DISTINCT FROM, NULLIF"),
             "{found:?}"
         );
         for (statement, made) in [
@@ -383,7 +582,7 @@ mod tests {
         let refused = of(
             "pg_dump: error: connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  password authentication failed for user \"app\"",
         );
-        assert!(refused.connection && refused.hints == ["check user and password in the URI"]);
+        assert!(refused.connection && hint::texts(&refused.hints) == ["check user and password in the URI"]);
         assert!(
             of("psql: error: could not translate host name \"x\" to address: Name or service not known").connection
         );
@@ -396,7 +595,7 @@ mod tests {
         let found = of("pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout\n\
                         pg_dump: detail: Query was: LOCK TABLE public.held IN ACCESS SHARE MODE");
         assert!(found.why[1].contains("public.held") && found.hints.len() == 1, "{found:?}");
-        assert!(found.hints[0].contains("pg_locks"), "{found:?}");
+        assert!(found.hints[0].text().contains("pg_locks"), "{found:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::content::{Asked, Tables, describe, table_of};
+use super::large_objects::LargeObjects;
 use super::lz4;
 use super::rows::Rows;
 use super::toc::{self, Stop, TocEntry};
@@ -37,10 +38,10 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
         Stop::TooMany => too_many(0),
         Stop::Bad(what) => incomplete(format!("toc.dat: {what}")),
     })?;
-    let (mut tables, mut longest) = (Tables::default(), 0);
+    let (mut tables, mut longest, mut objects) = (Tables::default(), 0, LargeObjects::default());
     for entry in &toc {
         let table = table_of(&mut tables, &entry.entry);
-        let rows = data(folder, entry).map_err(incomplete)?;
+        let rows = data(folder, entry, &mut objects).map_err(incomplete)?;
         if let (Some(table), Some(rows)) = (table, rows) {
             longest = longest.max(rows.longest());
             let name = &entry.entry.tag;
@@ -52,14 +53,17 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
     }
     let mut content = describe(Format::PgDirectory, &header, toc, asked, tables);
     content.longest_statement = longest;
+    objects.tell(&mut content);
     Ok(content)
 }
 
 /// Reads an entry's file to its end. Its rows, if it holds COPY text that could be read.
-fn data(folder: &Path, entry: &TocEntry) -> Result<Option<Rows>, String> {
+fn data(folder: &Path, entry: &TocEntry, objects: &mut LargeObjects) -> Result<Option<Rows>, String> {
     let Some(name) = entry.file.as_deref().filter(|_| entry.has_data) else { return Ok(None) };
     if entry.entry.kind == "BLOBS" {
-        large_objects(folder, name)?;
+        let of_tar = lists_of_tar(entry).into_iter().find(|list| folder.join(list).is_file());
+        let list = find(folder, name).is_err().then_some(of_tar).flatten();
+        large_objects(folder, list.as_deref().unwrap_or(name), objects)?;
         return Ok(None);
     }
     let mut rows = Rows::default();
@@ -67,8 +71,29 @@ fn data(folder: &Path, entry: &TocEntry) -> Result<Option<Rows>, String> {
     Ok((read && entry.copy.is_some()).then_some(rows))
 }
 
+/// What the tar format calls a list of large objects, whatever its `toc.dat` says: the first from 17 on.
+fn lists_of_tar(entry: &TocEntry) -> [String; 2] {
+    [format!("blobs_{}.toc", entry.entry.id), "blobs.toc".to_owned()]
+}
+
+/// The lists of large objects of an unpacked tar-format dump that a `pg_restore` of 17 or newer would look for by other
+/// names: what each is called, and what it should be called. Nothing where `toc.dat` can't be read.
+#[must_use]
+pub fn misnamed_lists(folder: &Path) -> Vec<(String, String)> {
+    let Ok(file) = File::open(folder.join("toc.dat")) else { return Vec::new() };
+    let mut misnamed = Vec::new();
+    let read = toc::read_all(file, |entry| {
+        let [list, _] = lists_of_tar(&entry);
+        let wanted = entry.file.filter(|name| entry.entry.kind == "BLOBS" && find(folder, name).is_err());
+        misnamed.extend(wanted.filter(|_| folder.join(&list).is_file()).map(|wanted| (list, wanted)));
+    });
+    // A name from outside must not lead out of the folder.
+    misnamed.retain(|(_, wanted)| !wanted.contains(['/', '\\']) && wanted != "..");
+    if matches!(read, Ok(Ok(_))) { misnamed } else { Vec::new() }
+}
+
 /// A list of large objects, a line with number and file name for each.
-fn large_objects(folder: &Path, list: &str) -> Result<(), String> {
+fn large_objects(folder: &Path, list: &str, objects: &mut LargeObjects) -> Result<(), String> {
     let (mut text, mut length) = (Vec::new(), 0);
     read_through(&find(folder, list)?, |bytes| {
         length += bytes.len();
@@ -78,10 +103,12 @@ fn large_objects(folder: &Path, list: &str) -> Result<(), String> {
         return Err(format!("{list} names large objects in {length} bytes; at most {LONGEST_LIST} are read"));
     }
     for line in String::from_utf8_lossy(&text).lines() {
-        let Some((_, name)) = line.split_once(' ') else {
+        let Some((number, name)) = line.split_once(' ') else {
             return Err(format!("{list} has a line that names no file: {line}"));
         };
-        read_through(&find(folder, name)?, |_| {})?;
+        objects.begin(number);
+        let read = read_through(&find(folder, name)?, |bytes| objects.see(bytes))?;
+        objects.end(read);
     }
     Ok(())
 }

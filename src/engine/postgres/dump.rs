@@ -7,8 +7,11 @@ use super::encoding::Encoding;
 use super::findings::LeftOut;
 use super::{extra, jobs, libpq, patterns, pinned_settings};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, missing, refuse_missing};
+use crate::engine::{
+    Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, left_out_by, missing, refuse_missing,
+};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::invocation::{Arg, Invocation};
 
 /// `pg_dump -Fc --no-owner` writes the owners all the same: they are chosen when the archive is restored.
@@ -73,8 +76,12 @@ pub fn plan(
         warnings.push(KEPT.into());
     }
     warnings.extend(outside_of_selection(server, options));
+    warnings.extend(
+        server.properties.unreadable.iter().map(|what| format!("the database's {what} is no text: not in the dump")),
+    );
     warnings.extend(pinned_settings::dump_warnings(server));
     warnings.extend(crate::engine::warnings(server.selected.as_ref()));
+    warnings.extend(extra::leaving_out(&options.extra).map(|argument| left_out_by(argument)));
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
     let mut plan = DumpPlan {
         invocations: vec![everything],
@@ -122,10 +129,8 @@ fn unreadable(
     if !dependents.is_empty() && !partial {
         let error = Error::new(Kind::Refused, "an incomplete dump could not be restored: nothing was started")
             .why("these need tables that may not be read, and pg_dump has no way to leave them out:");
-        return Err(dependents.into_iter().fold(error, Error::why).hint(
-            "grant SELECT on the tables (dbhaul doctor names them), or drop what needs them, or leave out the tables that \
-             it belongs to with --exclude-table",
-        ));
+        return Err(dependents.into_iter().fold(error, Error::why).hint(Hint::new("grant-select-or-drop-dependents", "grant SELECT on the tables (dbhaul doctor names them), or drop what needs them, or leave out the tables that \
+             it belongs to with --exclude-table")));
     }
     if !dependents.is_empty() {
         warnings.push(format!(
@@ -162,14 +167,17 @@ fn excuses(server: &Server, options: &DumpOptions, subject: &Subject) -> bool {
     }
 }
 
-/// What a selection leaves out without a word: extensions and large objects stand in no schema.
+/// What a selection leaves out without a word: extensions and large objects stand in no schema. Of chosen tables it is
+/// known which extensions they need.
 fn outside_of_selection(server: &Server, options: &DumpOptions) -> Vec<String> {
     let by = if options.schemas.is_empty() { "--table" } else { "--schema" };
     if options.schemas.is_empty() && options.tables.is_empty() || options.with_dependencies {
         return Vec::new();
     }
     let setting = |name: &str| server.settings.get(name).filter(|text| !text.is_empty());
+    let is_known = server.selected.is_some() && !options.tables.is_empty();
     let extensions = setting("extensions.installed")
+        .filter(|_| !is_known)
         .map(|names| format!("{by} leaves extensions out, the target must have them: {}", names.replace('\n', ", ")));
     let objects = setting("large_objects").filter(|_| !options.schema_only);
     let objects = objects.map(|count| format!("{by} leaves large objects out: {count} (-- --blobs adds them)"));

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use encoding_rs as tables;
 
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::invocation::Arg;
 
 /// An encoding, as the server calls it.
@@ -123,7 +124,10 @@ impl Encoding {
             Some(bytes) => Ok(Arg::Bytes(bytes.into_owned())),
             None => Err(Error::new(Kind::Usage, format!("{text} can't be said in the dump's encoding"))
                 .why("pg_dump reads its command line in the encoding that it writes: nothing was started")
-                .hint("write ? in a pattern for each character that is beyond ASCII: it stands for any one")),
+                .hint(Hint::new(
+                    "question-mark-for-characters",
+                    "write ? in a pattern for each character that is beyond ASCII: it stands for any one",
+                ))),
         }
     }
 

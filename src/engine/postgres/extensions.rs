@@ -9,6 +9,7 @@ use super::suitability::refused;
 use super::target::{EXTENSION_SCHEMAS, lines};
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// Whether they are there, or can be made.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
@@ -28,15 +29,27 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         Some(name) if available.contains(&name.as_str()) => {
             let error = refused(format!("extension \"{name}\" can only be created by a superuser there"));
             Err(if installed.contains(&name.as_str()) {
-                error.hint("--clean schema empties the database and keeps its extensions")
+                error.hint(Hint::new(
+                    "clean-schema-keeps-extensions",
+                    "--clean schema empties the database and keeps its extensions",
+                ))
             } else {
                 error
-                    .hint(format!("have one say, in that database: CREATE EXTENSION \"{name}\""))
-                    .hint(format!("or do without, if nothing needs it: --exclude-extension {name}"))
+                    .hint(Hint::naming(
+                        "superuser-creates-extension",
+                        format!("have one say, in that database: CREATE EXTENSION \"{name}\""),
+                    ))
+                    .hint(Hint::naming(
+                        "or-exclude-extension",
+                        format!("or do without, if nothing needs it: --exclude-extension {name}"),
+                    ))
             })
         }
-        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target")).hint(format!(
-            "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
+        Some(name) => Err(refused(format!("extension \"{name}\" is not available on the target")).hint(Hint::naming(
+            "install-extension-or-exclude",
+            format!(
+                "install its package on the server; or do without, if nothing needs it: --exclude-extension {name}"
+            ),
         ))),
     }
 }
@@ -79,15 +92,17 @@ pub fn check_schemas(server: &Server, content: &Content, options: &RestoreOption
 }
 
 /// How an extension comes into the schema that the dump finds it in.
-fn way_on(server: &Server, name: &str, movable: bool, schema: &str) -> String {
+fn way_on(server: &Server, name: &str, movable: bool, schema: &str) -> Hint {
     if !movable {
-        return "it can't be moved: --clean database makes a new database, and the extension where the dump has it"
-            .to_owned();
+        return Hint::new(
+            "clean-database-moves-extension",
+            "it can't be moved: --clean database makes a new database, and the extension where the dump has it",
+        );
     }
     let (name, quoted) = (identifier(name), identifier(schema));
     let is_new = !lines(server, "schemas").contains(&schema);
     let create = if is_new { format!("CREATE SCHEMA {quoted}; ") } else { String::new() };
-    format!("have it moved: {create}ALTER EXTENSION {name} SET SCHEMA {quoted}")
+    Hint::naming("have-extension-moved", format!("have it moved: {create}ALTER EXTENSION {name} SET SCHEMA {quoted}"))
 }
 
 /// Whether something of the dump's is made with this extension. Of a script, that is not known.

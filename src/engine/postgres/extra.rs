@@ -1,6 +1,7 @@
 //! Arguments that people hand on to `pg_dump` after `--`. Those that would break the archive are refused, in every
 //! spelling that `getopt_long` understands: `-Ft`, `-vFt`, `--format=t`, `--form t`.
 
+use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
 
 /// An option that is not handed on: long name, letter, why.
@@ -74,6 +75,87 @@ pub fn chooses(extra: &[String]) -> bool {
     })
 }
 
+/// Arguments that leave something out, and for which there is no option of ours.
+pub fn leaving_out(extra: &[String]) -> impl Iterator<Item = &String> {
+    const NAMES: [&str; 8] = [
+        "section",
+        "filter",
+        "extension",
+        "exclude-extension",
+        "table-and",
+        "exclude-table-and",
+        "no-data",
+        "no-schema",
+    ];
+    const OBJECTS: [&str; 7] = [
+        "no-blobs",
+        "no-large-objects",
+        "no-policies",
+        "no-publications",
+        "no-subscriptions",
+        "no-security-labels",
+        "no-comments",
+    ];
+    extra.iter().filter(|argument| match argument.strip_prefix("--") {
+        Some(long) => NAMES.iter().chain(&OBJECTS).any(|name| long.starts_with(name)),
+        None => argument.starts_with("-e") || argument.starts_with("-B"),
+    })
+}
+
+/// What the arguments choose, as options of ours where there are such: then it is known what the dump lacks.
+pub fn adopted(mut options: DumpOptions) -> DumpOptions {
+    let mut rest = std::mem::take(&mut options.extra).into_iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--" {
+            options.extra.push(argument);
+            break;
+        }
+        if argument == "--schema-only" || argument == "-s" {
+            options.schema_only = true;
+        } else if argument == "--data-only" || argument == "-a" {
+            options.data_only = true;
+        } else if let Some((flags, list, value)) = choice(&argument) {
+            let value = value.map(str::to_owned).or_else(|| rest.next());
+            match (options.patterns_mut(list), value) {
+                (Some(patterns), Some(value)) => {
+                    patterns.push(value);
+                    options.extra.extend((flags != "-").then(|| flags.to_owned()));
+                }
+                _ => options.extra.push(argument),
+            }
+        } else {
+            let takes_next = waits_for_value(&argument);
+            options.extra.push(argument);
+            options.extra.extend(takes_next.then(|| rest.next()).flatten());
+        }
+    }
+    options.extra.extend(rest);
+    options
+}
+
+/// The list of patterns that an argument adds to, what stands before, and the pattern, if it stands in the same argument.
+fn choice(argument: &str) -> Option<(&str, &'static str, Option<&str>)> {
+    const LETTERS: [(char, &str); 4] =
+        [('n', "schema"), ('N', "exclude-schema"), ('t', "table"), ('T', "exclude-table")];
+    if let Some(long) = argument.strip_prefix("--") {
+        let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+        let lists = LETTERS.iter().map(|(_, list)| *list).chain(["exclude-table-data"]);
+        return lists.into_iter().find(|list| *list == name).map(|list| ("-", list, value));
+    }
+    let at = argument.strip_prefix('-')?.find(|letter| WITH_VALUE.contains(letter))? + 1;
+    let (letter, list) = LETTERS.iter().find(|(letter, _)| argument[at..].starts_with(*letter))?;
+    let value = &argument[at + letter.len_utf8()..];
+    Some((&argument[..at], list, Some(value).filter(|value| !value.is_empty())))
+}
+
+/// Whether letters end with one whose value is the next argument.
+fn waits_for_value(argument: &str) -> bool {
+    let letters = argument.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
+    letters.is_some_and(|letters| {
+        letters.find(|letter| WITH_VALUE.contains(letter)).is_some_and(|at| at + 1 == letters.len())
+    })
+}
+
 /// The encoding that is asked for here instead of the database's own, by the last `--encoding` or `-E`.
 pub fn encoding(extra: &[String]) -> Option<&str> {
     let mut following = extra.iter().skip(1).map(String::as_str).chain([""]);
@@ -113,6 +195,22 @@ fn refused_letter(letters: &str) -> Option<Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_arguments_choose_becomes_an_option() {
+        let extra =
+            ["-v", "-t", "a", "-OTb", "--schema=c", "--exclude-table-data", "d", "-E", "-s", "--section=data", "-a"];
+        let extra = extra.map(str::to_owned).to_vec();
+        let options = adopted(DumpOptions { extra, tables: vec!["z".into()], ..DumpOptions::default() });
+        assert_eq!(options.extra, ["-v", "-O", "-E", "-s", "--section=data"]);
+        assert_eq!(
+            (&options.tables[..], &options.exclude_tables[..]),
+            (&["z".into(), "a".into()][..], &["b".into()][..])
+        );
+        assert_eq!((&options.schemas[..], &options.exclude_table_data[..]), (&["c".into()][..], &["d".into()][..]));
+        assert_eq!((options.schema_only, options.data_only), (false, true));
+        assert_eq!(leaving_out(&options.extra).collect::<Vec<_>>(), ["--section=data"]);
+    }
 
     fn checked(arguments: &[&str]) -> Result<()> {
         check(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>(), true)

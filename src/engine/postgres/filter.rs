@@ -4,10 +4,13 @@
 //! something but a schema; behind it bytes pass as they are. `\unrestrict` comes at the end, with the header's random
 //! token, which no other line can hold. A line within a string or a name, which may have several, is never one of them.
 //!
+//! What `pg_dump --clean` drops first need not be there: the target may be empty, and the transaction would end.
+//!
 //! A script gets its transaction here, and not from psql, which would commit whatever it got when its input breaks off.
 
 use memchr::{memchr, memmem};
 
+use super::drops;
 use super::lexer::Lexer;
 use crate::engine::Filter;
 use crate::engine::stray::MARK;
@@ -57,6 +60,7 @@ pub struct Adapter {
     timeouts: u64,
     restricts: u64,
     publics: u64,
+    forgiven: u64,
 }
 
 impl Adapter {
@@ -84,11 +88,15 @@ impl Adapter {
             if !self.lexer.outside() {
                 out.extend_from_slice(line);
             } else if !self.drops(line) {
-                if !belongs_to_header(line) {
+                if let Some(forgiving) = drops::if_exists(line) {
+                    out.extend(forgiving);
+                    self.forgiven += 1;
+                } else if belongs_to_header(line) {
+                    out.extend_from_slice(line);
+                } else {
                     self.header_is_over = true;
                     break;
                 }
-                out.extend_from_slice(line);
             }
             for &byte in line {
                 self.lexer.see(byte);
@@ -202,6 +210,7 @@ impl Filter for Adapter {
             ("SET transaction_timeout left out", self.timeouts),
             ("\\restrict left out", self.restricts),
             ("CREATE SCHEMA public left out", self.publics),
+            ("IF EXISTS added to what the dump drops first", self.forgiven),
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)

@@ -3,11 +3,12 @@
 //! `pg_dump` locks every table that it dumps and reads every sequence and large object: one that the user may not read
 //! ends it. With `--allow-incomplete` these are left out by [`LeftOut`]'s flags; without, [`Severity::Missing`] refuses.
 
-use super::hidden_operators;
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
 use super::session::{Row, Session, identifier};
+use super::{hidden_operators, not_held, on_extensions};
 use crate::engine::{Finding, Server, Severity, Subject, Version};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// Joins lists in [`Server::settings`]: names may hold anything else.
 const JOIN: &str = "\0";
@@ -30,6 +31,8 @@ pub async fn find(session: &Session, server: &mut Server) -> Result<()> {
     found.extend(large_objects(session, server).await?);
     found.extend(unseen(session).await?);
     found.extend(foreign(session).await?);
+    found.extend(on_extensions::find(session).await?);
+    found.extend(not_held::find(session).await?);
     found.extend(hidden_operators::find(session, server.version.major).await?);
     if server.replica {
         found.extend(on_a_standby(session).await?);
@@ -38,14 +41,17 @@ pub async fn find(session: &Session, server: &mut Server) -> Result<()> {
     Ok(())
 }
 
-fn missing(what: String, hint: &str) -> Finding {
+fn missing(what: String, hint: Hint) -> Finding {
     Finding::new(Severity::Missing, what, Some(hint))
 }
 
 /// Tables without SELECT, and what can't be restored without them: views, heirs and partitions, owned sequences.
 async fn tables(session: &Session, server: &mut Server) -> Result<Vec<Finding>> {
-    const HINT: &str = "grant SELECT on the tables and USAGE on their schemas (on PostgreSQL 14 and newer: GRANT \
-                        pg_read_all_data TO the user), or leave them out with --exclude-table";
+    const HINT: Hint = Hint::new(
+        "grant-select-and-usage",
+        "grant SELECT on the tables and USAGE on their schemas (on PostgreSQL 14 and newer: GRANT \
+         pg_read_all_data TO the user), or leave them out with --exclude-table",
+    );
     let gone = format!(
         "WITH RECURSIVE gone(oid, root) AS (SELECT c.oid, true FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {USER_SCHEMA} AND {NOT_OF_AN_EXTENSION} \
@@ -136,10 +142,16 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
         let subject = if kind == "S" { Subject::Rows(pattern.clone()) } else { Subject::Configuration };
         patterns.push(pattern);
         let finding = if kind == "S" {
-            let hint = "grant SELECT on the sequences, or leave them out with --exclude-table";
+            let hint = Hint::new(
+                "grant-select-on-sequences",
+                "grant SELECT on the sequences, or leave them out with --exclude-table",
+            );
             missing(format!("{what}: its value may not be read"), hint)
         } else {
-            let hint = "have the extension's owner grant SELECT, or leave the rows out with --exclude-table-data";
+            let hint = Hint::new(
+                "extensions-owner-grants",
+                "have the extension's owner grant SELECT, or leave the rows out with --exclude-table-data",
+            );
             missing(format!("{what} of an extension: its rows may not be read"), hint)
         };
         findings.push(finding.about(subject));
@@ -148,6 +160,9 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
     Ok(findings)
 }
 
+/// For rows that policies hide.
+pub const BYPASSRLS: Hint = Hint::new("owner-or-bypassrls", "dump as the tables' owner or as a user with BYPASSRLS");
+
 async fn row_security(session: &Session, server: &mut Server) -> Result<Vec<Finding>> {
     let policies = "c.relkind IN ('r', 'p') AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid)";
     let tables = session.rows(&named_relations(policies)).await?;
@@ -155,8 +170,7 @@ async fn row_security(session: &Session, server: &mut Server) -> Result<Vec<Find
     let finding = |row: Row| {
         let (table, pattern) = named(&row)?;
         let what = format!("{table}: its row-level security hides rows, and may show none");
-        let hint = "dump as the tables' owner or as a user with BYPASSRLS";
-        Some(missing(what, hint).about(Subject::Rows(pattern)))
+        Some(missing(what, BYPASSRLS).about(Subject::Rows(pattern)))
     };
     Ok(tables.into_iter().filter_map(finding).collect())
 }
@@ -169,7 +183,7 @@ async fn large_objects(session: &Session, server: &mut Server) -> Result<Vec<Fin
     let all = session.column("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").await?.join("");
     let finding = missing(
         format!("{unreadable}; pg_dump takes all large objects or none, and there are {all}"),
-        "dump as their owner or as a superuser",
+        Hint::new("owner-of-large-objects-or-superuser", "dump as their owner or as a superuser"),
     );
     Ok(vec![finding.about(Subject::LargeObjects)])
 }
@@ -196,13 +210,13 @@ async fn unseen(session: &Session) -> Result<Vec<Finding>> {
              AND (pg_catalog.pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE')) END ORDER BY 1"
         ))
         .await?;
-    let subscriptions = subscriptions
-        .into_iter()
-        .map(|what| missing(format!("{what} is only dumped for a superuser"), "dump as a superuser"));
+    let subscriptions = subscriptions.into_iter().map(|what| {
+        missing(format!("{what} is only dumped for a superuser"), Hint::new("dump-as-superuser", "dump as a superuser"))
+    });
     let mappings = mappings.into_iter().map(|what| {
         missing(
             format!("{what}: its options may not be read, and are left out"),
-            "dump as the server's owner or as a superuser",
+            Hint::new("owner-of-server-or-superuser", "dump as the server's owner or as a superuser"),
         )
     });
     Ok(subscriptions.chain(mappings).map(|finding| finding.about(Subject::OutsideOfSchemas)).collect())
@@ -211,20 +225,24 @@ async fn unseen(session: &Session) -> Result<Vec<Finding>> {
 async fn foreign(session: &Session) -> Result<Option<Finding>> {
     let tables = session.column(&relations("c.relkind = 'f'")).await?;
     Ok(some(&tables, "are foreign: their definitions are dumped, their rows stay where they are").map(|what| {
-        Finding::new(Severity::Note, what, Some("--include-foreign-data=SERVER after -- dumps their rows too"))
+        Finding::new(
+            Severity::Note,
+            what,
+            Some(Hint::new("include-foreign-data", "--include-foreign-data=SERVER after -- dumps their rows too")),
+        )
     }))
 }
 
 async fn on_a_standby(session: &Session) -> Result<Vec<Finding>> {
     let unlogged = session.rows(&named_relations("c.relkind = 'r' AND c.relpersistence = 'u'")).await?;
-    let hint = "dump from the primary, or leave them out with --exclude-table";
+    let hint = Hint::new("primary-or-exclude", "dump from the primary, or leave them out with --exclude-table");
     let unlogged = unlogged.into_iter().filter_map(|row| named(&row)).map(|(table, pattern)| {
-        missing(format!("{table} is unlogged, and empty on a standby"), hint).about(Subject::Rows(pattern))
+        missing(format!("{table} is unlogged, and empty on a standby"), hint.clone()).about(Subject::Rows(pattern))
     });
     let warning = Finding::new(
         Severity::Warning,
         "the server is a standby: a long dump may be cancelled by its recovery",
-        Some("dump from the primary, or raise max_standby_streaming_delay"),
+        Some(Hint::new("primary-or-streaming-delay", "dump from the primary, or raise max_standby_streaming_delay")),
     );
     Ok(unlogged.chain([warning]).collect())
 }

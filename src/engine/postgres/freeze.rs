@@ -234,7 +234,7 @@ mod tests {
             let rows = entry(9, "TABLE DATA", tag, &[]);
             let (has_data, copy, definition) = (true, Some(copy.to_owned()), String::new());
             let (offset, file, catalog, section) = (None, None, (0, 0), 3);
-            let reaches_files = false;
+            let stopped = None;
             lane.frozen(&TocEntry {
                 entry: rows,
                 has_data,
@@ -244,7 +244,11 @@ mod tests {
                 offset,
                 file,
                 definition,
-                reaches_files,
+                stopped,
+                acts: Box::default(),
+                fills_its_own: false,
+                untrusted: false,
+                tablespace: None,
             })
         };
         insta::assert_snapshot!(statement("a b", "COPY public.\"a b\" (\"x FROM stdin;\") FROM stdin;\n").expect("frozen"), @r#"

@@ -14,9 +14,9 @@ pub async fn relation(source: &Connection, target: &Connection, exists: bool, li
     }
     // Nobody knows yet whether these sessions are ours alone: their settings stay.
     let asking = session::open_asking(source, &source.database, limits, CLUSTER);
-    let (from, number) = asking.await.map_err(|refusal| refusal.error)?;
+    let (mut from, number) = asking.await.map_err(|refusal| refusal.error)?;
     let asking = session::open_asking(target, &target.database, limits, CLUSTER);
-    let (into, other_number) = asking.await.map_err(|refusal| refusal.error)?;
+    let (mut into, other_number) = asking.await.map_err(|refusal| refusal.error)?;
     let mut notes = Vec::new();
     match [cluster(&number), cluster(&other_number)] {
         [Some(one), Some(other)] if one.number == other.number => {
@@ -36,20 +36,38 @@ pub async fn relation(source: &Connection, target: &Connection, exists: bool, li
                 .to_owned(),
         ),
     }
-    let is_one = match shares_locks(&from, &into).await {
-        Err(_) if from.is_closed() => {
-            // It was idle for longer than this user's sessions may be.
-            let opening = session::open_lifted(source, &source.database, limits, CLUSTER);
-            let (from, _) = opening.await.map_err(|refusal| refusal.error)?;
-            shares_locks(&from, &into).await?
+    let mut is_one = shares_locks(&from, &into).await;
+    // Either may have been idle for longer than its user's sessions may be; one ends while the other is opened again.
+    for _ in 0..5 {
+        if is_one.is_ok() {
+            break;
         }
-        answer => answer?,
-    };
+        from = still_open(from, source, limits).await?;
+        into = still_open(into, target, limits).await?;
+        is_one = shares_locks(&from, &into).await;
+    }
+    let is_one = is_one?;
     if is_one {
         return Ok(SAME_DATABASE);
     }
-    notes.extend(subscriptions(&into).await?);
+    notes.extend(match subscriptions(&into).await {
+        Ok(found) => found,
+        Err(_) => subscriptions(&opened_lifted(target, limits).await?).await?,
+    });
     Ok(Relation::Separate(notes))
+}
+
+/// The session, or another one without limits on time in the place of one that has ended.
+async fn still_open(session: Session, connection: &Connection, limits: &Limits) -> Result<Session> {
+    if !session.is_closed() {
+        return Ok(session);
+    }
+    opened_lifted(connection, limits).await
+}
+
+async fn opened_lifted(connection: &Connection, limits: &Limits) -> Result<Session> {
+    let opening = session::open_lifted(connection, &connection.database, limits, CLUSTER);
+    opening.await.map(|(session, _)| session).map_err(|refusal| refusal.error)
 }
 
 /// A server: the number that it shares with what was made from it, and since when it runs.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::connection::{ChannelBinding, Connection, Host, TlsMode};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::invocation::{EnvValue, Invocation, PrivateFile};
 use crate::secret::{STARS, Secret};
 
@@ -117,7 +118,10 @@ fn login_rules(connection: &Connection, client: Version) -> Result<Vec<(&'static
     let unknown = |rule: String, since: u32| {
         Err(Error::new(Kind::Config, format!("PostgreSQL {}'s clients don't know {rule}", client.major))
             .why("the URI asks for it, and nothing was started without it")
-            .hint(format!("install the clients of PostgreSQL {since} or later, or take the parameter out of the URI")))
+            .hint(Hint::naming(
+                "newer-libpq-or-no-parameter",
+                format!("install the clients of PostgreSQL {since} or later, or take the parameter out of the URI"),
+            )))
     };
     match login.channel_binding {
         Some(rule) if client.major >= 13 => rules.push(("channel_binding", rule.libpq().to_owned())),
@@ -154,7 +158,7 @@ fn authorities(connection: &Connection, client: Version, bundle: Option<PathBuf>
                 "PostgreSQL {}'s clients need them in a file, and this system has none in a known place",
                 client.major
             ))
-            .hint("name the file in the URI: sslrootcert=FILE")),
+            .hint(Hint::new("sslrootcert-file", "name the file in the URI: sslrootcert=FILE"))),
     }
 }
 

@@ -94,7 +94,7 @@ impl Leaving<'_> {
         }
         match self.options.clean {
             Some(Clean::Schema) => there("schemas.kept"),
-            Some(_) => name == "public" && there("schemas"),
+            Some(_) => name == "public" && there("schemas") || there("schemas.kept"),
             None => there("schemas"),
         }
     }

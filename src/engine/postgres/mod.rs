@@ -5,9 +5,9 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour, Format, Found,
-    GeneratedColumns, Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, Role, ScratchPlan, Selected, Server, Site, Version,
+    Client, Content, DatabaseCutter, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour,
+    Format, Found, GeneratedColumns, Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput,
+    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, Selected, Server, Site, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -20,11 +20,13 @@ mod content;
 mod custom;
 mod database;
 mod database_entries;
+mod database_statements;
 mod definition;
 mod dependencies;
 mod diagnose;
 mod directory;
 mod doing;
+mod drops;
 mod dump;
 mod encoding;
 mod epilogue;
@@ -34,16 +36,21 @@ mod features;
 mod filter;
 mod findings;
 mod freeze;
+mod gate;
 mod generated;
 mod hidden_operators;
 mod identity;
 mod inflate;
 mod jobs;
+mod large_objects;
 mod lexer;
 mod libpq;
 mod list;
 mod lz4;
+mod not_held;
 mod object_classes;
+mod of_many;
+mod on_extensions;
 mod patterns;
 mod pinned_settings;
 mod places;
@@ -55,8 +62,11 @@ mod probe;
 mod products;
 #[cfg(test)]
 mod reading;
+mod replace;
 mod require_auth;
 mod restore;
+mod roles;
+mod row_security;
 mod rows;
 #[cfg(test)]
 mod samples;
@@ -68,14 +78,17 @@ mod session;
 mod snapshot;
 mod splice;
 mod suitability;
+mod tablespaces;
 mod target;
 mod toc;
 mod triggers;
 mod tuning;
+mod unheld;
+mod untrusted;
 
 use freeze::{Freeze, To};
 
-pub use directory::inspect_directory;
+pub use directory::{inspect_directory, misnamed_lists};
 pub use snapshot::{Shared, Snapshot, SnapshotSession};
 pub use splice::{Body, Contents, Head, Splice};
 
@@ -137,6 +150,19 @@ impl Engine for Postgres {
         Box::pin(prepare::prepare(connection, server, content, options, limits))
     }
 
+    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
+        replace::name(server, options)
+    }
+
+    fn replace<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(replace::take_place(connection, server, limits))
+    }
+
     fn apply_properties<'a>(
         &'a self,
         connection: &'a Connection,
@@ -189,6 +215,10 @@ impl Engine for Postgres {
         clients::choose(role, server, content, found, rejected)
     }
 
+    fn adopted(&self, _: &Connection, options: DumpOptions) -> DumpOptions {
+        extra::adopted(options)
+    }
+
     fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
         dump::check(connection, options)
     }
@@ -230,6 +260,10 @@ impl Engine for Postgres {
         content::inspector(format)
     }
 
+    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
+        (format == Format::PgPlain).then(|| Box::new(of_many::Cutter::new(wanted)) as _)
+    }
+
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
         suitability::check(server, content, options)
     }
@@ -256,6 +290,24 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, GeneratedColumns> {
         Box::pin(generated::sums(connection, limits))
+    }
+
+    fn left_out(
+        &self,
+        definition: &str,
+        server: &Server,
+        options: &RestoreOptions,
+        exact: bool,
+    ) -> Option<&'static str> {
+        definition::left_out(definition, server, options, exact)
+    }
+
+    fn rows_behind_policies<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<(String, String, u64)>> {
+        Box::pin(row_security::count_around(connection, limits))
     }
 
     fn account(&self) -> &'static str {
@@ -307,7 +359,15 @@ impl Engine for Postgres {
         Box::pin(prepare::databases(connection, prefix, limits))
     }
 
-    fn diagnose(&self, stderr: &str, connection: &Connection) -> Diagnosis {
-        diagnose::diagnose(stderr, connection)
+    fn replacements_left<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<(String, String)>> {
+        Box::pin(replace::left_on_server(connection, limits))
+    }
+
+    fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {
+        diagnose::diagnose(stderr, scene)
     }
 }

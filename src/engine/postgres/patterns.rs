@@ -4,6 +4,7 @@
 
 use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// A pattern's parts as regular expressions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,10 @@ pub fn schema(flag: &str, pattern: &str) -> Result<String> {
     if has_dot(pattern) {
         return Err(Error::new(Kind::Usage, format!("{flag} {pattern}: a schema's name has no dot"))
             .why("pg_dump takes a.b for schema b of another database, and fails")
-            .hint(format!("quote it if the dot belongs to the name: {flag} '\"{pattern}\"'")));
+            .hint(Hint::naming(
+                "quote-the-dot",
+                format!("quote it if the dot belongs to the name: {flag} '\"{pattern}\"'"),
+            )));
     }
     Ok(parts.remove(0))
 }
@@ -53,14 +57,17 @@ pub fn table(flag: &str, pattern: &str, database: &str) -> Result<Pattern> {
     let name = parts.pop().unwrap_or_default();
     let schema = parts.pop();
     let too_many = Error::new(Kind::Usage, format!("{flag} {pattern}: too many dots"))
-        .hint("schema.table, with double quotes around a name that holds a dot");
+        .hint(Hint::new("schema-dot-table", "schema.table, with double quotes around a name that holds a dot"));
     match parts.len() {
         0 => Ok(Pattern { database: None, schema, name }),
         // Dots beyond the third part stay in the name.
         1 if dots(pattern) > 2 => Err(too_many),
         1 if literal == database => Ok(Pattern { database: Some(literal), schema, name }),
         _ => Err(Error::new(Kind::Usage, format!("{flag} {pattern}: this is database {database}, not {literal}"))
-            .hint("write schema.table, with double quotes around a name that holds a dot")),
+            .hint(Hint::new(
+                "write-schema-dot-table",
+                "write schema.table, with double quotes around a name that holds a dot",
+            ))),
     }
 }
 
@@ -170,6 +177,9 @@ mod tests {
     fn a_schema_with_a_dot_is_refused_with_the_way_out() {
         let error = schema("--exclude-schema", "a.b").expect_err("a.b");
         assert_eq!(error.kind, Kind::Usage);
-        assert_eq!(error.hints, ["quote it if the dot belongs to the name: --exclude-schema '\"a.b\"'"]);
+        assert_eq!(
+            crate::hint::texts(&error.hints),
+            ["quote it if the dot belongs to the name: --exclude-schema '\"a.b\"'"]
+        );
     }
 }

@@ -13,6 +13,7 @@ use super::tuning;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, Finding, Purpose, RestoreOptions, Server, Severity, Subject};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// The settings of a [`Server`] that name what a client is told, can't be told, and may not set: `name=value` a line,
 /// with the value that it has.
@@ -153,7 +154,10 @@ fn warn_of_damage(server: &mut Server, name: &str) {
     let finding = Finding {
         severity: Severity::Warning,
         what: format!("{name} is on: where a page is damaged, rows are missing or wrong, and nobody is told"),
-        hint: Some(format!("ALTER ROLE {} SET {name} = off", identifier(&server.login))),
+        hint: Some(Hint::naming(
+            "damage-setting-off",
+            format!("ALTER ROLE {} SET {name} = off", identifier(&server.login)),
+        )),
         subject: Subject::Database,
     };
     if !server.findings.contains(&finding) {
@@ -250,10 +254,13 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     let Some((pin, value)) = forbidden else { return Ok(()) };
     let (user, database) = (identifier(&server.login), identifier(&server.database));
     Err(refused(format!("{} is {value} for {} on the target, who may not set it: {}", pin.name, server.login, pin.why))
-        .hint(format!(
-            "a superuser sets it: ALTER ROLE {user} IN DATABASE {database} SET {} = {}",
-            pin.name,
-            literal(pin.value)
+        .hint(Hint::naming(
+            "superuser-sets-it",
+            format!(
+                "a superuser sets it: ALTER ROLE {user} IN DATABASE {database} SET {} = {}",
+                pin.name,
+                literal(pin.value)
+            ),
         )))
 }
 
@@ -327,7 +334,9 @@ mod tests {
         options.data_only = true;
         let error = check(&server, &content(None), &options).expect_err("refused");
         assert!(
-            error.hints[0].contains(r#"ALTER ROLE "app" IN DATABASE "shop" SET session_replication_role = 'origin'"#)
+            error.hints[0]
+                .text()
+                .contains(r#"ALTER ROLE "app" IN DATABASE "shop" SET session_replication_role = 'origin'"#)
         );
     }
 

@@ -11,11 +11,15 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::commands::{Kind, Nesting, is_statement, judge, shown};
-use super::content::{Asked, COMMAND, ENCODING, FILES, ROLES, Tables};
+use super::content::{Asked, COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Tables};
 use super::encoding::Encoding;
+use super::gate::{self, Judged, Reason, Relations, Stopped};
+use super::large_objects::LargeObjects;
 use super::lexer::Lexer;
 use super::sections::Sections;
-use crate::engine::stray::{MARK, Stray};
+use super::tablespaces;
+use super::untrusted::{Untrusted, is_untrusted};
+use crate::engine::stray::{self, MARK, Stray};
 use crate::engine::{
     Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
 };
@@ -24,11 +28,14 @@ use crate::error::Result;
 /// The fact that says where the lines are that begin and end transactions.
 const TRANSACTIONS: &str = "transactions";
 
+/// The fact that says where `\restrict` and `\unrestrict` stand but for the first ones: a file may hold two dumps.
+const RESTRICTIONS: &str = "restrictions";
+
 /// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
 const LONGEST_LINE: usize = 256 << 10;
 
 /// As much of a statement is looked at for what an older server does not know.
-const LONGEST_STATEMENT: usize = 1 << 20;
+const LONGEST_STATEMENT: usize = 4 << 20;
 
 /// The reader of one script.
 #[derive(Default)]
@@ -72,23 +79,36 @@ struct Copying {
     rows: u64,
     /// Bytes of the row so far, and the first of them.
     length: u64,
-    head: [u8; 3],
+    head: [u8; SAID.len()],
     sum: RowSum,
 }
+
+/// How a line begins that pg_dump said.
+const SAID: &[u8] = b"pg_dump: ";
 
 /// What the lines said.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each set by a line of its own")]
 #[derive(Default)]
 struct Seen {
     complete: bool,
+    /// Some remark says that `pg_dump` begins here.
+    headed: bool,
+    /// The line behind the last one that says that a dump ends.
+    completed: Option<(u64, u64)>,
     restricted: Option<String>,
     was_restricted: bool,
+    /// The lines of such pairs behind the first.
+    restrictions: Vec<Range<u64>>,
+    tablespaces: tablespaces::Named,
     source: Option<String>,
     client: Option<String>,
     objects: u64,
+    /// The first row that looks like what a program said.
+    odd_row: Option<String>,
     /// What the remark before a statement says that it makes.
     entry: Entry,
     asked: Asked,
+    large_objects: LargeObjects,
     extensions: Vec<String>,
     schemas: Vec<String>,
     longest: u64,
@@ -97,12 +117,19 @@ struct Seen {
     /// There are such lines that are not in turns.
     odd_transactions: bool,
     roles: BTreeSet<String>,
+    /// The sections that name each of them; 0 for what stands before the first.
+    roles_of_sections: BTreeSet<(usize, String)>,
+    /// The number of the section that passes by.
+    section: usize,
     /// Rows come as INSERT, which is not counted.
     inserts: bool,
     /// The first psql command that `pg_dump` does not write into a dump of one database, and its line.
     command: Option<String>,
-    /// The first statement that reaches for the server's files, and its line.
-    files: Option<String>,
+    /// The first that goes to another database.
+    connects: Option<String>,
+    stopped: Stopped,
+    relations: Relations,
+    untrusted: Untrusted,
     /// What the script is written in, as it says.
     encoding: Option<String>,
 }
@@ -153,16 +180,24 @@ impl Inspector for Plain {
         if !self.lexer.outside() {
             return incomplete("it ends inside a string or a comment".into(), self.offset);
         }
-        if !self.seen.complete {
-            return incomplete(
-                "the last line of a dump, \"PostgreSQL database dump complete\", is missing".into(),
-                self.offset,
-            );
+        let missing = "the last line of a dump, \"PostgreSQL database dump complete\", is missing";
+        let appended = self.seen.completed.filter(|_| !self.seen.complete);
+        let appended = appended.map(|(line, offset)| Incomplete::appended(line, offset));
+        if !self.seen.complete && self.open[1] {
+            return incomplete(format!("{missing}: it ends in the middle of a statement"), self.offset);
+        }
+        // pg_dump's comments are there, and so its last one should be.
+        let commented = self.seen.headed || self.seen.client.is_some() || self.seen.objects > 0;
+        if !self.seen.complete && appended.is_none() && (commented || self.seen.longest == 0) {
+            return incomplete(missing.into(), self.offset);
         }
         if self.seen.restricted.is_some() {
             return incomplete("its \\restrict is never answered by the \\unrestrict".into(), self.offset);
         }
-        Ok(self.content())
+        let proved = self.seen.complete || appended.is_some();
+        let unproven =
+            (!proved).then(|| Incomplete::new(format!("{missing}, and pg_dump's comments are"), self.offset));
+        Ok(Content { unproven, appended, ..self.content() })
     }
 }
 
@@ -172,7 +207,7 @@ impl Plain {
         while let Some(copying) = &mut self.copying {
             let end = memchr(b'\n', bytes);
             let row = &bytes[..end.unwrap_or(bytes.len())];
-            let started = usize::try_from(copying.length.min(3)).unwrap_or(3);
+            let started = usize::try_from(copying.length).unwrap_or(SAID.len()).min(SAID.len());
             for (place, byte) in copying.head[started..].iter_mut().zip(row) {
                 *place = *byte;
             }
@@ -185,7 +220,7 @@ impl Plain {
             bytes = &bytes[end + 1..];
             self.number += 1;
             let ends = (copying.length == 2 && copying.head.starts_with(b"\\."))
-                || (copying.length == 3 && copying.head == *b"\\.\r");
+                || (copying.length == 3 && copying.head.starts_with(b"\\.\r"));
             if ends {
                 copying.sum.without(&copying.head[..if copying.length == 2 { 2 } else { 3 }]);
                 self.tables.count(copying.table, copying.rows, copying.sum.sum());
@@ -193,6 +228,10 @@ impl Plain {
                 break;
             }
             copying.rows += 1;
+            if copying.head == SAID && copying.length >= SAID.len() as u64 {
+                let line = format!("line {}: {}", self.number, shown(&String::from_utf8_lossy(row)));
+                self.seen.odd_row.get_or_insert(line);
+            }
             self.seen.longest = self.seen.longest.max(copying.length);
             copying.length = 0;
         }
@@ -228,8 +267,10 @@ impl Plain {
                     b';' => {
                         self.seen.longest = self.seen.longest.max(self.statement);
                         self.statement = 0;
-                        self.seen.whole(&self.sql);
-                        self.sql.clear();
+                        if self.nesting.is_flat() {
+                            self.seen.whole(&self.sql);
+                            self.sql.clear();
+                        }
                     }
                     // psql takes its own commands anywhere in a statement.
                     b'\\' => self.commanded |= self.inside || self.line.len() > 1,
@@ -240,28 +281,44 @@ impl Plain {
         &[]
     }
 
-    /// A statement is about to end: is it more than SQL?
+    /// A statement is about to end: is it one of a dump's own, and do rows follow?
     fn judge(&mut self) {
         self.ended += 1;
-        let first = self.nesting.first();
-        if ![&b"copy"[..], b"select", b"set", b"reset"].contains(&first) {
-            self.announced = false;
-            return;
-        }
+        let whole = self.sql.len() < LONGEST_STATEMENT;
         let sql = self.seen.text(&self.sql);
-        let kind = judge(first, &sql, self.sql.len() < LONGEST_STATEMENT);
+        let kind = judge(self.nesting.first(), &sql, whole);
         self.announced = kind == Kind::Rows;
-        let place = match kind {
-            Kind::Plain | Kind::Rows => return,
-            Kind::Odd => &mut self.seen.command,
-            Kind::Files => &mut self.seen.files,
-        };
-        place.get_or_insert_with(|| format!("line {}: {}", self.number + 1, shown(&sql)));
+        // What is inside of strings and bodies may be of any length.
+        let cut = !whole && ![&b"create"[..], b"comment", b"select"].contains(&self.nesting.first());
+        // psql sends none at a semicolon within brackets or a body.
+        let sent = self.nesting.is_flat();
+        let judged = if sent && !cut { gate::judge(without_commands(&sql)) } else { Judged::default() };
+        let reason = if cut { Some(Reason::Unknown) } else { judged.reason };
+        let place = || format!("line {}: {}", self.number + 1, shown(&sql));
+        if self.nesting.first() == b"create" && is_untrusted(&sql) {
+            let place = place();
+            self.seen.untrusted.add(&place);
+        }
+        for act in judged.acts {
+            self.seen.relations.note(act, place, &mut self.seen.stopped);
+        }
+        match (kind, reason) {
+            (Kind::Odd, _) => self.seen.command = self.seen.command.take().or_else(|| Some(place())),
+            (_, Some(reason)) => {
+                let place = place();
+                self.seen.stopped.add(&place, reason);
+            }
+            _ => {}
+        }
     }
 
     /// Something that psql would obey, or might, on the line that has just ended.
     fn suspect(&mut self, what: &str) {
-        self.seen.command.get_or_insert_with(|| format!("line {}: {}", self.number, shown(what)));
+        let place = format!("line {}: {}", self.number, shown(what));
+        if what.contains("\\connect") || what.contains("\\c ") {
+            self.seen.connects.get_or_insert_with(|| place.clone());
+        }
+        self.seen.command.get_or_insert(place);
     }
 
     /// A line has ended, and the next one starts at this offset.
@@ -293,18 +350,26 @@ impl Plain {
         }
         self.open[0] = self.open[1];
         self.sections.line(text, start, between);
-        if text.starts_with('\\') && !(between && self.seen.command(text)) {
+        let place = start..start + text.len() as u64;
+        if text.starts_with('\\') && !(between && self.seen.command(text, place.clone())) {
             self.suspect(text);
         }
         if between {
-            self.seen.transaction(text, start..start + text.len() as u64);
+            self.seen.tablespaces.line(text, place.clone());
+            self.seen.transaction(text, place);
         }
         if between && !nested && !is_statement(text) {
             self.stray.get_or_insert_with(|| Stray::at(text.as_bytes(), self.number, start));
         }
-        match (self.seen.line(text, &mut self.tables), announced) {
+        self.seen.section = self.sections.count();
+        let found = self.seen.line(text, &mut self.tables);
+        if self.seen.complete && self.seen.restricted.is_none() {
+            self.seen.completed = Some((self.number + 1, next));
+        }
+        match (found, announced) {
             (Some(table), true) if between && alone && self.nesting.is_flat() => {
-                self.copying = Some(Copying { table, rows: 0, length: 0, head: [0; 3], sum: RowSum::default() });
+                self.copying =
+                    Some(Copying { table, rows: 0, length: 0, head: [0; SAID.len()], sum: RowSum::default() });
                 self.statement = 0;
                 self.sql.clear();
             }
@@ -327,20 +392,29 @@ impl Plain {
 
     fn content(self: Box<Self>) -> Content {
         let entries = self.sections.finish(self.offset);
-        let seen = self.seen;
+        let mut seen = self.seen;
+        seen.relations.judge(&mut seen.stopped);
         let mut facts = BTreeMap::new();
         if seen.was_restricted {
             facts.insert("psql.restricted".to_owned(), "true".to_owned());
         }
         if !seen.transactions.is_empty() {
-            let lines = seen.transactions.iter().map(|line| format!("{}-{}", line.start, line.end)).collect::<Vec<_>>();
-            let is_odd = seen.odd_transactions || !lines.len().is_multiple_of(2);
-            facts.insert(TRANSACTIONS.to_owned(), if is_odd { String::new() } else { lines.join(" ") });
+            let is_odd = seen.odd_transactions || !seen.transactions.len().is_multiple_of(2);
+            facts.insert(TRANSACTIONS.to_owned(), if is_odd { String::new() } else { joined(&seen.transactions) });
+        }
+        facts.extend(seen.tablespaces.facts());
+        if !seen.restrictions.is_empty() {
+            facts.insert(RESTRICTIONS.to_owned(), joined(&seen.restrictions));
         }
         if !seen.roles.is_empty() {
             facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
+            let of_sections = seen.roles_of_sections.iter().map(|(id, role)| format!("{id}\t{role}"));
+            facts.insert(ROLES_OF_ENTRIES.to_owned(), of_sections.collect::<Vec<_>>().join("\0"));
         }
-        let found = [(COMMAND, seen.command), (FILES, seen.files), (ENCODING, seen.encoding)];
+        let found =
+            [(stray::ROW, seen.odd_row), (COMMAND, seen.command), (CONNECTS, seen.connects), (ENCODING, seen.encoding)];
+        facts.extend(seen.stopped.facts());
+        facts.extend(seen.untrusted.facts());
         facts.extend(found.into_iter().filter_map(|(fact, found)| Some((fact.to_owned(), found?))));
         let mut content = Content {
             tables: self.tables.into_list(|_| seen.inserts),
@@ -355,9 +429,19 @@ impl Plain {
             entries,
             ..Content::new(Format::PgPlain)
         };
+        seen.large_objects.tell(&mut content);
         seen.asked.tell(&mut content);
         content
     }
+}
+
+/// A statement without the remarks and psql's commands before it; the commands are judged by themselves.
+fn without_commands(sql: &str) -> &str {
+    let mut rest = sql.trim_start();
+    while rest.starts_with('\\') || rest.starts_with("--") {
+        rest = rest.split_once(['\n', '\r']).map_or("", |(_, rest)| rest).trim_start();
+    }
+    rest
 }
 
 impl Seen {
@@ -380,6 +464,8 @@ impl Seen {
     fn remark(&mut self, remark: &str) {
         if remark == "PostgreSQL database dump complete" || remark == "PostgreSQL database cluster dump complete" {
             self.complete = true;
+        } else if remark == "PostgreSQL database dump" {
+            (self.headed, self.completed) = (true, None);
         } else if let Some(version) = remark.strip_prefix("Dumped from database version ") {
             self.source.get_or_insert_with(|| version.to_owned());
         } else if let Some(version) = remark.strip_prefix("Dumped by pg_dump version ") {
@@ -393,7 +479,9 @@ impl Seen {
     /// A whole statement has passed by. Rows are no concern of it.
     fn whole(&mut self, sql: &[u8]) {
         let sql = self.text(sql);
-        if !sql.trim_start().starts_with("INSERT INTO ") {
+        if self.entry.kind == "BLOBS" {
+            self.large_objects.statement(&sql);
+        } else if !sql.trim_start().starts_with("INSERT INTO ") {
             self.asked.note(&self.entry, &sql);
         }
     }
@@ -407,18 +495,20 @@ impl Seen {
         }
     }
 
-    /// Whether a line with a psql command is one of the two that `pg_dump` writes, each once.
-    fn command(&mut self, line: &str) -> bool {
+    /// Whether a line with a psql command is one of the two that `pg_dump` writes, in turns.
+    fn command(&mut self, line: &str, place: Range<u64>) -> bool {
         let is_token = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let restrict = line.strip_prefix("\\restrict ").filter(is_token).filter(|_| !self.was_restricted);
+        let restrict = line.strip_prefix("\\restrict ").filter(is_token).filter(|_| self.restricted.is_none());
         let unrestrict = line.strip_prefix("\\unrestrict ").filter(is_token);
         if let Some(token) = restrict {
             self.restricted = Some(token.to_owned());
+            self.restrictions.extend(self.was_restricted.then_some(place));
             self.was_restricted = true;
             return true;
         }
         if unrestrict.is_some() && self.restricted.as_deref() == unrestrict {
             self.restricted = None;
+            self.restrictions.extend((!self.restrictions.is_empty()).then_some(place));
             return true;
         }
         self.complete = false;
@@ -426,8 +516,10 @@ impl Seen {
     }
 
     fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
-        self.roles.extend(policy_roles(line));
-        self.roles.extend(owner_or_grantee(line));
+        for role in policy_roles(line).into_iter().chain(owner_or_grantees(line)) {
+            self.roles_of_sections.insert((self.section, role.clone()));
+            self.roles.insert(role);
+        }
         self.inserts |= line.starts_with("INSERT INTO ");
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (schema, name, rest) = qualified(rest)?;
@@ -437,6 +529,11 @@ impl Seen {
             let table = tables.place(schema.as_deref(), &name);
             tables.copied(table, line);
             return Some(table);
+        }
+        if let Some(rest) = line.strip_prefix("DROP TABLE ") {
+            let (schema, name, _) = qualified(rest.strip_prefix("IF EXISTS ").unwrap_or(rest))?;
+            tables.dropped(schema.as_deref(), &name);
+            return None;
         }
         if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
             let (schema, name, _) = qualified(rest)?;
@@ -452,13 +549,26 @@ impl Seen {
 
 /// The lines of a script that begin and end transactions; none where they are not in turns.
 pub fn transactions(content: &Content) -> Option<Vec<Range<u64>>> {
-    let Some(lines) = content.facts.get(TRANSACTIONS) else { return Some(Vec::new()) };
-    let line = |text: &str| text.split_once('-').and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    lines.split(' ').map(line).collect()
+    content.facts.get(TRANSACTIONS).map_or_else(|| Some(Vec::new()), |lines| divided(lines))
+}
+
+/// The lines that begin and end restrictions behind the first, which ours takes the place of.
+pub fn restrictions(content: &Content) -> Vec<Range<u64>> {
+    content.facts.get(RESTRICTIONS).and_then(|lines| divided(lines)).unwrap_or_default()
+}
+
+/// Places in the script, as a fact.
+pub fn joined(places: &[Range<u64>]) -> String {
+    places.iter().map(|place| format!("{}-{}", place.start, place.end)).collect::<Vec<_>>().join(" ")
+}
+
+pub fn divided(places: &str) -> Option<Vec<Range<u64>>> {
+    let place = |text: &str| text.split_once('-').and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    places.split(' ').map(place).collect()
 }
 
 /// `Name: users; Type: TABLE; Schema: public; Owner: app`.
-fn described(remark: &str) -> Entry {
+pub fn described(remark: &str) -> Entry {
     let field = |name: &str| remark.split_once(name).and_then(|(_, rest)| rest.split(';').next()).map(str::to_owned);
     Entry {
         kind: field("; Type: ").unwrap_or_default(),
@@ -468,21 +578,24 @@ fn described(remark: &str) -> Entry {
     }
 }
 
-/// The role of `ALTER ... OWNER TO app;`, `GRANT ... TO app;` and their like; none of anything else.
-fn owner_or_grantee(statement: &str) -> Option<String> {
-    let role = if let Some(rest) = statement.strip_prefix("ALTER DEFAULT PRIVILEGES FOR ROLE ") {
-        rest
+/// The roles of `ALTER ... OWNER TO app;`, `GRANT ... TO app;` and their like; none of anything else.
+pub fn owner_or_grantees(statement: &str) -> Vec<String> {
+    let default = statement.strip_prefix("ALTER DEFAULT PRIVILEGES FOR ROLE ");
+    let last = |word| statement.rsplit_once(word).map(|(_, role)| role);
+    let other = if default.is_some() {
+        last(if statement.contains(" REVOKE ") { " FROM " } else { " TO " })
     } else if statement.starts_with("ALTER ") {
-        statement.rsplit_once(" OWNER TO ")?.1
+        last(" OWNER TO ")
     } else if statement.starts_with("GRANT ") {
-        statement.rsplit_once(" TO ")?.1
+        last(" TO ")
     } else if statement.starts_with("REVOKE ") {
-        statement.rsplit_once(" FROM ")?.1
+        last(" FROM ")
     } else {
-        return None;
+        statement.strip_prefix("SET SESSION AUTHORIZATION ").filter(|role| !role.starts_with("DEFAULT;"))
     };
-    let everybody = role.starts_with("PUBLIC;") || role.starts_with("PUBLIC ");
-    identifier(role).map(|(role, _)| role).filter(|_| !everybody)
+    let everybody = |role: &&str| role.starts_with("PUBLIC;") || role.starts_with("PUBLIC ");
+    let roles = default.into_iter().chain(other).filter(|role| !everybody(role));
+    roles.filter_map(|role| identifier(role.trim_start_matches('\''))).map(|(role, _)| role).collect()
 }
 
 /// The roles of `CREATE POLICY name ON table AS RESTRICTIVE FOR SELECT TO a, "b" USING (...)`; none of anything else.

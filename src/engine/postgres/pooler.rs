@@ -9,6 +9,7 @@ use super::session::{self, Session};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Finding, Server, Severity};
 use crate::error::Result;
+use crate::hint::Hint;
 
 /// The setting that says how a pooler pools; not there without one.
 pub const POOLING: &str = "pooling";
@@ -32,7 +33,10 @@ pub async fn look(connection: &Connection, server: &mut Server, shares: bool, li
         server.findings.push(Finding::new(
             Severity::Warning,
             format!("{pooler} answers in the server's name"),
-            Some("a connection to the server itself is safer for a dump or a restore"),
+            Some(Hint::new(
+                "connection-itself-is-safer",
+                "a connection to the server itself is safer for a dump or a restore",
+            )),
         ));
     }
 }
@@ -43,7 +47,10 @@ pub fn refusal(pooler: &str) -> String {
 }
 
 /// What to do about it.
-pub const WAY_OUT: &str = "connect to the server itself, or to a port of the pooler that pools by session; platforms name both in their console";
+pub const WAY_OUT: Hint = Hint::new(
+    "server-itself",
+    "connect to the server itself, or to a port of the pooler that pools by session; platforms name both in their console",
+);
 
 /// Two sessions that share a backend, or one that changes it, share their connections by the transaction. A server, and a
 /// pooler that pools by session, gives each its own for as long as it lives.
@@ -56,7 +63,12 @@ pub async fn shares_sessions(
     const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
     // Without a second session nothing is learned: there may be no connection left for it.
     let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
-    let Ok((other, _)) = session::open_asking(connection, database, &limits, BACKEND).await else { return Ok(false) };
+    let opened = if session.is_lifted {
+        session::open_lifted(connection, database, &limits, BACKEND).await
+    } else {
+        session::open_asking(connection, database, &limits, BACKEND).await
+    };
+    let Ok((other, _)) = opened else { return Ok(false) };
     let first = session.column(BACKEND).await?;
     for _ in 0..3 {
         let theirs = other.column(BACKEND).await?;

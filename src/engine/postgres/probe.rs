@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, Refusal, Row, Session, literal};
-use super::{database, findings, patterns, pinned_settings, pooler, target};
+use super::{database, findings, patterns, pinned_settings, pooler, tablespaces, target};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
 
 /// Objects that an extension brought are not the user's, and are not dumped.
@@ -51,15 +52,16 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
     let version_text = version_text.into_iter().flatten().flatten().collect::<String>();
     recognise(PRODUCTS, "PostgreSQL", &version_text)?;
     // A session that is shared keeps other people's settings.
-    let shares = match pooler::shares_sessions(connection, &session, place, limits).await {
-        Err(_) if session.is_closed() => {
-            // It was idle for longer than this user's sessions may be.
-            session = session::open_lifted(connection, place, limits, VERSION).await.map_err(|r| r.error)?.0;
-            pooler::shares_sessions(connection, &session, place, limits).await?
-        }
-        shares => shares?,
+    let shares = if let Ok(shares) = pooler::shares_sessions(connection, &session, place, limits).await {
+        shares
+    } else {
+        // One of both was idle for longer than this user's sessions may be.
+        session = session::open_lifted(connection, place, limits, VERSION).await.map_err(|r| r.error)?.0;
+        pooler::shares_sessions(connection, &session, place, limits).await?
     };
-    if !shares {
+    if !shares && !session.pin().await? {
+        // A limit on time ended it meanwhile.
+        session = session::open_lifted(connection, place, limits, VERSION).await.map_err(|r| r.error)?.0;
         session.pin().await?;
     }
     let mut server = facts(&session).await.map_err(|error| stranger(error, &version_text))?;
@@ -69,6 +71,9 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
     pooler::look(connection, &mut server, shares, limits).await;
     pinned_settings::read(connection, &session, &mut server, purpose, limits).await?;
     server.database.clone_from(&connection.database);
+    if purpose == Purpose::Restore {
+        tablespaces::read(&session, &mut server).await?;
+    }
     if !exists {
         server.size = None;
         return Ok(server);
@@ -278,11 +283,14 @@ async fn must_match(session: &Session, flag: &str, pattern: &str, all: &str, con
             let what = format!("{flag} {pattern} means the server's own catalogs, which are never dumped");
             Err(Error::new(Kind::Usage, what)
                 .why("they hold password hashes, and what another server has of its own")
-                .hint("name schemas and tables of the database's own"))
+                .hint(Hint::new("name-schemas-of-database", "name schemas and tables of the database's own")))
         }
         Ok(_) => Err(Error::new(Kind::Usage, format!("{flag} {pattern} matches nothing in this database"))
             .why("nothing was dumped")
-            .hint("names are folded to lower case unless they stand in double quotes within the pattern")),
+            .hint(Hint::new(
+                "names-are-folded",
+                "names are folded to lower case unless they stand in double quotes within the pattern",
+            ))),
         Err(refused) => {
             Err(Error::new(Kind::Usage, format!("{flag} {pattern} is no valid pattern")).why(session.words(&refused)))
         }

@@ -19,7 +19,8 @@ use super::postpone::{self, Postpone};
 use super::selection::{blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
 use super::{
-    apply_properties, clean, clients, dependencies, libpq, object_classes, pinned_settings, plain, triggers, tuning,
+    apply_properties, clean, clients, dependencies, libpq, object_classes, pinned_settings, plain, tablespaces,
+    triggers, tuning,
 };
 use crate::connection::{Connection, Limits};
 use crate::engine::{
@@ -27,6 +28,7 @@ use crate::engine::{
     Role, Section, Server,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::invocation::{Invocation, PrivateFile, Stdin};
 
 /// What the plan is made from.
@@ -53,7 +55,8 @@ pub fn plan(
         Format::PgPlain => job.script()?,
         Format::PgCustom | Format::PgDirectory => job.archive()?,
         Format::PgTar => {
-            return Err(Error::new(Kind::Archive, "pg_dump's tar format is not read").hint("unpack it first"));
+            return Err(Error::new(Kind::Archive, "pg_dump's tar format is not read")
+                .hint(Hint::new("unpack-tar-first", "unpack it first")));
         }
         Format::MysqlSql => return Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
     };
@@ -64,7 +67,7 @@ pub fn plan(
 impl Job<'_> {
     /// In what the database that is there differs from the source's, and stays: a database keeps what it was made with.
     fn differing(&self) -> Vec<String> {
-        let made = self.options.clean == Some(Clean::Database) || !self.server.target.exists;
+        let made = self.is_replaced() || !self.server.target.exists;
         let part = self.options.selects() || self.options.data_only;
         let source = self.content.properties.as_ref().filter(|_| !made && !part);
         let differences = source.map(|source| source.differences_of_creation(&self.server.properties));
@@ -97,7 +100,11 @@ impl Job<'_> {
         // pg_dump puts large objects into a transaction of their own, which would end the one around it.
         let transactions = plain::transactions(self.content);
         let atomic = transactions.is_some();
-        let left_out: Vec<_> = self.staying_schemas().chain(transactions.unwrap_or_default()).collect();
+        let lines = transactions.unwrap_or_default().into_iter().chain(plain::restrictions(self.content));
+        let lacking = tablespaces::lacking(self.server, self.content);
+        let choices = if lacking.is_empty() { Vec::new() } else { tablespaces::choices(self.content) };
+        notes.extend((!lacking.is_empty()).then(|| tablespaces::note(&lacking)));
+        let left_out: Vec<_> = self.staying_schemas().chain(lines).chain(choices).collect();
         let parts = if left_out.is_empty() { parts } else { Some(without(parts, &left_out)) };
         if !self.options.keep_owner || !self.options.keep_privileges {
             notes.push("a plain dump is run as it is: owners and privileges that it holds are kept".into());
@@ -107,7 +114,7 @@ impl Job<'_> {
         }
         let filter = self.transaction(false, &mut notes);
         let filter = self.filter(psql, filter, parts.as_deref(), &mut notes);
-        if !atomic {
+        if !atomic && !self.is_replaced() {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
         Ok(RestorePlan {
@@ -153,10 +160,15 @@ impl Job<'_> {
         if is_newer || self.drops_first() || is_told {
             return self.through_psql(client, selection, notes);
         }
-        let (jobs, parts, tables) = (self.options.jobs, selection.parts.clone(), selection.tables.clone());
+        let (parts, tables) = (selection.parts.clone(), selection.tables.clone());
+        let mut jobs = self.options.jobs;
+        if jobs > 1 && self.options.clean == Some(Clean::Objects) && self.server.target.object_count > 0 {
+            notes.push("--clean objects keeps to one job: what is dropped comes back if the rest fails".into());
+            jobs = 1;
+        }
         let mut loader = self.connected(client, jobs)?.arg("--exit-on-error");
         loader = if jobs > 1 { loader.arg(format!("--jobs={jobs}")) } else { loader.arg("--single-transaction") };
-        if jobs > 1 {
+        if jobs > 1 && !self.is_replaced() {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
         }
         let loader = self.with_input(selection.add_to(loader))?;
@@ -191,6 +203,11 @@ impl Job<'_> {
         let target = &self.server.target;
         let is_whole = self.options.section.is_none();
         self.options.clean == Some(Clean::Schema) && is_whole && target.exists && target.object_count > 0
+    }
+
+    /// Whether the target is there, whatever happens to the database that is filled.
+    fn is_replaced(&self) -> bool {
+        self.options.clean == Some(Clean::Database) && self.server.target.exists
     }
 
     /// Whether a psql is there that can set the database's settings in the transaction of the restore.
@@ -243,8 +260,14 @@ impl Job<'_> {
                 Kind::Refused,
                 format!("psql {} can't keep an archive from running programs on this machine", psql.version),
             )
-            .hint("install a psql of August 2025 or later: 13.22, 14.19, 15.14, 16.10, 17.6, 18")
-            .hint("--trust goes on without: only for archives that nobody else could have changed"));
+            .hint(Hint::new(
+                "install-psql-with-restrict",
+                "install a psql of August 2025 or later: 13.22, 14.19, 15.14, 16.10, 17.6, 18",
+            ))
+            .hint(Hint::new(
+                "trust-without-restrict",
+                "--trust goes on without: only for archives that nobody else could have changed",
+            )));
         }
         if self.options.jobs > 1 {
             notes.push("--jobs has no effect on this way: one session".into());
@@ -372,6 +395,8 @@ impl Job<'_> {
         let behind = [Section::PostData, Section::Indexes, Section::Readers];
         when(options.section.is_some_and(|section| behind.contains(&section)), "--section=post-data", "");
         when(options.no_comments && client.version.major >= 11, "--no-comments", "comments left out");
+        let lacking = tablespaces::lacking(self.server, self.content);
+        when(!lacking.is_empty(), "--no-tablespaces", &tablespaces::note(&lacking));
         // Cleaning an empty target can fail where there is nothing to clean.
         let clean = options.clean == Some(Clean::Objects) && self.server.target.object_count > 0;
         when(clean, "--clean", "");

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
 use crate::engine::{ScratchPlan, Site};
 use crate::error::{Error, Kind, Result};
+use crate::hint;
 use crate::invocation::{Invocation, PrivateFile, Service};
 use crate::secret::{STARS, Secret};
 
@@ -39,7 +40,7 @@ pub fn plan(site: &Site<'_>) -> Result<ScratchPlan> {
     let initdb = program.with_file_name("initdb");
     if !initdb.is_file() {
         return Err(Error::new(Kind::Client, format!("{} has no initdb beside it", program.display()))
-            .hint("install the whole server package of that version"));
+            .hint(hint::WHOLE_SERVER_PACKAGE));
     }
     let (folder, data) = (site.folder.display(), site.folder.join("data"));
     let service = Service { folder: site.folder.to_owned(), account: site.account, end: Signal::KILL };

@@ -10,6 +10,9 @@ use crate::engine::Entry;
 /// As much of a section is looked at for names; what belongs to a table names it in its first lines.
 const READ: usize = 16 << 10;
 
+/// What `pg_dump --verbose` writes between the dashes and an entry's name.
+const VERBOSE: [&str; 2] = ["TOC entry ", "Dependencies: "];
+
 /// What other sections name.
 const THINGS: [&str; 19] = [
     "TABLE",
@@ -52,7 +55,9 @@ impl Sections {
         let dashes = self.dashes.take().filter(|_| between);
         if let Some(header) = line.strip_prefix("-- ").filter(|_| dashes.is_some()) {
             let at = dashes.unwrap_or(start);
-            if let Some(entry) = entry(header) {
+            if VERBOSE.iter().any(|words| header.starts_with(words)) {
+                self.dashes = dashes;
+            } else if let Some(entry) = entry(header) {
                 self.end(at);
                 self.begin(entry, at);
             } else if header.ends_with(" complete") {
@@ -155,7 +160,7 @@ fn is_called(entry: &Entry, name: &str) -> bool {
 }
 
 /// The name that others call it by: a function's stands before its arguments.
-fn called(entry: &Entry) -> &str {
+pub fn called(entry: &Entry) -> &str {
     if is_routine(entry) { entry.tag.split('(').next().unwrap_or_default() } else { &entry.tag }
 }
 
@@ -192,7 +197,7 @@ fn entry(header: &str) -> Option<Entry> {
 }
 
 /// Names with a schema before them, outside of strings.
-fn names(text: &str) -> Vec<(String, String)> {
+pub fn names(text: &str) -> Vec<(String, String)> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::engine::{Content, Dependency, DumpedTable, Entry, RestoreOptions, near};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// What has rows or stands where rows do.
 const RELATIONS: [&str; 5] = ["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE"];
@@ -145,8 +146,9 @@ impl<'a> Entries<'a> {
         }
         for wanted in options.tables.iter().filter(|_| !options.schemas.is_empty()) {
             if !relations().any(|e| is_named(e, wanted) && in_schemas(e, options)) {
-                return Err(Error::new(Kind::Usage, format!("--table {wanted}: not in the schemas of --schema"))
-                    .hint("--schema with --table says where the tables are looked for"));
+                return Err(Error::new(Kind::Usage, format!("--table {wanted}: not in the schemas of --schema")).hint(
+                    Hint::new("schema-with-table", "--schema with --table says where the tables are looked for"),
+                ));
             }
         }
         Ok(())
@@ -359,8 +361,11 @@ fn no_match(flag: &str, noun: &str, wanted: &str, known: impl Iterator<Item = St
     let error = Error::new(Kind::Usage, format!("{flag} {wanted}: the dump has no such {noun}"));
     let close = near(wanted, known);
     if close.is_empty() {
-        error.hint("names are literal, with or without the schema: dbhaul inspect lists them")
+        error.hint(Hint::new(
+            "names-are-literal",
+            "names are literal, with or without the schema: dbhaul inspect lists them",
+        ))
     } else {
-        error.hint(format!("near: {}", close.join(", ")))
+        error.hint(hint::near(&close))
     }
 }

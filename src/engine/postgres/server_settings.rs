@@ -199,8 +199,25 @@ pub const HARMLESS: &[Group] = &[
         "vacuum_truncate",
     ]),
     ("it is about roles and passwords, of which a dump of one database has none", &[
-        "createrole_self_grant", "password_encryption", "scram_iterations",
+        "createrole_self_grant", "password_encryption", "passwordcheck.min_password_length", "scram_iterations",
     ]),
+    ("PL/pgSQL: messages, and checks of bodies, which a dump turns off", &[
+        "plpgsql.extra_errors", "plpgsql.extra_warnings", "plpgsql.print_strict_params",
+    ]),
+    ("of a module: what it logs and counts, and when", &[
+        "auto_explain.log_analyze", "auto_explain.log_buffers", "auto_explain.log_format", "auto_explain.log_level",
+        "auto_explain.log_min_duration", "auto_explain.log_nested_statements",
+        "auto_explain.log_parameter_max_length", "auto_explain.log_settings", "auto_explain.log_timing",
+        "auto_explain.log_triggers", "auto_explain.log_verbose", "auto_explain.log_wal", "auto_explain.sample_rate",
+        "pg_stat_statements.max", "pg_stat_statements.save", "pg_stat_statements.track",
+        "pg_stat_statements.track_planning", "pg_stat_statements.track_utility",
+    ]),
+    ("of a module, and the server's own", &[
+        "auth_delay.milliseconds", "basebackup_to_shell.command", "basebackup_to_shell.required_role",
+        "basic_archive.archive_directory", "pg_prewarm.autoprewarm", "pg_prewarm.autoprewarm_interval",
+        "postgres_fdw.application_name",
+    ]),
+    ("a dump marks numbers with wrong check digits, and what is marked is read either way", &["isn.weak"]),
     ("it is how a value is kept on disk, not what it is", &["default_toast_compression"]),
     ("it ends only connections that are lost", &[
         "client_connection_check_interval", "tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval",
@@ -281,6 +298,9 @@ pub const HARMLESS: &[Group] = &[
 pub const NOT_OURS: &[Group] = &[
     ("what a function of the target's computes must be what its own sessions compute", &[
         "default_text_search_config", "lc_numeric", "lc_time", "xmlbinary",
+        "pg_trgm.similarity_threshold", "pg_trgm.strict_word_similarity_threshold",
+        "pg_trgm.word_similarity_threshold", "pgcrypto.builtin_crypto_enabled", "plpgsql.check_asserts",
+        "plpgsql.variable_conflict",
     ]),
     ("it makes a session act as another role, as whoever set it wants", &["role", "session_authorization"]),
     ("it loads a library, which may guard the server", &[

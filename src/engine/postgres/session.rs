@@ -19,6 +19,7 @@ use super::{libpq, pinned_settings, require_auth};
 use crate::connection::{ChannelBinding, Connection, Host, Limits, TlsMode};
 use crate::engine::Version;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::secret::Redactor;
 use crate::tls;
 
@@ -111,10 +112,11 @@ pub async fn open_with(
         Err(_) => Err(plain(
             Error::new(Kind::Connect, format!("cannot connect to {connection}"))
                 .why(format!("no answer within {:.0} s", limits.connect.as_secs_f64().ceil()))
-                .hint(
+                .hint(Hint::new(
+                    "firewall-or-tunnel",
                     "is the host right, and does a firewall let you through? A private database needs --tunnel or \
                      --ssh; --connect-timeout waits longer",
-                ),
+                )),
         )),
     }
 }
@@ -203,7 +205,10 @@ async fn login(
     if let Some(rule) = &connection.login.require_auth {
         return require_auth::login(config, connector, connection, rule).await.map_err(|error| {
             let error = Error::new(Kind::Connect, format!("cannot connect to {connection}")).why(error);
-            let error = error.hint("check host and port in the URI, and that the server, or the tunnel, is running");
+            let error = error.hint(Hint::new(
+                "check-host-and-server",
+                "check host and port in the URI, and that the server, or the tunnel, is running",
+            ));
             Refusal { code: None, error: error.transient() }
         });
     }
@@ -219,11 +224,13 @@ impl Session {
         Self { client, patience: limits.idle, major, is_lifted: false, is_pinned: AtomicBool::new(false), redactor }
     }
 
-    /// Pins the settings. Only for a session that is [nobody else's](super::pooler::shares_sessions).
-    pub async fn pin(&self) -> Result<()> {
-        let _refused_by_look_alikes = self.try_rows(&pinned_settings::statement()).await?;
+    /// Pins the settings, and says whether the session lives. Only for one that is [nobody
+    /// else's](super::pooler::shares_sessions).
+    pub async fn pin(&self) -> Result<bool> {
+        // Look-alikes may refuse it.
+        let refusal = self.try_rows(&pinned_settings::statement()).await?.err();
         self.is_pinned.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(!refusal.is_some_and(|error| ends_session(&error)))
     }
 
     /// The server's words to a refusal, or the system's: without our secrets.
@@ -319,60 +326,99 @@ fn may_pass(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-fn server_hint(code: &SqlState, words: &str, database: &str) -> String {
+/// For a server whose sessions are all taken.
+pub const ALL_TAKEN: Hint =
+    Hint::new("all-connections-taken", "all connections are taken: end idle ones, or try again later");
+
+/// For a login that wants a password.
+pub const NO_PASSWORD: Hint = Hint::new("no-password", "the server asks for a password, and the URI has none");
+
+/// For a session in the clear.
+pub const NO_TLS: Hint =
+    Hint::new("no-tls", "the server offers no TLS; sslmode=disable or prefer in the URI does without");
+
+/// For a user who does not exist.
+pub const CHECK_USER: Hint = Hint::new("check-user", "check the user's name in the URI");
+
+fn server_hint(code: &SqlState, words: &str, database: &str) -> Hint {
     match code.code() {
-        "28P01" => "check user and password; in a URI, characters such as / @ % must be percent-encoded".into(),
-        "28000" if words.contains("pg_hba") => {
+        "28P01" => Hint::new(
+            "check-login-and-encoding",
+            "check user and password; in a URI, characters such as / @ % must be percent-encoded",
+        ),
+        "28000" if words.contains("pg_hba") => Hint::new(
+            "no-line-in-pg-hba",
             "the server lets nobody like this in from here: its pg_hba.conf has no line for this user, database, \
-             address and encryption"
-                .into()
-        }
-        "28000" => "check the user's name in the URI".into(),
-        "3D000" => format!("is \"{database}\" the right name? A restore makes the database with --create"),
-        "42501" => format!("the user needs the privilege CONNECT on database \"{database}\""),
-        "53300" => "all connections are taken: end idle ones, or try again later".into(),
-        "57P03" => "the server is starting or stopping: try again in a moment".into(),
-        "0A000" if words.contains("conversion between") => {
-            "dbhaul speaks UTF-8 with a server, which can't translate this database's encoding: pg_dump alone dumps it"
-                .into()
-        }
-        _ => "the server's own log may say more".into(),
+             address and encryption",
+        ),
+        "28000" => CHECK_USER,
+        "3D000" => Hint::naming(
+            "right-name-or-create",
+            format!("is \"{database}\" the right name? A restore makes the database with --create"),
+        ),
+        "42501" => Hint::naming(
+            "privilege-connect",
+            format!("the user needs the privilege CONNECT on database \"{database}\""),
+        ),
+        "53300" => ALL_TAKEN,
+        "57P03" => Hint::new("starting-or-stopping", "the server is starting or stopping: try again in a moment"),
+        "0A000" if words.contains("conversion between") => Hint::new(
+            "pg-dump-alone",
+            "dbhaul speaks UTF-8 with a server, which can't translate this database's encoding: pg_dump alone dumps it",
+        ),
+        _ => Hint::new("servers-log-may-say-more", "the server's own log may say more"),
     }
 }
 
-fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connection) -> String {
+fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connection) -> Hint {
     let place = match connection.address() {
         Some((host, port)) => format!("{host}:{port}"),
         None => "the socket".into(),
     };
     if words.contains("does not support TLS") {
-        return "the server offers no TLS; sslmode=disable or prefer in the URI does without".into();
+        return NO_TLS;
     }
     if words.starts_with("require_auth=") {
-        return "the server's pg_hba.conf says how this user logs in: change it there, or the rule in the URI".into();
+        return Hint::new(
+            "login-or-require-auth",
+            "the server's pg_hba.conf says how this user logs in: change it there, or the rule in the URI",
+        );
     }
     if words.contains("channel binding") {
-        return "channel_binding=require in the URI wants TLS and a server that offers SCRAM-SHA-256-PLUS".into();
+        return Hint::new(
+            "channel-binding",
+            "channel_binding=require in the URI wants TLS and a server that offers SCRAM-SHA-256-PLUS",
+        );
     }
     if words.contains("password missing") {
-        return "the server asks for a password, and the URI has none".into();
+        return NO_PASSWORD;
     }
     if tls_failed(error) {
-        return "TLS failed: sslrootcert=FILE in the URI names the authority that signed the server's certificate; \
-                sslmode=require encrypts without verifying"
-            .into();
+        return Hint::new(
+            "sslrootcert-or-require",
+            "TLS failed: sslrootcert=FILE in the URI names the authority that signed the server's certificate; \
+             sslmode=require encrypts without verifying",
+        );
     }
     if words.contains("lookup address") || words.contains("not known") {
-        return "check the host's name in the URI, and that it is reachable from this machine".into();
+        return Hint::new(
+            "check-host-from-here",
+            "check the host's name in the URI, and that it is reachable from this machine",
+        );
     }
     match io_kind(error) {
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-            format!("nothing listens on {place}: is the server, or the tunnel, running, and the port right?")
-        }
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
-            format!("{place} hung up: behind a tunnel, is its far end reachable? Is this PostgreSQL's port?")
-        }
-        _ => format!("is {place} a PostgreSQL server, and reachable from this machine?"),
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => Hint::naming(
+            "nothing-listens-on",
+            format!("nothing listens on {place}: is the server, or the tunnel, running, and the port right?"),
+        ),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => Hint::naming(
+            "place-hung-up",
+            format!("{place} hung up: behind a tunnel, is its far end reachable? Is this PostgreSQL's port?"),
+        ),
+        _ => Hint::naming(
+            "is-it-postgresql",
+            format!("is {place} a PostgreSQL server, and reachable from this machine?"),
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ use super::session::{self, Session};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Server};
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 
 /// A snapshot that several clients can read, and what each of them may be given.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +114,7 @@ impl SnapshotSession {
         }
         Error::new(Kind::DumpFailed, "the session that held the dump's snapshot ended")
             .why("the server ended it, or the way to the server broke")
-            .hint("the server's own log may say why")
+            .hint(Hint::new("servers-log-says-why", "the server's own log may say why"))
     }
 
     /// Proves that the session held until now.

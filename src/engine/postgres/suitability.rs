@@ -2,36 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use super::content::{COMMAND, FILES};
+use super::content::{COMMAND, CONNECTS};
+use super::gate::{STOPPED, STOPPED_COUNT};
 use super::selection::select;
 use super::target::lines;
-use super::{clean, dependencies, extensions, features, pinned_settings, pooler, triggers};
-use crate::engine::{Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version};
+use super::untrusted;
+use super::{clean, dependencies, extensions, features, pinned_settings, pooler, replace, triggers};
+use crate::engine::{
+    Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version, more_than_its_database,
+};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     chosen(content, options)?;
     writable(server)?;
     pooling(server)?;
-    harmless(content, options)?;
+    let mut told: Vec<_> = stopped(content, options)?.into_iter().collect();
+    told.extend(unconfined(content, options)?);
     plain(content, options)?;
     if !options.map_collations.is_empty() {
-        return Err(Error::new(Kind::Usage, "--map-collation is for MySQL and MariaDB")
-            .hint("PostgreSQL: CREATE COLLATION pg_catalog.\"...\" FROM another one makes a missing name known"));
+        return Err(Error::new(Kind::Usage, "--map-collation is for MySQL and MariaDB").hint(Hint::new(
+            "create-missing-collation",
+            "PostgreSQL: CREATE COLLATION pg_catalog.\"...\" FROM another one makes a missing name known",
+        )));
     }
     sessions(server, options)?;
-    let mut told = Vec::new();
     // A database that is made anew is empty, and ours.
     if exists(server, options)? && !replaced(server, options)? {
-        if !dependencies::is_prepared(server, content) {
+        // An empty target holds nothing but what is needed, and no table for rows alone.
+        if options.data_only || !dependencies::is_prepared(server, content) {
             emptiness(&server.target, options)?;
         }
         rights(server, content, options)?;
         if options.clean == Some(Clean::Schema) {
             clean::check(server, content, options)?;
         }
-        told = extensions::check_schemas(server, content, options)?;
+        told.extend(extensions::check_schemas(server, content, options)?);
     }
     triggers::check(server, content, options)?;
     pinned_settings::check(server, content, options)?;
@@ -39,6 +47,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     crossing(server, content, options)?;
     dependencies::check(server, content)?;
     told.extend(warnings(server, content, options));
+    told.extend(replace::warnings(server));
     Ok(told)
 }
 
@@ -53,11 +62,12 @@ fn chosen(content: &Content, options: &RestoreOptions) -> Result<()> {
 
 fn writable(server: &Server) -> Result<()> {
     if server.replica {
-        return Err(refused("the target is a standby: it takes no writes").hint("restore into its primary"));
+        return Err(refused("the target is a standby: it takes no writes")
+            .hint(Hint::new("restore-into-primary", "restore into its primary")));
     }
     if server.read_only {
         return Err(refused("the target refuses writes, whatever a session asks for")
-            .hint("restore into its primary, or ask whoever keeps the server"));
+            .hint(Hint::new("primary-or-ask-keeper", "restore into its primary, or ask whoever keeps the server")));
     }
     Ok(())
 }
@@ -71,25 +81,41 @@ fn pooling(server: &Server) -> Result<()> {
     }
 }
 
-/// A dump of one database is SQL for that database, and nothing else.
-fn harmless(content: &Content, options: &RestoreOptions) -> Result<()> {
-    if options.trust {
-        return Ok(());
+/// A dump of one database is SQL for that database, and nothing else. What is let through as `--trust` says comes back.
+fn stopped(content: &Content, options: &RestoreOptions) -> Result<Option<String>> {
+    if let Some(command) = content.facts.get(CONNECTS) {
+        return Err(refused("the dump goes to another database in its middle, and a restore goes into one")
+            .why(command)
+            .why("no dump of one database has a \\connect behind its first statement, and --trust sends none"));
     }
-    if let Some(command) = content.facts.get(COMMAND) {
+    if let Some(command) = content.facts.get(COMMAND).filter(|_| !options.trust) {
         return Err(refused("the dump holds a psql command that a dump of one database never holds")
             .why(command)
-            .hint("a script of pg_dumpall or pg_dump --create leaves the target database: dump again without")
+            .hint(Hint::new(
+                "dump-again-without-command",
+                "psql would obey it, also where it leaves the target's database: dump again without it",
+            ))
             .hint(TRUST));
     }
-    match content.facts.get(FILES) {
-        Some(statement) => {
-            Err(refused("the dump reads or writes files of the server's machine, or runs programs there")
-                .why(statement)
-                .hint(TRUST))
-        }
-        None => Ok(()),
+    let (Some(found), Some(count)) = (content.facts.get(STOPPED), content.facts.get(STOPPED_COUNT)) else {
+        return Ok(None);
+    };
+    let what = more_than_its_database(count);
+    if let Some(why) = options.lets_through() {
+        return Ok(Some(format!("{what}, let through {why}: {}", found.replace('\0', "; "))));
     }
+    Err(found.split('\0').fold(refused(what), Error::why).hint(TRUST))
+}
+
+/// Functions that reach whatever the server's own account reaches: refused where that is asked for, said else.
+fn unconfined(content: &Content, options: &RestoreOptions) -> Result<Option<String>> {
+    let Some((named, count)) = untrusted::named(content) else { return Ok(None) };
+    let what = format!("the dump makes functions or languages that the server does not confine: {count}");
+    if options.refuse_untrusted {
+        let hint = Hint::new("without-refuse-untrusted", "without --refuse-untrusted they come along: read them first");
+        return Err(named.into_iter().fold(refused(what), Error::why).hint(hint));
+    }
+    Ok(Some(format!("{what}: {}", named.join("; "))))
 }
 
 /// Plain SQL is a script: it can only be run as a whole.
@@ -99,11 +125,13 @@ fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
     }
     if options.clean == Some(Clean::Objects) {
         return Err(refused("a plain dump can't tell what it brings, so --clean objects can't drop it")
-            .hint("--clean schema empties the database first"));
+            .hint(Hint::new("clean-schema-for-plain", "--clean schema empties the database first")));
     }
     if options.schema_only || options.data_only || !options.exclude_extensions.is_empty() || options.jobs > 1 {
-        return Err(refused("a plain dump is restored by one session, structure and rows together")
-            .hint("--schema-only, --data-only, --exclude-extension and --jobs work with the custom format"));
+        return Err(refused("a plain dump is restored by one session, structure and rows together").hint(Hint::new(
+            "custom-format-for-options",
+            "--schema-only, --data-only, --exclude-extension and --jobs work with the custom format",
+        )));
     }
     Ok(())
 }
@@ -114,12 +142,12 @@ fn sessions(server: &Server, options: &RestoreOptions) -> Result<()> {
     }
     if let Some(pooler) = &server.pooler {
         return Err(refused(format!("{pooler} answers in the server's name, and may hang with several jobs"))
-            .hint("connect to the server itself, or leave --jobs out"));
+            .hint(Hint::new("itself-or-no-jobs", "connect to the server itself, or leave --jobs out")));
     }
     match server.connections_left {
         Some(left) if left <= u64::from(options.jobs) => {
             Err(refused(format!("{} jobs need {} connections, {left} are left", options.jobs, options.jobs + 1))
-                .hint(format!("--jobs {} or fewer", left.saturating_sub(1).max(1))))
+                .hint(Hint::naming("fewer-jobs", format!("--jobs {} or fewer", left.saturating_sub(1).max(1)))))
         }
         _ => Ok(()),
     }
@@ -131,11 +159,13 @@ fn exists(server: &Server, options: &RestoreOptions) -> Result<bool> {
     }
     let name = &server.database;
     if !options.create {
-        return Err(refused(format!("database \"{name}\" does not exist")).hint("--create makes it"));
+        return Err(refused(format!("database \"{name}\" does not exist")).hint(hint::CREATE));
     }
     if server.settings.get("createdb").is_some_and(|v| v == "false") {
-        return Err(refused(format!("{} may not create database \"{name}\"", server.user))
-            .hint(format!("have it created: CREATE DATABASE \"{name}\" OWNER \"{}\"", server.user)));
+        return Err(refused(format!("{} may not create database \"{name}\"", server.user)).hint(Hint::naming(
+            "have-database-created",
+            format!("have it created: CREATE DATABASE \"{name}\" OWNER \"{}\"", server.user),
+        )));
     }
     Ok(false)
 }
@@ -148,11 +178,12 @@ fn replaced(server: &Server, options: &RestoreOptions) -> Result<bool> {
     let may_create = server.settings.get("createdb").is_none_or(|v| v == "true");
     if server.standing == "reader" || !may_create {
         return Err(refused(format!("{} may not drop and create database \"{}\"", server.user, server.database))
-            .hint("--clean schema empties it instead"));
+            .hint(hint::CLEAN_SCHEMA_INSTEAD));
     }
     if options.data_only {
         return Err(refused("--clean drops the tables that --data-only is to fill"));
     }
+    replace::check(server)?;
     Ok(true)
 }
 
@@ -160,18 +191,22 @@ fn emptiness(target: &Target, options: &RestoreOptions) -> Result<()> {
     if options.data_only {
         return match (target.object_count, options.clean, options.into_non_empty) {
             (0, ..) => Err(refused("--data-only fills tables, and the target has none")
-                .hint("restore without --data-only, or first with --schema-only")),
+                .hint(Hint::new("schema-first", "restore without --data-only, or first with --schema-only"))),
             (_, Some(_), _) => Err(refused("--clean drops the tables that --data-only is to fill")),
-            (_, None, false) => Err(refused(format!("the target is not empty: {}", holdings(target)))
-                .hint("--data-only adds rows to tables that are there: --into-non-empty says that this is meant")),
+            (_, None, false) => Err(refused(format!("the target is not empty: {}", holdings(target))).hint(Hint::new(
+                "data-only-into-non-empty",
+                "--data-only adds rows to tables that are there: --into-non-empty says that this is meant",
+            ))),
             _ => Ok(()),
         };
     }
     if target.object_count == 0 || options.clean.is_some() || options.into_non_empty {
         return Ok(());
     }
-    Err(refused(format!("the target is not empty: {}", holdings(target)))
-        .hint("--clean schema drops them first; --into-non-empty restores beside them"))
+    Err(refused(format!("the target is not empty: {}", holdings(target))).hint(Hint::new(
+        "clean-schema-or-beside",
+        "--clean schema drops them first; --into-non-empty restores beside them",
+    )))
 }
 
 /// `12 tables in schema "public" (users, orders, ...)`.
@@ -219,7 +254,7 @@ fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Resul
             (schemas, format!("GRANT CREATE ON DATABASE \"{}\" TO \"{}\"", server.database, server.user))
         };
         if needed {
-            return Err(refused(lack).hint(format!("have the owner say: {grant}")));
+            return Err(refused(lack).hint(Hint::naming("have-owner-grant", format!("have the owner say: {grant}"))));
         }
     }
     Ok(())
@@ -241,17 +276,21 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
         let error = unknown.iter().fold(Error::new(Kind::Refused, what), |error, (what, places)| {
             error.why(format!("{what}: {}", shortened(places.iter().map(String::as_str))))
         });
-        return Err(error.hint("restore into a newer server, or change that at the source and dump again"));
+        return Err(error.hint(Hint::new(
+            "newer-server-or-change-source",
+            "restore into a newer server, or change that at the source and dump again",
+        )));
     }
     let known = &server.target.collations;
     let missing: Vec<_> = content.collations.iter().filter(|name| !known.contains(name)).map(String::as_str).collect();
     if known.is_empty() || missing.is_empty() || options.selects() {
         return Ok(());
     }
-    Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(
+    Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(Hint::new(
+        "import-collations",
         "have the locale installed on the target's machine, and then: SELECT \
          pg_import_system_collations('pg_catalog')",
-    ))
+    )))
 }
 
 /// Whether a feature's entry is restored.

@@ -2,7 +2,7 @@
 
 use super::object_classes::{self, Object};
 use super::session::Session;
-use super::triggers;
+use super::{on_extensions, replace, triggers};
 use crate::engine::{Server, Target};
 use crate::error::Result;
 
@@ -20,6 +20,12 @@ pub const STAYING: &str = "objects.staying";
 pub const SLOTS: &str = "subscriptions.slots";
 pub const LOCKS: &str = "locks.drops";
 pub const LOCK_TABLE: &str = "locks.most";
+
+/// The setting that names what users added to tables of extensions, and what would drop it.
+pub const ON_EXTENSIONS: &str = "objects.on_extensions";
+
+/// The setting that says what keeps the database from being dropped, and after a colon what ends that.
+pub const HELD: &str = "database.held";
 
 /// The setting that says where each extension is installed: `citext`, a tab, `t` where it can be moved, a tab, the schema.
 pub const EXTENSION_SCHEMAS: &str = "extensions.schemas";
@@ -63,6 +69,8 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         (LOCK_TABLE, object_classes::LOCK_TABLE),
         (EXTENSION_SCHEMAS, EXTENSIONS),
         (IDENTITIES, IDENTITY_COLUMNS),
+        (HELD, replace::HELD_QUERY),
+        (ON_EXTENSIONS, on_extensions::QUERY),
         (
             "schema.public.owned",
             "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
@@ -71,6 +79,7 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
     for (name, query) in lists {
         server.settings.insert(name.to_owned(), session.column(query).await?.join("\n"));
     }
+    server.settings.insert(replace::LEFT.into(), replace::left(session).await?.join("\n"));
     Ok(())
 }
 

@@ -8,8 +8,9 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::commands::reaches_files;
 use super::encoding::Encoding;
+use super::gate::{self, Act, Judged, Reason, Relation};
+use super::untrusted::is_untrusted;
 use crate::engine::{Entry, MOST_ENTRIES};
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
@@ -92,8 +93,16 @@ pub struct TocEntry {
     pub file: Option<String>,
     /// Its SQL; empty once that was looked at ([`Asked::take`](super::content::Asked::take)).
     pub definition: String,
-    /// Some of its SQL reads or writes files of the server's machine, or runs programs there.
-    pub reaches_files: bool,
+    /// Why some of its SQL is stopped, if it is.
+    pub stopped: Option<Reason>,
+    /// What its SQL does with relations, but for the rows of the table that it is about.
+    pub acts: Box<[Act]>,
+    /// Its SQL brings rows into that table: of ten thousand tables it counts how that is kept.
+    pub fills_its_own: bool,
+    /// It makes something that the server does not confine.
+    pub untrusted: bool,
+    /// Where it is on its server's disks, if that was chosen.
+    pub tablespace: Option<String>,
 }
 
 /// Bytes, and how far they have been read.
@@ -197,10 +206,23 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let copy = self.text(sizes)?.filter(|statement| !statement.is_empty());
         self.copy = start..self.at;
-        let reaches_files =
-            [definition.as_str(), drop.as_str(), copy.as_deref().unwrap_or_default()].into_iter().any(reaches_files);
+        // What is about the database itself is never sent.
+        let of_database = ["COMMENT", "ACL", "SECURITY LABEL"].contains(&kind.as_str()) && tag.starts_with("DATABASE ");
+        let sent = !of_database && !["DATABASE", "DATABASE PROPERTIES"].contains(&kind.as_str());
+        let texts = [definition.as_str(), drop.as_str(), copy.as_deref().unwrap_or_default()];
+        // Of large objects the numbers stand there, and pg_restore writes the statements.
+        let numbers =
+            |text: &str| kind == "BLOB METADATA" && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_whitespace());
+        let judged = texts.into_iter().filter(|text| sent && !numbers(text));
+        let (mut stopped, mut acts) = (None, Vec::new());
+        for judged in judged.map(gate::judge_all) {
+            let Judged { reason, acts: more } = judged;
+            stopped = stopped.or(reason);
+            acts.extend(more);
+        }
+        let untrusted = is_untrusted(&definition);
         let schema = self.text(sizes)?.filter(|s| !s.is_empty());
-        let _tablespace = self.skip_text(sizes)?;
+        let tablespace = self.text(sizes)?.filter(|name| !name.is_empty());
         if header.version >= (1, 14) {
             let _access_method = self.skip_text(sizes)?;
         }
@@ -214,6 +236,8 @@ impl<'a> Cursor<'a> {
         while let Some(id) = self.optional_text(sizes)? {
             needs.extend(std::str::from_utf8(id).ok().and_then(|id| id.parse::<i64>().ok()));
         }
+        // Most have one, and a vector begins with room for four: of ten thousand tables that counts.
+        needs.shrink_to_fit();
         self.needs = start..self.at;
         let (mut offset, mut file) = (None, None);
         if header.custom {
@@ -222,7 +246,23 @@ impl<'a> Cursor<'a> {
             file = self.text(sizes)?.filter(|f| !f.is_empty());
         }
         let entry = Entry { id, kind, schema, tag, owner, needs, span: None };
-        Ok(TocEntry { entry, has_data, catalog, section, copy, offset, file, definition, reaches_files })
+        let all = acts.len();
+        acts.retain(|act| *act != Act::Rows(Relation::of(&entry)));
+        Ok(TocEntry {
+            entry,
+            has_data,
+            catalog,
+            section,
+            copy,
+            offset,
+            file,
+            definition,
+            stopped,
+            fills_its_own: acts.len() < all,
+            acts: acts.into_boxed_slice(),
+            untrusted,
+            tablespace,
+        })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {

@@ -11,6 +11,7 @@ use super::selection::select;
 use super::session::{Session, identifier};
 use crate::engine::{Clean, Content, Entry, Format, RestoreOptions, Server, TargetTrigger};
 use crate::error::{Error, Kind, Result};
+use crate::hint::{self, Hint};
 
 /// What fires for rows: row and statement triggers for INSERT, copies of a partitioned table's among them. Of internal
 /// ones only these copies, which were internal before 15, and which 12, that is tried with `--force-version`, can't tell.
@@ -82,25 +83,35 @@ fn filled<'c>(content: &'c Content, options: &RestoreOptions) -> (BTreeSet<(&'c 
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let fired = fired(server, content, options);
     let others: Vec<_> = fired.iter().copied().filter(|trigger| !trigger.owned).collect();
-    let refused = |what: &str, those: &[&TargetTrigger], hint: &str| {
-        Err(Error::new(Kind::Refused, format!("{what}: {}", listed(those)))
-            .hint(hint)
-            .hint("--triggers on lets them run for every row"))
+    let refused = |what: &str, those: &[&TargetTrigger], hint: Hint| {
+        Err(Error::new(Kind::Refused, format!("{what}: {}", listed(those))).hint(hint).hint(hint::TRIGGERS_ON))
     };
     if !others.is_empty() {
         let what = format!("rows would fire triggers that {} can't switch off", server.user);
-        return refused(&what, &others, "restore as the owner of these tables, or as a superuser");
+        return refused(
+            &what,
+            &others,
+            Hint::new("owner-of-tables-or-superuser", "restore as the owner of these tables, or as a superuser"),
+        );
     }
     if fired.is_empty() {
         return Ok(());
     }
     if options.jobs > 1 {
         let what = "several sessions can't keep the target's triggers off for their rows";
-        return refused(what, &fired, "--jobs 1 switches them off in its one transaction");
+        return refused(
+            what,
+            &fired,
+            Hint::new("one-job-switches-off", "--jobs 1 switches them off in its one transaction"),
+        );
     }
     if content.format == Format::PgPlain && plain::transactions(content).is_none() {
         let what = "the script holds transactions of its own, so the target's triggers can't be kept off for its rows";
-        return refused(what, &fired, "dump in custom format, whose restore is one transaction");
+        return refused(
+            what,
+            &fired,
+            Hint::new("custom-format-is-one-transaction", "dump in custom format, whose restore is one transaction"),
+        );
     }
     Ok(())
 }

@@ -98,28 +98,32 @@ fn rights_to_drop_and_to_make_are_known_before_a_drop() {
         let folder = tempfile::tempdir().expect("a folder");
         let source = server.database("source");
         source.sql(
-            "CREATE TABLE t (id INT PRIMARY KEY); CREATE TABLE c (id INT PRIMARY KEY, t INT, FOREIGN KEY (t) REFERENCES t (id));
-             CREATE PROCEDURE g() SELECT 1",
+            "CREATE TABLE t (id INT PRIMARY KEY); CREATE TABLE c (id INT PRIMARY KEY, t INT, FOREIGN KEY (t) REFERENCES t (id))",
         );
+        let (tables, _) = dumped(&source, &folder, &[]);
+        source.sql("CREATE PROCEDURE g() SELECT 1");
         let (archive, _) = dumped(&source, &folder, &[]);
         let target = full(server);
         let before = state(&target);
         let mysql_only = server.flavour() == mysql().flavour();
-        for (right, words, always) in [
-            ("ALTER ROUTINE", "routines need ALTER ROUTINE: function f", true),
-            ("REFERENCES", "foreign keys need REFERENCES, which the user lacks: c", mysql_only),
-            ("CREATE ROUTINE", "CREATE ROUTINE", true),
-            ("INDEX", "INDEX is missing", true),
+        for (right, archive, words, always) in [
+            ("ALTER ROUTINE", &tables, "routines need ALTER ROUTINE: function f", true),
+            ("ALTER ROUTINE", &archive, "routines need ALTER ROUTINE: g", true),
+            ("REFERENCES", &archive, "foreign keys need REFERENCES, which the user lacks: c", mysql_only),
+            ("CREATE ROUTINE", &archive, "CREATE ROUTINE", true),
+            ("INDEX", &archive, "INDEX is missing", true),
         ] {
             let user = User::of(&target, &without(right));
             if always {
-                user.restore(&archive, &SCHEMA).refused(10, &[words, "nothing was changed", "hint: ", "GRANT "]);
+                user.restore(archive, &SCHEMA).refused(10, &[words, "nothing was changed", "hint: ", "GRANT "]);
                 assert_eq!(state(&target), before, "{right}");
             }
         }
         let user = User::of(&target, ALL);
         let words = ["may not set other definers", "nothing was changed", "--keep-definers"];
-        user.restore(&archive, &["--clean", "schema", "--keep-definers"]).refused(10, &words);
+        user.restore(&archive, &["--clean", "schema", "--keep-definers"])
+            .refused(10, &words)
+            .follows("definers-left-or-allowed");
         assert_eq!(state(&target), before);
         user.restore(&archive, &SCHEMA).expect_code(0);
         assert_eq!(checksum(&target), checksum(&source));
@@ -140,7 +144,7 @@ fn what_a_system_user_has_defined_is_10_and_nothing_is_dropped() {
         server.sql(&format!("REVOKE SYSTEM_USER ON *.* FROM {}@'%'", user.name));
         let before = state(&target);
         let words = ["SYSTEM_USER", "nothing was changed", "hint: ", "--clean database"];
-        user.restore(&archive, &SCHEMA).refused(10, &words);
+        user.restore(&archive, &SCHEMA).refused(10, &words).follows("grant-or-clean-database");
         assert_eq!(state(&target), before, "{more}");
         user.restore(&archive, &DATABASE).expect_code(0);
         assert_eq!(checksum(&target), checksum(&source));
@@ -156,11 +160,12 @@ fn a_database_that_is_read_only_is_10() {
     let before = state(&target);
     target.sql(&format!("ALTER DATABASE `{}` READ ONLY = 1", target.name()));
     for clean in [SCHEMA, DATABASE] {
-        let words = ["database is read-only", "nothing was changed", "hint: ALTER DATABASE"];
-        restoring(&archive, &target, &clean).run().refused(10, &words);
+        let words = ["database is read-only", "nothing was changed"];
+        restoring(&archive, &target, &clean).run().refused(10, &words).follows("read-only-0");
     }
     target.sql(&format!("ALTER DATABASE `{}` READ ONLY = 0", target.name()));
     assert_eq!(state(&target), before);
+    restoring(&archive, &target, &SCHEMA).run().expect_code(0);
 }
 
 #[test]
@@ -175,9 +180,10 @@ fn sessions_that_there_is_no_room_for_are_10() {
         server.sql(&format!("ALTER USER {}@'%' WITH MAX_USER_CONNECTIONS 3", user.name));
         let before = state(&target);
         let words = ["4 jobs need 5 connections", "nothing was changed", "hint: --jobs 2 or fewer"];
-        user.restore(&archive, &["--clean", "schema", "--yes", "--jobs", "4"]).refused(10, &words);
+        let refused = user.restore(&archive, &["--clean", "schema", "--yes", "--jobs", "4"]).refused(10, &words);
+        refused.follows("fewer-jobs-or-more-connections");
         assert_eq!(state(&target), before);
-        user.restore(&archive, &SCHEMA).expect_code(0);
+        user.restore(&archive, &["--clean", "schema", "--yes", "--jobs", "2"]).expect_code(0);
         assert_eq!(checksum(&target), checksum(&source));
     }
 }
@@ -194,7 +200,8 @@ fn a_view_in_the_place_of_a_table_is_10_and_clean_schema_works() {
         let target = full(server);
         let before = state(&target);
         let words = ["tables of the dump are views in the target: v", "nothing was changed", "--clean schema"];
-        restoring(&archive, &target, &["--clean", "objects", "--yes"]).run().refused(10, &words);
+        let refused = restoring(&archive, &target, &["--clean", "objects", "--yes"]).run().refused(10, &words);
+        refused.follows("clean-schema-or-drop-views");
         assert_eq!(state(&target), before);
         restoring(&archive, &target, &SCHEMA).run().expect_code(0);
         assert_eq!(checksum(&target), checksum(&source));
@@ -215,10 +222,40 @@ fn dates_of_zeros_in_a_dump_without_a_mode_are_10() {
     let target = full(server);
     let before = state(&target);
     let words = ["sql_mode refuses dates of zeros", "t.d", "nothing was changed", "hint: put SET sql_mode"];
-    restoring(&plain, &target, &SCHEMA).run().refused(10, &words);
+    restoring(&plain, &target, &SCHEMA).run().refused(10, &words).follows("no-auto-value-on-zero");
     assert_eq!(state(&target), before);
     let mended = format!("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n{}\n", lines.join("\n"));
     fs::write(&plain, mended).expect("write");
     restoring(&plain, &target, &SCHEMA).run().expect_code(0);
     assert_eq!(checksum(&target), checksum(&source));
+}
+
+#[test]
+fn a_tablespace_that_the_target_lacks_is_10_and_the_hint_mends_it() {
+    let server = mysql();
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = server.database("source");
+    let space = format!("space_of_{}", source.name());
+    let make = format!("CREATE TABLESPACE `{space}` ADD DATAFILE '{space}.ibd'");
+    server.sql(&make);
+    source.sql(&format!(
+        "CREATE TABLE t (id INT PRIMARY KEY) TABLESPACE {space}; INSERT INTO t VALUES (1);
+         CREATE TABLE own (id INT PRIMARY KEY) TABLESPACE innodb_file_per_table;
+         CREATE TABLE common (id INT PRIMARY KEY) TABLESPACE innodb_system"
+    ));
+    let (archive, _) = dumped(&source, &folder, &[]);
+    let sums = checksum(&source);
+    source.sql("DROP TABLE t");
+    server.sql(&format!("DROP TABLESPACE {space}"));
+    let target = full(server);
+    let before = state(&target);
+    let user = User::of(&target, ALL);
+    let words = [&format!("t in {space}"), "nothing was changed", &format!("hint: {make}")];
+    user.restore(&archive, &SCHEMA).refused(10, &words).follows("create-tablespace");
+    assert_eq!(state(&target), before);
+    server.sql(&make);
+    user.restore(&archive, &SCHEMA).expect_code(0);
+    assert_eq!(checksum(&target), sums);
+    target.sql("DROP TABLE t");
+    server.sql(&format!("DROP TABLESPACE {space}"));
 }

@@ -14,8 +14,11 @@ use crate::{
 };
 
 mod beforehand;
+mod database;
 mod objects;
 mod refused;
+mod rehearsed;
+mod row_formats;
 mod stray_lines;
 
 /// A dump of `pg_dump`'s own, in this format.
@@ -141,6 +144,11 @@ fn after_a_failure_in_the_middle_the_old_content_is_there() {
     let several = restoring(&custom, &target, &clean).args(["--jobs", "2"]).run();
     several.refused(7, &["violates foreign key constraint", LEFT]);
     assert_eq!(state(&target), before, "several jobs");
+    target.sql("DROP VIEW seen; DROP PUBLICATION p");
+    let before = state(&target);
+    let objects = restoring(&custom, &target, &["--clean", "objects", "--yes", "--jobs", "2"]).run();
+    objects.refused(7, &["violates foreign key constraint", LEFT]);
+    assert_eq!(state(&target), before, "several jobs, objects");
     for jobs in ["1", "2"] {
         let copying = with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", jobs]).args(clean);
         copying.run().refused(7, &["violates foreign key constraint", LEFT]);

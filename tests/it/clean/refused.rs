@@ -76,7 +76,10 @@ fn what_no_transaction_can_drop_is_10() {
         "max_locks_per_transaction",
         "--clean database",
     ];
-    restoring(&archive, &target, &["--clean", "schema", "--yes"]).run().refused(10, &words);
+    restoring(&archive, &target, &["--clean", "schema", "--yes"])
+        .run()
+        .refused(10, &words)
+        .follows("or-clean-database");
     assert_eq!(state(&target), before);
     restored(&archive, &target, &["--clean", "database"]);
     assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
@@ -101,8 +104,8 @@ fn case_11_an_extension_in_another_schema_is_10_and_the_hint_mends_it() {
         let words = format!("extension citext is in schema {there} there, the dump needs it in {here}");
         let refused = restore().refused(10, &[&words, "nothing was changed"]);
         assert_eq!(state(&target), before);
-        let (_, hint) = refused.stderr.split_once("hint: have it moved: ").expect("a hint");
-        target.sql(hint.lines().next().expect("a line"));
+        let hint = refused.follows("have-extension-moved");
+        target.sql(hint.trim_start_matches("have it moved: "));
         restore().expect_code(0);
         assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
     }
@@ -130,5 +133,38 @@ fn case_11_of_a_plain_dump_is_7_unchanged_with_the_way_on() {
         target.sql(way.lines().next().expect("a line"));
         restore().expect_code(0);
         assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
+    }
+}
+
+#[test]
+fn what_users_added_to_an_extensions_table_is_named_and_neither_lost_nor_doubled() {
+    let server = postgres15();
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = server.database("target");
+    target.sql(
+        "CREATE SCHEMA e; CREATE EXTENSION citext SCHEMA e; CREATE TABLE e.config (i int);
+         ALTER EXTENSION citext ADD TABLE e.config;
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+         CREATE TRIGGER own BEFORE INSERT ON e.config FOR EACH ROW EXECUTE FUNCTION f();
+         CREATE TRIGGER common BEFORE UPDATE ON e.config FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+         CREATE POLICY seen ON e.config USING (true); CREATE TABLE mine (i int)",
+    );
+    let added = || target.sql("SELECT tgname FROM pg_trigger UNION ALL SELECT polname FROM pg_policy ORDER BY 1");
+    let archive = folder.path().join("archive.tar.gz");
+    let dump = crate::roundtrip::with_clients_of(server).args(["dump", &target.uri(), "-o"]).arg(&archive);
+    let warned = dump.run().expect_code(0).stderr;
+    let words = "trigger own on table e.config, which stands on function public.f(), is not in the dump";
+    assert!(warned.contains(words) && !warned.contains("common"), "{warned}");
+    let clean = ["--clean", "schema", "--yes"];
+    let words = ["would drop trigger own on table e.config", "nothing was changed", "hint: drop it yourself"];
+    restoring(&archive, &target, &clean).run().refused(10, &words).follows("drop-it-yourself");
+    assert_eq!(added(), "common\nown\nseen");
+    // As the hint says.
+    target.sql("DROP TRIGGER own ON e.config");
+    for clean in [&clean[..], &["--clean", "objects", "--yes"]] {
+        restoring(&archive, &target, clean).run().expect_code(0);
+        target.sql("CREATE TRIGGER own BEFORE INSERT ON e.config FOR EACH ROW EXECUTE FUNCTION f()");
+        assert_eq!(added(), "common\nown\nseen");
+        target.sql("DROP TRIGGER own ON e.config");
     }
 }

@@ -51,11 +51,6 @@ fn spoiled(dump: &str) -> Vec<(&'static str, String)> {
     vec![
         ("middle", before("-- Table structure for table `b`", &format!("{SAID}\n--"))),
         ("a quote that is open", before("-- Table structure for table `b`", "mysqldump: Couldn't go on")),
-        (
-            "head",
-            format!("mysqldump: [Warning] Using a password on the command line interface can be insecure.\n{dump}"),
-        ),
-        ("a shell's words at the head", format!("stdin: is not a tty\n{dump}")),
         ("among rows", format!("{}\nmysqldump: Got error: 1: x\n{}", &dump[..rows], &dump[rows..])),
         ("in a definition", before("  `v` text", "mariadb-dump: Got error: 1: x")),
         ("two lines", before("-- Dumping data for table `b`", "mysqldump: one\nmysqldump: two")),
@@ -70,9 +65,8 @@ fn case_4_a_line_that_is_no_sql_is_8_before_the_first_drop_and_the_hint_mends_it
         let before = state(&target);
         let folder = tempfile::tempdir().expect("a folder");
         for (place, text) in spoiled(&dump) {
-            let odd = |line: &&str| {
-                line.contains(": ") && ["mysqldump", "mariadb-dump", "stdin"].iter().any(|p| line.starts_with(p))
-            };
+            let odd =
+                |line: &&str| line.contains(": ") && ["mysqldump", "mariadb-dump"].iter().any(|p| line.starts_with(p));
             let (number, line) = text.lines().enumerate().find(|(_, line)| odd(line)).expect("the line");
             let words = [&format!("line {}: {line}", number + 1), &format!("'{}", number + 1), "sed ", "hint: "];
             let archives = wrapped(&folder, text.as_bytes());
@@ -80,8 +74,8 @@ fn case_4_a_line_that_is_no_sql_is_8_before_the_first_drop_and_the_hint_mends_it
             for (archive, way) in archives.iter().zip(ways) {
                 restoring(archive, &target, way).run().refused(8, &words);
                 let refused = with_clients_of(server).arg("verify").arg(archive).run().refused(8, &words);
-                let (_, hint) = refused.stderr.split_once("take it out: ").expect("a hint");
-                let command = hint.lines().next().expect("a line");
+                let hint = refused.follows("take-line-out");
+                let (_, command) = hint.split_once("take it out: ").expect("a command");
                 let mut shell = Command::new("sh");
                 let status = shell.current_dir(folder.path()).args(["-c", command]).status().expect("run sh");
                 assert!(status.success(), "{place}: {command}");
@@ -106,16 +100,43 @@ fn case_4_a_line_of_pg_dumps_is_8_before_anything() {
     let dump = fs::read_to_string(by_hand(&source, folder.path(), "plain")).expect("text");
     let target = precious(server);
     let before = state(&target);
-    let head = format!(
-        "pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: a\n{dump}"
-    );
     let middle = dump.replace("-- Name: b; Type: TABLE;", "--\npg_dump: warning: don't\n-- Name: b; Type: TABLE;");
-    for (text, line) in [(head, "line 1: pg_dump: warning: there are"), (middle, "pg_dump: warning: don't")] {
-        for archive in wrapped(&folder, text.as_bytes()) {
-            restoring(&archive, &target, &["--clean", "schema", "--yes"]).run().refused(8, &[line, "sed ", "hint: "]);
-        }
+    for archive in wrapped(&folder, middle.as_bytes()) {
+        let words = ["pg_dump: warning: don't", "sed ", "hint: "];
+        restoring(&archive, &target, &["--clean", "schema", "--yes"]).run().refused(8, &words);
     }
     assert_eq!(state(&target), before);
+}
+
+#[test]
+fn case_4_lines_before_the_dump_are_passed_over_with_a_note() {
+    const PASSED_OVER: &str = "what stands before the dump is no SQL and was passed over: ";
+    let password = "mysqldump: [Warning] Using a password on the command line interface can be insecure.";
+    let circular = "pg_dump: warning: there are circular foreign-key constraints on this table:";
+    for (server, first, next) in [
+        (mysql(), password, ""),
+        (mariadb(), "stdin: is not a tty", "\n"),
+        (postgres15(), circular, "pg_dump: detail: a\n\n"),
+        (postgres18(), "Warning: Permanently added 'db.example' to the list of known hosts.", ""),
+    ] {
+        let source = server.database("source");
+        source.sql("CREATE TABLE a (id int PRIMARY KEY, v varchar(9)); INSERT INTO a VALUES (1, 'x'), (2, 'y')");
+        let folder = tempfile::tempdir().expect("a folder");
+        let dump = crate::foreign_files::plain(&source);
+        let ways = [&["--clean", "schema", "--yes"][..], &["--clean", "schema", "--yes", "--jobs", "1"], &[]];
+        for (archive, way) in wrapped(&folder, format!("{first}\n{next}{dump}").as_bytes()).iter().zip(ways) {
+            let target = server.database("target");
+            let restored = restoring(archive, &target, way).run().expect_code(0);
+            assert!(restored.stderr.contains(&format!("{PASSED_OVER}{first}")), "{}", restored.stderr);
+            assert_eq!(checksum(&target), checksum(&source));
+        }
+        // A later line that is no SQL keeps its number.
+        let middle = format!("{first}\n{next}{}", dump.replacen("\nCREATE TABLE", "\npg_dump: x\nCREATE TABLE", 1));
+        let number = middle.lines().position(|line| line == "pg_dump: x").expect("the line") + 1;
+        let archive = &wrapped(&folder, middle.as_bytes())[0];
+        let refused = with_clients_of(server).arg("verify").arg(archive).run();
+        refused.refused(8, &[&format!("line {number}: pg_dump: x"), &format!("sed -i '{number}d'")]);
+    }
 }
 
 #[test]
@@ -148,4 +169,45 @@ fn case_19_a_byte_order_mark_is_no_reason_to_lose_a_target() {
         restoring(&folder.path().join("d.sql"), &target, &["--resume"]).run().expect_code(0);
         assert_eq!(checksum(&target), checksum(&source));
     }
+}
+
+#[test]
+fn case_4_words_in_the_middle_of_a_line_of_rows_are_8_before_the_first_drop() {
+    for server in [mysql(), mariadb()] {
+        let (_, dump) = source(server);
+        let target = kept(server);
+        let before = state(&target);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("d.sql");
+        for place in ["'it", "it\\'", "(2,"] {
+            let at = dump.find(place).expect(place) + place.len();
+            let said = "mysqldump: Got error: 1: x";
+            fs::write(&path, format!("{}{said}\n{}", &dump[..at], &dump[at..])).expect("write");
+            let words = [said, "in the middle of a line of rows", "hint: dump again"];
+            restoring(&path, &target, &["--clean", "schema", "--yes"]).run().refused(8, &words);
+            assert_eq!(state(&target), before, "{place}");
+        }
+        // The same words in a row are a row.
+        let row = dump.replace("'x'", "'mysqldump: Got error: 1: x'");
+        fs::write(&path, row).expect("write");
+        restoring(&path, &target, &["--clean", "schema", "--yes"]).run().expect_code(0);
+        assert_eq!(target.sql("SELECT v FROM a WHERE id = 1"), "mysqldump: Got error: 1: x");
+    }
+}
+
+#[test]
+fn a_row_that_looks_like_a_line_of_pg_dumps_is_warned_of() {
+    let server = postgres15();
+    let source = server.database("source");
+    source.sql("CREATE TABLE t (v text); INSERT INTO t VALUES ('x'), ('y')");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = by_hand(&source, folder.path(), "plain");
+    let dump = fs::read_to_string(&path).expect("text");
+    fs::write(&path, dump.replace("\nx\n", "\nx\npg_dump: warning: z\n")).expect("write");
+    let target = server.database("target");
+    for output in [with_clients_of(server).arg("verify").arg(&path).run(), restoring(&path, &target, &[]).run()] {
+        let output = output.expect_code(0);
+        assert!(output.stderr.contains("pg_dump: warning: z: among the rows, and may be one"), "{}", output.stderr);
+    }
+    assert_eq!(target.sql("SELECT count(*) FROM t"), "3");
 }

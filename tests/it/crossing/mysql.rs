@@ -56,6 +56,7 @@ fn restored(archive: &PathBuf, target: &Database<'_>, source: Flavour) -> String
         return "works".to_owned();
     }
     let output = refused(archive, target, source, &["does not know the collation"]);
+    output.follows("map-collation");
     let maps = mapping(&output.stderr);
     let result = restore(archive, target, source).args(&maps).run().expect_code(0).json();
     assert!(result["adaptations"].to_string().contains("collations mapped"), "{result}");

@@ -87,7 +87,11 @@ fn create_makes_the_database_that_the_source_was() {
         assert!(shown.contains(&format!("property       {line}")), "{line}: {shown}");
     }
     let output = restoring(&archive, &target, &["--create", "--json"]).run().expect_code(0);
-    assert!(output.stderr.contains("PostgreSQL 15.18, 0 tables"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains(&format!("PostgreSQL 15.18, no database \"{}\" yet, as", target.name())),
+        "{}",
+        output.stderr
+    );
     for text in [&shown, &said(&output)] {
         assert!(!text.contains("geheim-1234"), "{text}");
     }
@@ -464,4 +468,57 @@ fn what_belongs_to_a_database_is_asked_of_every_version() {
             assert_eq!(settings(&target), "TimeZone=Asia/Tokyo");
         }
     }
+}
+
+/// A database with `SQL_ASCII` has bytes: those that are UTF-8 come along, the others are named.
+#[test]
+fn texts_of_a_database_without_an_encoding_come_along_or_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let (source, target) = (made(server(), "src", words), made(server(), "there", words));
+    let texts = |database: &Database<'_>| {
+        database.sql(
+            "SELECT shobj_description(d.oid, 'pg_database'), setconfig FROM pg_database d JOIN pg_db_role_setting s \
+             ON s.setdatabase = d.oid WHERE datname = current_database()",
+        )
+    };
+    let name = source.name();
+    source.sql(&format!(
+        "CREATE TABLE t (id int); COMMENT ON DATABASE {name} IS 'Größe'; ALTER DATABASE {name} SET search_path = 'größe', public"
+    ));
+    let archive = dump(&source, folder.path());
+    let fresh = absent(server(), "new");
+    restored(&archive, &fresh, &["--create"]);
+    assert_eq!(texts(&fresh), texts(&source));
+    let name = target.name();
+    target.sql(&format!("COMMENT ON DATABASE {name} IS 'später'; ALTER DATABASE {name} SET app.x = 'ü'"));
+    restored(&archive, &target, &["--clean", "database", "--yes"]);
+    assert_eq!(texts(&target), "später\t{app.x=ü,\"search_path=\\\"größe\\\", public\"}");
+
+    target.sql(&format!(
+        "SET client_encoding = 'SQL_ASCII'; DO $$ BEGIN EXECUTE 'ALTER DATABASE {name} SET app.x = ''' \
+        || convert_from('\\xf6', 'SQL_ASCII') || ''''; END $$"
+    ));
+    let refused = restoring(&archive, &target, &["--clean", "database", "--yes"]).run();
+    refused.refused(10, &["has a setting app.x that is no text", "nothing was changed", "hint: --clean schema"]);
+    let path = folder.path().join("bytes.tar.gz");
+    let output = dbhaul().args(["dump", &target.uri(), "-o"]).arg(path).client_dirs([server().client_dir()]).run();
+    assert!(said(&output.expect_code(0)).contains("the database's setting app.x is no text: not in the dump"));
+}
+
+#[test]
+fn settings_beyond_ascii_come_in_the_transaction_that_ends_the_restore_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = made(server(), "src", "TEMPLATE template0");
+    let name = source.name();
+    source.sql(&format!("CREATE TABLE other (id int); ALTER DATABASE {name} SET search_path = 'größe', '€', public"));
+    let archive = dump(&source, folder.path());
+    let target = made(server(), "there", "TEMPLATE template0");
+    restored(&archive, &target, &[]);
+    assert_eq!((settings(&target), transactions(&target)), (settings(&source), "1".to_owned()));
+    // What the target's encoding has not is left to a person, and ends nothing.
+    let latin = made(server(), "there", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let result = restored(&archive, &latin, &[]);
+    is_left_to_people(&by_hand(&result), "'€'", "has no equivalent");
+    assert_eq!(latin.sql("SELECT count(*) FROM other"), "0");
 }

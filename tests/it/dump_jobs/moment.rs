@@ -4,7 +4,6 @@
 use std::{
     env,
     process::{Child, Stdio},
-    time::{Duration, Instant},
 };
 
 use super::{assert_empty, dumped_by, lanes};
@@ -80,16 +79,15 @@ impl Drop for Writers {
 }
 
 #[expect(clippy::print_stdout, reason = "how many rounds there were is asked for with --nocapture")]
-fn rounds(server: &Server, jobs: &str, enough: impl Fn(u32, Instant) -> bool) {
+fn rounds(server: &Server, jobs: &str, how_many: u32) {
     let source = server.database("moment");
     accounts(&source);
     let wanted = total(&source);
     let writers = Writers::on(&source);
     let moves = || source.sql("SELECT count(*) FROM moves").parse::<u64>().expect("a count");
     eventually("rows are moved", || moves() > 10);
-    let started = Instant::now();
     let mut round = 0;
-    while !enough(round, started) {
+    while round < how_many {
         let folder = tempfile::tempdir().expect("a folder");
         let before = moves();
         let archive = dumped_by(&source, &folder, jobs, &[]);
@@ -109,19 +107,16 @@ fn rounds(server: &Server, jobs: &str, enough: impl Fn(u32, Instant) -> bool) {
 }
 
 /// `DBHAUL_MOMENTS=100` makes it so many rounds.
-fn enough(round: u32, started: Instant) -> bool {
-    match env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()) {
-        Some(rounds) => round >= rounds,
-        None => round >= 3 && started.elapsed() > Duration::from_secs(12),
-    }
+fn how_many() -> u32 {
+    env::var("DBHAUL_MOMENTS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4)
 }
 
 #[test]
 fn what_three_jobs_dump_is_one_moment() {
-    rounds(postgres15(), "3", enough);
+    rounds(postgres15(), "3", how_many());
 }
 
 #[test]
 fn what_six_jobs_dump_is_one_moment() {
-    rounds(postgres18(), "6", enough);
+    rounds(postgres18(), "6", how_many());
 }

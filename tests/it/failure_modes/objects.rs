@@ -42,7 +42,8 @@ fn row_45_a_function_that_misses_its_search_path_is_named_with_what_it_looks_for
         let (archive, _) = dumped(&source, &folder, &["--name", "before"]);
         let target = postgres15().database("path");
         let restore = with_clients_of(postgres15()).arg("restore").arg(&archive).arg(target.uri()).run();
-        restore.refused(7, &["does not exist", "rolled back", words[0], words[1]]);
+        let failed = restore.refused(7, &["does not exist", "rolled back", words[0], words[1]]);
+        failed.follows("qualify-or-search-path");
         assert!(checksum(&target).is_empty());
         // As the hint says.
         source.sql("ALTER FUNCTION price_of(int) SET search_path = public");
@@ -75,9 +76,21 @@ fn row_46_rows_that_a_policy_hides_are_never_left_out_in_silence() {
     dump(&["--", "--enable-row-security"]).refused(2, &["--enable-row-security", "would be missing"]);
     dump(&["--table", "secrets"]).refused(10, &["row-level security", "BYPASSRLS"]);
     dump(&["--schema-only"]).expect_code(0);
-    // Of arguments that choose only pg_dump can tell; it fails, and says why.
-    dump(&["--", "--table=secrets"]).refused(6, &["row-level security", "BYPASSRLS"]);
+    dump(&["--", "--table=secrets"]).refused(10, &["row-level security", "BYPASSRLS"]);
     drop(source);
+}
+
+#[test]
+fn chosen_tables_name_the_extensions_that_they_need_and_no_others() {
+    let source = postgres15().database("dash");
+    source.sql(
+        "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE \"-dash\" (i int); CREATE TABLE h (x hstore)",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let warnings = |table: &str| dumped(&source, &folder, &["--table", table, "--name", "x"]).1["warnings"].to_string();
+    assert_eq!(warnings("\"-dash\""), "[]");
+    let said = warnings("h");
+    assert!(said.contains("extension hstore") && !said.contains("citext"), "{said}");
 }
 
 #[test]

@@ -91,9 +91,27 @@ fn row_58_a_role_that_the_target_has_not_matters_only_when_owners_are_kept() {
     let target = postgres18().database("owned");
     let restore =
         with_clients_of(postgres18()).arg("restore").arg(&archive).arg(target.uri()).arg("--keep-owner").run();
-    let missing = format!("role \"{}\" does not exist", owner.name);
-    restore.refused(7, &[&missing, "rolled back", "hint: restore without --keep-owner"]);
+    let missing = format!("role {}, of an owner", owner.name);
+    restore
+        .refused(10, &[&missing, "nothing was changed", "hint: make them there first"])
+        .follows("or-restore-without-owners");
     restored(&archive, &target, &[]);
     assert_eq!(checksum(&target), checksum(&source));
     drop(source);
+}
+
+#[test]
+fn who_acts_as_another_role_is_told_what_that_role_lacks() {
+    let (user, acted) = (Role::new(postgres15(), "acting", ""), Role::new(postgres15(), "acted", ""));
+    let source = postgres15().database("acted");
+    source.sql(&format!("GRANT {1} TO {0}; ALTER ROLE {0} SET role = {1}", user.name, acted.name));
+    source.sql("CREATE TABLE t AS SELECT 1 AS n");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (archive, _) = dumped(&source, &folder, &[]);
+    let uri = user.uri(&source);
+    let verify = || with_clients_of(postgres15()).arg("verify").arg(&archive).args(["--restore-into", &uri]).run();
+    let line = format!("ALTER ROLE \"{}\" CREATEDB", acted.name);
+    verify().refused(10, &["may not create a database there", &line]);
+    source.sql(&line);
+    verify().expect_code(0);
 }

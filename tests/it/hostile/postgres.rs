@@ -3,13 +3,14 @@
 use std::{fs, path::PathBuf};
 
 use super::{Trap, refused, restore};
+use crate::roundtrip::with_clients_of;
 use crate::{
     foreign::with_both,
     support::{Database, Flavour, checksum, fake_client, postgres15, postgres18},
 };
 
 /// What psql obeys, as an attacker would hide it from whoever looks for it. Each is a line or more.
-const TRICKS: [&str; 24] = [
+const TRICKS: [&str; 23] = [
     "\\! touch MARK\n",
     "SELECT 1 \\g MARK\n",
     "SELECT 1 \\g |touch MARK\n",
@@ -36,7 +37,6 @@ const TRICKS: [&str; 24] = [
     // What looks like rows, and what looks like no rows.
     "CREATE TABLE stdin (copy int);\nSELECT\nCOPY a FROM stdin;\n\\! touch MARK\n\\.\n",
     "SELECT (1;\nCOPY t FROM stdin;\n\\! touch MARK\n\\.\n);\n",
-    "COPY t FROM stdin;\n\\.\r\n\\! touch MARK\n",
     "SELECT 1; COPY t FROM stdin;\n'\n\\.\n\\! touch MARK\n'\n;\n",
     "COPY t FROM stdin; COPY t FROM stdin;\n\\.\n'\n\\.\n\\! touch MARK\n'\n;\n",
 ];
@@ -61,6 +61,18 @@ fn what_psql_would_obey_is_refused_before_psql_starts() {
     }
 }
 
+/// psql takes the end of rows with a carriage return for one, and dumps that came through a terminal have them everywhere.
+#[test]
+fn rows_that_a_carriage_return_ends_are_refused_whoever_trusts_them() {
+    let (trap, target) = (Trap::new(), postgres15().database("returned"));
+    let path = trap.write(script(&trap.set("COPY t FROM stdin;\n\\.\r\n\\! touch MARK\n")));
+    for options in [&[][..], &["--trust"]] {
+        let output = restore(&postgres15().client_dir(), &path, &target).args(options).run();
+        output.refused(8, &["its line ends were changed, but not all of them", "nothing was changed"]);
+        assert!(!trap.sprung() && checksum(&target).is_empty());
+    }
+}
+
 #[test]
 fn each_trick_is_one_for_a_psql_that_is_told_to_trust() {
     let (trap, target) = (Trap::new(), postgres15().database("trusted"));
@@ -75,7 +87,8 @@ fn each_trick_is_one_for_a_psql_that_is_told_to_trust() {
 #[test]
 fn what_nobody_can_see_is_stopped_by_psql_itself() {
     let (trap, target) = (Trap::new(), postgres15().database("hidden"));
-    let hidden = "DO $$ BEGIN PERFORM set_config('standard_conf' || 'orming_strings', 'off', false); END $$;\n\
+    let hidden = "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT set_config(''standard_conf'' || ''orming_strings'', ''off'', false)';\n\
+                  CREATE TABLE u (a text DEFAULT f());\nINSERT INTO u DEFAULT VALUES;\n\
                   SELECT '\\'' \\! touch MARK\n';\n";
     let path = trap.write(script(&trap.set(hidden)));
     let output = restore(&postgres15().client_dir(), &path, &target).run();
@@ -145,7 +158,7 @@ fn commands_in_a_table_of_contents_run_on_no_way() {
             let (trap, source, target) = (Trap::new(), source.database("forged"), postgres15().database("forged"));
             let path = forged(&source, &trap, comment, row);
             let output = with_both().arg("restore").arg(&path).arg(target.uri()).run();
-            assert!(matches!(output.code, Some(7 | 8)), "{:?} {}", output.code, output.stderr);
+            assert!(matches!(output.code, Some(7 | 8 | 10)), "{:?} {}", output.code, output.stderr);
             assert!(!trap.sprung(), "{comment:?} {row:?} ran");
             assert!(checksum(&target).is_empty());
         }
@@ -158,7 +171,7 @@ fn a_table_of_contents_that_reaches_for_the_servers_files_is_refused_with_its_en
     let path = forged(&source, &trap, "';\nCOPY t FROM PROGRAM 'echo x';\n--", "");
     let target = postgres15().database("forged");
     let output = restore(&postgres15().client_dir(), &path, &target).run();
-    output.refused(10, &["runs programs there", "entry ", "COMMENT TABLE t", "nothing was changed"]);
+    output.refused(10, &["reaches for files or programs", "entry ", "COMMENT TABLE t", "nothing was changed"]);
     assert!(checksum(&target).is_empty());
 }
 
@@ -170,11 +183,35 @@ fn an_archive_goes_through_no_psql_that_would_obey_it() {
         fake_client(clients.path(), program, &format!("#!/bin/sh\nexec '{}' \"$@\"\n", real.display()));
     }
     let (trap, source) = (Trap::new(), postgres18().database("forged"));
-    let path = forged(&source, &trap, "';\n\\! touch MARK\n--", "");
+    let innocent = forged(&source, &trap, "", "");
     let target = postgres15().database("forged");
-    let output = restore(clients.path(), &path, &target).run();
+    let output = restore(clients.path(), &innocent, &target).run();
     output.refused(10, &["psql 13.", "running programs", "17.6", "nothing was changed"]);
+    source.sql("DROP TABLE t");
+    let path = forged(&source, &trap, "';\n\\! touch MARK\n--", "");
+    restore(clients.path(), &path, &target).run().refused(10, &["COMMENT TABLE t", "nothing was changed"]);
     assert!(!trap.sprung());
     restore(clients.path(), &path, &target).arg("--trust").run();
     assert!(trap.sprung(), "it is no trick");
+}
+
+#[test]
+fn functions_that_the_server_does_not_confine_are_named_and_refused_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = postgres15().database("unconfined");
+    source.sql("CREATE FUNCTION lower_of(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'lower'");
+    source.sql("CREATE FUNCTION harmless_one(text) RETURNS text LANGUAGE sql AS 'SELECT $1'");
+    for format in ["custom", "plain"] {
+        let archive = folder.path().join(format);
+        let dump = with_clients_of(postgres15()).args(["dump", "--format", format, &source.uri(), "-o"]);
+        dump.arg(&archive).run().expect_code(0);
+        let target = postgres15().database("unconfined_target");
+        let restore = || with_clients_of(postgres15()).arg("restore").arg(&archive).arg(target.uri());
+        let words = ["does not confine: 1", "lower_of", "nothing was changed"];
+        let refused = restore().arg("--refuse-untrusted").run().refused(10, &words);
+        assert!(!refused.stderr.contains("harmless_one"), "{}", refused.stderr);
+        let done = restore().run().expect_code(0);
+        assert!(done.stderr.contains("does not confine: 1: ") && done.stderr.contains("lower_of"), "{}", done.stderr);
+        assert_eq!(target.sql("SELECT lower_of('A')"), "a");
+    }
 }

@@ -1,6 +1,7 @@
 //! A password of awkward characters, searched for wherever no password may stand.
 
 mod leftovers;
+mod others;
 mod strings;
 
 use std::{

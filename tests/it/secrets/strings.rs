@@ -1,6 +1,6 @@
 //! Connection strings that are no URIs, and passwords that are common words.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::{assert_clean, assert_output_clean};
 use crate::support::{Server, dbhaul, fake_client, mysql, postgres15, postgres18};
@@ -54,6 +54,31 @@ fn pairs_of_libpq_are_taken_wherever_a_uri_is() {
 #[test]
 fn data_source_names_of_go_are_taken_wherever_a_uri_is() {
     travels_by(mysql(), dsn);
+}
+
+/// As libpq does, where a URI or a string names its file of passwords.
+#[test]
+fn a_passfile_is_read_and_a_service_is_refused() {
+    let server = postgres15();
+    let (source, folder) = (server.database("passfile"), tempfile::tempdir().expect("a folder"));
+    let (user, password) = (format!("by_{}", source.name()), "a:b\\c'@%41");
+    source.sql(&format!("CREATE ROLE {user} LOGIN SUPERUSER PASSWORD $${password}$$; CREATE TABLE t (n int)"));
+    let file = folder.path().join("pass");
+    fs::write(&file, format!("*:*:*:{user}:{}\n", password.replace('\\', "\\\\").replace(':', "\\:")))
+        .expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let (name, port, file) = (source.name(), server.port(), file.display());
+    for string in [
+        format!("postgres://{user}@127.0.0.1:{port}/{name}?passfile={file}"),
+        format!("host=127.0.0.1 port={port} user={user} dbname={name} passfile={file}"),
+    ] {
+        let dump =
+            dbhaul().client_dirs([server.client_dir()]).args(["dump", "-v", "-o", "-", &string]).run().expect_code(0);
+        assert!(!dump.stderr.contains(password) && !dump.stderr.contains("dropped"), "{}", dump.stderr);
+        dbhaul().args(["dump", &string.replace("/pass", "/none")]).run().expect_code(4);
+        dbhaul().args(["dump", &string.replace("passfile", "service")]).run().refused(3, &["\"service\" names a file"]);
+    }
+    source.sql(&format!("DROP ROLE {user}"));
 }
 
 /// Strings with the password's two pieces in it, in each style, readable and not.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     roundtrip::{dumped, member, restored, with_clients_of},
-    support::{Database, Flavour, Server, assert_section, checksum, postgres15, schema, several, shared},
+    support::{Database, Flavour, Server, assert_section, checksum, postgres15, postgres18, schema, several, shared},
 };
 
 const SERVERS: [Flavour; 6] = [
@@ -19,11 +19,25 @@ const SERVERS: [Flavour; 6] = [
     Flavour::Postgres18,
 ];
 
+/// Modules have settings of their own, which a session lists once it has loaded them. Not every server has all.
+const WITH_MODULES: &str = "
+    DO $$ DECLARE module text; BEGIN
+        FOREACH module IN ARRAY ARRAY['auth_delay', 'auto_explain', 'basebackup_to_shell', 'basic_archive', 'isn',
+            'passwordcheck', 'pg_overexplain', 'pg_prewarm', 'pg_stat_statements', 'pg_trgm', 'pgcrypto', 'plpgsql',
+            'postgres_fdw'] LOOP
+            BEGIN EXECUTE format('LOAD %L', module); EXCEPTION WHEN undefined_file THEN NULL; END;
+        END LOOP;
+    END $$;
+    SELECT name FROM pg_settings ORDER BY 1";
+
 #[test]
 fn every_setting_of_every_postgresql_is_sorted() {
     let mut unsorted = Vec::new();
     for flavour in SERVERS {
-        let names = shared(flavour).sql("SELECT name FROM pg_settings WHERE name NOT LIKE '%.%' ORDER BY 1");
+        let names = shared(flavour).sql(WITH_MODULES);
+        if flavour == Flavour::Postgres15 {
+            assert!(["auto_explain.", "pg_trgm.", "plpgsql."].iter().all(|module| names.contains(module)), "{names}");
+        }
         unsorted.extend(names.lines().filter(|name| sort(name).is_none()).map(|name| format!("{flavour:?}: {name}")));
     }
     assert_eq!(unsorted, Vec::<String>::new(), "to be sorted in src/engine/postgres/server_settings.rs");
@@ -80,12 +94,12 @@ fn source(server: &Server) -> Database<'_> {
 
 /// What a pinned setting is tried with. Those without a value here have no other on this server.
 #[rustfmt::skip]
-const OTHERS: &[(&str, &str)] = &[
+pub(super) const OTHERS: &[(&str, &str)] = &[
     ("application_name", "x"), ("array_nulls", "off"), ("backslash_quote", "off"), ("bytea_output", "escape"),
     ("check_function_bodies", "on"), ("client_encoding", "LATIN1"), ("DateStyle", "German, DMY"),
     ("default_transaction_deferrable", "on"), ("default_transaction_isolation", "serializable"),
     ("default_transaction_read_only", "on"), ("exit_on_error", "on"), ("extra_float_digits", "-5"),
-    ("gin_fuzzy_search_limit", "1"), ("idle_in_transaction_session_timeout", "1ms"), ("idle_session_timeout", "1ms"),
+    ("gin_fuzzy_search_limit", "1"), ("idle_in_transaction_session_timeout", "1ms"), ("idle_session_timeout", "200ms"),
     ("IntervalStyle", "sql_standard"), ("lc_monetary", "es_CO.UTF-8"), ("lock_timeout", "1ms"),
     ("quote_all_identifiers", "on"), ("restrict_nonsystem_relation_kind", "view"), ("row_security", "off"),
     ("search_path", "app, pg_catalog"), ("session_replication_role", "replica"),
@@ -123,7 +137,7 @@ impl Drop for Role<'_> {
 }
 
 /// The SQL of a plain archive, without the key that is new each time.
-fn script(archive: &Path) -> String {
+pub(super) fn script(archive: &Path) -> String {
     let text = String::from_utf8(member(archive, "*/dump.sql")).expect("UTF-8");
     let key = |line: &&str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
     text.lines().filter(|line| !key(line)).map(|line| format!("{line}\n")).collect()
@@ -172,6 +186,22 @@ fn each_pinned_setting_alone_changes_nothing() {
         assert!(OTHERS.iter().any(|(name, _)| *name == pin.name), "{} is not tried", pin.name);
     }
     several(OTHERS, |other| changes_nothing(&source, &wanted, other.0, &[*other]));
+}
+
+/// On 18, which has all of them: alone and together.
+#[test]
+fn limits_of_a_millisecond_end_no_session_of_ours() {
+    let server = postgres18();
+    let source = source(server);
+    let folder = tempfile::tempdir().expect("a folder");
+    let wanted = script(&plain_dump(&source.uri(), server, &folder, "wanted"));
+    let limits =
+        ["idle_in_transaction_session_timeout", "idle_session_timeout", "statement_timeout", "transaction_timeout"];
+    let limits = limits.map(|name| (name, "1ms"));
+    for limit in &limits {
+        changes_nothing(&source, &wanted, limit.0, &[*limit]);
+    }
+    changes_nothing(&source, &wanted, "all_limits", &limits);
 }
 
 #[test]

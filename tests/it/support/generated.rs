@@ -24,9 +24,18 @@ pub fn table_of_section(file: &str, name: &str) -> Vec<Vec<String>> {
     rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
+/// Writes what stands between the markers.
+pub fn write_section(file: &str, name: &str, text: &str) {
+    section(file, name, text, true);
+}
+
 /// Compares, or rewrites, what stands between `<!-- NAME: generated -->` and `<!-- NAME: end -->` in a file of the
 /// repository (`docs/compatibility.md`).
 pub fn assert_section(file: &str, name: &str, wanted: &str) {
+    section(file, name, wanted, std::env::var_os("DBHAUL_REWRITE").is_some_and(|value| value == "1"));
+}
+
+fn section(file: &str, name: &str, wanted: &str, writes: bool) {
     // Sections of one file are written by several tests.
     static WRITING: Mutex<()> = Mutex::new(());
     let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +49,7 @@ pub fn assert_section(file: &str, name: &str, wanted: &str) {
     if found == wanted {
         return;
     }
-    if std::env::var_os("DBHAUL_REWRITE").is_some_and(|value| value == "1") {
+    if writes {
         fs::write(&path, format!("{before}{start}{wanted}{end}{after}")).expect("rewrite the section");
         return;
     }

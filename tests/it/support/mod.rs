@@ -10,6 +10,7 @@ mod database;
 mod failing;
 mod flavour;
 mod generated;
+mod hints;
 mod image;
 mod pooler;
 mod process;
@@ -33,13 +34,14 @@ pub use {
         kill, names, peak, sessions,
     },
     flavour::{Family, Flavour},
-    generated::{assert_section, sweeping, table_of_section},
+    generated::{assert_section, sweeping, table_of_section, write_section},
+    hints::{made_hints, sources},
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},
     proxy::{Proxy, Treatment},
     recorded::recorded_client,
-    server::{Server, mariadb, mysql, postgres15, postgres18, shared},
+    server::{Server, USER, mariadb, mysql, postgres15, postgres18, shared},
     several::several,
     sshd::Sshd,
     tls::HOST,

@@ -224,7 +224,7 @@ impl Server {
         shell
     }
 
-    pub(super) fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
+    pub fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
         let mut shell = self.shell(database);
         let mut child = shell
             .stdin(Stdio::piped())

@@ -51,7 +51,8 @@ impl Definition {
     pub(in super::super) fn read(text: &[u8], syntax: &Syntax) -> Option<Self> {
         let pieces: Vec<Piece<'_>> = head::pieces(text, syntax).collect();
         let subject = head::subject(text, syntax);
-        let plain = pieces.first()?.is("create") && pieces.get(1)?.is("table") && pieces[2].at == subject.name_at.start;
+        let plain =
+            pieces.first()?.is("create") && pieces.get(1)?.is("table") && pieces.get(2)?.at == subject.name_at.start;
         if (subject.verb, subject.object) != (Verb::Create, Object::Table) || !plain {
             return None;
         }
@@ -125,11 +126,11 @@ impl Part {
 }
 
 /// Where each item stands, in bytes and in pieces.
-type Items = Vec<(Range<usize>, Range<usize>)>;
+pub(in super::super) type Items = Vec<(Range<usize>, Range<usize>)>;
 
 /// The items between the outer parentheses, and the piece that closes these. A versioned comment must not reach over a
 /// border.
-fn items(text: &[u8], pieces: &[Piece<'_>], open: usize) -> Option<(Items, usize)> {
+pub(in super::super) fn items(text: &[u8], pieces: &[Piece<'_>], open: usize) -> Option<(Items, usize)> {
     let mut found = Vec::new();
     let (mut depth, mut start) = (0_u32, open + 1);
     for (index, piece) in pieces.iter().enumerate().skip(open) {
@@ -310,6 +311,14 @@ mod tests {
             ["", "CREATE TABLE `t`", "CREATE TABLE `t` (`a` int", "CREATE TABLE `t` LIKE `u`", "DROP TABLE `t`"]
         {
             assert_eq!(read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_stops_anywhere_is_left_whole() {
+        let engine = ORDERS.find("InnoDB").expect("an engine");
+        for end in (0..engine).filter(|end| ORDERS.is_char_boundary(*end)) {
+            assert_eq!(read(&ORDERS[..end]), None, "{}", &ORDERS[..end]);
         }
     }
 

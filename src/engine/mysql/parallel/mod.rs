@@ -28,7 +28,7 @@ use self::working::{Common, Session};
 use super::doing::processes;
 use super::session;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Sessions, Working};
+use crate::engine::{Scene, Sessions, Working};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
@@ -50,6 +50,10 @@ pub(super) struct Load {
     /// Sessions that work, beside the one that leads.
     pub(super) jobs: u32,
     pub(super) known: Known,
+    /// The dump defines the tables of its rows, on a MariaDB.
+    pub(super) unchecked: bool,
+    /// For whoever explains a failure.
+    pub(super) scene: Scene,
 }
 
 impl Sessions for Load {
@@ -86,9 +90,9 @@ async fn load(
     ids: Rc<RefCell<Vec<u32>>>,
     done: Arc<AtomicU64>,
 ) -> Result<u64> {
-    let Load { connection, jobs, known } = load;
+    let Load { connection, jobs, known, unchecked, scene } = load;
     let (before, board, taken) = (RefCell::default(), board::Board::default(), RefCell::default());
-    let common = Rc::new(Common { connection, limits, ids, done, taken, before, board });
+    let common = Rc::new(Common { connection, scene, unchecked, limits, ids, done, taken, before, board });
     let first = Session::open(&common).await?;
     let mut opened = Vec::new();
     for _ in 0..jobs {

@@ -152,7 +152,7 @@ impl Lead {
 
     async fn read(&mut self, names: &[String]) -> Result<Values> {
         let read = settings::read(&mut self.session.conn, names).await;
-        read.map_err(|error| failed(&error, &self.common.connection, b"SELECT @@SESSION", ""))
+        read.map_err(|error| failed(&error, &self.common, b"SELECT @@SESSION", ""))
     }
 
     /// What the dump has set by now.

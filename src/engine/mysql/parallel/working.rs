@@ -10,12 +10,13 @@ use std::time::Duration;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::super::commands::shown;
 use super::super::diagnose::diagnose;
+use super::super::gate::shown;
 use super::super::session;
 use super::board::{Board, Rows, Step, Table, Work};
 use super::settings::{self, Values};
 use crate::connection::{Connection, Limits};
+use crate::engine::Scene;
 use crate::error::{Error, Kind, Result};
 
 /// Rows of so many bytes are committed at once: a commit waits for a disk, and what is not committed is held in logs.
@@ -26,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What all sessions of a load share.
 pub(super) struct Common {
     pub(super) connection: Connection,
+    pub(super) scene: Scene,
+    /// Rows come although they break a check.
+    pub(super) unchecked: bool,
     pub(super) limits: Limits,
     /// The server's numbers of our sessions.
     pub(super) ids: Rc<RefCell<Vec<u32>>>,
@@ -51,11 +55,12 @@ pub(super) struct Session {
 impl Session {
     /// One that stands where a client would after it has logged in.
     pub(super) async fn open(common: &Rc<Common>) -> Result<Self> {
-        let Common { connection, limits, .. } = &**common;
+        let Common { connection, limits, unchecked, .. } = &**common;
+        let loading = format!("{}{}", session::LOADING, if *unchecked { session::UNCHECKED } else { "" });
         let mut conn = session::open_for_load(connection, limits).await?;
         let begin = async {
             conn.query_drop("SET NAMES utf8mb4").await?;
-            conn.query_drop(session::LOADING).await?;
+            conn.query_drop(loading).await?;
             conn.query_first::<u32, _>("SELECT CONNECTION_ID()").await
         };
         let id = session::within(connection, limits, begin).await?;
@@ -162,12 +167,12 @@ impl Session {
     pub(super) async fn run(&mut self, sql: &[u8], shows: usize, table: &str) -> Result<()> {
         let ran = self.conn.query_drop(sql).await;
         self.common.done.fetch_add(1, Ordering::Relaxed);
-        ran.map_err(|error| failed(&error, &self.common.connection, &sql[..shows.min(sql.len())], table))
+        ran.map_err(|error| failed(&error, &self.common, &sql[..shows.min(sql.len())], table))
     }
 }
 
 /// A statement that failed: the table, the statement's beginning, the server's words.
-pub(super) fn failed(error: &mysql_async::Error, connection: &Connection, sql: &[u8], table: &str) -> Error {
+pub(super) fn failed(error: &mysql_async::Error, common: &Common, sql: &[u8], table: &str) -> Error {
     let what = match table {
         "" => "a session's statement failed".to_owned(),
         table => format!("a session's statement failed, in table {table:?}"),
@@ -177,9 +182,6 @@ pub(super) fn failed(error: &mysql_async::Error, connection: &Connection, sql: &
         mysql_async::Error::Driver(e) => format!("ERROR 2013 (HY000): {e}"),
         other => format!("ERROR 2013 (HY000): lost connection to the server: {other}"),
     };
-    let diagnosis = diagnose(&connection.redactor().redact(&words), connection);
-    let mut error = Error::new(Kind::RestoreFailed, what).why(shown(sql));
-    error.why.extend(diagnosis.why);
-    error.refused_by_server = diagnosis.refused;
-    error.hints(diagnosis.hints)
+    let diagnosis = diagnose(&common.connection.redactor().redact(&words), &common.scene);
+    diagnosis.of(Error::new(Kind::RestoreFailed, what).why(shown(sql)))
 }

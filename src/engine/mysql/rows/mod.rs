@@ -165,7 +165,7 @@ async fn open(
         RowReader::Sessions(jobs) => jobs,
     };
     let locks = dump::locks_tables(server, options, selection);
-    let sessions = Opening { connection, server, limits, jobs, locks };
+    let sessions = Opening { connection, server, limits, jobs, locks, named: options.data_only };
     let names: Vec<_> = selection.with_rows(server).map(str::to_owned).collect();
     match sessions.open(&names).await {
         // The client alone can do it as well.
@@ -185,12 +185,14 @@ struct Opening<'a> {
     jobs: u32,
     /// No table knows transactions: they are locked while they are read.
     locks: bool,
+    /// Every statement names its columns: the tables are not in the dump.
+    named: bool,
 }
 
 impl Opening<'_> {
     /// Opens sessions that read these tables.
     async fn open(&self, names: &[String]) -> Result<Moment> {
-        let Self { connection, server, limits, jobs, locks } = *self;
+        let Self { connection, server, limits, jobs, locks, named } = *self;
         let alone = jobs == 1;
         if !alone {
             // Those that read, the client's, and one that asks.
@@ -203,7 +205,7 @@ impl Opening<'_> {
                 "one client reads: table {table:?} is not InnoDB's, and several sessions might see it differently"
             ))));
         }
-        let known = session::within(connection, limits, tables::ask(&mut conn, server)).await?;
+        let known = session::within(connection, limits, tables::ask(&mut conn, server, named)).await?;
         let wide = session::within(connection, limits, tables::wide(&mut conn, server)).await?;
         let _ = conn.disconnect().await;
         let (tasks, taken) = unbounded_channel();

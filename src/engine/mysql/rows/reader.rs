@@ -14,7 +14,9 @@ use super::super::session::{self, quote};
 use super::skeleton::Place;
 use super::tuple::{self, Shape};
 use crate::connection::{Connection, Limits};
+use crate::engine::Scene;
 use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::report::units;
 
 /// Rows are handed over in pieces of this many bytes, and few more: below what the allocator takes from the system anew
@@ -186,7 +188,7 @@ impl<'a> Session<'a> {
             if now.is_none_or(|now| without_counter(&now) != without_counter(definition)) {
                 return Err(Error::new(Kind::DumpFailed, format!("table {table:?} was altered while it was dumped"))
                     .transient()
-                    .hint("dump again"));
+                    .hint(Hint::new("dump-again", "dump again")));
             }
         }
         Ok(())
@@ -226,21 +228,22 @@ impl<'a> Session<'a> {
         let what = format!("the rows of table {table:?} could not be read");
         if session::is_too_long(error) {
             let who = if *alone { "a session" } else { "each of several jobs" };
-            let hint = if *alone { "dump into a file" } else { "--jobs 1" };
+            let hint = if *alone {
+                Hint::new("dump-into-a-file", "dump into a file: the client reads rows of any length")
+            } else {
+                Hint::new("one-job", "--jobs 1: the client reads rows of any length")
+            };
             return Error::new(Kind::DumpFailed, what)
                 .why(format!("a row is longer than the {} MiB that {who} has room for", longest >> 20))
                 .transient()
-                .hint(format!("{hint}: the client reads rows of any length"));
+                .hint(hint);
         }
         let words = match error {
             mysql_async::Error::Server(e) => format!("ERROR {} ({}): {}", e.code, e.state, e.message),
             other => format!("ERROR 2013 (HY000): lost connection to the server: {other}"),
         };
-        let diagnosis = diagnose(&connection.redactor().redact(&words), connection);
-        let mut failed = Error::new(Kind::DumpFailed, what);
-        failed.why = diagnosis.why;
-        failed.transient = diagnosis.passing;
-        failed.hints(diagnosis.hints)
+        let diagnosis = diagnose(&connection.redactor().redact(&words), &Scene::default());
+        diagnosis.of(Error::new(Kind::DumpFailed, what))
     }
 }
 

@@ -17,8 +17,11 @@ const MOST_STRETCHES: u64 = 1 << 16;
 /// What is known of a table; nothing for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
-    /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or are FLOATs.
+    /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or are FLOATs, or where
+    /// all are named.
     pub(super) columns: Vec<Column>,
+    /// Its statements name all of them.
+    pub(super) all_named: bool,
     /// How it is divided.
     pub(super) division: Option<Division>,
 }
@@ -48,7 +51,7 @@ impl Table {
         let mariadb = client == Flavour::Mariadb;
         // MariaDB's client also writes what is generated: its server passes over that.
         let name = |column: &Column| column.hidden || column.generated && !mariadb;
-        if !self.columns.iter().any(name) {
+        if !self.all_named && !self.columns.iter().any(name) {
             return Vec::new();
         }
         let written = self.columns.iter().filter(|column| mariadb || !column.generated);
@@ -99,16 +102,16 @@ impl Division {
     }
 }
 
-/// Asks for all tables of the database that something has to be known of.
-pub(super) async fn ask(conn: &mut Conn, server: &Server) -> mysql_async::Result<HashMap<String, Table>> {
+/// Asks for all tables of the database that something has to be known of: for all of them where all columns are named.
+pub(super) async fn ask(conn: &mut Conn, server: &Server, all: bool) -> mysql_async::Result<HashMap<String, Table>> {
     let mut tables: HashMap<String, Table> = HashMap::new();
     let database = &server.database;
     let special: Vec<String> = conn
         .exec(
             "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
-             AND (EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
+             AND (? OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
              OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)",
-            (database,),
+            (database, all),
         )
         .await?;
     let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
@@ -119,7 +122,9 @@ pub(super) async fn ask(conn: &mut Conn, server: &Server) -> mysql_async::Result
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
             let (hidden, float) = (extra.contains("INVISIBLE"), float && !generated);
             let column = Column { name, generated, hidden, float };
-            tables.entry(table).or_default().columns.push(column);
+            let table = tables.entry(table).or_default();
+            table.all_named = all;
+            table.columns.push(column);
         }
     }
     for (table, division) in divisions(conn, server).await? {
@@ -196,7 +201,7 @@ mod tests {
     fn stretches_have_no_gap_and_no_end() {
         let table = |first, last, bytes| Table {
             division: Division::new("i`d".into(), first, last, bytes),
-            columns: Vec::new(),
+            ..Table::default()
         };
         let conditions = |table: Table| table.stretches().map(Option::unwrap_or_default).collect::<Vec<_>>();
         assert_eq!(
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn columns_are_named_where_the_client_names_them() {
         let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden, float: false };
-        let table = |columns: &[Column]| Table { columns: columns.to_vec(), division: None };
+        let table = |columns: &[Column]| Table { columns: columns.to_vec(), ..Table::default() };
         let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
         let generated = table(&[a.clone(), g.clone()]);
         assert_eq!(generated.named(Flavour::Mysql), ["a"]);
@@ -222,6 +227,7 @@ mod tests {
         let hidden = table(&[a.clone(), g, h]);
         assert_eq!(hidden.named(Flavour::Mysql), ["a", "h"]);
         assert_eq!(hidden.named(Flavour::Mariadb), ["a", "g", "h"]);
-        assert!(table(&[a]).named(Flavour::Mysql).is_empty());
+        assert!(table(std::slice::from_ref(&a)).named(Flavour::Mysql).is_empty());
+        assert_eq!(Table { all_named: true, ..table(&[a]) }.named(Flavour::Mysql), ["a"]);
     }
 }

@@ -7,11 +7,12 @@ use crate::{
 };
 
 /// Refused with 10, by name, and the target is as empty as before.
-fn refused(source: &Database<'_>, target: &Database<'_>, words: &[&str]) {
+fn refused(source: &Database<'_>, target: &Database<'_>, words: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let output = restore(&archive(source, &folder), target, &[]);
-    output.refused(10, &[words, &["nothing was changed", "hint:"]].concat());
+    let output = output.refused(10, &[words, &["nothing was changed", "hint:"]].concat());
     assert_eq!(target.sql("SHOW TABLES"), "");
+    output
 }
 
 #[test]
@@ -70,10 +71,14 @@ fn wants_keys(flavour: Flavour, source: &Server, setting: &str, number: &str) {
     let vendors = vendor_load(&target, &vendor_dump(&source, &[]).stdout);
     assert!(vendors.stderr.contains(number), "{}", vendors.stderr);
     target.sql("DROP TABLE IF EXISTS keyed");
-    let hint = format!("hint: SET GLOBAL {setting} = OFF");
-    refused(&source, &target, &["the target demands primary keys", "keyless", &hint]);
+    let hint = format!("SET GLOBAL {setting} = OFF");
+    let output = refused(&source, &target, &["the target demands primary keys", "keyless", &hint]);
+    output.follows("no-demand-for-keys");
     let folder = tempfile::tempdir().expect("a folder");
-    restored(&archive(&source, &folder), &target, &["--table", "keyed"]);
+    let archive = archive(&source, &folder);
+    restored(&archive, &target, &["--table", "keyed"]);
+    strict.sql(&hint);
+    restored(&archive, &target, &["--clean", "schema"]);
 }
 
 #[test]
@@ -103,7 +108,7 @@ fn logged(server: &Server) {
     let try_it = || -> Output { with_clients_of(server).arg("restore").arg(&path).arg(user.uri(&target)).run() };
     let words =
         ["binary log refuses functions and triggers", "f", "g", "hint: SET GLOBAL log_bin_trust_function_creators = 1"];
-    try_it().refused(10, &words);
+    try_it().refused(10, &words).follows("trust-function-creators");
     assert_eq!(target.sql("SHOW TABLES"), "");
     server.sql("SET GLOBAL log_bin_trust_function_creators = 1");
     try_it().expect_code(0);
@@ -130,10 +135,10 @@ fn row_39_a_statement_larger_than_the_targets_limit_is_refused_with_both_numbers
         let vendors = vendor_load(&target, &dump);
         assert!(vendors.code == Some(1), "{}", vendors.stderr);
         target.sql("DROP TABLE IF EXISTS t");
-        refused(
-            &source,
-            &target,
-            &["the longest statement has 40000", "the server takes 1048576", "max_allowed_packet"],
-        );
+        let words = ["the longest statement has 40000", "the server takes 1048576"];
+        let hint = refused(&source, &target, &words).follows("max-allowed-packet-of-target");
+        small.sql(hint.split(['(', ')']).nth(1).expect("a statement"));
+        let folder = tempfile::tempdir().expect("a folder");
+        restored(&archive(&source, &folder), &target, &[]);
     }
 }

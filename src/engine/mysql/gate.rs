@@ -1,0 +1,786 @@
+//! What a script may hold: the statements that dump programs and exporters write, for the one database at hand.
+//!
+//! Everything else is stopped before the target is touched. What a trigger, routine, event or view does when it is called
+//! is not judged: nobody can. The list is of what is known, not of what is dangerous: a statement that this file has never
+//! heard of is stopped, too.
+//!
+//! `--binary-mode` keeps every client from obeying its own commands in a script; the server would stop at the first with a
+//! syntax error, in the middle of a restore that can't be taken back. So they are found before.
+
+use super::head::{self, Piece};
+use super::lexer::{Syntax, Token};
+use super::session_settings::Settings;
+
+/// Client commands that are no statements of any server's.
+const COMMANDS: [&str; 10] =
+    ["system", "source", "tee", "notee", "pager", "nopager", "edit", "print", "prompt", "resetconnection"];
+
+/// The words that begin a statement, of MySQL's or MariaDB's.
+const STATEMENTS: &str = "alter analyze backup begin binlog cache call case change check checksum clone commit create deallocate \
+    declare delete desc describe do drop end execute explain flush for get grant handler help if import insert \
+    install kill load lock loop optimize prepare purge release rename repair repeat replace reset resignal \
+    restart revoke rollback savepoint select set show shutdown signal start stop table truncate uninstall \
+    unlock update use values while with xa";
+
+/// Functions that rows may call: what exporters write for values that have no literal.
+const ROW_FUNCTIONS: &str = "bin_to_uuid cast char convert curdate current_date current_time current_timestamp curtime date from_base64 \
+    geomcollfromtext geometrycollection geometrycollectionfromtext geometryfromtext geometryfromwkb geomfromtext geomfromwkb \
+    inet6_aton inet_aton json_array json_object linefromtext linestring localtime localtimestamp multilinestring multipoint \
+    multipolygon now point polygon st_geomcollfromtext st_geomfromgeojson st_geomfromtext st_geomfromwkb st_geometryfromtext \
+    st_geometryfromwkb st_linefromtext st_pointfromtext st_polyfromtext string_to_vector sysdate time timestamp to_vector \
+    unhex utc_timestamp uuid uuid_to_bin values vec_fromtext";
+
+/// The one command that the client obeys in a script.
+pub(super) const DELIMITER: &[u8] = b"delimiter";
+
+/// What Percona's mysqldump writes around tables that may be of `MyRocks`: prepared statements of these texts, and no others.
+const PERCONA: [&str; 9] = [
+    "SELECT COUNT ( * ) INTO @ is_rocksdb_supported FROM INFORMATION_SCHEMA . SESSION_VARIABLES \
+     WHERE VARIABLE_NAME = 'rocksdb_bulk_load'",
+    "SET @ save_old_rocksdb_bulk_load = IF ( @ is_rocksdb_supported , 'SET @old_rocksdb_bulk_load = @@rocksdb_bulk_load' , \
+     'SET @dummy_old_rocksdb_bulk_load = 0' )",
+    "SET @ enable_bulk_load = IF ( @ is_rocksdb_supported , 'SET SESSION rocksdb_bulk_load = 1' , 'SET @dummy_rocksdb_bulk_load = 0' )",
+    "SET @ disable_bulk_load = IF ( @ is_rocksdb_supported , 'SET SESSION rocksdb_bulk_load = @old_rocksdb_bulk_load' , \
+     'SET @dummy_rocksdb_bulk_load = 0' )",
+    "PREPARE s FROM @ save_old_rocksdb_bulk_load",
+    "PREPARE s FROM @ enable_bulk_load",
+    "PREPARE s FROM @ disable_bulk_load",
+    "EXECUTE s",
+    "DEALLOCATE PREPARE s",
+];
+
+/// What rows may not hold: an assignment to a variable, which later statements might be read by, and versioned comments.
+pub(super) const ASSIGNS: &[u8] = b":=";
+/// See [`ASSIGNS`].
+pub(super) const VERSIONED: &[u8] = b"/*!";
+
+/// Servers of `MariaDB` skip versioned comments from this version of `MySQL`'s on.
+const NEW: u32 = 50700;
+
+/// In the reason of what is written in a character set with backslashes.
+pub(super) const CHARACTER_SET: &str = "in its character set a backslash may be half of a character";
+
+/// How much of a statement is shown.
+const SHOWN: usize = 160;
+
+/// Why a statement is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A command of the client's.
+    Command,
+    /// Files of the server's or the client's machine, or a program that the server loads.
+    Files,
+    /// Accounts, global settings, other servers.
+    Server,
+    /// It runs a query, a routine or a function while it restores.
+    Runs,
+    /// A folder outside of the server's own.
+    Folder,
+    /// Its character set hides where strings end.
+    CharacterSet,
+    /// Rows that go through a view, to wherever it points.
+    View,
+    /// Reader and server may take its bytes for different statements.
+    Unclear,
+    /// Whatever else is not known.
+    Unknown,
+}
+
+impl Reason {
+    /// The reason in words that follow a statement.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Command => "a command of the client's, which no dump program writes",
+            Self::Files => "it reaches for files or programs of the server's machine",
+            Self::Server => "it changes the server, not its database",
+            Self::Runs => "it runs a query or a function, which no dump program writes there",
+            Self::Folder => {
+                "it puts a table's file into a folder outside of the server's own: dump programs write that of a table that stood in one"
+            }
+            Self::CharacterSet => CHARACTER_SET,
+            Self::View => "it sends rows through a view, which no dump program writes",
+            Self::Unclear => "servers may read it in another way than it looks",
+            Self::Unknown => "no dump program writes such a statement",
+        }
+    }
+}
+
+/// What is found of one statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Why it is stopped.
+    pub(super) reason: Option<Reason>,
+    /// The databases whose objects it changes, where it names them.
+    pub(super) databases: Vec<String>,
+    /// The table that rows come into or go from, or that gets another name.
+    pub(super) fills: Option<String>,
+    /// It has a body, which may be longer than what is judged.
+    pub(super) has_body: bool,
+}
+
+/// The judge of one script: some statements change how later ones are read.
+#[derive(Clone, Default)]
+pub(super) struct Gate {
+    settings: Settings,
+}
+
+impl Gate {
+    /// What the script set.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Judges a statement by its head.
+    pub(super) fn judge(&mut self, head: &[u8], syntax: &Syntax) -> Found {
+        let pieces: Vec<Piece<'_>> = head::pieces(head, syntax).collect();
+        let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default() };
+        let Some(first) = pieces.first() else { return statement.found };
+        if is_perconas(&pieces) {
+            return statement.found;
+        }
+        let verdict = if first.is("set") { self.settings.read(&pieces[1..]) } else { statement.whole() };
+        let Statement { mut found, .. } = statement;
+        // Bodies are for the server alone: the client only looks for their end.
+        let unclear = !found.has_body && pieces.iter().any(is_unclear)
+            || pieces.iter().any(|piece| piece.token == Token::Word && holds_delimiter(piece.text))
+            || is_read_by_some(&pieces, found.has_body);
+        let hides = self.settings.hides(head, first).then_some(Reason::CharacterSet);
+        found.reason = verdict.err().or(unclear.then_some(Reason::Unclear)).or(hides);
+        found
+    }
+}
+
+/// Whether servers read different statements: one that begins otherwise for some of them, or whose rows do.
+fn is_read_by_some(pieces: &[Piece<'_>], has_body: bool) -> bool {
+    // Up to the name of what is made; of rows and bodies everything.
+    const BEGINNING: usize = 3;
+    let first = &pieces[0];
+    let has_rows = first.is("insert") || first.is("replace");
+    let differs = |piece: &Piece<'_>| piece.since != first.since && (piece.since >= NEW || first.since >= NEW);
+    let looked_at = if has_rows || has_body { pieces.len() } else { BEGINNING.min(pieces.len()) };
+    !first.is("set") && pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
+}
+
+fn is_perconas(pieces: &[Piece<'_>]) -> bool {
+    const MOST_PIECES: usize = 32;
+    if pieces.len() > MOST_PIECES {
+        return false;
+    }
+    let text = pieces.iter().map(|piece| piece.text).collect::<Vec<_>>().join(&b" "[..]);
+    PERCONA.iter().any(|known| text == known.as_bytes())
+}
+
+/// A byte that servers take for a blank, and a string that begins in a versioned comment and goes on behind it.
+fn is_unclear(piece: &Piece<'_>) -> bool {
+    match piece.token {
+        Token::Symbol(byte) => byte.is_ascii_control(),
+        Token::Broken => true,
+        Token::Quoted(_) => piece.versioned() && memchr::memmem::find(piece.text, b"*/").is_some(),
+        _ => false,
+    }
+}
+
+/// The client obeys its `DELIMITER` wherever it stands outside of strings, also inside of a word.
+pub(super) fn holds_delimiter(code: &[u8]) -> bool {
+    code.windows(DELIMITER.len()).any(|word| word.eq_ignore_ascii_case(DELIMITER))
+}
+
+/// Whether rows may call this function.
+pub(super) fn rows_may_call(function: &[u8]) -> bool {
+    ROW_FUNCTIONS.split(' ').any(|known| function.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// What a judgement comes to.
+type Verdict = Result<(), Reason>;
+
+/// A statement that is read from left to right.
+struct Statement<'p, 'a> {
+    pieces: &'p [Piece<'a>],
+    at: usize,
+    found: Found,
+}
+
+impl<'p, 'a> Statement<'p, 'a> {
+    fn whole(&mut self) -> Verdict {
+        let first = &self.pieces[0];
+        if first.is_symbol(b'\\') || COMMANDS.iter().any(|command| first.is(command)) {
+            return Err(Reason::Command);
+        }
+        self.at = 1;
+        let verdict = match String::from_utf8_lossy(first.text).to_ascii_lowercase().as_str() {
+            "create" => self.create(),
+            "drop" => self.drop_object(),
+            "alter" => self.alter(),
+            "insert" | "replace" => self.insert(),
+            "lock" => self.lock(),
+            "unlock" | "use" | "commit" | "rollback" => Ok(()),
+            "begin" => self.ends_after(&["work"]),
+            "start" | "stop" | "change" => self.start(),
+            "analyze" => self.analyze(),
+            "truncate" => self.skip(&["table"]).targets(),
+            "delete" => self.delete(),
+            "do" | "select" => self.select(),
+            _ => Err(Reason::Unknown),
+        };
+        verdict.map_err(|reason| if reason == Reason::Unknown { self.unknown() } else { reason })
+    }
+
+    /// A statement that is stopped anyway: what it is after.
+    fn unknown(&self) -> Reason {
+        const SERVER: &str =
+            "binlog clone flush grant import install kill purge reset restart revoke shutdown uninstall";
+        let first = &self.pieces[0];
+        let named = |words: &str| words.split(' ').any(|word| first.is(word));
+        let second = |words: &str| words.split(' ').any(|word| self.pieces.get(1).is_some_and(|piece| piece.is(word)));
+        let follows = |word: &str, next: &[&str]| {
+            let mut pairs = self.pieces.windows(2);
+            pairs.any(|pair| pair[0].is(word) && next.iter().any(|next| pair[1].is(next)))
+        };
+        let files = first.is("load") && second("data xml")
+            || first.is("install") && second("plugin soname component")
+            || follows("into", &["outfile", "dumpfile"])
+            || self.has(&["load_file", "soname"]);
+        let accounts =
+            named("create drop alter rename") && second("user role server tablespace logfile undo resource spatial");
+        match () {
+            () if files => Reason::Files,
+            () if accounts || named(SERVER) => Reason::Server,
+            () if named("call do execute prepare select table values with update if for while loop case handler") => {
+                Reason::Runs
+            }
+            () => Reason::Unknown,
+        }
+    }
+
+    fn peek(&self) -> Option<&'p Piece<'a>> {
+        self.pieces.get(self.at)
+    }
+
+    fn next_is(&self, words: &[&str]) -> bool {
+        self.peek().is_some_and(|piece| words.iter().any(|word| piece.is(word)))
+    }
+
+    /// Goes on behind words that change nothing here.
+    fn skip(&mut self, words: &[&str]) -> &mut Self {
+        while self.next_is(words) {
+            self.at += 1;
+        }
+        self
+    }
+
+    fn took(&mut self, wanted: impl Fn(&Piece<'_>) -> bool) -> bool {
+        let takes = self.peek().is_some_and(wanted);
+        self.at += usize::from(takes);
+        takes
+    }
+
+    fn has(&self, words: &[&str]) -> bool {
+        self.pieces.iter().any(|piece| words.iter().any(|word| piece.is(word)))
+    }
+
+    fn ends_after(&mut self, words: &[&str]) -> Verdict {
+        self.skip(words);
+        if self.at == self.pieces.len() { Ok(()) } else { Err(Reason::Unknown) }
+    }
+
+    /// A name, with its database's where it has one.
+    fn name(&mut self) -> Verdict {
+        let first = self.part().ok_or(Reason::Unknown)?;
+        if self.took(|piece| piece.is_symbol(b'.')) {
+            self.part().ok_or(Reason::Unknown)?;
+            self.found.databases.push(first);
+        }
+        Ok(())
+    }
+
+    /// A part of a name; a doubled quote inside of it reads as two quoted pieces.
+    fn part(&mut self) -> Option<String> {
+        let first = self.peek()?;
+        let named = matches!(first.token, Token::Word | Token::Quoted(b'`' | b'"'));
+        let mut name = named.then(|| first.unquoted()).flatten()?;
+        self.at += 1;
+        let mut end = first.end();
+        while let Some(more) = self.peek().filter(|more| more.at == end && more.token == first.token) {
+            let Token::Quoted(quote) = more.token else { break };
+            name.push(char::from(quote));
+            name.push_str(&more.unquoted()?);
+            end = more.end();
+            self.at += 1;
+        }
+        Some(name)
+    }
+
+    /// Names between commas, to the end.
+    fn targets(&mut self) -> Verdict {
+        loop {
+            self.name()?;
+            self.skip(&["restrict", "cascade"]);
+            if self.at == self.pieces.len() {
+                return Ok(());
+            }
+            if !self.took(|piece| piece.is_symbol(b',')) {
+                return Err(Reason::Unknown);
+            }
+        }
+    }
+
+    /// Up to the word that says what is made: `OR REPLACE ALGORITHM=x DEFINER=a@b SQL SECURITY INVOKER`.
+    fn before_object(&mut self) {
+        loop {
+            self.skip(&["or", "replace", "temporary", "ignore", "aggregate", "sql", "security", "invoker", "online"]);
+            self.skip(&["json", "relational", "duality"]);
+            let is_option = self.next_is(&["algorithm", "definer"]);
+            let assigns = self.pieces.get(self.at + 1).is_some_and(|piece| piece.is_symbol(b'='));
+            if is_option && assigns {
+                self.at += 2;
+                self.account();
+            } else if !self.took(|piece| piece.is("definer")) {
+                // `SQL SECURITY DEFINER` has the word, too.
+                return;
+            }
+        }
+    }
+
+    /// `user`, `user@host`, `CURRENT_USER()`.
+    fn account(&mut self) {
+        let _ = self.part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
+        if self.took(|piece| piece.is_symbol(b'(')) {
+            self.took(|piece| piece.is_symbol(b')'));
+        }
+        if self.took(|piece| piece.is_symbol(b'@')) {
+            let _ = self.part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
+            while self.took(|piece| piece.is_symbol(b'.')) {
+                self.part();
+            }
+        }
+    }
+
+    fn create(&mut self) -> Verdict {
+        self.before_object();
+        let Some(object) = self.peek() else { return Err(Reason::Unknown) };
+        self.at += 1;
+        match String::from_utf8_lossy(object.text).to_ascii_lowercase().as_str() {
+            "table" => self.create_table(),
+            "view" | "sequence" => self.named(),
+            "trigger" | "procedure" | "event" | "package" => {
+                self.skip(&["body"]);
+                self.found.has_body = true;
+                self.named()
+            }
+            "function" => self.create_function(),
+            "database" | "schema" => Ok(()),
+            "unique" | "fulltext" | "spatial" | "index" => self.create_index(),
+            _ => Err(Reason::Unknown),
+        }
+    }
+
+    fn named(&mut self) -> Verdict {
+        self.skip(&["if", "not", "exists"]);
+        self.name()
+    }
+
+    fn create_table(&mut self) -> Verdict {
+        self.named()?;
+        self.expressions()
+    }
+
+    /// `CREATE FUNCTION f RETURNS STRING SONAME 'x.so'` has no parentheses.
+    fn create_function(&mut self) -> Verdict {
+        self.named()?;
+        if !self.took(|piece| piece.is_symbol(b'(')) {
+            return Err(Reason::Files);
+        }
+        self.found.has_body = true;
+        Ok(())
+    }
+
+    fn create_index(&mut self) -> Verdict {
+        self.skip(&["unique", "fulltext", "spatial", "index"]);
+        self.named()?;
+        self.skip(&["using", "btree", "hash"]);
+        if !self.took(|piece| piece.is("on")) {
+            return Err(Reason::Unknown);
+        }
+        self.name()?;
+        self.expressions()
+    }
+
+    /// What follows a table's name: no query, no file, and other databases only where a foreign key or a sequence points.
+    fn expressions(&mut self) -> Verdict {
+        if self.has(&["load_file"]) || self.engine_is("connect") {
+            return Err(Reason::Files);
+        }
+        let in_folder = |pair: &[Piece<'_>]| (pair[0].is("data") || pair[0].is("index")) && pair[1].is("directory");
+        if self.pieces.windows(2).any(in_folder) {
+            return Err(Reason::Folder);
+        }
+        // Of a partition, `VALUES LESS THAN` and `VALUES IN`.
+        let rows = |pair: &[Piece<'_>]| pair[0].is("values") && !pair[1].is("less") && !pair[1].is("in");
+        if self.has(&["select"]) || self.pieces.windows(2).any(rows) {
+            return Err(Reason::Runs);
+        }
+        while let Some(piece) = self.peek() {
+            if ["references", "nextval", "lastval", "setval"].iter().any(|word| piece.is(word)) {
+                self.pointed_at();
+            } else if piece.text.first().is_some_and(u8::is_ascii_digit) {
+                // `1.5` is no column of a table `1`.
+                self.at += 1;
+                self.took(|piece| piece.is_symbol(b'.'));
+            } else if matches!(piece.token, Token::Word | Token::Quoted(b'`' | b'"')) {
+                self.name()?;
+            } else {
+                self.at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on behind a name that is only pointed at.
+    fn pointed_at(&mut self) {
+        self.at += 1;
+        self.took(|piece| piece.is_symbol(b'('));
+        let known = self.found.databases.len();
+        let _ = self.name();
+        self.found.databases.truncate(known);
+    }
+
+    /// MariaDB's CONNECT reads and writes files of the server's machine.
+    fn engine_is(&self, name: &str) -> bool {
+        let named = |triple: &[Piece<'_>]| {
+            let text = triple[2].unquoted().unwrap_or_default();
+            triple[0].is("engine") && triple[1].is_symbol(b'=') && text.eq_ignore_ascii_case(name)
+        };
+        self.pieces.windows(3).any(named) || self.pieces.windows(2).any(|pair| pair[0].is("engine") && pair[1].is(name))
+    }
+
+    fn drop_object(&mut self) -> Verdict {
+        self.skip(&["temporary"]);
+        let Some(object) = self.peek() else { return Err(Reason::Unknown) };
+        self.at += 1;
+        match String::from_utf8_lossy(object.text).to_ascii_lowercase().as_str() {
+            "table" | "tables" | "view" | "trigger" | "procedure" | "function" | "event" | "sequence" | "package" => {
+                self.skip(&["body", "if", "exists"]).targets()
+            }
+            "database" | "schema" => Ok(()),
+            "index" => {
+                self.named()?;
+                if self.took(|piece| piece.is("on")) { self.name() } else { Err(Reason::Unknown) }
+            }
+            _ => Err(Reason::Unknown),
+        }
+    }
+
+    fn alter(&mut self) -> Verdict {
+        self.skip(&["ignore", "online"]);
+        let Some(object) = self.peek() else { return Err(Reason::Unknown) };
+        self.at += 1;
+        match String::from_utf8_lossy(object.text).to_ascii_lowercase().as_str() {
+            "table" | "sequence" if self.has(&["discard", "import"]) => Err(Reason::Files),
+            "table" | "sequence" => {
+                let renames = self.has(&["rename"]);
+                let start = self.at;
+                self.found.fills = self.part().filter(|_| renames);
+                self.at = start;
+                self.create_table()
+            }
+            "database" | "schema" if self.next_is(&["character", "charset", "collate", "default"]) => Ok(()),
+            "database" | "schema" => self.part().map(drop).ok_or(Reason::Unknown),
+            _ => Err(Reason::Unknown),
+        }
+    }
+
+    /// Up to `VALUES`; rows come behind the head.
+    fn insert(&mut self) -> Verdict {
+        self.skip(&["low_priority", "delayed", "high_priority", "ignore", "into"]);
+        self.filled()?;
+        if self.next_is(&["set"]) {
+            return self.assigned();
+        }
+        if self.took(|piece| piece.is_symbol(b'(')) {
+            while self.took(|piece| !piece.is_symbol(b'(') && !piece.is_symbol(b')') && !piece.is("select")) {}
+            if !self.took(|piece| piece.is_symbol(b')')) {
+                return Err(Reason::Runs);
+            }
+        }
+        let rows = self.took(|piece| piece.is("values") || piece.is("value"));
+        if rows && self.at == self.pieces.len() { Ok(()) } else { Err(Reason::Runs) }
+    }
+
+    /// A name that rows come into or go from.
+    fn filled(&mut self) -> Verdict {
+        let start = self.at;
+        self.name()?;
+        let (end, mut last) = (self.at, None);
+        self.at = start;
+        while self.at < end {
+            last = self.part().or(last);
+            self.took(|piece| piece.is_symbol(b'.'));
+        }
+        self.found.fills = last;
+        Ok(())
+    }
+
+    /// `INSERT INTO t SET a = 1, b = NOW()`.
+    fn assigned(&mut self) -> Verdict {
+        let calls = |pair: &[Piece<'_>]| pair[1].is_symbol(b'(') && !rows_may_call(pair[0].text);
+        let assigns = self.pieces.iter().any(|piece| piece.is_symbol(b':'));
+        if assigns || self.pieces[self.at..].windows(2).any(calls) { Err(Reason::Runs) } else { Ok(()) }
+    }
+
+    /// `LOCK TABLES t READ LOCAL, u WRITE`.
+    fn lock(&mut self) -> Verdict {
+        if !self.took(|piece| piece.is("table") || piece.is("tables")) {
+            return Err(Reason::Unknown);
+        }
+        while self.at < self.pieces.len() {
+            self.name()?;
+            self.skip(&["read", "write", "local", "low_priority"]);
+            self.took(|piece| piece.is_symbol(b','));
+        }
+        Ok(())
+    }
+
+    /// `START TRANSACTION`; what makes a replica is left out of a restore.
+    fn start(&mut self) -> Verdict {
+        let known: &[&str] = match () {
+            () if self.pieces[0].is("start") => &["transaction", "slave", "replica"],
+            () if self.pieces[0].is("stop") => &["slave", "replica"],
+            () => &["master", "replication"],
+        };
+        if self.next_is(known) { Ok(()) } else { Err(Reason::Unknown) }
+    }
+
+    /// `ANALYZE TABLE t UPDATE HISTOGRAM ON a WITH 100 BUCKETS`; of MariaDB's `ANALYZE SELECT` the query runs.
+    fn analyze(&mut self) -> Verdict {
+        self.skip(&["no_write_to_binlog", "local"]);
+        if self.took(|piece| piece.is("table") || piece.is("tables")) { self.name() } else { Err(Reason::Runs) }
+    }
+
+    /// `DELETE FROM t`, all of it.
+    fn delete(&mut self) -> Verdict {
+        if !self.took(|piece| piece.is("from")) {
+            return Err(Reason::Unknown);
+        }
+        self.filled()?;
+        if self.at == self.pieces.len() { Ok(()) } else { Err(Reason::Runs) }
+    }
+
+    /// `SELECT SETVAL(s, 7, 0)`, `DO NEXTVAL(s)`, and what only shows a text.
+    fn select(&mut self) -> Verdict {
+        if self.next_is(&["setval", "nextval"]) {
+            self.at += 1;
+            if !self.took(|piece| piece.is_symbol(b'(')) {
+                return Err(Reason::Unknown);
+            }
+            self.name()?;
+        }
+        let plain = |piece: &Piece<'_>| {
+            let literal = matches!(piece.token, Token::Quoted(_)) || piece.text.first().is_some_and(u8::is_ascii_digit);
+            literal || piece.is("as") || [b',', b')', b'-'].iter().any(|symbol| piece.is_symbol(*symbol))
+        };
+        if self.pieces[self.at..].iter().all(plain) { Ok(()) } else { Err(Reason::Unknown) }
+    }
+}
+
+/// Whether rows follow this head.
+pub(super) fn has_rows(head: &[u8], syntax: &Syntax) -> bool {
+    head::pieces(head, syntax).next().is_some_and(|first| first.is("insert") || first.is("replace"))
+}
+
+/// Whether a statement begins as one does, as far as that can be told: a versioned comment may hold another server's words.
+pub(super) fn is_statement(head: &[u8], syntax: &Syntax) -> bool {
+    let Some(first) = head::pieces(head, syntax).next() else { return true };
+    let begins = STATEMENTS.split(' ').chain(COMMANDS).any(|word| first.is(word));
+    begins || first.versioned() || first.is_symbol(b'(') || first.is_symbol(b'\\')
+}
+
+/// The beginning of a statement, in one line.
+pub(super) fn shown(head: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&head[..head.len().min(SHOWN)]);
+    let dots = if head.len() > SHOWN { "..." } else { "" };
+    text.split_whitespace().collect::<Vec<_>>().join(" ") + dots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::{Reader, fact, names};
+    use super::*;
+    use crate::engine::Inspector;
+
+    /// What the gate says of a script, in which each statement stands for itself.
+    fn stopped(script: &str) -> Vec<String> {
+        let mut reader = Box::new(Reader::new());
+        for bytes in format!("{script}\n-- Dump completed\n").as_bytes().chunks(7) {
+            reader.see(bytes);
+        }
+        let content = reader.finish().unwrap_or_else(|error| panic!("{script}: {error:?}"));
+        let elsewhere = names(&content, fact::ELSEWHERE).into_iter().map(str::to_owned);
+        names(&content, fact::STOPPED).into_iter().map(str::to_owned).chain(elsewhere).collect()
+    }
+
+    #[test]
+    fn what_dump_programs_write_passes() {
+        for dump in [
+            include_str!("../../../fixtures/dumps/mysql-9.7.4.sql"),
+            include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql"),
+        ] {
+            assert_eq!(stopped(dump), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_exporters_write_passes() {
+        for statement in [
+            "SET SQL_MODE = \"NO_AUTO_VALUE_ON_ZERO\"",
+            "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */",
+            "/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */",
+            "/*!40101 SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '') */",
+            "/*!40014 SET FOREIGN_KEY_CHECKS=IFNULL(@OLD_FOREIGN_KEY_CHECKS, 1) */",
+            "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
+            "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ 'a-b:1-7'",
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION",
+            "BEGIN WORK",
+            "CREATE TABLE IF NOT EXISTS `t` (`a` decimal(9,2) NOT NULL DEFAULT 1.5, `select` int DEFAULT nextval(`shop`.`s`), \
+             CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `other`.`u` (`a`)) PARTITION BY RANGE (`a`) (PARTITION p VALUES LESS THAN (9))",
+            "ALTER TABLE `t` ADD PRIMARY KEY (`id`), MODIFY `id` int NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=2",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (a)",
+            "CREATE UNIQUE INDEX i ON t (a)",
+            "CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=`a`@`%` SQL SECURITY DEFINER VIEW `v` AS select `other`.`f`(1) from `other`.`t`",
+            "CREATE DEFINER=`a.b`@`10.0.0.%` FUNCTION `f`(a int) RETURNS int RETURN (SELECT LOAD_FILE('x') INTO OUTFILE 'y')",
+            "INSERT IGNORE INTO `t` (`id`, `values`) VALUES (1, ST_GeomFromText('POINT(1 2)')),(2,_binary 'x(')",
+            "REPLACE INTO t VALUES (1) ON DUPLICATE KEY UPDATE a=VALUES(a)",
+            "INSERT INTO t SET a = 1, b = NOW()",
+            "TRUNCATE TABLE `t`",
+            "DELETE FROM `t`",
+            "DO SETVAL(`s`, 7, 0)",
+            "SELECT SETVAL(`s`, 7, 0)",
+            "SELECT 'loading t' AS 'INFO'",
+            "/*!80002 ANALYZE TABLE `t` UPDATE HISTOGRAM ON `a` WITH 100 BUCKETS */",
+            "DROP TABLE IF EXISTS `a`, `b` CASCADE",
+            "DROP DATABASE IF EXISTS `shop`",
+            "CHANGE MASTER TO MASTER_LOG_FILE='x'",
+            "LOCK TABLES `a` WRITE, `b` READ LOCAL",
+            "/*!50112 SELECT COUNT(*) INTO @is_rocksdb_supported FROM INFORMATION_SCHEMA.SESSION_VARIABLES WHERE VARIABLE_NAME='rocksdb_bulk_load' */",
+            "/*!50112 SET @enable_bulk_load = IF (@is_rocksdb_supported, 'SET SESSION rocksdb_bulk_load = 1', 'SET @dummy_rocksdb_bulk_load = 0') */",
+            "/*!50112 PREPARE s FROM @enable_bulk_load */",
+            "/*!50112 EXECUTE s */",
+        ] {
+            assert_eq!(stopped(&format!("{statement};")), [""; 0], "{statement}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_stopped_with_the_reason() {
+        for (statement, reason) in [
+            ("\\! touch x", Reason::Command),
+            ("/*!50000 source x */", Reason::Command),
+            ("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t", Reason::Files),
+            ("/*!50000 LOAD XML INFILE 'x' INTO TABLE t */", Reason::Files),
+            ("TABLE t INTO OUTFILE '/tmp/x'", Reason::Files),
+            ("VALUES ROW(1) INTO OUTFILE '/tmp/x'", Reason::Files),
+            ("(SELECT 1) INTO /* a */ DUMPFILE '/tmp/x'", Reason::Files),
+            ("CREATE FUNCTION f RETURNS STRING SONAME 'x.so'", Reason::Files),
+            ("CREATE AGGREGATE FUNCTION f RETURNS REAL SONAME 'x.so'", Reason::Files),
+            ("INSTALL PLUGIN p SONAME 'x.so'", Reason::Files),
+            ("ALTER TABLE t IMPORT TABLESPACE", Reason::Files),
+            ("CREATE TABLE t (a text) ENGINE=CONNECT TABLE_TYPE=DOS FILE_NAME='/etc/passwd'", Reason::Files),
+            ("CREATE TABLE t (a text DEFAULT (LOAD_FILE('/etc/passwd')))", Reason::Files),
+            ("INSERT INTO t VALUES (1),(LOAD_FILE('/etc/passwd'))", Reason::Files),
+            ("CREATE USER function@'%' IDENTIFIED BY 'x'", Reason::Server),
+            ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')", Reason::Server),
+            ("GRANT ALL ON *.* TO u", Reason::Server),
+            ("SET GLOBAL general_log_file = '/tmp/x'", Reason::Server),
+            ("SET GLOBAL gtid_purged = 'x', general_log = 1", Reason::Server),
+            ("SET @@persist.max_connections = 1", Reason::Server),
+            ("SET PASSWORD FOR u = 'x'", Reason::Server),
+            ("SET SESSION debug = 'd,f,o,/tmp/x'", Reason::Server),
+            ("FLUSH PRIVILEGES", Reason::Server),
+            ("RESET MASTER", Reason::Server),
+            ("PREPARE s FROM 'SELECT 1'", Reason::Runs),
+            ("EXECUTE IMMEDIATE 'SELECT 1'", Reason::Runs),
+            ("CALL p()", Reason::Runs),
+            ("SET @enable_bulk_load = 'SELECT 1'", Reason::Runs),
+            ("PREPARE s FROM @other", Reason::Runs),
+            ("SELECT f()", Reason::Runs),
+            ("DO f()", Reason::Runs),
+            ("SELECT SETVAL(s, f())", Reason::Runs),
+            ("INSERT INTO t SELECT * FROM u", Reason::Runs),
+            ("INSERT INTO t (a) SELECT 1 UNION VALUES (2)", Reason::Runs),
+            ("INSERT INTO t VALUES ((SELECT 1))", Reason::Runs),
+            ("INSERT INTO t VALUES (other.f (1))", Reason::Runs),
+            ("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = f(1)", Reason::Runs),
+            ("INSERT INTO t VALUES (1) RETURNING f /* */ (1)", Reason::Runs),
+            ("INSERT INTO t SET a = f(1)", Reason::Runs),
+            ("CREATE TABLE t AS SELECT 1", Reason::Runs),
+            ("CREATE TABLE t VALUES ROW(1)", Reason::Runs),
+            ("SET @x = (SELECT 1)", Reason::Runs),
+            ("SET @x = f()", Reason::Runs),
+            ("ANALYZE SELECT f()", Reason::Runs),
+            ("DELETE FROM t WHERE f()", Reason::Runs),
+            ("UPDATE t SET a = 1", Reason::Runs),
+            ("HANDLER t OPEN", Reason::Runs),
+            ("SET sql_mode = 1048576", Reason::Unclear),
+            ("SET sql_mode = 'NO_BACK' 'SLASH_ESCAPES'", Reason::Unclear),
+            ("SET sql_mode = 'NO_BACKSL\\ASH_ESCAPES'", Reason::Unclear),
+            ("SET sql_mode = '', sql_mode = 'NO_BACKSLASH_ESCAPES'", Reason::Unclear),
+            ("CREATE TABLE t (a int) \u{b} COMMENT 'x'", Reason::Unclear),
+            ("CREATE TABLE t (a int /*!99999 ' */ , b int /*!99999 ' */)", Reason::Unclear),
+            ("CREATE PROCEDURE p() SET @a = mydelimiter", Reason::Unclear),
+            ("INSERT INTO t VALUES (1delimiter)", Reason::Runs),
+            ("BEGIN NOT ATOMIC SELECT 1", Reason::Unknown),
+            ("XA START 'x'", Reason::Unknown),
+            ("RENAME TABLE t TO u", Reason::Unknown),
+            ("START GROUP_REPLICATION", Reason::Unknown),
+        ] {
+            let found = stopped(&format!("{statement};"));
+            assert!(found.len() == 1 && found[0].ends_with(&format!("({})", reason.words())), "{statement}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_statement_is_read_as_an_earlier_one_says() {
+        for script in [
+            "SET @m = 'NO_BACKSLASH_ESCAPES'; SET sql_mode = @m;",
+            "SET NAMES gbk; INSERT INTO t VALUES (1);",
+            "SET @c = 'sjis'; SET character_set_client = @c; INSERT INTO t VALUES (1);",
+            "SET NAMES gbk; SET @old = @@character_set_client; SET NAMES utf8mb4; SET character_set_client = @old; INSERT INTO t VALUES (1);",
+        ] {
+            let found = stopped(script);
+            let words = [Reason::Unclear.words(), CHARACTER_SET];
+            let is_told = found.len() == 1 && words.iter().any(|words| found[0].contains(words));
+            assert!(is_told, "{script}: {found:?}");
+        }
+        let passes = "SET @old = @@character_set_client; SET character_set_client = gbk; CREATE FUNCTION f() RETURNS int RETURN 1; \
+                      SET character_set_client = @old; INSERT INTO t VALUES (1);";
+        assert_eq!(stopped(passes), [""; 0]);
+    }
+
+    #[test]
+    fn statements_about_another_database_are_told_with_its_name() {
+        for statement in [
+            "DROP TABLE other.keep",
+            "DROP TABLE a, `other`.`keep`",
+            "REPLACE INTO `other` . keep SET a = 1",
+            "ALTER TABLE t RENAME TO other.keep",
+            "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE other.keep",
+            "CREATE TABLE t (a int) ENGINE=MERGE UNION=(other.keep)",
+            "CREATE VIEW other.v AS SELECT 1",
+            "CREATE TRIGGER other.t BEFORE INSERT ON t FOR EACH ROW SET @a=1",
+            "CREATE INDEX i ON other.keep (a)",
+            "TRUNCATE other.keep",
+            "LOCK TABLES other.keep WRITE",
+        ] {
+            let found = stopped(&format!("{statement};"));
+            assert_eq!(found, [format!("other: line 1: {statement}")]);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_looked_at_is_stopped() {
+        let long = format!("CREATE TABLE t (a int COMMENT '{}') AS SELECT LOAD_FILE('x');", "x".repeat(1 << 20));
+        assert!(stopped(&long)[0].contains(Reason::Unclear.words()));
+        let body = format!("CREATE FUNCTION f() RETURNS text RETURN '{}';", "x".repeat(1 << 20));
+        assert_eq!(stopped(&body), [""; 0], "a body is not judged");
+    }
+}
