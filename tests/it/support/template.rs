@@ -72,14 +72,14 @@ fn make(flavour: Flavour, template: &Path) {
     // A server's identity: each copy makes its own.
     let _ = fs::remove_file(folder.path().join("data/auto.cnf"));
 
-    // Several test processes may be here at once: all make one, the first rename wins.
-    let staging = template.with_extension(format!("{}.partial", std::process::id()));
-    fs::create_dir_all(template.parent().expect("a parent")).expect("make the templates' folder");
-    copy_folder(&folder.path().join("data"), &staging);
-    if fs::rename(&staging, template).is_err() {
-        assert!(template.exists(), "cannot rename to {}", template.display());
-        let _ = fs::remove_dir_all(&staging);
-    }
+    // Several tests may be here at once: all make one, the first rename wins.
+    let parent = template.parent().expect("a parent");
+    fs::create_dir_all(parent).expect("make the templates' folder");
+    let staging = tempfile::tempdir_in(parent).expect("a folder beside the template");
+    let made = staging.path().join("data");
+    copy_folder(&folder.path().join("data"), &made);
+    let renamed = fs::rename(&made, template);
+    assert!(template.exists(), "cannot rename to {}: {renamed:?}", template.display());
 }
 
 fn copy_folder(from: &Path, to: &Path) {
