@@ -89,10 +89,11 @@ pub const WHOLE_SERVER_PACKAGE: Hint =
 pub const KEY_IS_THERE: Hint =
     Hint::new("key-is-there", "a row with that key is in the target: --clean schema drops what it holds first");
 
-/// For a row that a table holds which was there before.
+/// For a row whose key a table holds that was there before.
 pub const KEY_IS_IN_THE_TABLE: Hint = Hint::new(
     "key-is-in-the-table",
-    "a row with that key is in the target's table: TRUNCATE that table, and restore again",
+    "a row with that key is in the target's table: TRUNCATE that table, and restore again (the same error then: the dump holds \
+     the key twice)",
 );
 
 /// For an object that can't be the target's.

@@ -174,6 +174,6 @@ fn a_mysql_that_goes_away_during_a_restore_may_have_part_of_it() {
             running
         };
         server.stop();
-        running.wait().refused(7, &["the target may have been changed", "--clean schema"]);
+        running.wait().refused(7, &["the target may have been changed", "empty the tables that it fills"]);
     }
 }

@@ -108,6 +108,7 @@ impl Engine for Mysql {
     ) -> Pending<'a, Vec<Dependency>> {
         Box::pin(async {
             columns::check(connection, server, content, options, limits).await?;
+            wide_tables::check(connection, server, content, options, limits).await?;
             Ok(dependencies::lacking(server, content, options))
         })
     }

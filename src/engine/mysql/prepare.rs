@@ -7,7 +7,6 @@ use mysql_async::prelude::Queryable;
 
 use super::database;
 use super::session::{self, quote, tolerant};
-use super::wide_tables;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
@@ -24,7 +23,6 @@ pub(super) async fn prepare(
     options: &RestoreOptions,
     limits: &Limits,
 ) -> Result<Vec<String>> {
-    wide_tables::check(connection, server, content, options, limits).await?;
     let exists = server.target.exists;
     let makes = if exists { options.clean == Some(Clean::Database) } else { options.create };
     let empties = exists && options.clean == Some(Clean::Schema);
