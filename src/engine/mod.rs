@@ -382,6 +382,12 @@ pub fn more_than_its_database(count: &str) -> String {
     format!("the dump holds more than its database's tables, views and routines: {count} statement{plural}")
 }
 
+/// What a restore with `--triggers on` warns of.
+#[must_use]
+pub fn triggers_run(listed: &str) -> String {
+    format!("triggers run for every row, and the numbers of rows leave out what they drop or add: {listed}")
+}
+
 /// The way out where a dump holds more than SQL for its database.
 pub const TRUST: Hint = Hint::new("trust", "read it, and say --trust if all of it is meant to run");
 

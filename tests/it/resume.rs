@@ -373,5 +373,9 @@ fn a_failure_with_no_way_on_does_not_name_one() {
     target.sql("CREATE TABLE t (id int PRIMARY KEY)");
     fs::write(&path, script("INSERT INTO `t` VALUES (2),(2);\n")).expect("write");
     let failed = restore(&path, &target, &["--into-non-empty"]).expect_code(7);
-    assert!(failed.stderr.contains("empty the tables that it fills") && !failed.stderr.contains("--resume"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("empty the tables that it fills") && !failed.stderr.contains("--resume"),
+        "{}",
+        failed.stderr
+    );
 }

@@ -45,6 +45,21 @@ fn rows(database: &Database<'_>) -> [String; 2] {
     ["a_first", "b_second"].map(|table| database.sql(&format!("SELECT count(*) FROM {table}")))
 }
 
+#[test]
+fn a_target_without_the_schema_public_is_refused_before_it_is_touched() {
+    let server = postgres15();
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = dump(&source(server), &folder);
+    let target = server.database("without_public");
+    target.sql("DROP SCHEMA public");
+    for options in [&[][..], &["--jobs", "2"], &["--clean", "schema", "--yes"]] {
+        let refused = restore(&archive, &target, options).run();
+        refused.refused(10, &["schema public, which", "nothing was changed"]).follows("create-schema-first");
+    }
+    target.sql("CREATE SCHEMA \"public\"");
+    restore(&archive, &target, &[]).run().expect_code(0);
+}
+
 fn a_full_target_is_refused(server: &Server) {
     let folder = tempfile::tempdir().expect("a folder");
     let archive = dump(&source(server), &folder);

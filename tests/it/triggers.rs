@@ -11,6 +11,9 @@ use crate::{
     support::{Database, Output, Server, checksum, mariadb, mysql, postgres15, postgres18, schema},
 };
 
+/// What a restore with `--triggers on` warns of.
+const TRIGGERS_RUN: &str = "triggers run for every row, and the numbers of rows leave out what they drop or add";
+
 /// Rows with triggers of every kind and state. A trigger that runs adds to `audit`, drops the row, or fails.
 const SOURCE: &str = r#"
     CREATE TABLE audit (what text);
@@ -92,7 +95,9 @@ fn triggers_are_off_while_rows_come_and_then_what_they_were() {
         assert!(!result["notes"].to_string().contains("triggers"), "{result}");
         // Who means it says so.
         target.sql("CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.audit VALUES (TG_NAME); RETURN NEW; END$$");
-        restored(&whole, &target, &["--data-only", "--into-non-empty", "--table", "part_1", "--triggers", "on"]);
+        let on = ["--data-only", "--into-non-empty", "--table", "part_1", "--triggers", "on"];
+        let told = restore(&whole, &target.uri(), server, &on).expect_code(0);
+        assert!(told.stderr.contains(TRIGGERS_RUN), "{}", told.stderr);
         assert_eq!(
             target.sql("SELECT string_agg(what, ' ' ORDER BY what) FROM audit WHERE what <> 'CREATE FUNCTION'"),
             "copied own"
@@ -183,7 +188,9 @@ fn rows_that_would_fire_a_trigger_are_refused_where_there_is_no_switch() {
         assert_eq!((checksum(&target), schema(&target)), before);
         // No trigger, or none that rows fire.
         restored(&whole, &target, &["--data-only", "--into-non-empty", "--table", "other"]);
-        restored(&whole, &target, &["--data-only", "--into-non-empty", "--table", "t", "--triggers", "on"]);
+        let on = ["--data-only", "--into-non-empty", "--table", "t", "--triggers", "on"];
+        let told = restore(&whole, &target.uri(), server, &on).expect_code(0);
+        assert!(told.stderr.contains(TRIGGERS_RUN) && told.stderr.contains("t_log on t"), "{}", told.stderr);
         assert_eq!(target.sql("SELECT COUNT(*) FROM audit"), "3");
         target.sql("DELETE FROM other; DROP TRIGGER t_log; DROP TRIGGER ansi; DELETE FROM t; DELETE FROM audit");
         restored(&rows, &target, &["--into-non-empty"]);

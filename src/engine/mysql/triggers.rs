@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::content::{fact, names};
 use super::restore::coming;
 use super::setting::{self, some};
-use crate::engine::{Clean, Content, RestoreOptions, Server};
+use crate::engine::{Clean, Content, RestoreOptions, Server, triggers_run};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 
@@ -18,7 +18,7 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
             .hint(Hint::new("take-one-table-out", "take the one out of the file that is not meant")));
     }
     let dropped = matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    if options.triggers || options.schema_only || dropped || server.target.object_count == 0 {
+    if options.schema_only || dropped || server.target.object_count == 0 {
         return Ok(None);
     }
     let folds = server.settings.get("lower_case_table_names").is_some_and(|value| value != "0");
@@ -26,8 +26,11 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
     let filled: BTreeSet<String> = filled(content, options).iter().map(|name| fold(name)).collect();
     let fired = server.target.triggers.iter().filter(|trigger| filled.contains(&fold(&trigger.table)));
     let fired: Vec<String> = fired.map(|trigger| format!("{} on {}", trigger.name, trigger.table)).collect();
+    let fired: Vec<&str> = fired.iter().map(String::as_str).collect();
+    if options.triggers {
+        return Ok((!fired.is_empty()).then(|| triggers_run(&some(&fired))));
+    }
     if !fired.is_empty() {
-        let fired: Vec<&str> = fired.iter().map(String::as_str).collect();
         let what = format!(
             "rows would fire triggers of the target, which {} can't switch off: {}",
             server.flavour,

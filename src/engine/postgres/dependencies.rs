@@ -422,11 +422,14 @@ pub async fn lacking(
         let unheld = content.unheld.iter().filter(|d| !(options.schema_only && rows_alone(d)));
         wanted.extend(unheld.cloned());
     }
+    let emptied = options.clean == Some(Clean::Database) || !server.target.exists;
+    if !emptied && !lines(server, "schemas.kept").contains(&PUBLIC) {
+        wanted.extend(public(content, chosen.as_ref()));
+    }
     wanted.extend(chosen.into_iter().flat_map(|selection| selection.needs));
     if wanted.is_empty() {
         return Ok(roles);
     }
-    let emptied = options.clean == Some(Clean::Database) || !server.target.exists;
     let there = if emptied { BTreeSet::new() } else { held(connection, server, &wanted, options, limits).await? };
     let is_there = |d: &Dependency| {
         let kinds = ALIKE.iter().find(|kinds| kinds.contains(&d.kind.as_str())).copied();
@@ -439,6 +442,26 @@ pub async fn lacking(
     // Without rows, every key holds.
     wanted.retain(|dependency| !(is_there(dependency) || options.schema_only && dependency.kind == ROWS));
     Ok(wanted.into_iter().chain(roles).collect())
+}
+
+/// The schema that a new database has, and that no dump makes.
+const PUBLIC: &str = "public";
+
+/// That schema, where what comes is in it.
+fn public(content: &Content, chosen: Option<&Selection>) -> Option<Dependency> {
+    const NAMED: usize = 4;
+    let comes = |entry: &&Entry| chosen.is_none_or(|chosen| chosen.chosen.contains(&entry.id));
+    let coming = content.entries.iter().filter(comes);
+    if coming.clone().any(|entry| entry.kind == "SCHEMA" && entry.tag == PUBLIC) {
+        return None;
+    }
+    let needed_by: BTreeSet<String> = coming
+        .filter(|entry| entry.schema.as_deref() == Some(PUBLIC))
+        .map(|entry| Dependency::from(entry).to_string())
+        .take(NAMED)
+        .collect();
+    let public = Dependency { kind: "schema".to_owned(), schema: None, name: PUBLIC.to_owned(), needed_by };
+    Some(public).filter(|public| !public.needed_by.is_empty())
 }
 
 /// What the dump lacks, of what its chosen part needs.
@@ -463,7 +486,11 @@ pub fn check(server: &Server, content: &Content) -> Result<()> {
         return Ok(());
     }
     let held = |d: &Dependency| content.entries.iter().any(|e| Dependency::from(e).to_string() == d.to_string());
-    let what = "a part of a database is restored, and the target lacks what that part needs";
+    let what = if lacking.iter().all(|dependency| dependency.kind == "schema" && dependency.name == PUBLIC) {
+        "the target lacks what a new database has, and no dump makes"
+    } else {
+        "a part of a database is restored, and the target lacks what that part needs"
+    };
     let error = sentences(&lacking).into_iter().fold(Error::new(Kind::Refused, what), Error::why);
     let (brought, others): (Vec<&Dependency>, Vec<&Dependency>) = lacking.iter().partition(|d| held(d));
     let brings = (!brought.is_empty()).then_some(hint::WITH_DEPENDENCIES);

@@ -42,6 +42,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         told.extend(extensions::check_schemas(server, content, options)?);
     }
     triggers::check(server, content, options)?;
+    told.extend(triggers::warning(server, content, options));
     pinned_settings::check(server, content, options)?;
     extensions::check(server, content, options)?;
     crossing(server, content, options)?;

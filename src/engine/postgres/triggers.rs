@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::plain;
 use super::selection::select;
 use super::session::{Session, identifier};
-use crate::engine::{Clean, Content, Entry, Format, RestoreOptions, Server, TargetTrigger};
+use crate::engine::{Clean, Content, Entry, Format, RestoreOptions, Server, TargetTrigger, triggers_run};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 
@@ -52,8 +52,13 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
 
 /// The triggers that this restore's rows would fire, and that are to be off.
 pub fn fired<'s>(server: &'s Server, content: &Content, options: &RestoreOptions) -> Vec<&'s TargetTrigger> {
+    if options.triggers { Vec::new() } else { of_filled(server, content, options) }
+}
+
+/// The triggers of tables that are there already, and that rows come into.
+fn of_filled<'s>(server: &'s Server, content: &Content, options: &RestoreOptions) -> Vec<&'s TargetTrigger> {
     let dropped = matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    if options.triggers || options.schema_only || dropped || server.target.triggers.is_empty() {
+    if options.schema_only || dropped || server.target.triggers.is_empty() {
         return Vec::new();
     }
     let (tables, roots) = filled(content, options);
@@ -114,6 +119,12 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         );
     }
     Ok(())
+}
+
+/// That triggers run, where that is wanted.
+pub fn warning(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
+    let firing = if options.triggers { of_filled(server, content, options) } else { Vec::new() };
+    (!firing.is_empty()).then(|| triggers_run(&listed(&firing)))
 }
 
 /// SQL that switches triggers off, and afterwards back to what they were.
