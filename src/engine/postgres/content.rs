@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::custom::Custom;
 use super::definition;
+use super::dump_lines::{identifier, owner_or_grantees, policy_roles, qualified};
 use super::gate::{Act, Relation, Relations, Stopped};
 use super::places::Places;
-use super::plain::{Plain, identifier, owner_or_grantees, policy_roles, qualified};
+use super::plain::Plain;
 use super::toc::{Header, TocEntry};
 use super::unheld::Named;
 use super::untrusted::Untrusted;

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::dump_lines::qualified;
 use super::encoding::Encoding;
-use super::plain::qualified;
 use super::toc::{Cursor, Header, Stop, TocEntry, put_text};
 use crate::engine::{Entry, Filter, RestoreOptions, Section, Server};
 

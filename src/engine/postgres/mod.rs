@@ -28,6 +28,7 @@ mod directory;
 mod doing;
 mod drops;
 mod dump;
+mod dump_lines;
 mod encoding;
 mod epilogue;
 mod extensions;

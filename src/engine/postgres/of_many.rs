@@ -9,9 +9,9 @@ use memchr::memchr;
 
 use super::commands::{Kind, Nesting, judge};
 use super::database_statements;
+use super::dump_lines::{described, identifier};
 use super::encoding::Encoding;
 use super::lexer::Lexer;
-use super::plain::{described, identifier};
 use crate::engine::Incomplete;
 use crate::engine::of_many::{Choice, DatabaseCutter, HeldDatabases, MAX_DATABASES, blank};
 use crate::engine::stray::MARK;

@@ -3,8 +3,8 @@
 //! What a custom archive says of its entries is read from the sections' words: which tables a foreign key, an index or
 //! an ownership names. Names are looked for as `pg_dump` has written them since 10.3, with their schemas.
 
+use super::dump_lines::qualified;
 use super::places::Places;
-use super::plain::qualified;
 use crate::engine::Entry;
 
 /// As much of a section is looked at for names; what belongs to a table names it in its first lines.

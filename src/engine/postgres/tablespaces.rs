@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::plain::{divided, identifier, joined};
+use super::dump_lines::identifier;
+use super::plain::{divided, joined};
 use super::session::Session;
 use super::target::lines;
 use crate::engine::{Content, Server};

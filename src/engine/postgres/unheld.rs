@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::content::hashed_name;
-use super::plain::qualified;
+use super::dump_lines::qualified;
 use super::sections::{called, names};
 use crate::engine::{Dependency, Entry};
 
