@@ -57,6 +57,10 @@ pub trait Inspector: Send {
     fn outline(&self) -> Option<Content> {
         None
     }
+    /// The [fingerprint](fingerprint_of_entries) of the outline's entries, which an outline would hold once more.
+    fn outline_fingerprint(&self) -> Option<u64> {
+        self.outline().map(|outline| fingerprint_of_entries(outline.entries.iter()))
+    }
     /// The stream has ended. The content, or why this is no complete dump: a sentence that names the offset or what
     /// is missing.
     fn finish(self: Box<Self>) -> Result<Content, Incomplete>;
@@ -239,6 +243,16 @@ pub struct Defined {
 pub fn fingerprint(thing: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     thing.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The same of a dump's entries, wherever their bytes stand.
+#[must_use]
+pub fn fingerprint_of_entries<'e>(entries: impl Iterator<Item = &'e Entry>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for Entry { id, kind, schema, tag, owner, needs, span: _ } in entries {
+        (id, kind, schema, tag, owner, needs).hash(&mut hasher);
+    }
     hasher.finish()
 }
 

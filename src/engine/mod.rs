@@ -35,7 +35,7 @@ pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
     Complete, Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure,
-    fingerprint, too_many,
+    fingerprint, fingerprint_of_entries, too_many,
 };
 pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};

@@ -23,7 +23,7 @@ use super::copy_jobs::{self, Jobs};
 use super::load::{Feed, Loaded, load};
 use super::meter::Meter;
 use super::preparing::Preparing;
-use super::proven::Proven;
+use super::proven::{Planned, Proven};
 use super::reach::{Reached, reach};
 pub use super::sides::Pipe;
 use super::sides::{both, broken, named, side, source_failed};
@@ -35,7 +35,7 @@ use super::{Context, copied_columns, leftovers, rehearsal, replace};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, Scene, Server, fingerprint,
+    RestorePlan, Scene, Server, fingerprint_of_entries,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -208,7 +208,7 @@ impl Filling<'_> {
         let mut again = whole;
         loop {
             let gauge = Gauge::about(&target.server.database);
-            let outline = fingerprint(&planned.entries);
+            let outline = fingerprint_of_entries(planned.entries.iter());
             drop(planned);
             let copying = async {
                 match (plan, spool) {
@@ -474,16 +474,11 @@ async fn stream(
     let (exited, exits) = mpsc::channel();
     let (proof, proved) = mpsc::channel();
     let waiting: Arc<AtomicBool> = Arc::default();
-    let as_planned = move |outline: &Content| {
-        let changed = "the schema was changed between the look at it and the copy: copy again";
-        let same = fingerprint(&outline.entries) == planned;
-        if same { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, changed)) }
-    };
     let dump = Box::new(Proven {
         source: dump,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
-        planned: Some(Box::new(as_planned)),
+        planned: Some(Planned::Entries(planned)),
         proof,
         waiting: Arc::clone(&waiting),
         meter: Arc::new(Mutex::new(Meter::new(gauge.clone(), &source.reached.server.tables))),

@@ -34,7 +34,7 @@ use super::target;
 use super::watch::{Gauge, on_thread, until_stopped};
 use crate::engine::{
     Apart, Client, Complete, Content, DumpOptions, DumpPlan, Inspector, Pending, RestoreInput, RestoreOptions,
-    RestorePlan, Section, Shared, fingerprint,
+    RestorePlan, Section, Shared, fingerprint_of_entries,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint;
@@ -235,7 +235,7 @@ impl Jobs<'_> {
         })?;
         self.gauge.update(|progress| progress.bytes += bytes);
         let content = complete.into_content();
-        if fingerprint(&content.entries) == planned {
+        if fingerprint_of_entries(content.entries.iter()) == planned {
             return Ok(content);
         }
         let changed = "source: the schema was changed between the look at it and the copy: copy again";
@@ -304,13 +304,13 @@ fn lanes(apart: &Apart) -> (Vec<Sender<Vec<Exited>>>, Vec<Lane>) {
 fn rows_of(lane: usize, given: &[Vec<Shared>]) -> Planned {
     let tables = lane.checked_sub(1).map_or_else(|| given.concat(), |n| given[n].clone());
     let tables: BTreeSet<_> = tables.into_iter().map(|table| (table.schema, table.name)).collect();
-    Box::new(move |outline| {
+    Planned::Tables(Box::new(move |outline| {
         let named = outline.tables.iter().map(|t| (t.schema.clone().unwrap_or_default(), t.name.clone()));
         let found: BTreeSet<_> = named.collect();
         let right = if lane == 0 { found.is_disjoint(&tables) } else { found == tables };
         let wrong = || io::Error::other(format!("client {} dumps other rows than those that it was given", lane + 1));
         if right { Ok(()) } else { Err(wrong()) }
-    })
+    }))
 }
 
 /// Which side of a copy to disk failed.

@@ -14,8 +14,31 @@ use super::watch::Gauge;
 use crate::engine::{Complete, Content, Inspector};
 use crate::process::Exited;
 
-/// Fails when it is not what was planned for.
-pub type Planned = Box<dyn FnOnce(&Content) -> io::Result<()> + Send>;
+/// What a restore was planned for, held against the dump's table of contents.
+pub enum Planned {
+    /// Its entries have this fingerprint.
+    Entries(u64),
+    /// Fails for other tables than planned.
+    Tables(Box<dyn FnOnce(&Content) -> io::Result<()> + Send>),
+}
+
+impl Planned {
+    /// Looks at the table of contents, once it has come. The plan comes back before.
+    fn look(self, inspector: &dyn Inspector) -> io::Result<Option<Self>> {
+        const CHANGED: &str = "the schema was changed between the look at it and the copy: copy again";
+        match self {
+            Self::Entries(planned) => match inspector.outline_fingerprint() {
+                None => Ok(Some(self)),
+                Some(found) if found == planned => Ok(None),
+                Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, CHANGED)),
+            },
+            Self::Tables(check) => match inspector.outline() {
+                None => Ok(Some(Self::Tables(check))),
+                Some(outline) => check(&outline).map(|()| None),
+            },
+        }
+    }
+}
 
 /// The stream of a dump that goes into a loader as it comes.
 pub struct Proven {
@@ -48,11 +71,8 @@ impl Proven {
         inspector.see(bytes);
         let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.passed_in(self.lane, bytes.len(), inspector.as_ref());
-        if self.planned.is_some()
-            && let Some(outline) = inspector.outline()
-            && let Some(planned) = self.planned.take()
-        {
-            planned(&outline)?;
+        if let Some(planned) = self.planned.take() {
+            self.planned = planned.look(inspector.as_ref())?;
         }
         Ok(())
     }

@@ -115,10 +115,11 @@ fn interrupted(server: &Server, jobs: &str, by_the_server: bool) {
     // Of several sessions others go on: they load what comes later, but for its foreign key.
     let several = jobs != "1";
     command.wait_until("it waits in the middle, and all that can be done is", |_| {
-        let waits = "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()";
+        let list = server.flavour().processlist();
+        let waits = format!("SELECT count(*) FROM {list} WHERE state = 'User lock' AND db = DATABASE()");
         let keys = "SELECT count(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
                     AND table_name = 'later' AND index_name = 'v'";
-        target.sql(waits) == "1"
+        target.sql(&waits) == "1"
             && target.sql("SHOW TRIGGERS LIKE 'done'").contains("of_done")
             && (!several || target.sql(keys) == "1")
     });

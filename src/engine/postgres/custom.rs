@@ -19,7 +19,7 @@ use super::inflate::Inflate;
 use super::large_objects::LargeObjects;
 use super::rows::Rows;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
-use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, too_many};
+use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, fingerprint_of_entries, too_many};
 use crate::error::Result;
 
 const DATA: u8 = 1;
@@ -126,6 +126,11 @@ impl Inspector for Custom {
         // Some blocks may have been seen already: where they stand is no part of the outline.
         content.entries.iter_mut().for_each(|entry| entry.span = None);
         Some(content)
+    }
+
+    fn outline_fingerprint(&self) -> Option<u64> {
+        let is_known = self.header.is_some() && self.in_blocks() && self.broken.is_none();
+        is_known.then(|| fingerprint_of_entries(self.toc.iter().map(|entry| &entry.entry)))
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
