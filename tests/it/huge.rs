@@ -49,6 +49,7 @@ fn shell(script: &str, archive: &Path) -> String {
 }
 
 #[test]
+#[ignore = "it takes minutes: scripts/sweep.sh runs it"]
 fn a_dump_of_more_than_8_gib_is_read_by_every_tar_and_takes_no_memory() {
     let database = postgres15().database("huge");
     database.sql("CREATE TABLE t (v TEXT); INSERT INTO t VALUES ('only')");
