@@ -11,7 +11,7 @@ use super::early::Order;
 use super::exporter::{self, Exporter};
 use super::features;
 use super::foreign_keys::Keys;
-use super::gate::{self, Found, Gate, Reason};
+use super::gate::{self, CHARACTER_SET, Found, Gate, Reason};
 use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{LONGEST_DELIMITER, Syntax};
 use super::setting::JOIN;
@@ -64,6 +64,13 @@ impl Inspector for Reader {
         let end = self.splitter.offset();
         let incomplete = |what: &str, offset| Err(Incomplete::new(what, offset));
         match ending {
+            Ending::Inside { start, quoted: true } if self.seen.is_hidden() => {
+                return incomplete(
+                    "its character set (big5, cp932, gbk, gb18030, sjis) hides where strings end: a dump made with \
+                     --default-character-set=utf8mb4 is read. In the middle of a string ends the statement that starts",
+                    start,
+                );
+            }
             Ending::Inside { start, quoted: true } => {
                 return incomplete(
                     "the dump ends in the middle of a string or comment of the statement that starts",
@@ -255,7 +262,7 @@ impl Visitor for Seen {
 impl Seen {
     /// Whether a statement is one of a dump's own for its database.
     fn judge(&mut self, head: &[u8], syntax: &Syntax) {
-        let Found { reason, databases, has_body, fills } = self.gate.judge(head, syntax);
+        let Found { reason, databases, sequences, has_body, fills } = self.gate.judge(head, syntax);
         let is_insert = head.trim_ascii_end().len() >= 5 && gate::has_rows(head, syntax);
         self.judged = (format!("line {}: {}", self.lines + 1, gate::shown(head)), has_body || is_insert);
         if let Some(reason) = reason {
@@ -264,9 +271,16 @@ impl Seen {
         if let Some(table) = fills.filter(|table| !self.filled.contains_key(table)) {
             self.filled.insert(table, self.judged.0.clone());
         }
-        for database in databases {
+        // The dump's own name is taken out where a sequence is called: see `own_name`.
+        let sequences = sequences.into_iter().filter(|database| self.database.as_ref() != Some(database));
+        for database in databases.into_iter().chain(sequences) {
             self.elsewhere.entry(database).or_insert_with(|| self.judged.0.clone());
         }
+    }
+
+    /// A statement was stopped because its character set hides where strings end.
+    fn is_hidden(&self) -> bool {
+        self.stopped.0.iter().any(|place| place.contains(CHARACTER_SET))
     }
 
     /// The statement that is passing by is stopped, once.

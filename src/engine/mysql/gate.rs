@@ -30,6 +30,20 @@ const ROW_FUNCTIONS: &str = "bin_to_uuid cast char convert curdate current_date 
     st_geometryfromwkb st_linefromtext st_pointfromtext st_polyfromtext string_to_vector sysdate time timestamp to_vector \
     unhex utc_timestamp uuid uuid_to_bin values vec_fromtext";
 
+/// Functions that wait for other sessions and servers, or hold them up.
+const REACHING: [&str; 10] = [
+    "get_lock",
+    "is_free_lock",
+    "is_used_lock",
+    "master_gtid_wait",
+    "master_pos_wait",
+    "release_all_locks",
+    "release_lock",
+    "source_pos_wait",
+    "wait_for_executed_gtid_set",
+    "wait_until_sql_thread_after_gtids",
+];
+
 /// The one command that the client obeys in a script.
 pub(super) const DELIMITER: &[u8] = b"delimiter";
 
@@ -112,6 +126,8 @@ pub(super) struct Found {
     pub(super) reason: Option<Reason>,
     /// The databases whose objects it changes, where it names them.
     pub(super) databases: Vec<String>,
+    /// The databases whose sequences a table's expressions call, where they name them.
+    pub(super) sequences: Vec<String>,
     /// The table that rows come into or go from, or that gets another name.
     pub(super) fills: Option<String>,
     /// It has a body, which may be longer than what is judged.
@@ -410,6 +426,10 @@ impl<'p, 'a> Statement<'p, 'a> {
         if self.has(&["load_file"]) || self.engine_is("connect") {
             return Err(Reason::Files);
         }
+        let reaches = |pair: &[Piece<'_>]| REACHING.iter().any(|name| pair[0].is(name)) && pair[1].is_symbol(b'(');
+        if self.pieces.windows(2).any(reaches) {
+            return Err(Reason::Server);
+        }
         let in_folder = |pair: &[Piece<'_>]| (pair[0].is("data") || pair[0].is("index")) && pair[1].is("directory");
         if self.pieces.windows(2).any(in_folder) {
             return Err(Reason::Folder);
@@ -420,8 +440,11 @@ impl<'p, 'a> Statement<'p, 'a> {
             return Err(Reason::Runs);
         }
         while let Some(piece) = self.peek() {
-            if ["references", "nextval", "lastval", "setval"].iter().any(|word| piece.is(word)) {
+            if piece.is("references") {
                 self.pointed_at();
+            } else if ["nextval", "lastval", "setval"].iter().any(|word| piece.is(word)) {
+                let named = self.pointed_at();
+                self.found.sequences.extend(named);
             } else if piece.text.first().is_some_and(u8::is_ascii_digit) {
                 // `1.5` is no column of a table `1`.
                 self.at += 1;
@@ -435,13 +458,13 @@ impl<'p, 'a> Statement<'p, 'a> {
         Ok(())
     }
 
-    /// Goes on behind a name that is only pointed at.
-    fn pointed_at(&mut self) {
+    /// Goes on behind a name that is only pointed at, and says which databases it names.
+    fn pointed_at(&mut self) -> Vec<String> {
         self.at += 1;
         self.took(|piece| piece.is_symbol(b'('));
         let known = self.found.databases.len();
         let _ = self.name();
-        self.found.databases.truncate(known);
+        self.found.databases.split_off(known)
     }
 
     /// MariaDB's CONNECT reads and writes files of the server's machine.
@@ -641,7 +664,7 @@ mod tests {
             "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             "START TRANSACTION",
             "BEGIN WORK",
-            "CREATE TABLE IF NOT EXISTS `t` (`a` decimal(9,2) NOT NULL DEFAULT 1.5, `select` int DEFAULT nextval(`shop`.`s`), \
+            "CREATE TABLE IF NOT EXISTS `t` (`a` decimal(9,2) NOT NULL DEFAULT 1.5, `select` int DEFAULT nextval(`s`), \
              CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `other`.`u` (`a`)) PARTITION BY RANGE (`a`) (PARTITION p VALUES LESS THAN (9))",
             "ALTER TABLE `t` ADD PRIMARY KEY (`id`), MODIFY `id` int NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=2",
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (a)",
@@ -696,6 +719,7 @@ mod tests {
             ("SET PASSWORD FOR u = 'x'", Reason::Server),
             ("SET SESSION debug = 'd,f,o,/tmp/x'", Reason::Server),
             ("FLUSH PRIVILEGES", Reason::Server),
+            ("CREATE TABLE t (a int DEFAULT (GET_LOCK('x', 9)))", Reason::Server),
             ("RESET MASTER", Reason::Server),
             ("PREPARE s FROM 'SELECT 1'", Reason::Runs),
             ("EXECUTE IMMEDIATE 'SELECT 1'", Reason::Runs),
@@ -770,6 +794,9 @@ mod tests {
             "CREATE INDEX i ON other.keep (a)",
             "TRUNCATE other.keep",
             "LOCK TABLES other.keep WRITE",
+            "CREATE TABLE t (a int DEFAULT nextval(`other`.`s`))",
+            "ALTER TABLE t ADD a int DEFAULT (setval(other.s, 1))",
+            "CREATE TABLE t (a int DEFAULT (NEXT VALUE FOR other.s))",
         ] {
             let found = stopped(&format!("{statement};"));
             assert_eq!(found, [format!("other: line 1: {statement}")]);

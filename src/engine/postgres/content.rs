@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::custom::Custom;
 use super::definition;
 use super::dump_lines::{identifier, owner_or_grantees, policy_roles, qualified};
-use super::gate::{Act, Relation, Relations, Stopped};
+use super::gate::{Act, Event, Relation, Relations, Stopped};
 use super::places::Places;
 use super::plain::Plain;
 use super::toc::{Header, TocEntry};
@@ -141,17 +141,25 @@ pub fn hashed_name(entry: &Entry) -> u64 {
     fingerprint(&(&entry.schema, &entry.tag))
 }
 
+/// The number of the section that is restored behind the rows.
+const POST_DATA: i64 = 4;
+
 /// What of an archive is stopped. Several sessions fill tables when all that makes something was run, wherever that stands.
 fn stopped(toc: &mut [TocEntry]) -> Stopped {
     let (mut stopped, mut relations) = (Stopped::default(), Relations::default());
     let place = |entry: &Entry| format!("entry {}: {} {}", entry.id, entry.kind, entry.tag);
     let mut later = Vec::new();
-    for (at, TocEntry { entry, stopped: reason, acts, .. }) in toc.iter_mut().enumerate() {
+    for (at, TocEntry { entry, stopped: reason, acts, section, copy, .. }) in toc.iter_mut().enumerate() {
         if let Some(reason) = *reason {
             stopped.add(&place(entry), reason);
         }
+        if entry.kind == "TABLE DATA" && copy.is_none() {
+            later.push((at, Act::Fires(Relation::of(entry), Event::Insert)));
+        }
         for act in std::mem::take(acts) {
-            if act.makes() {
+            // Where pg_dump writes rules, no rows follow.
+            let waits = matches!(act, Act::Rule(..)) && *section == POST_DATA;
+            if act.makes() && !waits {
                 relations.note(act, || place(entry), &mut stopped);
             } else {
                 later.push((at, act));

@@ -4,12 +4,16 @@
 //! is not judged: nobody can. The list is of what is known, not of what is dangerous: a statement that this file has never
 //! heard of is stopped, too.
 
+mod function_lists;
 mod functions;
 mod relations;
+mod rules;
 
-use functions::{calls, calls_reaching, names_reaching, spells_names};
-pub use relations::{Act, Relation, Relations};
+pub use functions::{Sort, sort_function};
+use functions::{calls, calls_reaching, calls_reaching_besides, names_reaching, spells_names};
+pub use relations::{Act, Relation, Relations, is_of_the_server};
 use relations::{acts, reads};
+pub use rules::Event;
 
 use super::commands::{copies_files, is, rows_follow, without_remarks};
 use super::lexer::{Token, tokens};
@@ -48,6 +52,7 @@ pub enum Reason {
 
 impl Reason {
     /// The reason in words that follow a statement.
+    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Reaches => "it reaches for files or programs of the server's machine, for other servers or sessions",
@@ -98,12 +103,14 @@ pub struct Judged {
 }
 
 /// Judges a statement.
+#[must_use]
 pub fn judge(sql: &str) -> Judged {
     let tokens = tokens(sql);
     Statement::new(without_remarks(&tokens)).judged()
 }
 
 /// Judges an entry's SQL: the reason of the first statement that is stopped, and what all do.
+#[must_use]
 pub fn judge_all(sql: &str) -> Judged {
     let (tokens, mut all) = (tokens(sql), Judged::default());
     for tokens in statements(&tokens) {
@@ -185,7 +192,9 @@ impl<'t, 'a> Statement<'t, 'a> {
                 if reads.is_empty() { Vec::new() } else { vec![Act::OddQuery(reads)] }
             }
             _ if is(first, "create") || is(first, "alter") => {
-                self.object().map(|at| acts(self.tokens, at)).unwrap_or_default()
+                let Some(at) = self.object() else { return Vec::new() };
+                let rule = is(&self.tokens[at], "rule").then(|| rules::read(&self.tokens[at + 1..])).flatten();
+                rule.map_or_else(|| acts(self.tokens, at), |rule| vec![rule])
             }
             _ if ["copy", "insert", "delete", "truncate", "analyze", "vacuum"].iter().any(|word| is(first, word)) => {
                 self.rows()
@@ -210,6 +219,7 @@ impl<'t, 'a> Statement<'t, 'a> {
             rest = more;
         }
         while let Some((table, behind)) = Relation::read(rest) {
+            acts.extend(rules::fired(&self.tokens[0]).map(|event| Act::Fires(table.clone(), event)));
             acts.push(Act::Rows(table));
             // `ANALYZE t (a, b), u`.
             let comma = match behind {
@@ -259,10 +269,11 @@ impl<'t, 'a> Statement<'t, 'a> {
         let qualified = self.tokens.windows(4).any(|four| {
             strange(&four[..2]) && matches!(four[2], Token::Word(_) | Token::Name(_)) && four[3] == Token::Symbol(b'(')
         });
-        self.calls_reaching().or_else(|| {
-            let others = qualified || calls(self.tokens).any(|name| !knows(SELECTED, &name));
-            others.then_some(Reason::Runs)
-        })
+        if calls_reaching_besides(SELECTED, self.tokens) {
+            return Some(Reason::Reaches);
+        }
+        let others = qualified || calls(self.tokens).any(|name| !knows(SELECTED, &name));
+        others.then_some(Reason::Runs)
     }
 
     fn copy(&self) -> Option<Reason> {
@@ -340,6 +351,14 @@ impl<'t, 'a> Statement<'t, 'a> {
             // What has a body runs when it is called, but for its arguments' defaults.
             () if is_one_of(&routines) => calls_reaching(arguments(&self.tokens[object..])),
             () if is_one_of(&["rule"]) || is_one_of(&["view"]) && !materialized => false,
+            // Behind the table's name, which has brackets behind it, too.
+            () if is_one_of(&["index"]) => {
+                let on = self.tokens.iter().position(|token| is(token, "on"));
+                let table = on.map_or(&[][..], |on| &self.tokens[on + 1..]);
+                let table = table.strip_prefix(&table[..usize::from(table.first().is_some_and(|t| is(t, "only")))]);
+                let behind = table.and_then(Relation::read).map_or(self.tokens, |(_, behind)| behind);
+                calls_reaching(behind)
+            }
             () => calls_reaching(self.tokens),
         };
         reaches.then_some(Reason::Reaches)

@@ -37,7 +37,7 @@ mod features;
 mod filter;
 mod findings;
 mod freeze;
-mod gate;
+pub mod gate;
 mod generated;
 mod hidden_operators;
 mod identity;

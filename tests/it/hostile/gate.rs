@@ -14,6 +14,7 @@ const MYSQL: &[&str] = &[
     "SELECT 1\u{b}INTO\u{b}OUTFILE 'MARK';",
     "CREATE TABLE u AS TABLE OTHER.keep; DROP TABLE OTHER.keep;",
     "SET PERSIST long_query_time = 77;",
+    "SET PASSWORD FOR function_WHO = 'Xx-0-long-enough';",
 ];
 
 const MARIADB: &[&str] = &[
@@ -23,6 +24,10 @@ const MARIADB: &[&str] = &[
     "ANALYZE DELETE FROM OTHER.keep;",
     "/*M!100000 DELETE FROM OTHER.keep */;",
     "CREATE OR REPLACE TABLE OTHER.keep (n int);",
+    "SET PASSWORD FOR function_WHO = PASSWORD('Xx-0-long-enough');",
+    "CREATE TABLE u (b int, a int DEFAULT nextval(OTHER.sq)); INSERT INTO u (b) VALUES (1);",
+    "CREATE TABLE u (b int, a int DEFAULT (NEXT VALUE FOR OTHER.sq)); INSERT INTO u (b) VALUES (1);",
+    "ALTER TABLE t ADD n int DEFAULT setval(OTHER.sq, 77); INSERT INTO t VALUES ('x', DEFAULT);",
 ];
 
 /// Of a view that points elsewhere, and of what the server reads otherwise than it looks.
@@ -43,6 +48,11 @@ const BOTH: &[&str] = &[
     "CREATE TABLE stolen (x longtext); SET time_zone = @OLD_SQL_MODE:='SYSTEM'; SET @x = @OLD_SQL_MODE:='NO_BACKSLASH_ESCAPES'; \
      SET SQL_MODE=@OLD_SQL_MODE; INSERT INTO stolen VALUES ('\\'),(load_file(0x2f6574632f706173737764));-- ');",
     "CREATE TABLE stolen (x longtext); INSERT INTO stolen VALUES (/*!99999 '*/load_file('/etc/passwd')/*!99999 '*/);",
+    // The last byte of the character is half of one together with the backslash.
+    "CREATE TABLE stolen (x longtext CHARACTER SET utf8mb4); SET NAMES gbk; \
+     INSERT INTO stolen VALUES ('丁\\'),(load_file(0x2f6574632f706173737764));-- ');",
+    "CREATE TABLE stolen (x longtext CHARACTER SET utf8mb4); SET character_set_client = 28; \
+     INSERT INTO stolen VALUES ('丁\\'),(load_file(0x2f6574632f706173737764));-- ');",
     "SELECT 1 INTO OUTFILE 'MARK';",
     "SELECT 1 UNION SELECT 2 INTO OUTFILE 'MARK';",
     "/*!50000 SELECT 1 INTO OUTFILE 'MARK' */;",
@@ -151,6 +161,12 @@ const POSTGRES: &[&str] = &[
     "ELSEWHERE CREATE TABLE p (x text) PARTITION BY LIST (x); ALTER TABLE ONLY p ATTACH PARTITION ft DEFAULT; \
      INSERT INTO p VALUES ('evil');",
     "ELSEWHERE CREATE VIEW v AS SELECT x FROM ft; INSERT INTO v VALUES ('evil');",
+    "CREATE RULE r AS ON INSERT TO t DO ALSO SELECT lo_export(4712, 'MARK'); INSERT INTO t VALUES (1);",
+    "CREATE RULE r AS ON INSERT TO t WHERE (lo_export(4712, 'MARK') = 1) DO INSTEAD NOTHING; INSERT INTO t VALUES (1);",
+    "INSERT INTO t VALUES (1); CREATE RULE r AS ON DELETE TO t DO ALSO (SELECT lo_export(4712, 'MARK'); SELECT 1); DELETE FROM t;",
+    "CREATE TABLE u (a int); CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO u VALUES (new.a); \
+     CREATE RULE r AS ON INSERT TO u DO ALSO SELECT lo_export(4712, 'MARK'); INSERT INTO t VALUES (1);",
+    "ELSEWHERE CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO ft VALUES ('evil'); INSERT INTO t VALUES (1);",
     "COMMENT ON ROLE dbhaul IS 'evil';",
     "COMMENT ON TABLESPACE pg_default IS 'evil';",
     "SELECT query_to_xml('SELECT lo_export(4712, ''MARK'')', true, true, '');",
@@ -191,14 +207,20 @@ fn state(server: &Server, trap: &Trap, other: &str, who: &str) -> String {
     ));
     let rows = server.sql(&format!(
         "SELECT @@global.long_query_time; SELECT COUNT(*) FROM mysql.user WHERE user = '{who}';
-         SELECT COUNT(*) FROM mysql.db WHERE db = '{other}'"
+         SELECT COUNT(*) FROM mysql.db WHERE db = '{other}';
+         SELECT LENGTH(authentication_string) FROM mysql.user WHERE user = 'function_{who}'"
     ));
+    let numbers = if tables.contains("sq\t") {
+        server.sql(&format!("SELECT next_not_cached_value FROM {other}.sq"))
+    } else {
+        String::new()
+    };
     let kept = if tables.contains("keep") {
         server.sql(&format!("SELECT COUNT(*), SUM(n) FROM {other}.keep"))
     } else {
         String::new()
     };
-    format!("{marked} {folder} {tables} {rows} {kept}")
+    format!("{marked} {folder} {tables} {rows} {kept} {numbers}")
 }
 
 /// As it was before a canary sang.
@@ -214,14 +236,14 @@ fn reset(server: &Server, trap: &Trap, other: &str, who: &str) {
     server.sql(&format!(
         "DROP USER IF EXISTS {who}; DROP DATABASE IF EXISTS {other}; CREATE DATABASE {other};
          CREATE TABLE {other}.keep (n int); INSERT INTO {other}.keep VALUES (1), (2);
-         CREATE USER IF NOT EXISTS function_{who}; REVOKE ALL, GRANT OPTION FROM function_{who};
+         DROP USER IF EXISTS function_{who}; CREATE USER function_{who}; REVOKE ALL, GRANT OPTION FROM function_{who};
          SET GLOBAL long_query_time = DEFAULT"
     ));
     if server.flavour() == Flavour::Mysql {
         server.sql("RESET PERSIST IF EXISTS long_query_time");
     } else {
         // To MySQL a role is a user.
-        server.sql(&format!("DROP ROLE IF EXISTS {who}"));
+        server.sql(&format!("DROP ROLE IF EXISTS {who}; CREATE SEQUENCE {other}.sq NOCACHE"));
     }
 }
 

@@ -92,3 +92,32 @@ fn what_only_looks_like_a_command_comes_back() {
         assert_eq!(target.sql("SELECT count(*) FROM `system`"), "3");
     }
 }
+
+/// What such a dump holds is a text whose strings end where only its character set says.
+#[test]
+fn a_dump_in_gbk_is_refused_with_the_way_out() {
+    for server in [mysql(), mariadb()] {
+        let source = server.database("gbk");
+        source.sql("CREATE TABLE t (a varchar(9)) CHARACTER SET utf8mb4; INSERT INTO t VALUES ('乗')");
+        let program = if server.flavour() == Flavour::Mysql { "mysqldump" } else { "mariadb-dump" };
+        let dump = |set: &str| {
+            let mut dump = source.client(program);
+            let output = dump.args([&format!("--default-character-set={set}"), source.name()]).output().expect("dump");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let (trap, target) = (Trap::new(), server.database("gbk"));
+        let gbk = dump("gbk");
+        assert!(gbk.windows(3).any(|bytes| bytes == b"\x81\\'"), "the character ends in a backslash");
+        // Of its strings one seems never to end.
+        for (rows, code) in [("('乗')", 8), ("('a')", 10)] {
+            source.sql(&format!("DELETE FROM t; INSERT INTO t VALUES {rows}"));
+            let refused = restore(&server.client_dir(), &trap.write(dump("gbk")), &target).run();
+            refused
+                .refused(code, &["hides where strings end", "nothing was changed", "--default-character-set=utf8mb4"]);
+        }
+        source.sql("INSERT INTO t VALUES ('乗')");
+        restore(&server.client_dir(), &trap.write(dump("utf8mb4")), &target).run().expect_code(0);
+        assert_eq!(target.sql("SELECT HEX(a) FROM t ORDER BY 1"), "61\nE4B997");
+    }
+}

@@ -1,28 +1,53 @@
 //! Functions that reach beyond a database, and the ways in which a statement can name one.
 
+use std::{collections::HashMap, sync::LazyLock};
+
+use super::super::commands::is;
 use super::super::lexer::Token;
+use super::function_lists::{HARMLESS, STOPPED};
 use super::knows;
 
-/// Functions that reach for files, programs, other servers or other sessions, or that run SQL which they are given as a
-/// text: stopped wherever they run by themselves.
-const REACHING: &str = "connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn cursor_to_xml cursor_to_xmlschema database_to_xml \
-    database_to_xml_and_xmlschema database_to_xmlschema http_delete http_get http_post http_put lo_export \
-    lo_import pg_backup_start pg_backup_stop pg_cancel_backend pg_copy_logical_replication_slot pg_copy_physical_replication_slot \
-    pg_create_logical_replication_slot pg_create_physical_replication_slot pg_create_restore_point pg_current_logfile \
-    pg_drop_replication_slot pg_file_length pg_file_read pg_file_rename pg_file_sync pg_file_unlink pg_file_write pg_hba_file_rules \
-    pg_ident_file_mappings pg_import_system_collations pg_log_backend_memory_contexts pg_logdir_ls pg_logical_emit_message \
-    pg_logical_slot_get_binary_changes pg_logical_slot_get_changes pg_logical_slot_peek_binary_changes pg_logical_slot_peek_changes \
-    pg_ls_archive_statusdir pg_ls_dir pg_ls_logdir pg_ls_logicalmapdir pg_ls_logicalsnapdir pg_ls_replslotdir pg_ls_summariesdir \
-    pg_ls_tmpdir pg_ls_waldir pg_promote pg_read_binary_file pg_read_file pg_read_file_old pg_reload_conf \
-    pg_replication_origin_advance pg_replication_origin_create pg_replication_origin_drop pg_replication_slot_advance \
-    pg_rotate_logfile pg_rotate_logfile_old pg_show_all_file_settings pg_start_backup pg_stat_file pg_stat_reset pg_stat_reset_shared \
-    pg_stop_backup pg_switch_wal pg_switch_xlog pg_sync_replication_slots pg_terminate_backend pg_wal_replay_pause \
-    pg_wal_replay_resume query_to_xml query_to_xml_and_xmlschema query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema \
-    schema_to_xmlschema table_to_xml table_to_xml_and_xmlschema table_to_xmlschema ts_rewrite ts_stat xpath_table \
-    xslt_process";
+/// What becomes of a function that an expression without a body calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// It reaches beyond the database, and for what.
+    Stopped(&'static str),
+    /// It may be called.
+    Harmless,
+}
+
+/// Looks a function up by its name; none where nobody has sorted it.
+#[must_use]
+pub fn sort_function(name: &str) -> Option<Sort> {
+    static SORTED: LazyLock<HashMap<&str, Sort>> = LazyLock::new(|| {
+        let harmless = HARMLESS.iter().map(|(_, names)| (*names, Sort::Harmless));
+        let stopped = STOPPED.iter().map(|(why, names)| (*names, Sort::Stopped(why)));
+        harmless.chain(stopped).flat_map(|(names, sort)| names.split(' ').map(move |name| (name, sort))).collect()
+    });
+    if name.starts_with("dblink") {
+        return Some(Sort::Stopped("other servers"));
+    }
+    SORTED.get(name).copied()
+}
 
 fn reaches(name: &str) -> bool {
-    name.starts_with("dblink") || knows(REACHING, name)
+    matches!(sort_function(name), Some(Sort::Stopped(_)))
+}
+
+/// A name that only the server's own functions have. One that nobody has sorted is of a newer server's.
+fn is_new(name: &str) -> bool {
+    (name.starts_with("pg_") || name.starts_with("binary_upgrade_")) && sort_function(name).is_none()
+}
+
+/// Whether the name at this place, with a parenthesis behind it, may be a function of the server's own schema: it has no
+/// other schema, and is no table's name.
+fn is_servers_own(tokens: &[Token<'_>], at: usize) -> bool {
+    const TABLE_FOLLOWS: [&str; 7] = ["table", "exists", "into", "references", "only", "view", "statistics"];
+    match tokens[..at] {
+        [.., schema, Token::Symbol(b'.')] => name(&schema).is_some_and(|schema| schema == "pg_catalog"),
+        [.., before] => !TABLE_FOLLOWS.iter().any(|word| is(&before, word)),
+        [] => true,
+    }
 }
 
 /// A name as the server reads it: in small letters, unless it is quoted.
@@ -41,9 +66,19 @@ pub(super) fn calls<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = String>
 
 /// Whether it calls one that reaches: `f(x)`, or `(x).f`, which is the same.
 pub(super) fn calls_reaching(tokens: &[Token<'_>]) -> bool {
-    let attribute =
-        |pair: &[Token<'_>]| pair[0] == Token::Symbol(b'.') && name(&pair[1]).is_some_and(|name| reaches(&name));
-    calls(tokens).any(|name| reaches(&name)) || tokens.windows(2).any(attribute)
+    calls_reaching_besides("", tokens)
+}
+
+/// The same, where these may be called.
+pub(super) fn calls_reaching_besides(allowed: &str, tokens: &[Token<'_>]) -> bool {
+    let is_reaching = |name: &str| reaches(name) && !knows(allowed, name);
+    tokens.windows(2).enumerate().any(|(at, pair)| match pair {
+        [Token::Symbol(b'.'), attribute] => name(attribute).is_some_and(|name| is_reaching(&name)),
+        [called, Token::Symbol(b'(')] => name(called).is_some_and(|name| {
+            is_reaching(&name) || is_new(&name) && !knows(allowed, &name) && is_servers_own(tokens, at)
+        }),
+        _ => false,
+    })
 }
 
 /// Whether it names one, in a statement that makes another door to it: `FUNCTION = lo_export`.
@@ -61,4 +96,55 @@ pub(super) fn spells_names(tokens: &[Token<'_>]) -> bool {
         }
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Reason, judge};
+    use super::*;
+
+    fn reason(expression: &str) -> Option<Reason> {
+        judge(&format!("CREATE TABLE public.t (a int, b text DEFAULT {expression})")).reason
+    }
+
+    #[test]
+    fn functions_are_stopped_and_let_through_as_the_lists_say() {
+        for name in STOPPED.iter().flat_map(|(_, names)| names.split(' ')) {
+            assert_eq!(reason(&format!("{name}('x')")), Some(Reason::Reaches), "{name}");
+        }
+        for name in HARMLESS.iter().flat_map(|(_, names)| names.split(' ')) {
+            assert_eq!(reason(&format!("{name}('x')")), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn each_function_stands_in_one_list_once() {
+        let all: Vec<_> = STOPPED.iter().chain(HARMLESS).flat_map(|(_, names)| names.split(' ')).collect();
+        let once: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(once.len(), all.len());
+    }
+
+    #[test]
+    fn what_a_newer_server_has_is_stopped_and_what_others_made_is_not() {
+        for (expression, stopped) in [
+            ("pg_of_tomorrow()", true),
+            ("pg_catalog.pg_of_tomorrow()", true),
+            ("binary_upgrade_of_tomorrow()", true),
+            ("public.pg_of_somebody()", false),
+            ("of_an_extension()", false),
+        ] {
+            assert_eq!(reason(expression).is_some(), stopped, "{expression}");
+        }
+        for sql in [
+            "CREATE TABLE pg_mine (a int)",
+            "CREATE TABLE IF NOT EXISTS pg_mine (a int REFERENCES pg_yours (a))",
+            "CREATE INDEX i ON pg_mine (a)",
+            "CREATE INDEX i ON ONLY public.pg_mine USING btree (a)",
+            "CREATE MATERIALIZED VIEW pg_mine (a) AS SELECT 1",
+            "INSERT INTO pg_mine (a) VALUES (1)",
+        ] {
+            assert_eq!(judge(sql).reason, None, "{sql}");
+        }
+        assert_eq!(judge("CREATE INDEX i ON t (pg_of_tomorrow(a))").reason, Some(Reason::Reaches));
+    }
 }

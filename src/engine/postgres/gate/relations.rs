@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::super::commands::is;
 use super::super::lexer::Token;
 use super::functions::{calls_reaching, name};
-use super::{Reason, Stopped};
+use super::rules::{Event, Rule, Rules};
+use super::{Reason, Stopped, knows};
 use crate::engine::Entry;
 
 /// A table or view, with its schema where that is said.
@@ -18,11 +19,13 @@ pub struct Relation {
 
 impl Relation {
     /// What an entry of a table of contents is about.
+    #[must_use]
     pub fn of(entry: &Entry) -> Self {
         Self { schema: entry.schema.clone(), name: entry.tag.clone() }
     }
 
     /// The relation that these tokens begin with, and what follows it.
+    #[must_use]
     pub fn read<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(Self, &'t [Token<'a>])> {
         let (mut schema, mut last, mut rest) = (None, name(tokens.first()?)?, &tokens[1..]);
         while let [Token::Symbol(b'.'), next, more @ ..] = rest {
@@ -32,7 +35,7 @@ impl Relation {
     }
 
     /// Where one has no schema, the search path decides, which a script may set.
-    fn may_be(&self, other: &Self) -> bool {
+    pub(super) fn may_be(&self, other: &Self) -> bool {
         self.name == other.name && (self.schema.is_none() || other.schema.is_none() || self.schema == other.schema)
     }
 }
@@ -59,14 +62,19 @@ pub enum Act {
     OddQuery(Vec<Relation>),
     /// Rows come into a table, go from it, or are looked through.
     Rows(Relation),
+    /// It makes a rule.
+    Rule(Relation, Event, Rule),
+    /// A statement at which a table's rules run: `COPY` is none.
+    Fires(Relation, Event),
     /// All tables are looked through.
     AllRows,
 }
 
 impl Act {
     /// Whether it makes what other statements read or fill.
+    #[must_use]
     pub fn makes(&self) -> bool {
-        matches!(self, Self::View { .. } | Self::Foreign(_) | Self::Below(..) | Self::Query(_))
+        matches!(self, Self::View { .. } | Self::Foreign(_) | Self::Below(..) | Self::Query(_) | Self::Rule(..))
     }
 }
 
@@ -148,9 +156,19 @@ fn rule(tokens: &[Token<'_>]) -> Option<Act> {
     Some(Act::View { view, reads: reads(rest), reaches: calls_reaching(rest) })
 }
 
-/// Relations of the server's own in which stands what is in its files, or its passwords.
-const OF_THE_SERVER: [&str; 5] =
-    ["pg_authid", "pg_shadow", "pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"];
+/// Relations of the server's own in which stands what is in its files, its passwords, or what other sessions do. Those
+/// that call a function which is [stopped](super::function_lists) are all here: a test asks every server.
+const OF_THE_SERVER: &str = "pg_aios pg_authid pg_file_settings pg_hba_file_rules pg_ident_file_mappings pg_locks pg_prepared_xacts \
+    pg_replication_origin_status pg_replication_slots pg_shadow pg_stat_activity pg_stat_gssapi pg_stat_progress_analyze \
+    pg_stat_progress_basebackup pg_stat_progress_cluster pg_stat_progress_copy pg_stat_progress_create_index \
+    pg_stat_progress_vacuum pg_stat_replication pg_stat_ssl pg_stat_statements pg_stat_subscription pg_stat_wal_receiver \
+    pg_subscription";
+
+/// Whether a relation of this name shows more than its own database.
+#[must_use]
+pub fn is_of_the_server(relation: &str) -> bool {
+    knows(OF_THE_SERVER, relation)
+}
 
 /// What the statements of a dump do with relations, in the order in which they run.
 #[derive(Debug, Default)]
@@ -164,11 +182,15 @@ pub struct Relations {
     queries: Vec<(String, Vec<Relation>)>,
     /// Tables whose rows are stopped: each is told once.
     told: HashSet<Relation>,
+    rules: Rules,
 }
 
 impl Relations {
     /// Notes what a statement does, and stops rows and queries that reach beyond the tables made so far.
     pub fn note(&mut self, act: Act, place: impl FnOnce() -> String, stopped: &mut Stopped) {
+        if act.makes() {
+            self.rules.forget();
+        }
         match act {
             Act::View { view, reads, reaches } => {
                 self.views.entry(view.name.clone()).or_default().push((view, reads, reaches));
@@ -187,12 +209,31 @@ impl Relations {
                     stopped.add(&place(), reason);
                 }
             }
+            Act::Rule(table, event, rule) => self.rules.add(table, event, rule),
+            Act::Fires(table, event) => {
+                let rules = self.rules.fired(&table, event);
+                if !rules.is_empty() {
+                    self.run(rules, &place(), stopped);
+                }
+            }
             Act::AllRows if self.foreign.is_empty() => {}
             Act::AllRows => stopped.add(&place(), Reason::Reaches),
             Act::OddQuery(reads) => {
                 if let Some(reason) = self.odd_query(&reads) {
                     stopped.add(&place(), reason);
                 }
+            }
+        }
+    }
+
+    /// Judges what rules do, like statements that stand there.
+    fn run(&mut self, rules: Vec<Rule>, place: &str, stopped: &mut Stopped) {
+        for Rule { reason, acts } in rules {
+            if let Some(reason) = reason {
+                stopped.add(&format!("{place}, by a rule of the table's"), reason);
+            }
+            for act in acts {
+                self.note(act, || format!("{place}, by a rule of the table's"), stopped);
             }
         }
     }
@@ -246,7 +287,7 @@ impl Relations {
         self.spread();
         let (mut open, mut seen): (Vec<&Relation>, HashSet<&Relation>) = (reads.iter().collect(), HashSet::new());
         while let Some(relation) = open.pop() {
-            if self.is_foreign(relation) || OF_THE_SERVER.contains(&relation.name.as_str()) {
+            if self.is_foreign(relation) || is_of_the_server(&relation.name) {
                 return Some(Reason::Reaches);
             }
             for (_, reads, reaches) in self.views_of(relation) {
