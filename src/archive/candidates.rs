@@ -103,6 +103,11 @@ impl Candidates {
     /// Fails where there is more than one.
     pub fn one(&self) -> Result<()> {
         let dumps = self.dumps();
+        if let [first, others @ ..] = dumps.as_slice()
+            && let Some(last) = others.iter().rfind(|other| is_called(&other.path, &first.path))
+        {
+            return Err(ArchiveError::Twice { path: last.path.clone() });
+        }
         if dumps.len() > 1 { Err(ArchiveError::Several { dumps: names(&dumps) }) } else { Ok(()) }
     }
 

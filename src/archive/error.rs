@@ -92,6 +92,17 @@ pub enum ArchiveError {
         dumps: Vec<(String, Option<u64>)>,
     },
 
+    /// One name stands more than once in an archive: which of them is meant?
+    #[error("{path:?} stands more than once in it")]
+    Twice {
+        /// The name.
+        path: String,
+    },
+
+    /// A text without a line feed, whose lines end in carriage returns.
+    #[error("its lines end in carriage returns alone, which no server takes for ends of lines")]
+    ReturnsAlone,
+
     /// A text whose line ends were changed in part.
     #[error("its line ends were changed, but not all of them: {what}")]
     LineEnds {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, is_called};
 use super::codec;
 use super::decompress::decode;
 use super::error::{ArchiveError, Result};
@@ -277,6 +277,10 @@ impl Stream {
     /// Reads what stands behind the dump, from the member on that is current.
     fn rest(&mut self, mut head: Found) -> Result<()> {
         loop {
+            // Nobody chose, or whoever did chose by a name that two have.
+            if self.others.is_none() && head.2 == Type::File && is_called(&head.0, &self.path) {
+                return Err(ArchiveError::Twice { path: head.0 });
+            }
             if let Some(others) = &mut self.others {
                 others.see(&mut self.reader.enter(head)?)?;
             }

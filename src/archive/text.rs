@@ -127,6 +127,8 @@ struct Lines<S> {
     line: u64,
     /// The last byte was a carriage return: it is held back.
     held: bool,
+    /// Carriage returns before the first line feed.
+    returns: u64,
     /// How the current line begins, for what a program's own lines say.
     beginning: Vec<u8>,
 }
@@ -152,12 +154,15 @@ const BEGINNING: usize = 48;
 
 impl<R: Read> Lines<Narrow<R>> {
     fn new(source: Narrow<R>) -> Self {
-        Self { source, ends: Ends::Unknown, line: 1, held: false, beginning: Vec::new() }
+        Self { source, ends: Ends::Unknown, line: 1, held: false, returns: 0, beginning: Vec::new() }
     }
 
     /// The next bytes, mended; false at the end.
     fn next(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
         if !self.source.fill(input)? {
+            if self.ends == Ends::Unknown && self.returns > 1 {
+                return Err(ArchiveError::ReturnsAlone.into());
+            }
             if std::mem::take(&mut self.held) {
                 out.push(b'\r');
                 return Ok(true);
@@ -174,7 +179,10 @@ impl<R: Read> Lines<Narrow<R>> {
             Ends::ReturnAndFeed => self.undo(input, out)?,
             Ends::Feed => self.look(input, out)?,
             // A return that is the last byte may be of the first line's end.
-            Ends::Unknown => self.keep(input, out),
+            Ends::Unknown => {
+                self.returns += memchr_iter(b'\r', input).count() as u64;
+                self.keep(input, out);
+            }
         }
         Ok(true)
     }

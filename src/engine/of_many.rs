@@ -82,6 +82,8 @@ pub struct HeldDatabases {
     pub globals: u64,
     /// The script's own end mark is missing.
     pub incomplete: Option<Incomplete>,
+    /// It is whole, and of roles and tablespaces alone: `pg_dumpall --globals-only`.
+    pub is_of_roles_alone: bool,
 }
 
 impl HeldDatabases {

@@ -462,7 +462,7 @@ pub(super) fn check(
     };
     keeping.map_or(Ok(()), Keeping::end).map_err(Trouble::Copy)?;
     let is_inside = |wanted| held.databases.iter().any(|database| database.name == wanted && !database.is_system);
-    if wanted.is_some_and(|wanted| !is_inside(wanted)) {
+    if held.is_of_roles_alone || wanted.is_some_and(|wanted| !is_inside(wanted)) {
         return Err(Trouble::Choice(Box::new(held)));
     }
     if let Some(incomplete) = held.incomplete.take() {

@@ -48,6 +48,18 @@ impl Input {
                     .hint(Hint::new("no-terminal-between", "make the dump again, with no terminal and no editor in between (docker exec and ssh without -t)"))
                     .hint(Hint::naming("take-carriage-returns-out", format!("if no carriage return in it matters, take all of them from the lines' ends: {by_hand}")))
             }
+            ArchiveError::ReturnsAlone => {
+                let feeds = "tr '\\r' '\\n'";
+                let by_hand = match self.unpack() {
+                    _ if self.name() == "-" => format!("... | {feeds} | dbhaul restore -"),
+                    None => format!("{feeds} < {} > fixed.sql", quote_path(self.path())),
+                    Some(unpack) => format!("{unpack} | {feeds} > fixed.sql"),
+                };
+                Error::new(Kind::Archive, format!("{} is not as its dump program wrote it", self.name()))
+                    .why(error)
+                    .why("an editor or a file transfer has put them there; to a server the whole file is one line, and its first remark never ends")
+                    .hint(Hint::naming("returns-to-line-feeds", format!("put line feeds in their place: {by_hand}")))
+            }
             ArchiveError::WideText { .. } => {
                 let what = format!("{} may not be what its dump program wrote", self.name());
                 Error::new(Kind::Archive, what)
@@ -175,9 +187,23 @@ fn program(kind: archive::Kind) -> Option<&'static str> {
     }
 }
 
+/// One name twice: a newer file was appended (`tar -r`). Whoever unpacks it gets the last.
+fn twice(name: &str, path: &str) -> Error {
+    let is_zip = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+    let unpack = if is_zip { "unzip -o" } else { "tar -xf" };
+    let command = format!("{unpack} {} {}", quote_path(Path::new(name)), quote_path(Path::new(path)));
+    Error::new(Kind::Archive, format!("{name} holds {path} more than once, and one of them is restored"))
+        .why("a file that is appended to an archive (tar -r) stands beside the older one of its name")
+        .hint(Hint::naming(
+            "last-of-a-name",
+            format!("the last of them is the newest, and unpacking leaves that one: {command}"),
+        ))
+}
+
 /// Several dumps in an archive, or not the one that was asked for.
 pub fn which_dump(name: &str, error: &ArchiveError) -> Option<Error> {
     let (error, dumps) = match error {
+        ArchiveError::Twice { path } => return Some(twice(name, path)),
         ArchiveError::Several { dumps } => {
             let what = format!("{name} holds {} dumps, and one is restored at a time", dumps.len());
             (Error::new(Kind::Archive, what), dumps)

@@ -11,6 +11,15 @@ use crate::report::units;
 /// Refuses a script of several databases of which none was named, and a name that it does not hold. `archive` is the
 /// script's own name.
 pub fn check_choice(archive: &str, held: &HeldDatabases, wanted: Option<&str>) -> Result<()> {
+    if held.is_of_roles_alone {
+        let what = format!("{archive} holds no database: it is what pg_dumpall --globals-only writes");
+        return Err(Error::new(Kind::Archive, what)
+            .why("it is of roles and tablespaces alone, which belong to a server; a restore fills a database")
+            .hint(Hint::new(
+                "roles-by-psql",
+                "psql makes the roles, as a superuser: psql -f FILE postgres; a database is in another file (pg_dump, pg_dumpall)",
+            )));
+    }
     let inside = &held.databases;
     let list = |error: Error| {
         const SHOWN: usize = 50;

@@ -220,7 +220,12 @@ fn pg_dumpall(flavour: Flavour) {
         place.run(&dump, &["verify"]).refused(8, &list[..3]);
         place.verifies(&dump, &["--database", "shop"], "1 table, 3 rows");
         let globals = place.dump("pg_dumpall", &["--globals-only"]);
-        place.refuses(&globals, &[], 8, &["of roles and tablespaces alone"]);
+        for words in [&[][..], &["--accept-unproven"], &["--database", "shop"]] {
+            let refused = ["holds no database", "of roles and tablespaces alone", "psql -f FILE postgres"];
+            place.refuses(&globals, words, 8, &refused);
+        }
+        let cut = &globals[..globals.len() - 50];
+        place.run(cut, &["verify"]).refused(8, &["does not hold a complete dump", "cluster dump complete"]);
         let end = text(&dump).rfind("-- PostgreSQL database cluster dump complete").expect("its end");
         place.run(&dump[..end], &["verify", "--database", "shop"]).refused(8, &["cluster dump complete"]);
     }

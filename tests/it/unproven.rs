@@ -183,3 +183,48 @@ fn appended(files: &Files<'_>, text: &str, count: &str) {
     let cut = text.trim_end().trim_end_matches(';');
     files.run(&cut[..cut.len() - 1], &["verify"]).refused(8, &["does not hold a complete dump"]);
 }
+
+/// The client takes the quotes off.
+#[test]
+fn a_delimiter_in_quotes_is_what_stands_between_them() {
+    let files = Files::new(mysql());
+    for (quoted, end) in [("\"$$\"", "$$"), ("'//' and more", "//"), ("`;;", ";;"), ("$$ \"x\"", "$$")] {
+        let text = PHPMYADMIN
+            .replace("DELIMITER $$", &format!("DELIMITER {quoted}"))
+            .replace("END\n$$", &format!("END\n{end}"));
+        // The client's own reading is what counts.
+        let bare = files.server.database("unproven");
+        bare.sql(&text);
+        assert_eq!(bare.sql("SELECT COUNT(*) FROM t"), "2", "{quoted}");
+        files.restored(&text, "phpMyAdmin");
+    }
+}
+
+#[test]
+fn an_export_that_updates_rows_says_so() {
+    let files = Files::new(mysql());
+    let inserts = "INSERT INTO `t` (`id`, `v`) VALUES (0, 'zero'), (1, 'a;b');";
+    let text = PHPMYADMIN.replace(inserts, "UPDATE `t` SET `id` = 0,`v` = 'zero' WHERE `t`.`id` = 0;");
+    assert!(text.contains("UPDATE"), "{text}");
+    let target = files.server.database("unproven");
+    let words = ["restore", &target.uri(), "--accept-unproven"];
+    files.run(&text, &words).refused(10, &["of the type UPDATE", "export again with INSERT"]);
+    files.run(PHPMYADMIN, &words).expect_code(0);
+}
+
+/// Adminer names the database of a PostgreSQL export as psql is told it.
+#[test]
+fn adminers_connect_leads_nowhere() {
+    let files = Files::new(postgres15());
+    let text = "-- Adminer 4.8.1 PostgreSQL 15.4 dump\n\n\\connect \"shop\";\n\nDROP TABLE IF EXISTS \"t\";\n\
+        CREATE TABLE \"public\".\"t\" (\"id\" integer NOT NULL, \"v\" text, CONSTRAINT \"t_pkey\" PRIMARY KEY (\"id\")) \
+        WITH (oids = false);\n\nINSERT INTO \"t\" (\"id\", \"v\") VALUES\n(0,\t'zero'),\n(1,\t'a;b');\n\n\
+        -- 2026-01-02 03:04:05.123456+00\n";
+    let target = files.server.database("unproven");
+    let words = ["restore", &target.uri(), "--accept-unproven", "--json"];
+    let restore = files.run(text, &words).expect_code(0);
+    assert!(restore.json()["notes"].to_string().contains("the file names its database: shop"), "{}", restore.json());
+    assert_eq!(target.sql("SELECT id, v FROM t ORDER BY 1"), "0\tzero\n1\ta;b");
+    let several = format!("{text}\\connect \"other\";\n\n{}", &text[text.find("DROP").expect("a table")..]);
+    files.run(several, &words[..3]).refused(8, &["holds 2 databases", "--database "]);
+}

@@ -44,7 +44,7 @@ impl DatabaseCutter for Cutter {
         if nameless > 0 && current.is_some() {
             databases.insert(0, HeldDatabase { bytes: nameless, ..HeldDatabase::default() });
         }
-        HeldDatabases { databases, chosen, globals, incomplete: None }
+        HeldDatabases { databases, chosen, globals, incomplete: None, is_of_roles_alone: false }
     }
 }
 

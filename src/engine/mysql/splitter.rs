@@ -193,9 +193,7 @@ impl Splitter {
                     None if at_end => input.len(),
                     None => return None,
                 };
-                let argument = input[9..length].trim_ascii();
-                let end = argument.iter().position(u8::is_ascii_whitespace).unwrap_or(argument.len());
-                self.syntax.delimit(&argument[..end]);
+                self.syntax.delimit(delimiter_of(&input[9..length]));
                 Between::Delimiter
             }
             _ => return Some(0),
@@ -293,6 +291,16 @@ impl Splitter {
         }
         (used > 0 || ended).then_some(used)
     }
+}
+
+/// The delimiter that follows the word, as the client reads it: in quotes up to the next one, otherwise up to a blank.
+fn delimiter_of(argument: &[u8]) -> &[u8] {
+    let argument = argument.trim_ascii();
+    let (argument, end) = match argument {
+        [quote @ (b'\'' | b'"' | b'`'), quoted @ ..] => (quoted, memchr(*quote, quoted)),
+        _ => (argument, argument.iter().position(u8::is_ascii_whitespace)),
+    };
+    &argument[..end.unwrap_or(argument.len())]
 }
 
 fn announces_rows(word: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use super::setting::some;
 use super::{beforehand, collation, dependencies, hints, own_name, setting, triggers};
 use crate::engine::{
-    Clean, Content, Feature, Flavour, RestoreOptions, Server, TRUST, Version, more_than_its_database, near,
+    Clean, Content, EXPORTER, Feature, Flavour, RestoreOptions, Server, TRUST, Version, more_than_its_database, near,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
@@ -153,7 +153,17 @@ fn stopped(server: &Server, content: &Content, options: &RestoreOptions) -> Resu
     if let Some(why) = options.lets_through() {
         return Ok(Some(format!("{what}, let through {why}: {}", found.join("; "))));
     }
-    Err(found.into_iter().fold(refused(what), Error::why).hint(TRUST))
+    let updates = content.facts.get(EXPORTER).is_some_and(|program| program == "phpMyAdmin")
+        && found.iter().any(|place| place.contains(": UPDATE "));
+    let error = found.into_iter().fold(refused(what), Error::why);
+    if updates {
+        let why = "it is an export of phpMyAdmin's of the type UPDATE: it changes rows that are there already, and makes none";
+        return Err(error.why(why).hint(Hint::new(
+            "export-as-insert",
+            "export again with INSERT as the function to use when dumping data: no row is in a new database to be updated",
+        )));
+    }
+    Err(error.hint(TRUST))
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.

@@ -97,17 +97,14 @@ impl DatabaseCutter for Cutter {
         let rest = std::mem::take(&mut self.held);
         self.put(self.passes(), &rest, out);
         let missing = "the last line of a pg_dumpall script, \"PostgreSQL database cluster dump complete\", is missing";
-        let missing = if self.choice.databases.is_empty() {
-            "it is a pg_dumpall script of roles and tablespaces alone: there is no database in it"
-        } else {
-            missing
-        };
-        let is_cut = self.is_cluster && (!self.is_complete || self.choice.databases.is_empty());
+        let is_cut = self.is_cluster && !self.is_complete;
+        let is_of_roles_alone = self.is_cluster && self.is_complete && self.choice.databases.is_empty();
         HeldDatabases {
             databases: self.choice.databases,
             chosen: self.choice.chosen,
             globals: self.globals,
             incomplete: is_cut.then(|| Incomplete::new(missing, self.bytes)),
+            is_of_roles_alone,
         }
     }
 }
@@ -199,6 +196,8 @@ impl Cutter {
         let text = text.trim();
         let passes = match ended {
             0 if text.starts_with('\\') => self.command(text),
+            // Adminer ends its own as a statement.
+            1 if text.starts_with("\\connect ") && !text.contains('\n') => self.command(text),
             0 => self.remark(text),
             1 if text.ends_with(';') => self.statement(text, &held),
             _ => self.object(),

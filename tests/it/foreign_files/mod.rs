@@ -166,7 +166,7 @@ pub fn vendor(database: &Database<'_>, program: &str, args: &[&str]) -> Vec<u8> 
 #[track_caller]
 pub fn command_of(stderr: &str) -> String {
     let mut commands = stderr.lines().filter(|line| line.starts_with("hint: ")).filter_map(|line| {
-        let begins = ["sed ", "head -c", "gzip ", "zcat ", "bzip2 ", "xz ", "zstd ", "lz4 ", "tar ", "unzip "];
+        let begins = ["tr ", "sed ", "head -c", "gzip ", "zcat ", "bzip2 ", "xz ", "zstd ", "lz4 ", "tar ", "unzip "];
         let at = begins.iter().filter_map(|word| Some(line.find(&format!(": {word}"))? + 2)).min()?;
         Some(line[at..].to_owned())
     });

@@ -104,3 +104,27 @@ fn a_bare_file_and_an_archive_of_dbhauls_have_one_member() {
     let archive = archive.to_str().expect("UTF-8");
     source.verify(archive, &["--member", "x"]).refused(2, &["holds no dump that is called \"x\"", "_n/dump.pgsql"]);
 }
+
+/// `tar -r` puts a newer file behind the older one of its name, and whoever unpacks it gets the newer one.
+#[test]
+fn a_name_that_two_dumps_have_says_which_one_is_meant_to_nobody() {
+    for server in [postgres15(), mysql()] {
+        let source = Source::of(server);
+        source.write("a.sql", source.dump.replace("second", "SECOND"));
+        source.bash("cp a.sql b.sql; tar cf twice.tar a.sql; tar cf mixed.tar b.sql a.sql");
+        source.write("a.sql", &source.dump);
+        source.bash("tar rf twice.tar ./a.sql; tar rf mixed.tar a.sql; gzip -k twice.tar; rm a.sql");
+        for words in [&[][..], &["--member", "a.sql"]] {
+            for file in ["twice.tar", "twice.tar.gz"] {
+                source.refused(file, 8, &["a.sql more than once", "unpacking leaves that one"], words);
+            }
+        }
+        source.refused("mixed.tar", 8, &["a.sql more than once"], &["--member", "a.sql"]);
+        source.verify("mixed.tar", &["--member", "b.sql"]).expect_code(0);
+        // As the hint says.
+        let refused = source.verify("twice.tar", &[]).refused(8, &[]);
+        refused.follows("last-of-a-name");
+        source.bash(&super::command_of(&refused.stderr));
+        source.comes_back("a.sql", &[]);
+    }
+}

@@ -77,6 +77,13 @@ const POSTGRES: &[Kind] = &[
         note: "roles, tablespaces and the other databases are not sent; of roles there is a note",
     },
     Kind {
+        what: "`pg_dumpall --globals-only`",
+        make: "",
+        files: &["globals.sql"],
+        way_on: Elsewhere,
+        note: "roles and tablespaces alone: `psql` makes them",
+    },
+    Kind {
         what: "statements behind the end of a dump (Rails' `structure.sql`)",
         make: "(cat dump.sql; echo 'SET search_path TO \"$user\", public;') > structure.sql",
         files: &["structure.sql"],
@@ -89,6 +96,13 @@ const POSTGRES: &[Kind] = &[
         files: &["two.tar", "two.tar.gz", "two.zip"],
         way_on: Options(&["--member", "a.sql"]),
         note: "both are named with their sizes",
+    },
+    Kind {
+        what: "one name twice in a tar (`tar -r`)",
+        make: "cp dump.sql twice.sql; tar cf twice.tar twice.sql; tar rf twice.tar twice.sql; rm twice.sql",
+        files: &["twice.tar"],
+        way_on: Command("twice.sql"),
+        note: "the last is the newest, and what unpacking leaves; with `--member`, too",
     },
     Kind {
         what: "a byte order mark before a dump",
@@ -110,6 +124,13 @@ const POSTGRES: &[Kind] = &[
         files: &["mixed.sql"],
         way_on: Command("fixed.sql"),
         note: "which of them the dump had can't be told",
+    },
+    Kind {
+        what: "carriage returns alone at the ends of all lines",
+        make: "tr '\\n' '\\r' < dump.sql > returns.sql",
+        files: &["returns.sql"],
+        way_on: Command("fixed.sql"),
+        note: "to a server it is one line, and a remark",
     },
     Kind {
         what: "a custom-format dump through a terminal",
@@ -262,6 +283,13 @@ const MYSQL: &[Kind] = &[
         note: "whatever is said; so is a setting that the beginning saves and the end never sets back",
     },
     Kind {
+        what: "phpMyAdmin with UPDATE as the function to use when dumping data",
+        make: "sed 's/^INSERT INTO .*/UPDATE `t` SET `id` = 0 WHERE `t`.`id` = 0;/' phpmyadmin.sql > update.sql",
+        files: &["update.sql"],
+        way_on: Elsewhere,
+        note: "with `--accept-unproven` refused (10): it changes rows that are there, and makes none; export again with INSERT",
+    },
+    Kind {
         what: "`mysqldump: [Warning] ...` before the dump (`2>&1`)",
         make: "(echo 'mysqldump: [Warning] Using a password on the command line interface can be insecure.'; cat dump.sql) > head.sql",
         files: &["head.sql"],
@@ -320,6 +348,7 @@ fn prepared(server: &Server) -> Source<'_> {
     source.write("verbose.sql", dump(&["--verbose"]));
     source.write("schema.sql", dump(&["-s"]));
     source.write("rows.sql", dump(&["-a"]));
+    source.write("globals.sql", vendor(database, "pg_dumpall", &["--globals-only", "--no-role-passwords"]));
     source.write("all.sql", vendor(database, "pg_dumpall", &["--no-role-passwords"]));
     source
 }

@@ -137,3 +137,20 @@ fn utf16_with_other_characters_is_taken_when_that_is_said_and_they_are_counted()
     source.write("letter.txt", utf16("Dear all,", false));
     source.refused("letter.txt", 8, &["text in UTF-16", "not SQL"], &[]);
 }
+
+/// To a server all of it is one line, and a remark that never ends: nothing would be restored.
+#[test]
+fn a_text_whose_lines_end_in_carriage_returns_alone_is_refused() {
+    for server in [postgres15(), mysql()] {
+        let source = Source::of(server);
+        for file in wrapped(&source, "returns.sql", source.dump.replace('\n', "\r")) {
+            for words in [&[][..], &["--accept-unproven"]] {
+                source.refused(&file, 8, &["is not as its dump program wrote it", "carriage returns alone"], words);
+            }
+            let refused = source.verify(&file, &[]);
+            refused.follows("returns-to-line-feeds");
+            source.bash(&command_of(&refused.stderr));
+            source.comes_back("fixed.sql", &[]);
+        }
+    }
+}

@@ -189,7 +189,7 @@ fn a_head_that_never_ends_runs_through_in_bounded_memory() {
 
 #[test]
 fn a_delimiter_may_begin_with_anything() {
-    for delimiter in ["--", "(", "'", "#", "go;", "$$", "-/", "/*"] {
+    for delimiter in ["--", "(", "$'", "#", "go;", "$$", "-/", "/*"] {
         let text = format!("DELIMITER {delimiter}\nINSERT INTO t VALUES 1 {delimiter}SELECT ego{delimiter}");
         let statements = [format!("INSERT INTO t VALUES 1 {delimiter}"), format!("SELECT ego{delimiter}")];
         for chunk in 1..=text.len() {
@@ -197,5 +197,13 @@ fn a_delimiter_may_begin_with_anything() {
             assert_eq!(told.statements, statements.each_ref().map(|s| s.as_bytes().to_vec()), "{delimiter} {chunk}");
             assert_eq!(ending, Ending::Clean);
         }
+    }
+}
+
+#[test]
+fn a_delimiter_in_quotes_is_what_stands_between_them() {
+    for (argument, delimiter) in [("\"$$\"", "$$"), ("'a b' c", "a b"), ("`;;", ";;"), ("'", ";"), ("\"\"", ";")] {
+        let (told, _) = told(&format!("DELIMITER {argument}\nSELECT 1{delimiter}SELECT 2{delimiter}"), 3);
+        assert_eq!(told.statements.len(), 2, "{argument}");
     }
 }
