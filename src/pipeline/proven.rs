@@ -14,12 +14,15 @@ use super::watch::Gauge;
 use crate::engine::{Complete, Content, Inspector};
 use crate::process::Exited;
 
+/// Fails for a dump that is not what was planned for.
+type Check = Box<dyn FnOnce(&Content) -> io::Result<()> + Send>;
+
 /// What a restore was planned for, held against the dump's table of contents.
 pub enum Planned {
     /// Its entries have this fingerprint.
     Entries(u64),
     /// Fails for other tables than planned.
-    Tables(Box<dyn FnOnce(&Content) -> io::Result<()> + Send>),
+    Tables(Check),
 }
 
 impl Planned {
