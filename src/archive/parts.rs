@@ -10,7 +10,7 @@ use super::codec::{self, Codec};
 use super::error::{ArchiveError, Result};
 use super::index::Index;
 use super::input::{Bytes, Medium};
-use super::numbered::joined;
+use super::part_writer::joined;
 
 /// Tar pads every member to a multiple of this.
 const BLOCK: u64 = 512;

@@ -14,7 +14,7 @@ use super::error::{ArchiveError, Result};
 use super::index::{Index, IndexedMember};
 use super::input::{Medium, Position, Spanned};
 use super::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
-use super::numbered::{is_lane, joined, out_of_order};
+use super::part_writer::{is_lane, joined, out_of_order};
 use super::parts::dump_parts;
 use super::reader::Reader;
 use super::tar_reader::{TarReader, Type};

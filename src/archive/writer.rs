@@ -14,8 +14,8 @@ use super::compression::{Compression, Pace};
 use super::encode::{BLOCK, Encoders};
 use super::error::{ArchiveError, Result};
 use super::header;
-use super::numbered::Lane;
 use super::output::{Output, Piece, Written};
+use super::part_writer::Lane;
 
 /// Where an archive's bytes go. It moves to a thread of its own.
 pub trait Sink: Send + 'static {

@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::connect::ConnectArgs;
 use super::dump::SelectArgs;
 use super::question::may_be_dropped;
-use super::reach::ReachArgs;
 use super::restore::{IntoArgs, adapted};
 use crate::engine::{Client, DumpOptions, RestoreOptions, Server};
 use crate::error::Result;
-use crate::pipeline::copy::{Copied, Outcome, Pipe, Request, copy};
+use crate::pipeline::copy::{CommandPair, Copied, Outcome, Request, copy};
 use crate::report::{Report, units};
 use crate::tunnel::TunnelSpec;
 
@@ -51,7 +51,7 @@ pub struct CopyArgs {
     #[command(flatten)]
     way: TargetWayArgs,
     #[command(flatten)]
-    reach: ReachArgs,
+    reach: ConnectArgs,
     /// Handed to pg_dump or mysqldump as they are
     #[arg(last = true, value_name = "ARGS")]
     extra: Vec<String>,
@@ -75,8 +75,8 @@ struct TargetWayArgs {
 
 /// Runs it.
 pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
-    let source = ReachArgs::side("source", &args.source, report)?;
-    let target = ReachArgs::side("target", &args.target, report)?;
+    let source = ConnectArgs::side("source", &args.source, report)?;
+    let target = ConnectArgs::side("target", &args.target, report)?;
     let select = args.select.options();
     let (schema_only, data_only, jobs) = (select.schema_only, select.data_only, args.jobs);
     let with_dependencies = args.with_dependencies;
@@ -109,7 +109,7 @@ pub async fn run(args: CopyArgs, report: &Report) -> Result<()> {
 }
 
 /// As a shell wants it: several dumps after each other, then the pipe.
-fn shell(pipe: &Pipe) -> String {
+fn shell(pipe: &CommandPair) -> String {
     let dump = match pipe.dump.as_slice() {
         [] => None,
         [one] => Some(one.clone()),

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::reach::ReachArgs;
+use super::connect::ConnectArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
 use crate::error::Result;
@@ -21,14 +21,14 @@ pub struct DoctorArgs {
     /// The database; without it, the variables that `dump` reads; without those, only the clients
     uri: Option<String>,
     #[command(flatten)]
-    reach: ReachArgs,
+    reach: ConnectArgs,
 }
 
 /// Runs it.
 pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let lookup = |name: &str| std::env::var(name).ok();
     let named = args.uri.is_some() || settings::named_by_variable(&lookup);
-    let connection = if named { Some(ReachArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
+    let connection = if named { Some(ConnectArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
     let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);
     let clients = installed(&context, &dialects).await?;

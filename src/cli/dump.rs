@@ -4,8 +4,8 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
+use super::connect::ConnectArgs;
 use super::lists::Variables;
-use super::reach::ReachArgs;
 use crate::archive::Compression;
 use crate::connection::Dialect;
 use crate::engine::DumpOptions;
@@ -50,7 +50,7 @@ pub struct DumpArgs {
     #[command(flatten)]
     keep: KeepArgs,
     #[command(flatten)]
-    reach: ReachArgs,
+    reach: ConnectArgs,
     /// Handed to pg_dump or mysqldump as they are
     #[arg(last = true, value_name = "ARGS")]
     extra: Vec<String>,
@@ -116,7 +116,7 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     if destination == Destination::Stdout && !args.dry_run {
         report.leave_stdout();
     }
-    let named = ReachArgs::connection(args.uri.as_deref(), report)?;
+    let named = ConnectArgs::connection(args.uri.as_deref(), report)?;
     let plain = args.format == "plain";
     if plain && named.connection.dialect == Dialect::Mysql {
         return Err(Error::new(Kind::Usage, "--format is for PostgreSQL: a MySQL dump is always SQL"));

@@ -19,6 +19,7 @@ use crate::report::{Report, Verbosity, defect, stdout};
 use crate::secret::Redactor;
 use crate::uri;
 
+mod connect;
 mod copy;
 mod doctor;
 mod dump;
@@ -26,7 +27,6 @@ mod inspect;
 mod lists;
 mod manual;
 mod question;
-mod reach;
 mod restore;
 mod verify;
 
@@ -72,7 +72,7 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     process::hide_memory();
     defect::listen();
-    let args: Vec<OsString> = reach::spell_out_tunnel(args);
+    let args: Vec<OsString> = connect::spell_out_tunnel(args);
     // A command line that can't be understood still gets the answer that it asks for.
     let json_wanted = args.iter().take_while(|a| *a != "--").any(|a| a == "--json")
         || std::env::var_os("DBHAUL_JSON").is_some_and(|value| is_true(&value));

@@ -4,9 +4,9 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::connect::ConnectArgs;
 use super::lists::Variables;
 use super::question::may_be_dropped;
-use super::reach::ReachArgs;
 use crate::engine::{Clean, CollationMap, DatabaseSettings, RestoreOptions};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -90,7 +90,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
     member: Option<String>,
     #[command(flatten)]
-    reach: ReachArgs,
+    reach: ConnectArgs,
 }
 
 /// What the target keeps, and what may be done to it
@@ -197,7 +197,7 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
         )
         .hint(Hint::new("name-the-archive", "dbhaul restore ARCHIVE [URI]; another program's output is read with -")));
     }
-    let named = ReachArgs::connection(args.uri.as_deref(), report)?;
+    let named = ConnectArgs::connection(args.uri.as_deref(), report)?;
     let context = Context {
         accept_unproven: args.accept_unproven,
         database: args.database.clone(),

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::reach::ReachArgs;
+use super::connect::ConnectArgs;
 use crate::error::Result;
 use crate::pipeline::Context;
 use crate::pipeline::verify::{Place, Tried, verify};
@@ -46,7 +46,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
     member: Option<String>,
     #[command(flatten)]
-    reach: ReachArgs,
+    reach: ConnectArgs,
 }
 
 /// Runs it.
@@ -54,7 +54,7 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
     let secret_file = std::env::var(settings::file_of("DBHAUL_RESTORE_INTO")).ok().filter(|path| !path.is_empty());
     let secret_file = secret_file.filter(|_| !args.restore).map(|path| format!("file:{path}"));
     let place = match args.restore_into.clone().or(secret_file) {
-        Some(uri) => Some(Place::Server(Box::new(ReachArgs::connection(Some(&uri), report)?.connection))),
+        Some(uri) => Some(Place::Server(Box::new(ConnectArgs::connection(Some(&uri), report)?.connection))),
         None => args.restore.then_some(Place::Scratch),
     };
     let (server_dir, accept_unproven) = (args.server_dir.clone(), args.accept_unproven);

@@ -17,8 +17,8 @@ mod checksum;
 mod client;
 mod content;
 mod dependency;
+mod dump_snapshot;
 mod generated;
-mod moment;
 pub mod mysql;
 mod near;
 mod of_many;
@@ -38,17 +38,19 @@ pub use content::{
     fingerprint, fingerprint_of_entries, too_many,
 };
 pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
+pub use dump_snapshot::DumpSnapshot;
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
-pub use moment::Moment;
-pub use mysql::{Readers, Weaving, Woven};
+pub use mysql::{MergedDump, Readers, RunningMerge};
 pub use near::near;
 pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
 pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
-pub use plan::{Apart, DumpPlan, Filter, Loader, RestoreInput, RestorePlan, ScratchPlan, Sessions, Site, Working};
-pub use postgres::{Body, Head, Shared, Snapshot, SnapshotSession, Splice};
-pub use product::{Product, Standing, recognise};
+pub use plan::{
+    DumpPlan, Filter, Loader, RestoreInput, RestorePlan, RunningLoad, ScratchPlan, ScratchSpec, Sessions, SplitDump,
+};
+pub use postgres::{DataBlocks, PartialToc, Shared, Snapshot, SnapshotSession, TocMerger};
+pub use product::{Product, SupportLevel, recognise};
 pub use scene::{Into, Scene};
-pub use server::{Finding, Left, Purpose, Server, Severity, Subject, Table, Target, TargetTrigger};
+pub use server::{Finding, Purpose, ResumeState, Server, Severity, Subject, Table, Target, TargetTrigger};
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -119,7 +121,12 @@ pub trait Engine: Sync {
 
     /// What our sessions are doing in this database: tells a long index build from a restore that hangs. Ours are those of
     /// our login that came after the probe that `server` is of.
-    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing>;
+    fn session_activity<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, SessionActivity>;
 
     /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
     fn prepare<'a>(
@@ -171,9 +178,9 @@ pub trait Engine: Sync {
         options: &'a RestoreOptions,
         limits: &'a Limits,
         done: &'a AtomicU64,
-    ) -> Pending<'a, Left> {
+    ) -> Pending<'a, ResumeState> {
         let _ = (connection, server, content, options, limits, done);
-        Box::pin(async { Ok(Left::default()) })
+        Box::pin(async { Ok(ResumeState::default()) })
     }
 
     /// Whether a copy between two databases would come back to its source: they are the same, by whatever names and
@@ -188,7 +195,7 @@ pub trait Engine: Sync {
 
     /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
     /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
-    fn look(&self, options: &DumpOptions) -> DumpOptions;
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions;
 
     /// The oldest server version of this flavour that is supported.
     fn oldest(&self, flavour: Flavour) -> Version;
@@ -214,13 +221,13 @@ pub trait Engine: Sync {
     ) -> Result<&'c Client>;
 
     /// One point in time for the several clients or sessions that these options ask for, held until it is dropped.
-    fn hold_moment<'a>(
+    fn acquire_snapshot<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Moment>;
+    ) -> Pending<'a, DumpSnapshot>;
 
     /// Why a copy by several jobs is left to one, for people; none where it is not.
     fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
@@ -236,7 +243,7 @@ pub trait Engine: Sync {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &Moment,
+        moment: &DumpSnapshot,
     ) -> Result<DumpPlan>;
 
     /// A reader for a dump's bytes in this format.
@@ -307,16 +314,21 @@ pub trait Engine: Sync {
     -> Pending<'a, GeneratedColumns>;
 
     /// The user that packages make for the server, who runs a throw-away one when we are root.
-    fn account(&self) -> &'static str;
+    fn service_user(&self) -> &'static str;
 
     /// Bytes that a server's data folder has before its first table, and its logs while it works.
-    fn empty_server(&self) -> u64;
+    fn base_disk_bytes(&self) -> u64;
 
     /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
-    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan>;
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan>;
 
     /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
-    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+    fn create_required_roles<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
         let _ = (connection, content, limits);
         Box::pin(async { Ok(()) })
     }
@@ -440,7 +452,7 @@ pub fn room(server: &Server, jobs: u32, wanted: u64) -> Result<()> {
 
 /// What the server does for us while no byte moves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Doing {
+pub struct SessionActivity {
     /// A session of ours is at work, and waits neither for a lock nor for us.
     pub busy: bool,
     /// Who holds the lock that a session of ours waits for, as far as we may know: one line each.

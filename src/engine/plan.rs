@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{Client, DumpedTable, Format, Pending, Shared, Splice};
+use super::{Client, DumpedTable, Format, Pending, Shared, TocMerger};
 use crate::connection::{Connection, Limits};
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
@@ -17,11 +17,11 @@ pub struct DumpPlan {
     /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
     pub invocations: Vec<Invocation>,
     /// The commands run side by side instead, and this makes lanes of one dump of their outputs.
-    pub splice: Option<Splice>,
+    pub splice: Option<TocMerger>,
     /// The outputs have no rows in them: sessions of our own read those.
     pub without_rows: bool,
     /// Of a copy by several jobs: what comes before its rows, which the commands dump side by side.
-    pub apart: Option<Apart>,
+    pub apart: Option<SplitDump>,
     /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
     /// The form of what it writes.
@@ -41,7 +41,7 @@ pub struct DumpPlan {
 }
 
 /// What a copy by several jobs dumps beside rows, and whose rows each job dumps.
-pub struct Apart {
+pub struct SplitDump {
     /// Dumps all definitions.
     pub definitions: Invocation,
     /// The tables of each command of rows but the first, which dumps all the rest.
@@ -114,11 +114,11 @@ pub trait Sessions {
     fn describe(&self) -> String;
 
     /// Begins. `done` counts the statements that are done: what counts is not silent.
-    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> Working;
+    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> RunningLoad;
 }
 
 /// A load by several sessions, at work.
-pub struct Working {
+pub struct RunningLoad {
     /// Takes the SQL: blocking, for a plain thread. To be flushed at the end; dropping it is the end of the input.
     pub sql: Box<dyn Write + Send>,
     /// Ends when all is done, with the rows that the server took, or with the first error of any session.
@@ -130,7 +130,7 @@ pub struct Working {
 
 /// Where a throw-away server is to live, and out of what.
 #[derive(Clone, Debug)]
-pub struct Site<'a> {
+pub struct ScratchSpec<'a> {
     /// The server's program.
     pub program: &'a Client,
     /// A private folder that is the server's own.

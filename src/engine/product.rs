@@ -12,12 +12,12 @@ pub struct Product {
     /// Words, in lower case, in what a server says of itself.
     pub mark: &'static str,
     /// Whether dumps and restores work there.
-    pub standing: Standing,
+    pub standing: SupportLevel,
 }
 
 /// Whether dumps and restores work with a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SupportLevel {
     /// As with the engine's own server.
     Supported,
     /// Mostly: what is different.
@@ -31,7 +31,7 @@ pub fn recognise(table: &'static [Product], engine: &str, words: &str) -> Result
     let words = words.to_lowercase();
     let found: Vec<&Product> = table.iter().filter(|product| words.contains(product.mark)).collect();
     let refused = found.iter().find_map(|product| match product.standing {
-        Standing::Refused(instead) => Some((product.name, instead)),
+        SupportLevel::Refused(instead) => Some((product.name, instead)),
         _ => None,
     });
     match refused {
@@ -59,7 +59,7 @@ pub fn assert_recorded(table: &'static [Product], engine: &str, recording: &str)
         let expected = table.iter().find(|product| product.name == name);
         match (&found, expected.map(|product| product.standing)) {
             (Ok(found), None) => assert!(name == engine && found.is_empty(), "{line}: {found:?}"),
-            (Err(error), Some(Standing::Refused(instead))) => {
+            (Err(error), Some(SupportLevel::Refused(instead))) => {
                 assert!(
                     error.what.starts_with(name) && crate::hint::texts(&error.hints) == [instead],
                     "{line}: {error}"

@@ -165,7 +165,7 @@ pub struct Target {
     /// What the restore needs, and neither brings nor finds there.
     pub lacking: Vec<Dependency>,
     /// What an earlier restore of the same dump left, where that was asked for.
-    pub left: Left,
+    pub left: ResumeState,
     /// Triggers that rows fire when they come into tables which are there, as far as the user sees them.
     pub triggers: Vec<TargetTrigger>,
     /// PostgreSQL: event triggers that an `ALTER TABLE` fires, and what they are: `O`, `R` or `A`.
@@ -191,7 +191,7 @@ pub struct TargetTrigger {
 
 /// What an earlier restore of the same dump left in a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Left {
+pub struct ResumeState {
     /// Tables that hold what the dump brings, by their names in the dump.
     pub complete: BTreeSet<String>,
     /// Those of them that lack their foreign keys, and nothing else.

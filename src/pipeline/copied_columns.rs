@@ -2,20 +2,20 @@
 //! be.
 
 use super::Context;
-use super::reach::Reached;
-use super::watch::{Gauge, shown, until_stopped};
+use super::connect::ConnectedServer;
+use super::watch::{ProgressHandle, shown, until_stopped};
 use crate::engine::GeneratedColumns;
 use crate::error::{Error, Result};
 
 /// Warns of columns whose values differ. The copy is done, whatever can't be looked at now; what was not compared comes
 /// back.
-pub async fn compare(context: &Context, source: &Reached, target: &Reached) -> Vec<String> {
+pub async fn compare(context: &Context, source: &ConnectedServer, target: &ConnectedServer) -> Vec<String> {
     let both = async {
         let there = sums(context, source).await?;
         let here = if there.is_empty() { GeneratedColumns::new() } else { sums(context, target).await? };
         Ok::<_, Error>((there, here))
     };
-    let (there, here) = match Box::pin(shown(context, &Gauge::about("generated columns"), both)).await {
+    let (there, here) = match Box::pin(shown(context, &ProgressHandle::about("generated columns"), both)).await {
         Ok(sums) => sums,
         Err(error) => return vec![format!("the values of generated columns were not compared: {error}")],
     };
@@ -28,7 +28,7 @@ pub async fn compare(context: &Context, source: &Reached, target: &Reached) -> V
     not_compared
 }
 
-async fn sums(context: &Context, side: &Reached) -> Result<GeneratedColumns> {
+async fn sums(context: &Context, side: &ConnectedServer) -> Result<GeneratedColumns> {
     until_stopped(context, side.engine.generated_columns(&side.connection, &context.limits)).await
 }
 

@@ -19,23 +19,23 @@ use std::time::Instant;
 
 use tempfile::NamedTempFile;
 
+use super::connect::{ConnectedServer, connect};
+pub use super::copy_failure::CommandPair;
+use super::copy_failure::{both, broken, named, side, source_failed};
 use super::copy_jobs::{self, Jobs};
 use super::load::{Feed, Loaded, load};
-use super::meter::Meter;
 use super::preparing::Preparing;
-use super::proven::{Planned, Proven};
-use super::reach::{Reached, reach};
-pub use super::sides::Pipe;
-use super::sides::{both, broken, named, side, source_failed};
+use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source, snapshot_ended};
 use super::spool::spool_file;
 use super::target::{self, Approve, Ends, UNCHANGED};
-use super::watch::{Gauge, on_thread, shown, until_stopped};
+use super::verifying_reader::{Planned, VerifyingReader};
+use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
 use super::{Context, copied_columns, leftovers, rehearsal, replace};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
-    self, Client, Complete, Content, DumpOptions, Inspector, Moment, Purpose, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, Scene, Server, fingerprint_of_entries,
+    self, Client, Complete, Content, DumpOptions, DumpSnapshot, Inspector, Purpose, Relation, RestoreInput,
+    RestoreOptions, RestorePlan, Scene, Server, fingerprint_of_entries,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -64,7 +64,7 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// What would be run.
-    Planned(Vec<Pipe>),
+    Planned(Vec<CommandPair>),
     /// What was done.
     Done(Box<Copied>),
 }
@@ -164,7 +164,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
 struct Filling<'a> {
     context: &'a Context,
     source: &'a Source,
-    target: &'a Reached,
+    target: &'a ConnectedServer,
     preparing: &'a Preparing<'a>,
     spool: Option<&'a NamedTempFile>,
 }
@@ -207,7 +207,7 @@ impl Filling<'_> {
         };
         let mut again = whole;
         loop {
-            let gauge = Gauge::about(&target.server.database);
+            let gauge = ProgressHandle::about(&target.server.database);
             let outline = fingerprint_of_entries(planned.entries.iter());
             drop(planned);
             let copying = async {
@@ -269,7 +269,7 @@ impl Plan {
     async fn make(
         context: &Context,
         source: &Source,
-        target: &Reached,
+        target: &ConnectedServer,
         held: &Content,
         options: &RestoreOptions,
         spool: Option<&Path>,
@@ -305,7 +305,7 @@ impl Plan {
 /// Everything that can be known before the first change.
 struct Ready {
     source: Source,
-    target: Reached,
+    target: ConnectedServer,
     planned: Content,
     plan: Plan,
     target_client: Option<Client>,
@@ -321,7 +321,7 @@ async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
         request.restore.schemas.clone_from(&selected.schemas);
     }
     let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
-    let mut target = reach(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
+    let mut target = connect(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
     let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
     target.server.target.lacking = target::lacking(context, &target, &planned, &request.restore).await?;
@@ -337,9 +337,9 @@ async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
 /// Where the definitions stand in the commands of a dry run.
 const DEFINITIONS: &str = "definitions.pgsql";
 
-async fn would_run(context: &Context, request: &Request<'_>, source: &Source, plan: &Plan) -> Result<Vec<Pipe>> {
+async fn would_run(context: &Context, request: &Request<'_>, source: &Source, plan: &Plan) -> Result<Vec<CommandPair>> {
     match plan {
-        Plan::One(plan) => Ok(vec![Pipe { dump: source.shown(context), load: target::shown(plan) }]),
+        Plan::One(plan) => Ok(vec![CommandPair { dump: source.shown(context), load: target::shown(plan) }]),
         Plan::Jobs(plan) => {
             let (dump, _) = source.hold(context, &request.dump).await.map_err(|e| side("source", e))?;
             snapshot_ended(context);
@@ -361,7 +361,7 @@ fn same_family(source: &Connection, target: &Connection) -> Result<()> {
 }
 
 /// Whatever hosts, ports and tunnels are called: a database must not be copied onto itself, nor onto what it is tied to.
-async fn two_databases(context: &Context, source: &Reached, target: &Reached) -> Result<()> {
+async fn two_databases(context: &Context, source: &ConnectedServer, target: &ConnectedServer) -> Result<()> {
     let exists = target.server.target.exists;
     let asking = source.engine.relation(&source.connection, &target.connection, exists, &context.limits);
     match until_stopped(context, asking).await? {
@@ -381,9 +381,16 @@ async fn two_databases(context: &Context, source: &Reached, target: &Reached) ->
 
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
-    let Reached { engine, connection, server, .. } = &source.reached;
-    let alone = Moment::Alone(None);
-    let plan = engine.plan_dump(connection, server, &source.client, &engine.look(options), &context.limits, &alone)?;
+    let ConnectedServer { engine, connection, server, .. } = &source.reached;
+    let alone = DumpSnapshot::Alone(None);
+    let plan = engine.plan_dump(
+        connection,
+        server,
+        &source.client,
+        &engine.preview_options(options),
+        &context.limits,
+        &alone,
+    )?;
     let (outputs, mut relay) = Relay::new();
     let inspector = engine.inspector(plan.format);
     let mut reading = std::pin::pin!(on_thread(move || {
@@ -403,7 +410,7 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
             lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         }
     };
-    let outline = shown(context, &Gauge::about("schema"), looking).await?;
+    let outline = shown(context, &ProgressHandle::about("schema"), looking).await?;
     let lc_monetary = plan.lc_monetary.clone();
     let dependencies = server.selected.as_ref().map(|selected| selected.dependencies.clone()).unwrap_or_default();
     Ok(Content {
@@ -419,12 +426,12 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
 async fn rehearse(
     context: &Context,
     source: &Source,
-    target: &Reached,
+    target: &ConnectedServer,
     planned: &Content,
     request: &Request<'_>,
 ) -> Result<()> {
-    let Reached { engine, connection, server, .. } = &source.reached;
-    let (options, alone) = (engine.look(&request.dump), Moment::Alone(None));
+    let ConnectedServer { engine, connection, server, .. } = &source.reached;
+    let (options, alone) = (engine.preview_options(&request.dump), DumpSnapshot::Alone(None));
     let plan = engine.plan_dump(connection, server, &source.client, &options, &context.limits, &alone)?;
     let spool = spool_file(context)?;
     let no_room = |e: io::Error| Error::new(Kind::Store, "the source's definitions could not be kept").why(e);
@@ -463,10 +470,10 @@ fn read_outline(dump: &mut Relay, mut inspector: Box<dyn Inspector>) -> Result<C
 async fn stream(
     context: &Context,
     source: &Source,
-    target: &Reached,
+    target: &ConnectedServer,
     plan: RestorePlan,
     planned: u64,
-    gauge: &Gauge,
+    gauge: &ProgressHandle,
     preparing: &Preparing<'_>,
 ) -> Result<(Content, Option<u64>, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
@@ -474,14 +481,14 @@ async fn stream(
     let (exited, exits) = mpsc::channel();
     let (proof, proved) = mpsc::channel();
     let waiting: Arc<AtomicBool> = Arc::default();
-    let dump = Box::new(Proven {
+    let dump = Box::new(VerifyingReader {
         source: dump,
         exits,
         inspector: Some(target.engine.inspector(source.plan.format)),
         planned: Some(Planned::Entries(planned)),
         proof,
         waiting: Arc::clone(&waiting),
-        meter: Arc::new(Mutex::new(Meter::new(gauge.clone(), &source.reached.server.tables))),
+        meter: Arc::new(Mutex::new(ProgressEstimate::new(gauge.clone(), &source.reached.server.tables))),
         lane: 0,
         gauge: gauge.clone(),
         held: None,

@@ -23,18 +23,18 @@ use std::task::Poll;
 use tempfile::NamedTempFile;
 
 use super::Context;
+use super::connect::ConnectedServer;
+use super::copy_failure::{CommandPair, both, broken, named, side, source_failed};
 use super::load::{Feed, load};
-use super::meter::Meter;
 use super::preparing::Preparing;
-use super::proven::{Planned, Proven};
-use super::reach::Reached;
-use super::sides::{Pipe, both, broken, named, side, source_failed};
+use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source};
 use super::target;
-use super::watch::{Gauge, on_thread, until_stopped};
+use super::verifying_reader::{Planned, VerifyingReader};
+use super::watch::{ProgressHandle, on_thread, until_stopped};
 use crate::engine::{
-    Apart, Client, Complete, Content, DumpOptions, DumpPlan, Inspector, Pending, RestoreInput, RestoreOptions,
-    RestorePlan, Section, Shared, fingerprint_of_entries,
+    Client, Complete, Content, DumpOptions, DumpPlan, Inspector, Pending, RestoreInput, RestoreOptions, RestorePlan,
+    Section, Shared, SplitDump, fingerprint_of_entries,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint;
@@ -62,7 +62,7 @@ impl Plan {
     pub async fn make(
         context: &Context,
         source: &Source,
-        target: &Reached,
+        target: &ConnectedServer,
         held: &Content,
         options: &RestoreOptions,
         spool: &Path,
@@ -103,15 +103,16 @@ impl Plan {
     }
 
     /// The commands, where the definitions stand in this file.
-    pub fn shown(&self, dump: &DumpPlan, definitions: &str) -> Vec<Pipe> {
+    pub fn shown(&self, dump: &DumpPlan, definitions: &str) -> Vec<CommandPair> {
         let first = dump.apart.iter().map(|apart| format!("{} > {definitions}", apart.definitions));
-        let cat = |plan: &RestorePlan| Pipe { dump: vec![format!("cat {definitions}")], load: target::shown(plan) };
+        let cat =
+            |plan: &RestorePlan| CommandPair { dump: vec![format!("cat {definitions}")], load: target::shown(plan) };
         let rows = dump.invocations.iter().zip(&self.rows);
-        let mut pipes = vec![Pipe { dump: first.collect(), load: Vec::new() }, cat(&self.before)];
-        pipes.extend(rows.map(|(dump, load)| Pipe { dump: vec![dump.to_string()], load: target::shown(load) }));
+        let mut pipes = vec![CommandPair { dump: first.collect(), load: Vec::new() }, cat(&self.before)];
+        pipes.extend(rows.map(|(dump, load)| CommandPair { dump: vec![dump.to_string()], load: target::shown(load) }));
         pipes.extend(self.after.iter().map(|plan| match plan.decoder {
             Some(_) => cat(plan),
-            None => Pipe { dump: Vec::new(), load: target::shown(plan) },
+            None => CommandPair { dump: Vec::new(), load: target::shown(plan) },
         }));
         pipes
     }
@@ -124,13 +125,13 @@ pub struct Jobs<'a> {
     /// What is copied.
     pub source: &'a Source,
     /// Where to.
-    pub target: &'a Reached,
+    pub target: &'a ConnectedServer,
     /// What of the source.
     pub options: &'a DumpOptions,
     /// Takes the definitions.
     pub spool: &'a NamedTempFile,
     /// Shows how far it is.
-    pub gauge: &'a Gauge,
+    pub gauge: &'a ProgressHandle,
     /// Makes or empties the target.
     pub preparing: &'a Preparing<'a>,
     /// True from the first change of the target on.
@@ -196,7 +197,7 @@ impl Jobs<'_> {
             self.preparing.once().await?;
             self.begun.set(true);
             let mut adapted = vec![self.load(before, self.spooled()?).await?];
-            let meter = Meter::new(self.gauge.clone(), &self.source.reached.server.tables);
+            let meter = ProgressEstimate::new(self.gauge.clone(), &self.source.reached.server.tables);
             let meter = Arc::new(Mutex::new(meter));
             let outputs: Vec<Output> = relay.into_outputs().try_iter().collect();
             let lanes = outputs.into_iter().zip(lanes).zip(rows).enumerate();
@@ -257,11 +258,11 @@ impl Jobs<'_> {
         output: Output,
         lane: Lane,
         plan: RestorePlan,
-        meter: Arc<Mutex<Meter>>,
+        meter: Arc<Mutex<ProgressEstimate>>,
     ) -> Pending<'_, (Content, Adaptations)> {
         let Lane { waiting, exits, planned } = lane;
         let (proof, proved) = mpsc::channel();
-        let dump = Box::new(Proven {
+        let dump = Box::new(VerifyingReader {
             source: Box::new(Relay::of(output)),
             exits,
             inspector: Some(self.target.engine.inspector(self.source.plan.format)),
@@ -292,7 +293,7 @@ impl Jobs<'_> {
 }
 
 /// A lane for each dumper of rows, and where its loader is told that all of them have ended well.
-fn lanes(apart: &Apart) -> (Vec<Sender<Vec<Exited>>>, Vec<Lane>) {
+fn lanes(apart: &SplitDump) -> (Vec<Sender<Vec<Exited>>>, Vec<Lane>) {
     let lane = |n| {
         let (exited, exits) = mpsc::channel();
         (exited, Lane { waiting: Arc::default(), exits, planned: rows_of(n, &apart.given) })

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use super::reach::{Reached, reach};
-use super::{Context, clients, leftovers, rehearsal, trial};
+use super::connect::{ConnectedServer, connect};
+use super::{Context, clients, leftovers, rehearsal, verify_restore};
 use crate::connection::{Connection, Dialect, Limits};
-use crate::engine::{self, DumpOptions, DumpPlan, Finding, Found, Moment, Purpose, Role, Server, Severity};
+use crate::engine::{self, DumpOptions, DumpPlan, DumpSnapshot, Finding, Found, Purpose, Role, Server, Severity};
 use crate::error::Result;
 
 /// Clients of one engine.
@@ -43,14 +43,14 @@ pub async fn installed(context: &Context, dialects: &[Dialect]) -> Result<Vec<In
 
 /// Reaches a database and plans a dump of it.
 pub async fn examine(context: &Context, connection: &Connection, found: &Found) -> Result<Examined> {
-    let mut reached = reach(context, connection, Purpose::Dump).await?;
+    let mut reached = connect(context, connection, Purpose::Dump).await?;
     let plan = would_run(&context.limits, &reached, found);
     let warnings = plan.iter().flat_map(|plan| &plan.warnings);
     let told = warnings.map(|what| Finding::new(Severity::Warning, what, None));
     reached.server.findings.extend(told.collect::<Vec<_>>());
     // Who may not list them has none.
     let mut databases = Vec::new();
-    for prefix in [trial::PREFIX, rehearsal::PREFIX] {
+    for prefix in [verify_restore::PREFIX, rehearsal::PREFIX] {
         databases
             .extend(reached.engine.databases(&reached.connection, prefix, &context.limits).await.unwrap_or_default());
     }
@@ -63,10 +63,10 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
     Ok(Examined { server: reached.server, commands, databases, replacements })
 }
 
-fn would_run(limits: &Limits, reached: &Reached, found: &Found) -> Result<DumpPlan> {
-    let Reached { engine, connection, server, .. } = reached;
+fn would_run(limits: &Limits, reached: &ConnectedServer, found: &Found) -> Result<DumpPlan> {
+    let ConnectedServer { engine, connection, server, .. } = reached;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
-    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, &Moment::Alone(None))
+    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, &DumpSnapshot::Alone(None))
 }
 
 /// Looks for what killed runs left in this folder and in TMPDIR.

@@ -20,19 +20,19 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::lanes::{Lanes, Waiting, Watch};
-use super::meter::Meter;
+use super::parallel_members::{Lanes, Waiting, Watch};
+use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source};
-use super::watch::{Gauge, on_thread, shown, stopped};
-use super::{Context, dump_error, explain, lanes, leftovers, manifest};
+use super::watch::{ProgressHandle, on_thread, shown, stopped};
+use super::{Context, dump_error, explain, leftovers, manifest, parallel_members};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, Inspector, Moment, Splice};
+use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, DumpSnapshot, Inspector, TocMerger};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::process::{Exited, Output};
 use crate::report::units;
-use crate::store::{self, Destination, Nowhere, Proof, Staged, Store, Stream, parent};
+use crate::store::{self, Destination, NullStore, Proof, Staged, Store, Stream, parent};
 
 /// A dump as it was asked for.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl Job<'_> {
     async fn to(self, request: &Request) -> Result<Dumped> {
         let destination = &request.destination;
         if *destination == Destination::Nowhere {
-            return self.run(Nowhere).await;
+            return self.run(NullStore).await;
         }
         let stage = || Staged::create(destination, &self.options.root, self.options.compression.extension());
         let Some(staged) = stage()? else { return self.run(Stream::stdout()?).await };
@@ -168,7 +168,7 @@ impl Job<'_> {
         let why = format!("the dump was begun again, once: {}", error.why.join("; "));
         // What our own sessions saw is gone with them; a client reads rows of any length.
         let alone = match &self.source.moment {
-            Moment::Seen(_) => Some(self.source.plan_alone(self.context, &request.options, why.clone())?),
+            DumpSnapshot::Seen(_) => Some(self.source.plan_alone(self.context, &request.options, why.clone())?),
             _ => None,
         };
         let mut again = Job { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
@@ -201,7 +201,7 @@ impl Job<'_> {
 
     /// Runs the children into the archive, proves, and publishes.
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
-        let gauge = Gauge::about(&self.source.reached.server.database);
+        let gauge = ProgressHandle::about(&self.source.reached.server.database);
         let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
         let (written, exits) = self.stream(writer, &gauge).await?;
         let Written { writer, members, inspector } = written;
@@ -237,12 +237,12 @@ impl Job<'_> {
     }
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the others.
-    async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &Gauge) -> Result<(Written<S>, Vec<Exited>)> {
+    async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &ProgressHandle) -> Result<(Written<S>, Vec<Exited>)> {
         let (Source { reached, moment, .. }, plan) = (self.source, self.plan);
         let inspector = reached.engine.inspector(plan.format);
         let (outputs, relay) = Relay::new();
 
-        let watch = Watch { inspector, meter: Meter::new(gauge.clone(), &reached.server.tables) };
+        let watch = Watch { inspector, meter: ProgressEstimate::new(gauge.clone(), &reached.server.tables) };
         let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
         let (member, held, rings) = (plan.member, waiting.clone(), alarm.clone());
@@ -327,13 +327,13 @@ type Work<S> = Box<dyn FnOnce() -> (Result<Written<S>, ArchiveError>, Vec<Output
 fn write_lanes<S: Store>(
     writer: Writer<S>,
     member: &str,
-    splice: &Splice,
+    splice: &TocMerger,
     relay: Relay,
     watch: Watch,
     alarm: &Notify,
     waiting: &Waiting,
 ) -> (Result<Written<S>, ArchiveError>, Vec<Output>) {
-    let mut outputs = lanes::outputs(&relay.into_outputs(), splice);
+    let mut outputs = parallel_members::outputs(&relay.into_outputs(), splice);
     let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm };
     let done = lanes.write(splice, &mut outputs, waiting);
     let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);

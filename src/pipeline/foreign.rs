@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::found::{self, Found, Shape};
-use super::input::{Trouble, check};
-use super::watch::Gauge;
+use super::input::{CheckError, check};
+use super::watch::ProgressHandle;
 use crate::archive::Reading;
 use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, Format, HeldDatabase};
 
@@ -48,10 +48,10 @@ pub fn look(path: &Path, rows: bool) -> Option<Foreign> {
         return Some(Foreign { end: "not read: --rows reads all of a large file".to_owned(), ..Foreign::default() });
     }
     let reading = Reading { accept_unproven: true, ..Reading::default() };
-    let looked = check(path, &shape, format, &Gauge::about("reading"), None, &reading, None);
+    let looked = check(path, &shape, format, &ProgressHandle::about("reading"), None, &reading, None);
     Some(match looked {
         Ok(checked) => of_content(checked.content),
-        Err(Trouble::Choice(held)) => Foreign {
+        Err(CheckError::Choice(held)) => Foreign {
             end: "a file of several databases: --database of restore and verify takes one".to_owned(),
             databases: held.databases,
             ..Foreign::default()

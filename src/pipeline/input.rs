@@ -15,9 +15,9 @@ use super::Context;
 use super::found::{self, Found, Shape, dump_stream, look_inside};
 use super::manifest::{disagreement, properties};
 use super::of_many::{self, CutReader};
-use super::spool::{Keeping, no_spool, spool, spool_folder, spool_for};
+use super::spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
 use super::target::UNCHANGED;
-use super::watch::{Gauge, on_thread, shown, until_stopped};
+use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
 use crate::engine::stray;
@@ -225,7 +225,7 @@ impl Input {
         filter: Option<Box<dyn Filter>>,
     ) -> Result<Checked> {
         let copy = if several_jobs { self.alone(context)? } else { None };
-        let gauge = Gauge::about("checking");
+        let gauge = ProgressHandle::about("checking");
         let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
         let copy = copy.map(|file| (file, filter));
         let (reading, wanted) = (self.reading.clone(), context.database.clone());
@@ -237,18 +237,18 @@ impl Input {
             self.tell_doubts(context, content);
         }
         checked.map_err(|trouble| match trouble {
-            Trouble::Archive(error) => self.unread(&error),
-            Trouble::Choice(held) => {
+            CheckError::Archive(error) => self.unread(&error),
+            CheckError::Choice(held) => {
                 of_many::check_choice(&self.name, &held, context.database.as_deref()).err().unwrap_or_else(|| {
                     Error::new(Kind::Unexpected, format!("{} holds one database, and none was chosen", self.name))
                 })
             }
-            Trouble::Copy(error) => no_spool(context, &error),
-            Trouble::Dump(incomplete) if incomplete.too_large => {
+            CheckError::Copy(error) => no_spool(context, &error),
+            CheckError::Dump(incomplete) if incomplete.too_large => {
                 Error::new(Kind::Archive, format!("{} is too large a dump to be checked", self.name)).why(incomplete)
             }
-            Trouble::Dump(Incomplete { stray: Some(stray), .. }) => self.stray(&stray),
-            Trouble::Dump(incomplete) => {
+            CheckError::Dump(Incomplete { stray: Some(stray), .. }) => self.stray(&stray),
+            CheckError::Dump(incomplete) => {
                 let error = Error::new(Kind::Archive, format!("{} does not hold a complete dump", self.name))
                     .why(incomplete)
                     .hint(Hint::new(
@@ -257,7 +257,7 @@ impl Input {
                     ));
                 self.or_through_a_terminal(error)
             }
-            Trouble::Unproven(incomplete) => {
+            CheckError::Unproven(incomplete) => {
                 Error::new(Kind::Archive, format!("{} is not proved to be a complete dump", self.name))
                     .why(incomplete)
                     .hint(Hint::new(
@@ -265,7 +265,7 @@ impl Input {
                         "--accept-unproven takes it: no statement, string, comment or block of rows breaks off in it",
                     ))
             }
-            Trouble::Manifest(what) => {
+            CheckError::Manifest(what) => {
                 Error::new(Kind::Archive, format!("{} does not hold what its manifest says", self.name)).why(what).hint(
                     Hint::new(
                         "archive-was-changed",
@@ -370,7 +370,7 @@ impl Identity {
 }
 
 /// Why an archive is not good enough.
-pub(super) enum Trouble {
+pub(super) enum CheckError {
     /// The file holds several databases, or not the one that was named.
     Choice(Box<HeldDatabases>),
     Archive(ArchiveError),
@@ -381,7 +381,7 @@ pub(super) enum Trouble {
     Manifest(String),
 }
 
-impl Trouble {
+impl CheckError {
     /// What is wrong, in one line.
     pub(super) fn words(&self) -> String {
         match self {
@@ -399,15 +399,15 @@ pub(super) fn check(
     path: &Path,
     shape: &Shape,
     format: Format,
-    gauge: &Gauge,
+    gauge: &ProgressHandle,
     copy: Option<(File, Option<Box<dyn Filter>>)>,
     reading: &Reading,
     wanted: Option<&str>,
-) -> Result<Checked, Trouble> {
+) -> Result<Checked, CheckError> {
     let (mut bytes, mut manifest) = (0, None);
     let mut held = HeldDatabases::default();
     let mut keeping = match copy {
-        Some((file, filter)) => Some(Keeping::new(file, places(path, shape).map_err(Trouble::Archive)?, filter)),
+        Some((file, filter)) => Some(SpoolWriter::new(file, places(path, shape).map_err(CheckError::Archive)?, filter)),
         None => None,
     };
     let mut inspector = engine::of(format.dialect()).inspector(format);
@@ -422,7 +422,7 @@ pub(super) fn check(
     };
     let proof = match shape {
         Shape::Folder => {
-            let content = postgres::inspect_directory(path).map_err(Trouble::Dump)?;
+            let content = postgres::inspect_directory(path).map_err(CheckError::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
             not_of_many(wanted)?;
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
@@ -430,20 +430,20 @@ pub(super) fn check(
         Shape::Ours => {
             not_of_many(wanted)?;
             let verified = archive::verify(path, &mut |member, part| see(&mut inspector, member, part));
-            let verified = verified.map_err(Trouble::Archive)?;
+            let verified = verified.map_err(CheckError::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { member, .. } => {
-            let mut dump = dump_stream(path, shape, reading).map_err(Trouble::Archive)?;
+            let mut dump = dump_stream(path, shape, reading).map_err(CheckError::Archive)?;
             let mut cutter = engine::of(format.dialect()).database_cutter(format, wanted);
             if cutter.is_none() {
                 not_of_many(wanted)?;
             }
             let (mut buffer, mut passed) = (vec![0; 256 * 1024], Vec::new());
             loop {
-                let count = dump.read(&mut buffer).map_err(|e| Trouble::Archive(ArchiveError::from_read(e)))?;
+                let count = dump.read(&mut buffer).map_err(|e| CheckError::Archive(ArchiveError::from_read(e)))?;
                 passed.clear();
                 match &mut cutter {
                     _ if count == 0 => break,
@@ -460,24 +460,24 @@ pub(super) fn check(
             "the container's own checksums, if it has any, and the dump's own structure".to_owned()
         }
     };
-    keeping.map_or(Ok(()), Keeping::end).map_err(Trouble::Copy)?;
+    keeping.map_or(Ok(()), SpoolWriter::end).map_err(CheckError::Copy)?;
     let is_inside = |wanted| held.databases.iter().any(|database| database.name == wanted && !database.is_system);
     if held.is_of_roles_alone || wanted.is_some_and(|wanted| !is_inside(wanted)) {
-        return Err(Trouble::Choice(Box::new(held)));
+        return Err(CheckError::Choice(Box::new(held)));
     }
     if let Some(incomplete) = held.incomplete.take() {
-        return Err(Trouble::Dump(incomplete));
+        return Err(CheckError::Dump(incomplete));
     }
-    let mut content = inspector.finish().map_err(Trouble::Dump)?;
+    let mut content = inspector.finish().map_err(CheckError::Dump)?;
     if wanted.is_none() && held.databases.len() > 1 {
-        return Err(Trouble::Choice(Box::new(held)));
+        return Err(CheckError::Choice(Box::new(held)));
     }
     let notes = of_many::settle(&held, &mut content);
     // An archive of ours was proved before it was published.
     if manifest.is_some() {
-        content = content.proved().map_err(Trouble::Dump)?;
+        content = content.proved().map_err(CheckError::Dump)?;
     } else if let Some(incomplete) = content.unproven.take_if(|_| !reading.accept_unproven) {
-        return Err(Trouble::Unproven(incomplete));
+        return Err(CheckError::Unproven(incomplete));
     }
     let proof =
         if content.unproven.is_some() { "the dump's own structure; it is not proved complete".into() } else { proof };
@@ -491,14 +491,14 @@ pub(super) fn check(
         }
     }
     if let Some(what) = manifest.as_ref().and_then(|manifest| disagreement(manifest, &content)) {
-        return Err(Trouble::Manifest(what));
+        return Err(CheckError::Manifest(what));
     }
     Ok(Checked { content, bytes, proof, manifest, notes })
 }
 
 /// A dump in a form that holds one database.
-fn not_of_many(wanted: Option<&str>) -> Result<(), Trouble> {
-    wanted.map_or(Ok(()), |_| Err(Trouble::Choice(Box::default())))
+fn not_of_many(wanted: Option<&str>) -> Result<(), CheckError> {
+    wanted.map_or(Ok(()), |_| Err(CheckError::Choice(Box::default())))
 }
 
 /// Where the members of the dump begin, when it stands alone in a file.

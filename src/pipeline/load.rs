@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::connect::ConnectedServer;
 use super::lines::{Lines, Remembered};
-use super::reach::Reached;
 use super::watch::{on_thread, until_stopped};
 use super::{Context, explain, target};
-use crate::engine::{Filter, Loader, RestorePlan, Sessions, Working};
+use crate::engine::{Filter, Loader, RestorePlan, RunningLoad, Sessions};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
@@ -41,7 +41,7 @@ pub struct Loaded {
 }
 
 /// Runs the plan.
-pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump: Feed) -> Result<Loaded> {
+pub async fn load(context: &Context, reached: &ConnectedServer, plan: RestorePlan, dump: Feed) -> Result<Loaded> {
     for invocation in target::invocations(&plan) {
         context.tell(Event::Command(invocation.to_string()));
     }
@@ -58,14 +58,14 @@ pub async fn load(context: &Context, reached: &Reached, plan: RestorePlan, dump:
 /// By sessions of our own.
 async fn by_sessions(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     sessions: Box<dyn Sessions>,
     filter: Option<Box<dyn Filter>>,
     dump: Feed,
 ) -> Result<Loaded> {
     let done: Arc<AtomicU64> = Arc::default();
     let mut rows = None;
-    let Working { sql, work, end } = sessions.start(&context.limits, Arc::clone(&done));
+    let RunningLoad { sql, work, end } = sessions.start(&context.limits, Arc::clone(&done));
     let Feed { dump, waiting, broken } = dump;
     let feeding = on_thread(move || feed(dump, broken, filter, sql));
     let loading = async {
@@ -82,7 +82,7 @@ async fn by_sessions(
 }
 
 /// Ends when no statement has ended for too long, and the server does not work for us.
-pub async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool, done: &AtomicU64) -> Error {
+pub async fn silence(context: &Context, reached: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
         tokio::time::sleep(beat(context)).await;
@@ -103,7 +103,7 @@ pub async fn silence(context: &Context, reached: &Reached, waiting: &AtomicBool,
 /// By a client.
 async fn by_client(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     decoder: Option<(Invocation, Option<Box<dyn Filter>>)>,
     loader: &Invocation,
     filter: Option<Box<dyn Filter>>,
@@ -247,7 +247,7 @@ pub fn beat(context: &Context) -> Duration {
 
 /// Waits for a loader. While no byte moves, the server is asked whether it works for us: building an index is no
 /// silence.
-async fn keep_alive(context: &Context, reached: &Reached, loader: Running, waiting: &AtomicBool) -> Result<()> {
+async fn keep_alive(context: &Context, reached: &ConnectedServer, loader: Running, waiting: &AtomicBool) -> Result<()> {
     let activity = loader.activity();
     let every = beat(context);
     let asking = async {

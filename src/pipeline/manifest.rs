@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::reach::Reached;
+use super::connect::ConnectedServer;
 use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity, Subject};
@@ -16,7 +16,7 @@ use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
 pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
-    let Source { reached: Reached { server, .. }, client, plan, .. } = source;
+    let Source { reached: ConnectedServer { server, .. }, client, plan, .. } = source;
     let not_held = server.findings.iter().filter(|f| f.subject == Subject::NotHeld).map(|f| f.what.clone());
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {

@@ -22,8 +22,10 @@ use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
 mod compare;
+mod connect;
 mod copied_columns;
 pub mod copy;
+mod copy_failure;
 mod copy_jobs;
 pub mod doctor;
 pub mod dump;
@@ -32,27 +34,25 @@ mod found;
 mod input;
 mod input_error;
 pub mod inspect;
-mod lanes;
 mod leftovers;
 mod lines;
 mod load;
 mod manifest;
-mod meter;
 mod of_many;
+mod parallel_members;
 mod preparing;
-mod proven;
-mod reach;
+mod progress_estimate;
 mod rehearsal;
 mod replace;
 pub mod restore;
 mod resume;
-mod sides;
 mod source;
 mod spool;
 mod target;
-mod trial;
-mod trial_properties;
 pub mod verify;
+mod verify_properties;
+mod verify_restore;
+mod verifying_reader;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
@@ -203,7 +203,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
-async fn explain(reached: &reach::Reached, failure: Failure, kind: Kind) -> Error {
+async fn explain(reached: &connect::ConnectedServer, failure: Failure, kind: Kind) -> Error {
     let holders = reached.waited_for();
     if !matches!(failure.cause, Cause::Exit(_)) {
         return holders.into_iter().fold(failure.into_error(kind), Error::why);

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io::{Cursor, Read};
 
 use super::Context;
+use super::connect::ConnectedServer;
 use super::load::Feed;
-use super::reach::Reached;
 use super::target::{self, Ends, PREPARING, UNCHANGED};
 use super::watch::on_thread;
 use crate::engine::{Content, RestoreOptions};
@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 /// Makes or empties the target, once, however often the copy begins.
 pub struct Preparing<'a> {
     context: &'a Context,
-    target: &'a Reached,
+    target: &'a ConnectedServer,
     properties: &'a Content,
     options: &'a RestoreOptions,
     stage: RefCell<Stage>,
@@ -33,7 +33,7 @@ impl<'a> Preparing<'a> {
     /// For a target that gets these properties.
     pub fn new(
         context: &'a Context,
-        target: &'a Reached,
+        target: &'a ConnectedServer,
         properties: &'a Content,
         options: &'a RestoreOptions,
     ) -> Self {

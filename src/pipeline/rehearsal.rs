@@ -5,9 +5,9 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::connect::{ConnectedServer, connect};
 use super::load::{Feed, load};
-use super::reach::{Reached, reach};
-use super::trial;
+use super::verify_restore;
 use super::watch::stopped;
 use super::{Context, target};
 use crate::connection::Connection;
@@ -21,7 +21,7 @@ pub(super) const PREFIX: &str = "dbhaul_rehearsal_";
 pub type Opening<'a> = &'a dyn Fn() -> Result<Box<dyn Read + Send>>;
 
 /// Whether everything that the target holds would be dropped, and could not be brought back.
-pub fn is_needed(reached: &Reached, held: &Content, options: &RestoreOptions) -> bool {
+pub fn is_needed(reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> bool {
     let target = &reached.server.target;
     let empties = matches!(options.clean, Some(Clean::Schema | Clean::Database));
     reached.engine.rehearses(held, options) && empties && !options.data_only && target.exists && target.object_count > 0
@@ -30,13 +30,13 @@ pub fn is_needed(reached: &Reached, held: &Content, options: &RestoreOptions) ->
 /// Refuses a dump whose definitions the target's server does not take. Where that can't be tried, a note says so.
 pub async fn rehearse(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
     open: Opening<'_>,
 ) -> Result<()> {
-    let Reached { engine, connection, .. } = reached;
-    let name = format!("{PREFIX}{}", trial::random(5)?);
+    let ConnectedServer { engine, connection, .. } = reached;
+    let name = format!("{PREFIX}{}", verify_restore::random(5)?);
     match engine.create_database(connection, &name, held.properties.as_ref(), &context.limits).await {
         Err(error) if error.kind == Kind::Refused => {
             context.note(
@@ -48,9 +48,11 @@ pub async fn rehearse(
     }
     let tried = match context.stop.requested() {
         Some(signal) => Err(stopped(signal)),
-        None => Box::pin(try_definitions(&trial::quiet(context), connection, &name, held, options, open)).await,
+        None => {
+            Box::pin(try_definitions(&verify_restore::quiet(context), connection, &name, held, options, open)).await
+        }
     };
-    let dropped = trial::drop_it(context, *engine, connection, &name).await;
+    let dropped = verify_restore::drop_it(context, *engine, connection, &name).await;
     let still_there = |left: Error| left.why(format!("database {name} is still there: drop it")).why(target::UNCHANGED);
     let says_left = |error: Error| match &dropped {
         Ok(()) => error,
@@ -79,7 +81,7 @@ async fn try_definitions(
     open: Opening<'_>,
 ) -> Result<()> {
     let there = Connection { database: name.to_owned(), ..connection.clone() };
-    let mut reached = reach(context, &there, Purpose::Restore).await?;
+    let mut reached = connect(context, &there, Purpose::Restore).await?;
     let options = RestoreOptions {
         jobs: 1,
         clean: None,

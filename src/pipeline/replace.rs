@@ -3,14 +3,14 @@
 //! After any failure before that, the other database is dropped, and the target is as it was.
 
 use super::Context;
-use super::reach::Reached;
-use super::watch::{Gauge, shown, stopped};
+use super::connect::ConnectedServer;
+use super::watch::{ProgressHandle, shown, stopped};
 use crate::engine::RestoreOptions;
 use crate::error::{Error, Result};
 use crate::hint::Hint;
 
 /// From here on the connection leads to the replacement, if there is to be one.
-pub fn lead(reached: &mut Reached, options: &RestoreOptions) {
+pub fn lead(reached: &mut ConnectedServer, options: &RestoreOptions) {
     if let Some(name) = reached.engine.replacement(&reached.server, options) {
         reached.replaced = Some(reached.connection.clone());
         reached.connection.database = name;
@@ -19,7 +19,7 @@ pub fn lead(reached: &mut Reached, options: &RestoreOptions) {
 
 /// Ends what was begun: the replacement takes the target's place, or is dropped. What was done comes back with the result.
 /// No signal ends this in the middle: then nobody would know what there is to drop.
-pub async fn settle<T>(context: &Context, reached: &Reached, result: Result<T>) -> Result<(T, Vec<String>)> {
+pub async fn settle<T>(context: &Context, reached: &ConnectedServer, result: Result<T>) -> Result<(T, Vec<String>)> {
     if reached.replaced.is_none() {
         return result.map(|done| (done, Vec::new()));
     }
@@ -29,13 +29,13 @@ pub async fn settle<T>(context: &Context, reached: &Reached, result: Result<T>) 
     }
 }
 
-async fn replaced<T>(context: &Context, reached: &Reached, result: Result<T>) -> Result<(T, Vec<String>)> {
+async fn replaced<T>(context: &Context, reached: &ConnectedServer, result: Result<T>) -> Result<(T, Vec<String>)> {
     let done = result?;
     if let Some(signal) = context.stop.requested() {
         return Err(stopped(signal));
     }
     let replacing = reached.engine.replace(&reached.connection, &reached.server, &context.limits);
-    let steps = shown(context, &Gauge::about("replacing"), replacing).await?;
+    let steps = shown(context, &ProgressHandle::about("replacing"), replacing).await?;
     for step in &steps {
         context.fact("replaced", step);
     }
@@ -43,7 +43,7 @@ async fn replaced<T>(context: &Context, reached: &Reached, result: Result<T>) ->
 }
 
 /// Drops the replacement after a failure, and tells what is there.
-async fn dropped(context: &Context, reached: &Reached, error: Error) -> Error {
+async fn dropped(context: &Context, reached: &ConnectedServer, error: Error) -> Error {
     let Some(target) = &reached.replaced else { return error };
     let name = &reached.connection.database;
     match reached.engine.drop_database(target, name, &context.limits).await {

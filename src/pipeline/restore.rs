@@ -8,11 +8,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::connect::{ConnectedServer, connect};
 use super::input::{Checked, Input};
 use super::load::{Feed, Loaded, load};
-use super::reach::{Reached, reach};
 use super::target::{self, Approve, Ends, UNCHANGED};
-use super::watch::{Gauge, shown};
+use super::watch::{ProgressHandle, shown};
 use super::{Context, chain, leftovers, rehearsal, replace, resume};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
@@ -104,7 +104,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let Filled { mut prepared, loaded: Loaded { adaptations, rows }, notes: more, applied } = filled;
     let notes = [notes, more].concat();
     prepared.extend(replaced);
-    let Reached { server, tunnel, .. } = reached;
+    let ConnectedServer { server, tunnel, .. } = reached;
     if let Some(tunnel) = tunnel {
         tunnel.close().await;
     }
@@ -144,7 +144,7 @@ struct Filled {
 /// Everything from the first change on.
 async fn fill(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     input: &Input,
     plan: RestorePlan,
@@ -154,7 +154,7 @@ async fn fill(
     let prepared = target::prepare(context, reached, held, options).await?;
     let ends = Ends { atomic: plan.atomic, resumable: plan.resumable };
     let by_client = plan.loader.client().is_some();
-    let gauge = Gauge::about(&reached.server.database);
+    let gauge = ProgressHandle::about(&reached.server.database);
     let loaded = transfer(context, reached, plan, input, fed, &gauge).await.map_err(|error| {
         // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
         // moment ago.
@@ -172,7 +172,7 @@ async fn fill(
 /// Everything that can be known before the first change.
 struct Ready {
     input: Input,
-    reached: Reached,
+    reached: ConnectedServer,
     content: Content,
     bytes: u64,
     plan: RestorePlan,
@@ -183,7 +183,7 @@ struct Ready {
 async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(context, &request.connection).await?;
-    let mut reached = reach(context, &request.connection, Purpose::Restore).await?;
+    let mut reached = connect(context, &request.connection, Purpose::Restore).await?;
     let several_jobs = request.options.jobs > 1;
     let filter = reached.engine.file_filter(&reached.server, &request.options).filter(|_| several_jobs);
     let Checked { content, bytes, manifest, notes, .. } = input.check(context, several_jobs, filter).await?;
@@ -209,7 +209,7 @@ pub async fn into_fresh(
     connection: &Connection,
     options: &RestoreOptions,
 ) -> Result<Server> {
-    let mut reached = reach(context, connection, Purpose::Restore).await?;
+    let mut reached = connect(context, connection, Purpose::Restore).await?;
     let lacking = target::lacking(context, &reached, &checked.content, options).await?;
     let of_part = |dependency: &Dependency| !dependency.is_of_foreign_keys() && dependency.kind != "role";
     if lacking.iter().any(of_part) {
@@ -223,14 +223,14 @@ pub async fn into_fresh(
     target::check(context, &reached, &checked.content, options)?;
     reached.scene = Scene::restore(&reached.server, &checked.content, options);
     let plan = plan(context, &reached, &checked.content, input, options).await?;
-    let gauge = Gauge::about(&reached.server.database);
+    let gauge = ProgressHandle::about(&reached.server.database);
     transfer(context, &reached, plan, input, checked.bytes, &gauge).await?;
     Ok(reached.server)
 }
 
 async fn plan(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     input: &Input,
     options: &RestoreOptions,
@@ -242,11 +242,11 @@ async fn plan(
 /// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it.
 async fn transfer(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     plan: RestorePlan,
     input: &Input,
     bytes: u64,
-    gauge: &Gauge,
+    gauge: &ProgressHandle,
 ) -> Result<Loaded> {
     let dump = input.dump(plan.parts.as_deref())?;
     let feed = Feed {
@@ -269,7 +269,7 @@ async fn transfer(
 /// The dump's bytes, counted for the progress line.
 struct Counted {
     dump: Box<dyn Read + Send>,
-    gauge: Gauge,
+    gauge: ProgressHandle,
     total: u64,
 }
 

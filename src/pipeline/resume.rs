@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::Context;
+use super::connect::ConnectedServer;
 use super::load::silence;
-use super::reach::Reached;
-use super::watch::{Gauge, shown as with_gauge, until_stopped};
+use super::watch::{ProgressHandle, shown as with_gauge, until_stopped};
 use crate::connection::Dialect;
-use crate::engine::{Content, Left, RestoreOptions};
+use crate::engine::{Content, RestoreOptions, ResumeState};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 use crate::report::units;
@@ -39,9 +39,14 @@ pub fn check(dialect: Dialect, options: &RestoreOptions) -> Result<()> {
 }
 
 /// Asks the target what is complete, and says it. Counting may take long: only a server that does not work is silent.
-pub async fn look(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<Left> {
+pub async fn look(
+    context: &Context,
+    reached: &ConnectedServer,
+    held: &Content,
+    options: &RestoreOptions,
+) -> Result<ResumeState> {
     let (looked_at, waiting) = (AtomicU64::new(0), AtomicBool::new(false));
-    let Reached { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = reached;
     let looking = async {
         tokio::select! {
             left = engine.left(connection, server, held, options, &context.limits, &looked_at) => left,
@@ -49,7 +54,7 @@ pub async fn look(context: &Context, reached: &Reached, held: &Content, options:
             lost = reached.lost() => Err(lost),
         }
     };
-    let gauge = Gauge::about("comparing");
+    let gauge = ProgressHandle::about("comparing");
     let left = until_stopped(context, with_gauge(context, &gauge, looking)).await?;
     let complete: Vec<&str> = left.complete.iter().map(String::as_str).collect();
     context.fact("complete", some(&complete));
@@ -68,7 +73,7 @@ fn some(tables: &[&str]) -> String {
 }
 
 /// What a dry run prints of it, as comments to a shell.
-pub fn shown(left: &Left) -> Vec<String> {
+pub fn shown(left: &ResumeState) -> Vec<String> {
     let stays = |table: &String| {
         let how =
             if left.without_foreign_keys.contains(table) { ", and is given its foreign keys" } else { " as it is" };

@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Poll;
 
+use super::connect::{ConnectedServer, connect};
 use super::load::beat;
-use super::reach::{Reached, reach};
 use super::watch::{asked_to_end, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
-use crate::engine::{self, Client, DumpOptions, DumpPlan, Moment, Purpose, Role, Severity, Weaving};
+use crate::engine::{self, Client, DumpOptions, DumpPlan, DumpSnapshot, Purpose, Role, RunningMerge, Severity};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
@@ -22,13 +22,13 @@ use crate::process::{Activity, Cause, Exited, Failure, Output, Running, StderrTa
 /// A database that is about to be dumped.
 pub struct Source {
     /// The server, and the way to it.
-    pub reached: Reached,
+    pub reached: ConnectedServer,
     /// The client that dumps.
     pub client: Client,
     /// How it does.
     pub plan: DumpPlan,
     /// What is read, where several read it.
-    pub moment: Moment,
+    pub moment: DumpSnapshot,
 }
 
 /// Says what a dry run's commands lack.
@@ -40,7 +40,7 @@ impl Source {
     /// Probes the server, refuses what can't end well, chooses a client and plans. What people should know is told.
     pub async fn open(context: &Context, connection: &Connection, options: &DumpOptions) -> Result<Self> {
         engine::of(connection.dialect).check_options(connection, options)?;
-        let mut reached = reach(context, connection, Purpose::Dump).await?;
+        let mut reached = connect(context, connection, Purpose::Dump).await?;
         judge(context, &reached)?;
         let engine = reached.engine;
         engine.check_patterns(&reached.connection, options, &context.limits).await?;
@@ -57,9 +57,9 @@ impl Source {
     pub fn shown(&self, context: &Context) -> Vec<String> {
         let mut lines: Vec<_> = self.plan.invocations.iter().map(ToString::to_string).collect();
         match &self.moment {
-            Moment::Alone(_) => {}
-            Moment::Exported(_) => snapshot_ended(context),
-            Moment::Seen(readers) => {
+            DumpSnapshot::Alone(_) => {}
+            DumpSnapshot::Exported(_) => snapshot_ended(context),
+            DumpSnapshot::Seen(readers) => {
                 let who = match readers.jobs {
                     1 => "1 session of dbhaul's own reads the rows".to_owned(),
                     jobs => format!("{jobs} sessions of dbhaul's own read the rows, all of one moment"),
@@ -71,9 +71,10 @@ impl Source {
     }
 
     /// What the clients of a copy by several jobs run, and what holds what they read.
-    pub async fn hold(&self, context: &Context, options: &DumpOptions) -> Result<(DumpPlan, Moment)> {
-        let Reached { engine, connection, server, .. } = &self.reached;
-        let moment = until_stopped(context, engine.hold_moment(connection, server, options, &context.limits)).await?;
+    pub async fn hold(&self, context: &Context, options: &DumpOptions) -> Result<(DumpPlan, DumpSnapshot)> {
+        let ConnectedServer { engine, connection, server, .. } = &self.reached;
+        let moment =
+            until_stopped(context, engine.acquire_snapshot(connection, server, options, &context.limits)).await?;
         let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, &moment)?;
         Ok((plan, moment))
     }
@@ -107,7 +108,7 @@ impl Source {
         context: &Context,
         commands: &[Invocation],
         outputs: Sender<Output>,
-        weaving: Option<Weaving>,
+        weaving: Option<RunningMerge>,
         waits: impl Fn() -> bool,
     ) -> Result<Vec<Exited>, Failure> {
         let Some(mut weaving) = weaving else { return self.run(context, commands, outputs, waits).await };
@@ -164,16 +165,16 @@ impl Source {
 
     /// The plan for one client alone, and why it is.
     pub fn plan_alone(&self, context: &Context, options: &DumpOptions, why: String) -> Result<DumpPlan> {
-        let Reached { engine, connection, server, .. } = &self.reached;
-        engine.plan_dump(connection, server, &self.client, options, &context.limits, &Moment::Alone(Some(why)))
+        let ConnectedServer { engine, connection, server, .. } = &self.reached;
+        engine.plan_dump(connection, server, &self.client, options, &context.limits, &DumpSnapshot::Alone(Some(why)))
     }
 
     /// What the clients write, with the rows in it that our own sessions read. What comes along is for
     /// [`Self::run_woven`].
-    pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<Weaving>) {
+    pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<RunningMerge>) {
         match &self.moment {
-            Moment::Seen(readers) if plan.without_rows => {
-                let (woven, weaving) = readers.weave(Box::new(relay), &self.client);
+            DumpSnapshot::Seen(readers) if plan.without_rows => {
+                let (woven, weaving) = readers.merge(Box::new(relay), &self.client);
                 (Box::new(woven), Some(weaving))
             }
             _ => (Box::new(relay), None),
@@ -231,7 +232,7 @@ async fn all(children: Vec<Running>) -> Result<Vec<Exited>, Failure> {
 
 /// Says what the probe found, and refuses what can't end well. What would be missing is refused by the engine's plan, which
 /// knows the options.
-fn judge(context: &Context, reached: &Reached) -> Result<()> {
+fn judge(context: &Context, reached: &ConnectedServer) -> Result<()> {
     let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
     let fatal = of(Severity::Fatal).fold(None, |error: Option<Error>, finding| {
         let error = error.unwrap_or_else(|| Error::new(Kind::Refused, "this dump can't succeed: nothing was started"));
@@ -245,8 +246,12 @@ fn judge(context: &Context, reached: &Reached) -> Result<()> {
     Ok(())
 }
 
-async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Result<(Client, DumpPlan, Moment)> {
-    let Reached { engine, connection, server, .. } = reached;
+async fn plan(
+    context: &Context,
+    reached: &ConnectedServer,
+    options: &DumpOptions,
+) -> Result<(Client, DumpPlan, DumpSnapshot)> {
+    let ConnectedServer { engine, connection, server, .. } = reached;
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
@@ -254,18 +259,18 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
     let plan = |moment| engine.plan_dump(connection, server, &client, options, &context.limits, moment);
     // A copy holds a moment when it begins, and no earlier: somebody may have to be asked before.
     let moment = if options.apart {
-        Moment::Alone(None)
+        DumpSnapshot::Alone(None)
     } else {
         if options.jobs > 1 {
             // What is refused is refused before anything is held.
-            plan(&Moment::Alone(None))?;
+            plan(&DumpSnapshot::Alone(None))?;
         }
-        until_stopped(context, engine.hold_moment(connection, server, options, &context.limits)).await?
+        until_stopped(context, engine.acquire_snapshot(connection, server, options, &context.limits)).await?
     };
     let plan = plan(&moment)?;
     match &moment {
-        Moment::Alone(Some(why)) => context.note(why),
-        Moment::Seen(readers) => readers.note.iter().for_each(|why| context.note(why)),
+        DumpSnapshot::Alone(Some(why)) => context.note(why),
+        DumpSnapshot::Seen(readers) => readers.note.iter().for_each(|why| context.note(why)),
         _ => {}
     }
     plan.notes.iter().for_each(|note| context.note(note));
@@ -273,8 +278,8 @@ async fn plan(context: &Context, reached: &Reached, options: &DumpOptions) -> Re
         context.warn(warning);
     }
     // Where there is but one table, there is but one client.
-    let needless = matches!(moment, Moment::Exported(_)) && plan.splice.is_none();
-    let moment = if needless { Moment::Alone(None) } else { moment };
+    let needless = matches!(moment, DumpSnapshot::Exported(_)) && plan.splice.is_none();
+    let moment = if needless { DumpSnapshot::Alone(None) } else { moment };
     Ok((client, plan, moment))
 }
 

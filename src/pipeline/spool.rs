@@ -82,7 +82,7 @@ pub fn no_spool(context: &Context, error: &io::Error) -> Error {
 }
 
 /// Writes the dump into a file while its members pass by, in whatever order they come.
-pub struct Keeping {
+pub struct SpoolWriter {
     file: File,
     /// Where the next bytes of each member belong.
     places: HashMap<String, u64>,
@@ -93,7 +93,7 @@ pub struct Keeping {
     failed: Option<io::Error>,
 }
 
-impl Keeping {
+impl SpoolWriter {
     /// Into this file; `places` says where each member of the dump begins. A dump in lanes is not adapted: where
     /// the next one begins must be known.
     pub fn new(file: File, places: HashMap<String, u64>, filter: Option<Box<dyn Filter>>) -> Self {

@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use super::reach::Reached;
-use super::watch::{self, Gauge, until_stopped};
+use super::connect::ConnectedServer;
+use super::watch::{self, ProgressHandle, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::engine::{
     Client, Content, Dependency, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
@@ -30,16 +30,16 @@ pub type Approve<'a> = &'a dyn for<'s> Fn(&'s Server) -> Pin<Box<dyn Future<Outp
 /// What the restore needs and neither brings nor finds there.
 pub async fn lacking(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<Vec<Dependency>> {
-    let Reached { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = reached;
     until_stopped(context, engine.lacking(connection, server, held, options, &context.limits)).await
 }
 
 /// Refuses everything that forbids this restore, before anything is touched.
-pub fn check(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Result<()> {
+pub fn check(context: &Context, reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> Result<()> {
     let refused = |error: Error| error.why(&reached.connection).why(UNCHANGED);
     for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
         context.warn(warning);
@@ -50,7 +50,7 @@ pub fn check(context: &Context, reached: &Reached, held: &Content, options: &Res
 /// The commands, and the client that writes to the target.
 pub async fn plan(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
     source: RestoreInput<'_>,
@@ -62,13 +62,13 @@ pub async fn plan(
 }
 
 /// The clients that there are for a restore.
-pub async fn clients(context: &Context, reached: &Reached) -> Result<Found> {
+pub async fn clients(context: &Context, reached: &ConnectedServer) -> Result<Found> {
     clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await
 }
 
 /// The commands, made of these clients.
 pub fn plan_with(
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     found: &Found,
     options: &RestoreOptions,
@@ -79,7 +79,7 @@ pub fn plan_with(
 }
 
 /// Tells which clients a plan takes. The one that writes to the target comes back.
-pub fn tell_clients(context: &Context, reached: &Reached, plan: &RestorePlan, found: &Found) -> Option<Client> {
+pub fn tell_clients(context: &Context, reached: &ConnectedServer, plan: &RestorePlan, found: &Found) -> Option<Client> {
     let mut loader = None;
     if let Loader::Sessions(sessions) = &plan.loader {
         context.fact("sessions", sessions.describe());
@@ -107,7 +107,7 @@ pub fn shown(plan: &RestorePlan) -> Vec<String> {
 /// Asks whether what the target holds may be dropped.
 pub async fn approved(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     options: &RestoreOptions,
     approve: Approve<'_>,
 ) -> Result<()> {
@@ -120,13 +120,13 @@ pub async fn approved(
 /// What was done to the target before the first byte: for people, and for the words after a failure.
 pub async fn prepare(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<Vec<String>> {
     let work = reached.engine.prepare(&reached.connection, &reached.server, held, options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
-    let gauge = Gauge::about("preparing");
+    let gauge = ProgressHandle::about("preparing");
     let work = watch::shown(context, &gauge, work);
     let done = if reached.replaced.is_some() {
         // The target is not touched, and what is made has to be dropped: not before it is there.
@@ -146,11 +146,11 @@ pub async fn prepare(
 /// Gives the restored database what belonged to its source itself, and tells what is left to do by hand.
 pub async fn apply_properties(
     context: &Context,
-    reached: &Reached,
+    reached: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<AppliedProperties> {
-    let Reached { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = reached;
     let work = engine.apply_properties(connection, server, held, options, &context.limits);
     let applied = until_stopped(context, work).await.map_err(|error| match &reached.replaced {
         Some(_) => error,
@@ -166,8 +166,13 @@ pub async fn apply_properties(
 }
 
 /// What the server made otherwise than the dump says, told. The restore is done, whatever can't be looked at now.
-pub async fn look_back(context: &Context, reached: &Reached, held: &Content, options: &RestoreOptions) -> Vec<String> {
-    let Reached { engine, connection, .. } = reached;
+pub async fn look_back(
+    context: &Context,
+    reached: &ConnectedServer,
+    held: &Content,
+    options: &RestoreOptions,
+) -> Vec<String> {
+    let ConnectedServer { engine, connection, .. } = reached;
     let looked = engine.look_back(connection, held, options, &context.limits).await;
     let notes =
         looked.unwrap_or_else(|error| vec![format!("what the server made of it could not be looked at: {error}")]);
@@ -190,7 +195,13 @@ pub struct Ends {
 /// server's own word tells that it did not commit: a loader that was killed, or that lost its session, may have sent its
 /// COMMIT just before.
 /// Of a [replaced](super::replace) target it is told when the replacement is gone.
-pub fn say_what_is_left(reached: &Reached, error: Error, ends: Ends, all_fed: bool, prepared: &[String]) -> Error {
+pub fn say_what_is_left(
+    reached: &ConnectedServer,
+    error: Error,
+    ends: Ends,
+    all_fed: bool,
+    prepared: &[String],
+) -> Error {
     if reached.replaced.is_some() {
         return error;
     }

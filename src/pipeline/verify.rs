@@ -1,7 +1,7 @@
 //! Verifying: an archive, ours or not, read to its last byte; and, if that is wanted, restored for a trial.
 
 use super::input::Input;
-pub use super::trial::{Place, Tried};
+pub use super::verify_restore::{Place, Tried};
 use super::{Context, leftovers};
 use crate::engine::Content;
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> R
         context.note(note);
     }
     let tried = match trial {
-        Some(place) => Some(Box::pin(super::trial::attempt(context, &input, &checked, place)).await?),
+        Some(place) => Some(Box::pin(super::verify_restore::attempt(context, &input, &checked, place)).await?),
         None => None,
     };
     let description = input.describe();

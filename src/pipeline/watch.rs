@@ -12,9 +12,9 @@ use crate::process::Cause;
 
 /// How far the work is; written by the thread that works, read by the one that shows it.
 #[derive(Clone, Default)]
-pub struct Gauge(Arc<Mutex<Progress>>);
+pub struct ProgressHandle(Arc<Mutex<Progress>>);
 
-impl Gauge {
+impl ProgressHandle {
     /// Says what is being worked on, before the first byte.
     pub fn about(what: &str) -> Self {
         Self(Arc::new(Mutex::new(Progress { what: what.to_owned(), ..Progress::default() })))
@@ -32,7 +32,7 @@ impl Gauge {
 }
 
 /// Shows the gauge until the work ends. The beat goes on when no byte moves, so that a platform sees a sign of life.
-pub async fn shown<T>(context: &Context, gauge: &Gauge, work: impl Future<Output = T>) -> T {
+pub async fn shown<T>(context: &Context, gauge: &ProgressHandle, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut beat = tokio::time::interval(Duration::from_millis(200));
     let result = loop {

@@ -12,13 +12,13 @@
 mod capture;
 mod environment;
 mod failure;
-mod lifeline;
 mod orphans;
 mod pipes;
 mod private;
 mod running;
 mod stderr;
 mod stop;
+mod watchdog;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -56,11 +56,11 @@ pub use platform::hide_memory;
 use rustix::process::Pid;
 use tokio::process::Command;
 
-use self::lifeline::Lifeline;
 use self::pipes::Ending;
 use self::private::PrivateFiles;
 use self::running::ChildLimits;
 use self::stderr::Stderr;
+use self::watchdog::Watchdog;
 use crate::connection::Limits;
 use crate::invocation::{Account, Arg, EnvValue, Invocation, Stdin};
 use crate::secret::Redactor;
@@ -206,7 +206,7 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
         private,
     };
     let folder = service.map(|service| service.folder.as_path());
-    running.lifeline = match Lifeline::hold(group, running.private.folder().or(folder), end) {
+    running.lifeline = match Watchdog::hold(group, running.private.folder().or(folder), end) {
         // An image without a shell can do without grandchildren as well.
         Err(_) if platform::CHILDREN_DIE_WITH_US => None,
         held => Some(held?),

@@ -15,10 +15,10 @@ use tokio::process::Child;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::failure::{Cause, Failure};
-use super::lifeline::Lifeline;
 use super::pipes::{Activity, Ending, Input, Output};
 use super::private::PrivateFiles;
 use super::stderr::{Stderr, StderrTail};
+use super::watchdog::Watchdog;
 use super::{Deadline, Stop};
 
 /// A child under supervision. Dropping it kills its whole group.
@@ -36,7 +36,7 @@ pub struct Running {
     pub(super) stop: Stop,
     /// None once the child has ended.
     pub(super) ending: Option<Ending>,
-    pub(super) lifeline: Option<Lifeline>,
+    pub(super) lifeline: Option<Watchdog>,
     pub(super) private: PrivateFiles,
 }
 

@@ -14,11 +14,11 @@ use crate::hint::Hint;
 use crate::process::Exited;
 
 mod file;
-mod nowhere;
+mod null;
 mod stream;
 
 pub use file::Staged;
-pub use nowhere::Nowhere;
+pub use null::NullStore;
 pub use stream::Stream;
 
 /// Everything that must be true before an archive gets its final name.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
-use super::super::numbered::{joined, out_of_order};
+use super::super::part_writer::{joined, out_of_order};
 use super::*;
 
 const STEM: &str = "part.pgsql";

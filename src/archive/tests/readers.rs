@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::encode::BLOCK;
-use super::super::numbered::PART;
+use super::super::part_writer::PART;
 use super::*;
 
 const PYTHON: &str = "

@@ -5,7 +5,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use super::super::encode::BLOCK;
-use super::super::numbered::PART;
+use super::super::part_writer::PART;
 use super::*;
 
 fn check(compression: Compression, can_patch: bool, dump: &[u8]) {

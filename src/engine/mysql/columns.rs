@@ -6,11 +6,11 @@ use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
 use super::features::Statement;
-use super::head::{self, Piece, Subject};
 use super::lexer::{Syntax, Token};
 use super::restore::coming;
 use super::session;
 use super::setting::some;
+use super::statement::{self, SpannedToken, StatementInfo};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
@@ -41,19 +41,20 @@ enum Order {
 impl RowColumns {
     /// A table's definition. Columns that `SELECT *` does not have are in no row that names none.
     pub(super) fn define(&mut self, table: &str, definition: &[u8], syntax: &Syntax) {
-        let pieces: Vec<_> = head::pieces(definition, syntax).collect();
-        let is_hidden = |part: &&[Piece<'_>]| part.iter().any(|piece| piece.is("invisible"));
+        let pieces: Vec<_> = statement::pieces(definition, syntax).collect();
+        let is_hidden = |part: &&[SpannedToken<'_>]| part.iter().any(|piece| piece.is("invisible"));
         let parts = Statement::new(&pieces).parts;
         let columns = parts.iter().filter(|part| !is_hidden(part)).filter_map(|part| column(part));
         self.keep(table, &columns.collect::<Vec<_>>(), |kept| &mut kept.defined, |columns| columns);
     }
 
     /// A statement with rows.
-    pub(super) fn insert(&mut self, table: &str, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    pub(super) fn insert(&mut self, table: &str, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         if self.rows.contains_key(table) {
             return;
         }
-        let behind = head::pieces(head, syntax).filter(|piece| piece.at >= subject.name_at.end).collect::<Vec<_>>();
+        let behind =
+            statement::pieces(head, syntax).filter(|piece| piece.at >= subject.name_at.end).collect::<Vec<_>>();
         match behind.first() {
             Some(first) if first.is_symbol(b'(') => {
                 let end = behind.iter().position(|piece| piece.is_symbol(b')')).unwrap_or(behind.len());
@@ -95,12 +96,12 @@ impl RowColumns {
 }
 
 /// The column that this part of a table's definition is about.
-fn column(part: &[Piece<'_>]) -> Option<String> {
+fn column(part: &[SpannedToken<'_>]) -> Option<String> {
     part.first().filter(|piece| matches!(piece.token, Token::Quoted(b'`' | b'"'))).and_then(|_| any_name(part))
 }
 
 /// The name that stands first; one with a doubled quote inside reads as several.
-fn any_name(part: &[Piece<'_>]) -> Option<String> {
+fn any_name(part: &[SpannedToken<'_>]) -> Option<String> {
     let mut name = part.first()?.unquoted()?;
     let mut end = part.first()?.end();
     for piece in part[1..].iter().take_while(|piece| matches!(piece.token, Token::Quoted(_))) {
@@ -183,7 +184,7 @@ mod tests {
         let definition = "CREATE TABLE `t` (`a``b` int, `h` int /*!80023 INVISIBLE */, `c` int, PRIMARY KEY (`c`))";
         found.define("t", definition.as_bytes(), &syntax);
         for insert in ["INSERT INTO `t` VALUES ", "INSERT INTO `u` (`a``b`, c) VALUES ", "INSERT INTO `v` VALUES "] {
-            let subject = head::subject(insert.as_bytes(), &syntax);
+            let subject = statement::subject(insert.as_bytes(), &syntax);
             found.insert(subject.name.as_deref().expect("a name"), &subject, insert.as_bytes(), &syntax);
         }
         let lines: Vec<_> = found.lines().map(|line| line.replace(PART, "|")).collect();

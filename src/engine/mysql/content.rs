@@ -12,10 +12,10 @@ use super::exporter::{self, Exporter};
 use super::features;
 use super::foreign_keys::Keys;
 use super::gate::{self, CHARACTER_SET, Found, Gate, Reason};
-use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{LONGEST_DELIMITER, Syntax};
 use super::setting::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
+use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::stray::{self, Place, Stray, Watch};
 use crate::engine::{
     Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector,
@@ -198,7 +198,7 @@ impl Visitor for Seen {
         self.statements += 1;
         self.inserting = false;
         self.judge(head, syntax);
-        let subject = head::subject(head, syntax);
+        let subject = statement::subject(head, syntax);
         self.stray_head(&subject, head, syntax);
         self.count_lines(head);
         self.place(&subject);
@@ -212,7 +212,9 @@ impl Visitor for Seen {
             }
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
             (Verb::Create, _) => self.create(&subject, head, syntax),
-            (Verb::Alter, Object::Table) if !head::switches_keys(head, syntax) => self.alter(subject.name.as_ref()),
+            (Verb::Alter, Object::Table) if !statement::switches_keys(head, syntax) => {
+                self.alter(subject.name.as_ref())
+            }
             (Verb::Drop, Object::Table) => self.dropped(subject.name.as_ref()),
             (Verb::Use, _) => {
                 self.database.clone_from(&subject.name);
@@ -314,7 +316,7 @@ impl Seen {
     }
 
     /// A statement that begins with no word of SQL's, or that a program's words stand in.
-    fn stray_head(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    fn stray_head(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         self.watch.forget();
         // A body may quote anything.
         let has_body = matches!(subject.object, Object::Trigger | Object::Routine | Object::Function | Object::Event);
@@ -355,7 +357,7 @@ impl Seen {
     }
 
     /// Notes where statements about a table or view begin, and where those about another one do.
-    fn place(&mut self, subject: &Subject) {
+    fn place(&mut self, subject: &StatementInfo) {
         let table = match (subject.verb, subject.object) {
             (Verb::Set | Verb::Use | Verb::Replication | Verb::Other, _) => return,
             (_, Object::Table | Object::View | Object::Sequence) => subject.name.as_ref(),
@@ -445,16 +447,16 @@ impl Seen {
 
     /// `SET collation_connection = x`, `SET @@GLOBAL.GTID_PURGED=...`, `SET @@SESSION.SQL_LOG_BIN= 0`.
     fn set(&mut self, head: &[u8], syntax: &Syntax) {
-        let pieces: Vec<_> = head::pieces(head, syntax).take(16).collect();
+        let pieces: Vec<_> = statement::pieces(head, syntax).take(16).collect();
         self.gtid += u64::from(sets_gtid(&pieces));
-        self.sets_mode |= head::sql_mode(head, syntax).is_some();
+        self.sets_mode |= statement::sql_mode(head, syntax).is_some();
         self.features.extend(features::modes(head, syntax));
         self.collations(head, syntax);
     }
 
     fn collations(&mut self, head: &[u8], syntax: &Syntax) {
         // `SET collation_connection = @saved_col_connection` names none.
-        self.collations.extend(head::collations(head, syntax).filter_map(|name| name.unquoted()));
+        self.collations.extend(statement::collations(head, syntax).filter_map(|name| name.unquoted()));
     }
 
     fn note(&mut self, list: &'static str, name: Option<String>) {
@@ -532,7 +534,7 @@ pub(super) fn names<'a>(content: &'a Content, fact: &str) -> Vec<&'a str> {
 }
 
 /// Whether a SET statement touches GTIDs or the binary log, or saves and restores what such a one touches.
-pub(super) fn sets_gtid(pieces: &[Piece<'_>]) -> bool {
+pub(super) fn sets_gtid(pieces: &[SpannedToken<'_>]) -> bool {
     pieces.iter().any(|p| p.is("gtid_purged") || p.is("sql_log_bin") || p.is("mysqldump_temp_log_bin"))
 }
 

@@ -8,7 +8,7 @@ use super::select::Selection;
 use super::server_settings::{self, AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
 use super::setting::some;
 use super::{dump, findings, setting};
-use crate::engine::{Client, DumpOptions, Flavour, Moment, Server};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 
@@ -18,7 +18,7 @@ pub(super) fn check(
     client: &Client,
     options: &DumpOptions,
     selection: &Selection,
-    moment: &Moment,
+    moment: &DumpSnapshot,
 ) -> Result<()> {
     if let Some((limit, mends)) = server_settings::odd(server, SELECT_LIMIT, SessionUse::Read) {
         limited(server, options, selection, moment, limit).map_or(Ok(()), |what| {
@@ -64,7 +64,7 @@ fn limited(
     server: &Server,
     options: &DumpOptions,
     selection: &Selection,
-    moment: &Moment,
+    moment: &DumpSnapshot,
     limit: &str,
 ) -> Option<String> {
     let limit = limit.parse::<u64>().unwrap_or(0);
@@ -72,14 +72,14 @@ fn limited(
         return Some("only a part of the tables and other objects".to_owned());
     }
     // Who reads is not decided yet where nobody says why the client does.
-    let by_client = options.client_rows || matches!(moment, Moment::Alone(Some(_)));
+    let by_client = options.client_rows || matches!(moment, DumpSnapshot::Alone(Some(_)));
     if options.schema_only || !by_client {
         return None;
     }
     let mut over = setting::list(server, setting::OVER_LIMIT);
     over.retain(|table| selection.with_rows(server).any(|name| name == *table));
     let why = match moment {
-        Moment::Alone(Some(why)) => format!(" ({why})"),
+        DumpSnapshot::Alone(Some(why)) => format!(" ({why})"),
         _ => String::new(),
     };
     (!over.is_empty()).then(|| format!("only a part of the rows of {}{why}", some(&over)))

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::features::Statement;
-use super::head::{self, Object, Piece, Subject};
 use super::lexer::{Syntax, Token};
+use super::statement::{self, Object, SpannedToken, StatementInfo};
 
 /// The column that MySQL adds to a table without a primary key (`sql_generate_invisible_primary_key`).
 pub(super) const ADDED_KEY: &str = "my_row_id";
 
 /// The name under which a definition is held against another; none where it is not.
-pub(super) fn name(subject: &Subject) -> Option<String> {
+pub(super) fn name(subject: &StatementInfo) -> Option<String> {
     let kind = match subject.object {
         Object::Table => "table",
         Object::View => "view",
@@ -27,7 +27,7 @@ pub(super) fn name(subject: &Subject) -> Option<String> {
 
 /// The value that MariaDB's dump gives to a sequence, by a name of its own: `DO SETVAL(`s`, 1001, 0)`.
 pub(super) fn sequence_value(head: &[u8], syntax: &Syntax) -> Option<(String, u64)> {
-    let pieces: Vec<_> = head::pieces(head, syntax).take(16).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).take(16).collect();
     let (call, value) = pieces.split_at_checked(5)?;
     if !(call[0].is("do") || call[0].is("select")) || !call[1].is("setval") {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn sequence_value(head: &[u8], syntax: &Syntax) -> Option<(String, u6
 
 /// Whether a table's counter stands in its definition: `AUTO_INCREMENT=7`.
 pub(super) fn has_counter(head: &[u8], syntax: &Syntax) -> bool {
-    let mut pieces = head::pieces(head, syntax).peekable();
+    let mut pieces = statement::pieces(head, syntax).peekable();
     while let Some(piece) = pieces.next() {
         if piece.is("auto_increment") && pieces.peek().is_some_and(|next| next.is_symbol(b'=')) {
             return true;
@@ -52,9 +52,9 @@ pub(super) fn has_counter(head: &[u8], syntax: &Syntax) -> bool {
 
 /// The hash of a `CREATE`, without what changes with a table's rows, with who restores, and with the database's name; of an
 /// event without whether it runs, which a trial never lets it.
-pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &Subject, database: Option<&str>) -> u64 {
+pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &StatementInfo, database: Option<&str>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     let implied = if subject.object == Object::Table { implied(&pieces) } else { BTreeSet::new() };
     let mut pieces = pieces.iter().filter(|piece| !implied.contains(&piece.at)).peekable();
     let mut schedules = subject.object == Object::Event;
@@ -79,21 +79,22 @@ pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &Subject, database: Op
 /// Where words stand that say of a column what is known without them: a collation's character set, and what the table has
 /// already. A server writes `COLLATE x` of a column that inherited it, and `CHARACTER SET y COLLATE x` of the same column
 /// once that was said.
-fn implied(pieces: &[Piece<'_>]) -> BTreeSet<usize> {
+fn implied(pieces: &[SpannedToken<'_>]) -> BTreeSet<usize> {
     let statement = Statement::new(pieces);
     let of_table = Charset { set: statement.option_named("charset"), collation: statement.option_named("collate") };
     let mut implied = BTreeSet::new();
     for column in statement.parts.iter().filter(|part| part.first().is_some_and(|piece| piece.unquoted().is_some())) {
         let set = clause(column, &["character", "set"]);
         let collation = clause(column, &["collate"]);
-        let named = |clause: Option<&[Piece<'_>]>| clause.and_then(|clause| clause.last()?.unquoted());
+        let named = |clause: Option<&[SpannedToken<'_>]>| clause.and_then(|clause| clause.last()?.unquoted());
         let own = Charset { set: named(set), collation: named(collation) };
         let is_inherited = match &own.collation {
             Some(_) => own.collation == of_table.collation,
             None => own.set.is_some() && own.set == of_table.set && of_table.collation.is_none(),
         };
-        let places =
-            |clause: Option<&[Piece<'_>]>| clause.unwrap_or_default().iter().map(|piece| piece.at).collect::<Vec<_>>();
+        let places = |clause: Option<&[SpannedToken<'_>]>| {
+            clause.unwrap_or_default().iter().map(|piece| piece.at).collect::<Vec<_>>()
+        };
         if own.collation.is_some() || is_inherited {
             implied.extend(places(set));
         }
@@ -111,7 +112,7 @@ struct Charset {
 }
 
 /// These words and the name behind them, outside of brackets.
-fn clause<'p, 'a>(column: &'p [Piece<'a>], words: &[&str]) -> Option<&'p [Piece<'a>]> {
+fn clause<'p, 'a>(column: &'p [SpannedToken<'a>], words: &[&str]) -> Option<&'p [SpannedToken<'a>]> {
     let mut depth = 0_u32;
     for (at, piece) in column.iter().enumerate() {
         match piece.token {

@@ -7,9 +7,9 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
-use super::head::{self, Piece};
 use super::lexer::{Syntax, Token};
 use super::select::{self, Selection};
+use super::statement::{self, SpannedToken};
 use super::suitability::bare;
 use super::{findings, session, setting};
 use crate::connection::{Connection, Limits};
@@ -50,7 +50,7 @@ const KINDS: [&str; 4] = ["function", "sequence", "table", "view"];
 
 /// What a definition names of this database: tables behind FROM and JOIN, functions and sequences that are called.
 pub(super) fn named(text: &[u8], syntax: &Syntax, database: Option<&str>) -> BTreeSet<(&'static str, String)> {
-    let pieces: Vec<_> = head::pieces(text, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(text, syntax).collect();
     let mut named = BTreeSet::new();
     for (at, piece) in pieces.iter().enumerate() {
         let rest = &pieces[at + 1..];
@@ -68,22 +68,22 @@ pub(super) fn named(text: &[u8], syntax: &Syntax, database: Option<&str>) -> BTr
 }
 
 /// What stands before a name that is no function's: the rest of a longer name, a view's own name.
-fn qualifies(before: &Piece<'_>) -> bool {
+fn qualifies(before: &SpannedToken<'_>) -> bool {
     before.is_symbol(b'.') || before.is("view")
 }
 
-fn is_quoted(piece: &Piece<'_>) -> bool {
+fn is_quoted(piece: &SpannedToken<'_>) -> bool {
     matches!(piece.token, Token::Quoted(_)) && piece.text.first() == Some(&b'`')
 }
 
-fn begins(pieces: &[Piece<'_>], symbol: u8) -> bool {
+fn begins(pieces: &[SpannedToken<'_>], symbol: u8) -> bool {
     pieces.first().is_some_and(|piece| piece.is_symbol(symbol))
 }
 
 /// The quoted name that stands first, of this database, and what follows.
-fn name<'p, 'a>(pieces: &'p [Piece<'a>], database: Option<&str>) -> Option<(String, &'p [Piece<'a>])> {
+fn name<'p, 'a>(pieces: &'p [SpannedToken<'a>], database: Option<&str>) -> Option<(String, &'p [SpannedToken<'a>])> {
     let first = pieces.first().filter(|piece| is_quoted(piece))?;
-    let unquoted = |piece: &Piece<'_>| piece.unquoted().map(|name| name.replace("``", "`"));
+    let unquoted = |piece: &SpannedToken<'_>| piece.unquoted().map(|name| name.replace("``", "`"));
     match &pieces[1..] {
         [dot, second, rest @ ..] if dot.is_symbol(b'.') => {
             let is_ours = database.is_some() && unquoted(first).as_deref() == database;

@@ -10,7 +10,7 @@ use super::suitability::belongs;
 use super::{computed, cut, excuse, extra, findings, lossy_bytes, options as common, own_name, rows, setting};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Client, DumpOptions, DumpPlan, Flavour, Format, Moment, Server, Version, left_out_by, missing, refuse_missing,
+    Client, DumpOptions, DumpPlan, DumpSnapshot, Flavour, Format, Server, Version, left_out_by, missing, refuse_missing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -47,7 +47,7 @@ pub(super) fn plan(
     client: &Client,
     options: &DumpOptions,
     limits: &Limits,
-    moment: &Moment,
+    moment: &DumpSnapshot,
 ) -> Result<DumpPlan> {
     check(options)?;
     let mut selection = select::select(options, server)?;
@@ -65,7 +65,7 @@ pub(super) fn plan(
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
     base = base.args(by_version(server, client, limits));
-    let without_rows = matches!(moment, Moment::Seen(_));
+    let without_rows = matches!(moment, DumpSnapshot::Seen(_));
     base = base.args(without_rows.then_some(rows::NO_ROWS));
     let runs = runs(server, client, options, &selection)
         .into_iter()
@@ -106,8 +106,8 @@ pub(super) fn locks_tables(server: &Server, options: &DumpOptions, selection: &S
 }
 
 /// FLOAT columns that lose digits: those that the client reads although a session of ours would have.
-fn inexact<'s>(server: &'s Server, selection: &Selection, moment: &Moment) -> Vec<&'s str> {
-    if matches!(moment, Moment::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
+fn inexact<'s>(server: &'s Server, selection: &Selection, moment: &DumpSnapshot) -> Vec<&'s str> {
+    if matches!(moment, DumpSnapshot::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
 }
 
 /// What would make the client give up in the middle is refused before it starts, unless it is left out.
@@ -378,7 +378,7 @@ mod tests {
         let dumpers = recorded().into_iter().filter(|(_, client, _)| client.role == Role::Dump);
         let plan = |(name, client, help): (String, Client, String)| {
             let server = server(client.flavour, client.version);
-            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &Moment::Alone(None))
+            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &DumpSnapshot::Alone(None))
                 .expect("a plan");
             (name, client, help, plan)
         };
@@ -492,7 +492,7 @@ mod tests {
         };
         let server = server(Flavour::Mysql, Version::new(9, 7, 4));
         let tail = |options: &DumpOptions| {
-            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &Moment::Alone(None))
+            let plan = plan(&connection(), &server, &client, options, &Limits::default(), &DumpSnapshot::Alone(None))
                 .expect("a plan");
             let runs = plan.invocations.iter().map(words).collect::<Vec<_>>();
             runs.iter()
@@ -536,9 +536,15 @@ mod tests {
         let mut server = server(Flavour::Mysql, Version::new(8, 0, 36));
         server.settings.insert(setting::NO_TRANSACTIONS.into(), "logs".into());
         server.settings.insert("max_execution_time".into(), "5000".into());
-        let planned =
-            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default(), &Moment::Alone(None))
-                .expect("a plan");
+        let planned = plan(
+            &connection(),
+            &server,
+            &client,
+            &DumpOptions::default(),
+            &Limits::default(),
+            &DumpSnapshot::Alone(None),
+        )
+        .expect("a plan");
         assert_eq!(planned.consistency, "snapshot, except for tables without transactions");
         assert_eq!(planned.warnings.len(), 2);
         let logs = strings(&["logs"]);
@@ -547,14 +553,21 @@ mod tests {
             DumpOptions { exclude_table_data: logs.clone(), ..DumpOptions::default() },
             DumpOptions { schema_only: true, ..DumpOptions::default() },
         ] {
-            let planned = plan(&connection(), &server, &client, &options, &Limits::default(), &Moment::Alone(None));
+            let planned =
+                plan(&connection(), &server, &client, &options, &Limits::default(), &DumpSnapshot::Alone(None));
             assert_eq!(planned.expect("a plan").consistency, "snapshot", "{options:?}");
         }
         server.settings.insert(setting::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
         server.settings.insert("grant.lock tables".into(), "yes".into());
-        let planned =
-            plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default(), &Moment::Alone(None))
-                .expect("a plan");
+        let planned = plan(
+            &connection(),
+            &server,
+            &client,
+            &DumpOptions::default(),
+            &Limits::default(),
+            &DumpSnapshot::Alone(None),
+        )
+        .expect("a plan");
         assert!(words(&planned.invocations[0]).contains("--lock-tables"));
     }
 
@@ -564,7 +577,7 @@ mod tests {
         mysql.settings.insert(setting::GENERATED.to_owned(), ["orders.total", "users.full name"].join(setting::JOIN));
         let plan_with = |flavour, options: &DumpOptions| {
             let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
-            plan(&connection(), &mysql, &client, options, &Limits::default(), &Moment::Alone(None)).map(drop)
+            plan(&connection(), &mysql, &client, options, &Limits::default(), &DumpSnapshot::Alone(None)).map(drop)
         };
         let all = DumpOptions::default();
         let error = plan_with(Flavour::Mariadb, &all).expect_err("refused");

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 
-use super::head::{Object, Subject, Verb};
 use super::lexer::Syntax;
+use super::statement::{Object, StatementInfo, Verb};
 
 /// What is on the way of rows, gathered while a script passes by.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Order {
 }
 
 /// `trigger t_log`, `event purge`.
-pub(super) fn key(subject: &Subject) -> Option<String> {
+pub(super) fn key(subject: &StatementInfo) -> Option<String> {
     let kind = match subject.object {
         Object::Trigger => "trigger",
         Object::Event => "event",
@@ -34,7 +34,7 @@ pub(super) fn key(subject: &Subject) -> Option<String> {
 
 impl Order {
     /// Takes a statement's head.
-    pub(super) fn see(&mut self, subject: &Subject, head: &[u8]) {
+    pub(super) fn see(&mut self, subject: &StatementInfo, head: &[u8]) {
         let Some(name) = &subject.name else { return };
         match (subject.verb, subject.object, key(subject)) {
             (Verb::Create, _, Some(key)) => self.create(key, subject.on.as_ref(), head),

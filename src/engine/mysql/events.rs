@@ -6,10 +6,10 @@ use std::ops::Range;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
-use super::head::{self, Subject};
 use super::lexer::{Syntax, Token};
 use super::session;
 use super::setting::{on, some};
+use super::statement::{self, StatementInfo};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, RestoreOptions, Server};
 use crate::error::Result;
@@ -28,8 +28,8 @@ pub(super) struct Schedule {
 }
 
 /// Reads it: `ON SCHEDULE ... [ON COMPLETION ...] [ENABLE | DISABLE ...] [COMMENT ...] DO ...`.
-pub(super) fn schedule(subject: &Subject, head: &[u8], syntax: &Syntax) -> Option<Schedule> {
-    let mut pieces = head::pieces(head, syntax).skip_while(|piece| piece.at < subject.name_at.end);
+pub(super) fn schedule(subject: &StatementInfo, head: &[u8], syntax: &Syntax) -> Option<Schedule> {
+    let mut pieces = statement::pieces(head, syntax).skip_while(|piece| piece.at < subject.name_at.end);
     pieces.find(|piece| piece.is("schedule"))?;
     let once = pieces.next()?.is("at");
     let schedule = |enabled, ends, status| Some(Schedule { once, ends, enabled, status });
@@ -50,7 +50,7 @@ pub(super) fn schedule(subject: &Subject, head: &[u8], syntax: &Syntax) -> Optio
 }
 
 /// The statement with `DISABLE` in it; as it is where it has that already.
-pub(super) fn disabled<'h>(subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+pub(super) fn disabled<'h>(subject: &StatementInfo, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
     match schedule(subject, head, syntax).filter(|schedule| schedule.enabled) {
         Some(Schedule { status, .. }) => {
             let word = if status.is_empty() { &b"DISABLE "[..] } else { b"DISABLE" };
@@ -125,7 +125,7 @@ mod tests {
 
     fn both(text: &str) -> (Option<(bool, bool)>, String) {
         let (head, syntax) = (text.as_bytes(), Syntax::new());
-        let subject = head::subject(head, &syntax);
+        let subject = statement::subject(head, &syntax);
         let said = schedule(&subject, head, &syntax).map(|schedule| (schedule.once, schedule.enabled));
         (said, String::from_utf8_lossy(&disabled(&subject, head, &syntax)).into_owned())
     }

@@ -4,24 +4,24 @@
 //! Only tokens of code are looked at, never strings, comments or rows. MariaDB passes over versioned comments of MySQL
 //! 5.7 and later (`/*!80023 INVISIBLE */`): what stands in them is lost there, or worse than lost.
 
-use super::head::{self, Object, Piece, Subject};
 use super::lexer::{Syntax, Token};
 use super::setting;
+use super::statement::{self, Object, SpannedToken, StatementInfo};
 use crate::engine::{Feature, Flavour, Server, Version};
 
 /// One row.
-struct Row {
+struct FeatureRule {
     name: &'static str,
-    mysql: Takes,
-    mariadb: Takes,
+    mysql: Support,
+    mariadb: Support,
     /// The kinds of objects that it can stand in.
     on: &'static [Object],
-    sign: Sign,
+    sign: Matcher,
 }
 
 /// What a flavour makes of it.
 #[derive(Clone, Copy)]
-enum Takes {
+enum Support {
     Since(u32, u32, u32),
     Never,
     /// Goes on without it.
@@ -30,7 +30,7 @@ enum Takes {
 }
 
 /// How a feature is recognised. Runs of tokens are in small letters, a space between two; `?` is any name.
-enum Sign {
+enum Matcher {
     /// By the kind of object.
     Kind,
     /// Anywhere in the statement.
@@ -46,11 +46,11 @@ enum Sign {
     /// Behind a table's columns.
     Option(&'static [&'static str]),
     /// Of the definition of a column, key or constraint.
-    Shape(fn(&[Piece<'_>]) -> bool),
+    Shape(fn(&[SpannedToken<'_>]) -> bool),
 }
 
-use Takes::{Loses, LosesBefore, Never, Since};
-const ALWAYS: Takes = Since(0, 0, 0);
+use Support::{Loses, LosesBefore, Never, Since};
+const ALWAYS: Support = Since(0, 0, 0);
 const TABLE: &[Object] = &[Object::Table];
 const VIEW: &[Object] = &[Object::View];
 const CODE: &[Object] = &[Object::Routine, Object::Function, Object::Trigger, Object::Event];
@@ -59,63 +59,69 @@ const EXPRESSIONS: &[Object] = &[Object::Table, Object::View];
 const ALL: &[Object] =
     &[Object::Table, Object::View, Object::Routine, Object::Function, Object::Trigger, Object::Event];
 
-const fn row(name: &'static str, mysql: Takes, mariadb: Takes, on: &'static [Object], sign: Sign) -> Row {
-    Row { name, mysql, mariadb, on, sign }
+const fn row(
+    name: &'static str,
+    mysql: Support,
+    mariadb: Support,
+    on: &'static [Object],
+    sign: Matcher,
+) -> FeatureRule {
+    FeatureRule { name, mysql, mariadb, on, sign }
 }
 
 #[rustfmt::skip]
-const ROWS: &[Row] = &[
+const ROWS: &[FeatureRule] = &[
     // MySQL's.
-    row("expressions in keys", Since(8, 0, 13), Never, TABLE, Sign::Shape(key_of_an_expression)),
-    row("descending keys", LosesBefore(8, 0, 0), LosesBefore(10, 8, 0), TABLE, Sign::Shape(descending_key)),
-    row("invisible columns of MySQL", LosesBefore(8, 0, 23), Loses, TABLE, Sign::Shape(invisible_column_of_mysql)),
-    row("invisible keys", LosesBefore(8, 0, 0), Loses, TABLE, Sign::Shape(invisible_key)),
-    row("constraints that are not enforced", Since(8, 0, 16), Never, TABLE, Sign::Versioned(&["not enforced"])),
-    row("the SRID of columns", LosesBefore(8, 0, 3), Loses, TABLE, Sign::Versioned(&["srid"])),
-    row("the type geomcollection", Since(8, 0, 11), Never, TABLE, Sign::Type(&["geomcollection"])),
-    row("parsers of fulltext keys", ALWAYS, Never, TABLE, Sign::Part(&["with parser ?"])),
-    row("COMPRESSION of tables", Since(5, 7, 8), Never, TABLE, Sign::Option(&["compression ="])),
-    row("ENCRYPTION of tables", Since(5, 7, 11), Loses, TABLE, Sign::Option(&["encryption ="])),
-    row("LATERAL", Since(8, 0, 14), Never, ALL, Sign::Words(&["lateral ("])),
-    row("the operators -> and ->>", Since(5, 7, 9), Never, CODE, Sign::Words(&["- >"])),
-    row("MEMBER OF", Since(8, 0, 17), Never, ALL, Sign::Words(&["member of ("])),
-    row("FOR SHARE", Since(8, 0, 1), Never, CODE, Sign::Words(&["for share"])),
-    row("routines in JavaScript", Since(9, 0, 0), Never, ROUTINE, Sign::Words(&["language javascript"])),
-    row("JSON duality views", Since(9, 4, 0), Never, VIEW, Sign::Words(&["duality view"])),
-    row("functions of MySQL alone", ALWAYS, Never, EXPRESSIONS, Sign::Call(&["any_value", "bin_to_uuid", "is_uuid",
+    row("expressions in keys", Since(8, 0, 13), Never, TABLE, Matcher::Shape(key_of_an_expression)),
+    row("descending keys", LosesBefore(8, 0, 0), LosesBefore(10, 8, 0), TABLE, Matcher::Shape(descending_key)),
+    row("invisible columns of MySQL", LosesBefore(8, 0, 23), Loses, TABLE, Matcher::Shape(invisible_column_of_mysql)),
+    row("invisible keys", LosesBefore(8, 0, 0), Loses, TABLE, Matcher::Shape(invisible_key)),
+    row("constraints that are not enforced", Since(8, 0, 16), Never, TABLE, Matcher::Versioned(&["not enforced"])),
+    row("the SRID of columns", LosesBefore(8, 0, 3), Loses, TABLE, Matcher::Versioned(&["srid"])),
+    row("the type geomcollection", Since(8, 0, 11), Never, TABLE, Matcher::Type(&["geomcollection"])),
+    row("parsers of fulltext keys", ALWAYS, Never, TABLE, Matcher::Part(&["with parser ?"])),
+    row("COMPRESSION of tables", Since(5, 7, 8), Never, TABLE, Matcher::Option(&["compression ="])),
+    row("ENCRYPTION of tables", Since(5, 7, 11), Loses, TABLE, Matcher::Option(&["encryption ="])),
+    row("LATERAL", Since(8, 0, 14), Never, ALL, Matcher::Words(&["lateral ("])),
+    row("the operators -> and ->>", Since(5, 7, 9), Never, CODE, Matcher::Words(&["- >"])),
+    row("MEMBER OF", Since(8, 0, 17), Never, ALL, Matcher::Words(&["member of ("])),
+    row("FOR SHARE", Since(8, 0, 1), Never, CODE, Matcher::Words(&["for share"])),
+    row("routines in JavaScript", Since(9, 0, 0), Never, ROUTINE, Matcher::Words(&["language javascript"])),
+    row("JSON duality views", Since(9, 4, 0), Never, VIEW, Matcher::Words(&["duality view"])),
+    row("functions of MySQL alone", ALWAYS, Never, EXPRESSIONS, Matcher::Call(&["any_value", "bin_to_uuid", "is_uuid",
         "json_pretty", "json_schema_validation_report", "json_storage_free", "json_storage_size", "regexp_like",
         "st_geohash", "st_latitude", "st_longitude", "st_swapxy", "st_transform", "uuid_to_bin"])),
     // MySQL's and MariaDB's.
-    row("vector columns", Since(9, 0, 0), Since(11, 7, 1), TABLE, Sign::Type(&["vector"])),
-    row("JSON_TABLE", Since(8, 0, 4), Since(10, 6, 0), ALL, Sign::Words(&["json_table ("])),
-    row("SKIP LOCKED", Since(8, 0, 1), Since(10, 6, 0), CODE, Sign::Words(&["skip locked"])),
+    row("vector columns", Since(9, 0, 0), Since(11, 7, 1), TABLE, Matcher::Type(&["vector"])),
+    row("JSON_TABLE", Since(8, 0, 4), Since(10, 6, 0), ALL, Matcher::Words(&["json_table ("])),
+    row("SKIP LOCKED", Since(8, 0, 1), Since(10, 6, 0), CODE, Matcher::Words(&["skip locked"])),
     // MariaDB's.
     row("invisible columns of MariaDB", Since(8, 0, 23), Since(10, 3, 3), TABLE,
-        Sign::Shape(invisible_column_of_mariadb)),
-    row("sequences", Never, Since(10, 3, 0), &[Object::Sequence], Sign::Kind),
-    row("functions of sequences", Never, Since(10, 3, 0), EXPRESSIONS, Sign::Call(&["nextval", "lastval", "setval"])),
-    row("system versioning", Never, Since(10, 3, 4), TABLE, Sign::Option(&["with system versioning"])),
-    row("columns of row versions", Never, Since(10, 3, 4), TABLE, Sign::Part(&["as row start", "as row end"])),
-    row("periods", Never, Since(10, 4, 3), TABLE, Sign::Part(&["period for ?"])),
-    row("WITHOUT OVERLAPS", Never, Since(10, 5, 3), TABLE, Sign::Part(&["without overlaps"])),
-    row("the type uuid", Never, Since(10, 7, 0), TABLE, Sign::Type(&["uuid"])),
-    row("the type inet4", Never, Since(10, 10, 0), TABLE, Sign::Type(&["inet4"])),
-    row("the type inet6", Never, Since(10, 5, 0), TABLE, Sign::Type(&["inet6"])),
-    row("the type xmltype", Never, Since(12, 3, 0), TABLE, Sign::Type(&["xmltype"])),
-    row("vector keys", Never, Since(11, 7, 1), TABLE, Sign::Part(&["vector key"])),
-    row("ignored keys", Never, Since(10, 6, 0), TABLE, Sign::Shape(ignored_key)),
-    row("compressed columns", Loses, ALWAYS, TABLE, Sign::Versioned(&["compressed"])),
-    row("options of storage engines", Never, ALWAYS, TABLE, Sign::Option(&["` =", "page_checksum =",
+        Matcher::Shape(invisible_column_of_mariadb)),
+    row("sequences", Never, Since(10, 3, 0), &[Object::Sequence], Matcher::Kind),
+    row("functions of sequences", Never, Since(10, 3, 0), EXPRESSIONS, Matcher::Call(&["nextval", "lastval", "setval"])),
+    row("system versioning", Never, Since(10, 3, 4), TABLE, Matcher::Option(&["with system versioning"])),
+    row("columns of row versions", Never, Since(10, 3, 4), TABLE, Matcher::Part(&["as row start", "as row end"])),
+    row("periods", Never, Since(10, 4, 3), TABLE, Matcher::Part(&["period for ?"])),
+    row("WITHOUT OVERLAPS", Never, Since(10, 5, 3), TABLE, Matcher::Part(&["without overlaps"])),
+    row("the type uuid", Never, Since(10, 7, 0), TABLE, Matcher::Type(&["uuid"])),
+    row("the type inet4", Never, Since(10, 10, 0), TABLE, Matcher::Type(&["inet4"])),
+    row("the type inet6", Never, Since(10, 5, 0), TABLE, Matcher::Type(&["inet6"])),
+    row("the type xmltype", Never, Since(12, 3, 0), TABLE, Matcher::Type(&["xmltype"])),
+    row("vector keys", Never, Since(11, 7, 1), TABLE, Matcher::Part(&["vector key"])),
+    row("ignored keys", Never, Since(10, 6, 0), TABLE, Matcher::Shape(ignored_key)),
+    row("compressed columns", Loses, ALWAYS, TABLE, Matcher::Versioned(&["compressed"])),
+    row("options of storage engines", Never, ALWAYS, TABLE, Matcher::Option(&["` =", "page_checksum =",
         "transactional ="])),
-    row("a function as default without parentheses", Never, ALWAYS, TABLE, Sign::Shape(bare_function_as_default)),
-    row("a text's or blob's default", Never, ALWAYS, TABLE, Sign::Shape(default_of_a_text)),
-    row("packages", Never, Since(10, 3, 5), &[Object::Routine], Sign::Words(&["` package"])),
-    row("aggregate functions", Never, Since(10, 3, 3), &[Object::Function], Sign::Words(&["aggregate function"])),
-    row("defaults of parameters", Never, Since(11, 8, 0), ROUTINE, Sign::Part(&["default"])),
-    row("EXECUTE IMMEDIATE", Never, Since(10, 2, 3), CODE, Sign::Words(&["execute immediate"])),
-    row("RETURNING", Never, Since(10, 5, 0), CODE, Sign::Words(&["returning"])),
-    row("FOR loops", Never, Since(10, 3, 3), CODE, Sign::Words(&["end for"])),
-    row("functions of MariaDB alone", Never, ALWAYS, EXPRESSIONS, Sign::Call(&["add_months", "json_compact",
+    row("a function as default without parentheses", Never, ALWAYS, TABLE, Matcher::Shape(bare_function_as_default)),
+    row("a text's or blob's default", Never, ALWAYS, TABLE, Matcher::Shape(default_of_a_text)),
+    row("packages", Never, Since(10, 3, 5), &[Object::Routine], Matcher::Words(&["` package"])),
+    row("aggregate functions", Never, Since(10, 3, 3), &[Object::Function], Matcher::Words(&["aggregate function"])),
+    row("defaults of parameters", Never, Since(11, 8, 0), ROUTINE, Matcher::Part(&["default"])),
+    row("EXECUTE IMMEDIATE", Never, Since(10, 2, 3), CODE, Matcher::Words(&["execute immediate"])),
+    row("RETURNING", Never, Since(10, 5, 0), CODE, Matcher::Words(&["returning"])),
+    row("FOR loops", Never, Since(10, 3, 3), CODE, Matcher::Words(&["end for"])),
+    row("functions of MariaDB alone", Never, ALWAYS, EXPRESSIONS, Matcher::Call(&["add_months", "json_compact",
         "json_detailed", "json_exists", "json_loose", "json_query", "median", "natural_sort_key", "nvl", "nvl2",
         "percentile_cont", "percentile_disc", "sformat", "sys_guid", "to_char", "vec_fromtext", "vec_totext"])),
 ];
@@ -192,9 +198,9 @@ fn knows_charset(server: &Server, charset: &str) -> bool {
 }
 
 /// The features in a `CREATE` statement.
-pub(super) fn of(subject: &Subject, head: &[u8], syntax: &Syntax) -> Vec<Feature> {
+pub(super) fn of(subject: &StatementInfo, head: &[u8], syntax: &Syntax) -> Vec<Feature> {
     let Some(name) = subject.name.as_deref() else { return Vec::new() };
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     let statement = Statement::new(&pieces);
     let mut found = Vec::new();
     let mut add = |feature: String, part: Option<String>| {
@@ -203,8 +209,10 @@ pub(super) fn of(subject: &Subject, head: &[u8], syntax: &Syntax) -> Vec<Feature
     };
     for row in ROWS.iter().filter(|row| row.on.contains(&subject.object)) {
         match &row.sign {
-            Sign::Kind => add(row.name.to_owned(), None),
-            Sign::Option(runs) if runs.iter().any(|run| has(statement.options, run)) => add(row.name.to_owned(), None),
+            Matcher::Kind => add(row.name.to_owned(), None),
+            Matcher::Option(runs) if runs.iter().any(|run| has(statement.options, run)) => {
+                add(row.name.to_owned(), None)
+            }
             sign if sign.is_in(&pieces) => add(row.name.to_owned(), None),
             sign => {
                 let parts = statement.parts.iter().filter(|part| sign.is_in_part(part));
@@ -228,28 +236,28 @@ pub(super) fn engine(feature: &Feature) -> Option<&str> {
 
 /// Whether a table is one of `InnoDB`'s compressed ones.
 pub(super) fn is_compressed(head: &[u8], syntax: &Syntax) -> bool {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     let options = Statement::new(&pieces).options;
     has(options, "row_format = compressed") || has(options, "key_block_size =")
 }
 
 /// The size in KiB that a table names for its compressed blocks.
 pub(super) fn block_size(head: &[u8], syntax: &Syntax) -> Option<u64> {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     Statement::option(Statement::new(&pieces).options, "key_block_size")?.parse().ok()
 }
 
 /// The tablespaces that a table or its partitions name.
 pub(super) fn tablespaces(head: &[u8], syntax: &Syntax) -> Vec<String> {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     let options = Statement::new(&pieces).options;
     ["tablespace", "tablespace ="].iter().flat_map(|run| after(options, run).collect::<Vec<_>>()).collect()
 }
 
 /// Columns of a time whose default has a month or day of zero: `DEFAULT '0000-00-00'`.
 pub(super) fn zero_dates(head: &[u8], syntax: &Syntax) -> Vec<String> {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
-    let has_zeros = |part: &&[Piece<'_>]| {
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    let has_zeros = |part: &&[SpannedToken<'_>]| {
         let is_date =
             part.get(1).is_some_and(|kind| ["date", "datetime", "timestamp"].iter().any(|date| kind.is(date)));
         let value = after(part, "default").next().filter(|_| is_date && is_name(&part[0])).unwrap_or_default();
@@ -261,22 +269,23 @@ pub(super) fn zero_dates(head: &[u8], syntax: &Syntax) -> Vec<String> {
 
 /// Columns of points in time.
 pub(super) fn timestamps(head: &[u8], syntax: &Syntax) -> Vec<String> {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
-    let is_one = |part: &&&[Piece<'_>]| is_name(&part[0]) && part.get(1).is_some_and(|kind| kind.is("timestamp"));
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    let is_one =
+        |part: &&&[SpannedToken<'_>]| is_name(&part[0]) && part.get(1).is_some_and(|kind| kind.is("timestamp"));
     let parts = Statement::new(&pieces).parts;
     parts.iter().filter(|part| !part.is_empty()).filter(is_one).filter_map(|part| part[0].unquoted()).collect()
 }
 
 /// The names of a table's check constraints.
 pub(super) fn check_names(head: &[u8], syntax: &Syntax) -> Vec<String> {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
-    let named = |part: &&[Piece<'_>]| has(part.get(..3).unwrap_or_default(), "constraint ? check");
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    let named = |part: &&[SpannedToken<'_>]| has(part.get(..3).unwrap_or_default(), "constraint ? check");
     Statement::new(&pieces).parts.iter().filter(|part| named(part)).filter_map(|part| part[1].unquoted()).collect()
 }
 
 /// The values in `SET sql_mode = '...'` that only one flavour has.
 pub(super) fn modes(head: &[u8], syntax: &Syntax) -> Vec<Feature> {
-    let Some(value) = head::sql_mode(head, syntax) else { return Vec::new() };
+    let Some(value) = statement::sql_mode(head, syntax) else { return Vec::new() };
     let value = String::from_utf8_lossy(&head[value]).to_ascii_uppercase();
     let given: Vec<&str> = value.trim_matches(['\'', '"']).split(',').map(str::trim).collect();
     let alone = MODES.iter().flat_map(|(_, modes)| modes.iter()).filter(|mode| given.contains(mode));
@@ -301,12 +310,12 @@ fn kind(object: Object) -> &'static str {
 
 /// A statement, cut at its first brackets: the definitions in them, and what comes behind.
 pub(super) struct Statement<'p, 'a> {
-    pub(super) parts: Vec<&'p [Piece<'a>]>,
-    options: &'p [Piece<'a>],
+    pub(super) parts: Vec<&'p [SpannedToken<'a>]>,
+    options: &'p [SpannedToken<'a>],
 }
 
 impl<'p, 'a> Statement<'p, 'a> {
-    pub(super) fn new(pieces: &'p [Piece<'a>]) -> Self {
+    pub(super) fn new(pieces: &'p [SpannedToken<'a>]) -> Self {
         let (mut parts, mut depth, mut start) = (Vec::new(), 0_u32, 0);
         for (at, piece) in pieces.iter().enumerate() {
             match piece.token {
@@ -335,19 +344,19 @@ impl<'p, 'a> Statement<'p, 'a> {
     }
 
     /// The value of an option of a table: `ROW_FORMAT=DYNAMIC`, `CHARSET utf8mb4`.
-    pub(super) fn option(options: &[Piece<'_>], name: &str) -> Option<String> {
+    pub(super) fn option(options: &[SpannedToken<'_>], name: &str) -> Option<String> {
         let at = options.iter().position(|piece| piece.is(name))?;
-        options[at + 1..].iter().find(|piece| !piece.is_symbol(b'=')).and_then(Piece::unquoted)
+        options[at + 1..].iter().find(|piece| !piece.is_symbol(b'=')).and_then(SpannedToken::unquoted)
     }
 }
 
 /// The name of a column, or of a key or constraint.
-fn part_name(part: &[Piece<'_>]) -> Option<String> {
-    part.iter().find(|piece| is_name(piece)).and_then(Piece::unquoted)
+fn part_name(part: &[SpannedToken<'_>]) -> Option<String> {
+    part.iter().find(|piece| is_name(piece)).and_then(SpannedToken::unquoted)
 }
 
-impl Sign {
-    fn is_in(&self, pieces: &[Piece<'_>]) -> bool {
+impl Matcher {
+    fn is_in(&self, pieces: &[SpannedToken<'_>]) -> bool {
         match self {
             Self::Words(runs) => runs.iter().any(|run| has(pieces, run)),
             Self::Call(names) => pieces.windows(2).enumerate().any(|(at, pair)| {
@@ -359,7 +368,7 @@ impl Sign {
         }
     }
 
-    fn is_in_part(&self, part: &[Piece<'_>]) -> bool {
+    fn is_in_part(&self, part: &[SpannedToken<'_>]) -> bool {
         match self {
             Self::Type(names) => {
                 part.first().is_some_and(is_name) && part.get(1).is_some_and(|p| names.iter().any(|name| p.is(name)))
@@ -373,9 +382,9 @@ impl Sign {
 }
 
 /// Where a run of tokens stands.
-fn find<'p>(pieces: &'p [Piece<'_>], run: &'p str) -> impl Iterator<Item = usize> {
+fn find<'p>(pieces: &'p [SpannedToken<'_>], run: &'p str) -> impl Iterator<Item = usize> {
     let length = run.split(' ').count();
-    let is = |piece: &Piece<'_>, wanted: &str| match wanted {
+    let is = |piece: &SpannedToken<'_>, wanted: &str| match wanted {
         "?" => is_name(piece) || piece.token == Token::Word,
         "`" => is_name(piece),
         _ if wanted.len() == 1 && !wanted.as_bytes()[0].is_ascii_alphanumeric() => {
@@ -387,63 +396,64 @@ fn find<'p>(pieces: &'p [Piece<'_>], run: &'p str) -> impl Iterator<Item = usize
     starts.filter(move |&at| pieces[at..].iter().zip(run.split(' ')).all(|(piece, wanted)| is(piece, wanted)))
 }
 
-fn has(pieces: &[Piece<'_>], run: &str) -> bool {
+fn has(pieces: &[SpannedToken<'_>], run: &str) -> bool {
     find(pieces, run).next().is_some()
 }
 
 /// The names behind each of these runs of tokens.
-fn after<'p>(pieces: &'p [Piece<'_>], run: &'p str) -> impl Iterator<Item = String> {
+fn after<'p>(pieces: &'p [SpannedToken<'_>], run: &'p str) -> impl Iterator<Item = String> {
     let length = run.split(' ').count();
     find(pieces, run).filter_map(move |at| pieces.get(at + length)?.unquoted())
 }
 
 /// A quoted name: the server quotes all names in tables and views.
-fn is_name(piece: &Piece<'_>) -> bool {
+fn is_name(piece: &SpannedToken<'_>) -> bool {
     matches!(piece.token, Token::Quoted(b'`' | b'"'))
 }
 
-fn is_key(part: &[Piece<'_>]) -> bool {
+fn is_key(part: &[SpannedToken<'_>]) -> bool {
     !part.first().is_some_and(is_name) && part.iter().take(3).any(|piece| piece.is("key"))
 }
 
 /// `KEY k ((lower(a)))`
-fn key_of_an_expression(part: &[Piece<'_>]) -> bool {
-    let behind = |pair: &[Piece<'_>]| (pair[0].is_symbol(b'(') || pair[0].is_symbol(b',')) && pair[1].is_symbol(b'(');
+fn key_of_an_expression(part: &[SpannedToken<'_>]) -> bool {
+    let behind =
+        |pair: &[SpannedToken<'_>]| (pair[0].is_symbol(b'(') || pair[0].is_symbol(b',')) && pair[1].is_symbol(b'(');
     is_key(part) && part.windows(2).any(behind)
 }
 
-fn descending_key(part: &[Piece<'_>]) -> bool {
+fn descending_key(part: &[SpannedToken<'_>]) -> bool {
     is_key(part) && has(part, "desc")
 }
 
-fn invisible_key(part: &[Piece<'_>]) -> bool {
+fn invisible_key(part: &[SpannedToken<'_>]) -> bool {
     is_key(part) && has(part, "invisible")
 }
 
-fn ignored_key(part: &[Piece<'_>]) -> bool {
+fn ignored_key(part: &[SpannedToken<'_>]) -> bool {
     is_key(part) && has(part, "ignored")
 }
 
-fn invisible_column(part: &[Piece<'_>], of_mysql: bool) -> bool {
+fn invisible_column(part: &[SpannedToken<'_>], of_mysql: bool) -> bool {
     !is_key(part) && find(part, "invisible").any(|at| part[at].versioned() == of_mysql)
 }
 
-fn invisible_column_of_mysql(part: &[Piece<'_>]) -> bool {
+fn invisible_column_of_mysql(part: &[SpannedToken<'_>]) -> bool {
     invisible_column(part, true)
 }
 
-fn invisible_column_of_mariadb(part: &[Piece<'_>]) -> bool {
+fn invisible_column_of_mariadb(part: &[SpannedToken<'_>]) -> bool {
     invisible_column(part, false)
 }
 
 /// `DEFAULT uuid()`; the current time is what every server takes.
-fn bare_function_as_default(part: &[Piece<'_>]) -> bool {
+fn bare_function_as_default(part: &[SpannedToken<'_>]) -> bool {
     const TIMES: [&str; 4] = ["current_timestamp", "now", "localtime", "localtimestamp"];
     find(part, "default ? (").any(|at| !TIMES.iter().any(|time| part[at + 1].is(time)))
 }
 
 /// `text DEFAULT 'x'`; MySQL takes `DEFAULT ('x')`.
-fn default_of_a_text(part: &[Piece<'_>]) -> bool {
+fn default_of_a_text(part: &[SpannedToken<'_>]) -> bool {
     const TEXTS: [&str; 9] =
         ["tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob", "json"];
     let text = part.first().is_some_and(is_name) && part.get(1).is_some_and(|t| TEXTS.iter().any(|text| t.is(text)));
@@ -459,7 +469,7 @@ mod tests {
     /// The features of a statement that a server shows so.
     fn named(sql: &str) -> Vec<String> {
         let syntax = Syntax::new();
-        let subject = head::subject(sql.as_bytes(), &syntax);
+        let subject = statement::subject(sql.as_bytes(), &syntax);
         let found = of(&subject, sql.as_bytes(), &syntax);
         found.into_iter().filter(|f| f.name != "ENGINE InnoDB").map(|f| format!("{} @ {}", f.name, f.object)).collect()
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::features::Statement;
-use super::head::{self, Piece};
 use super::lexer::Syntax;
+use super::statement::{self, SpannedToken};
 
 /// The keys of the tables that a dump defines.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ impl Keys {
     pub(super) fn see(&mut self, table: &str, definition: &[u8], syntax: &Syntax) {
         self.foreign.retain(|key| key.table != table);
         let mut unique = Vec::new();
-        let pieces: Vec<_> = head::pieces(definition, syntax).collect();
+        let pieces: Vec<_> = statement::pieces(definition, syntax).collect();
         for part in Statement::new(&pieces).parts {
             let words = ["primary", "unique", "constraint", "foreign"];
             let Some(first) = part.first().and_then(|piece| words.into_iter().find(|word| piece.is(word))) else {
@@ -38,10 +38,10 @@ impl Keys {
             match points {
                 Some(at) => {
                     let named = if first == "constraint" { part.get(1) } else { None };
-                    let Some(parent) = part.get(at + 1).and_then(Piece::unquoted) else { continue };
+                    let Some(parent) = part.get(at + 1).and_then(SpannedToken::unquoted) else { continue };
                     self.foreign.push(ForeignKey {
                         table: table.to_owned(),
-                        name: named.and_then(Piece::unquoted).unwrap_or_default(),
+                        name: named.and_then(SpannedToken::unquoted).unwrap_or_default(),
                         parent,
                         columns: columns(&part[at + 2..]),
                     });
@@ -77,10 +77,10 @@ impl ForeignKey {
 }
 
 /// The names in the first parentheses.
-fn columns(part: &[Piece<'_>]) -> Vec<String> {
+fn columns(part: &[SpannedToken<'_>]) -> Vec<String> {
     let inside = part.iter().skip_while(|piece| !piece.is_symbol(b'(')).skip(1);
     let inside = inside.take_while(|piece| !piece.is_symbol(b')'));
-    inside.filter(|piece| !piece.is_symbol(b',')).filter_map(Piece::unquoted).collect()
+    inside.filter(|piece| !piece.is_symbol(b',')).filter_map(SpannedToken::unquoted).collect()
 }
 
 #[cfg(test)]

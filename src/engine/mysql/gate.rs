@@ -7,9 +7,9 @@
 //! `--binary-mode` keeps every client from obeying its own commands in a script; the server would stop at the first with a
 //! syntax error, in the middle of a restore that can't be taken back. So they are found before.
 
-use super::head::{self, Piece};
 use super::lexer::{Syntax, Token};
 use super::session_settings::Settings;
+use super::statement::{self, SpannedToken};
 
 /// Client commands that are no statements of any server's.
 const COMMANDS: [&str; 10] =
@@ -148,7 +148,7 @@ impl Gate {
 
     /// Judges a statement by its head.
     pub(super) fn judge(&mut self, head: &[u8], syntax: &Syntax) -> Found {
-        let pieces: Vec<Piece<'_>> = head::pieces(head, syntax).collect();
+        let pieces: Vec<SpannedToken<'_>> = statement::pieces(head, syntax).collect();
         let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default() };
         let Some(first) = pieces.first() else { return statement.found };
         if is_perconas(&pieces) {
@@ -167,17 +167,17 @@ impl Gate {
 }
 
 /// Whether servers read different statements: one that begins otherwise for some of them, or whose rows do.
-fn is_read_by_some(pieces: &[Piece<'_>], has_body: bool) -> bool {
+fn is_read_by_some(pieces: &[SpannedToken<'_>], has_body: bool) -> bool {
     // Up to the name of what is made; of rows and bodies everything.
     const BEGINNING: usize = 3;
     let first = &pieces[0];
     let has_rows = first.is("insert") || first.is("replace");
-    let differs = |piece: &Piece<'_>| piece.since != first.since && (piece.since >= NEW || first.since >= NEW);
+    let differs = |piece: &SpannedToken<'_>| piece.since != first.since && (piece.since >= NEW || first.since >= NEW);
     let looked_at = if has_rows || has_body { pieces.len() } else { BEGINNING.min(pieces.len()) };
     !first.is("set") && pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
 }
 
-fn is_perconas(pieces: &[Piece<'_>]) -> bool {
+fn is_perconas(pieces: &[SpannedToken<'_>]) -> bool {
     const MOST_PIECES: usize = 32;
     if pieces.len() > MOST_PIECES {
         return false;
@@ -187,7 +187,7 @@ fn is_perconas(pieces: &[Piece<'_>]) -> bool {
 }
 
 /// A byte that servers take for a blank, and a string that begins in a versioned comment and goes on behind it.
-fn is_unclear(piece: &Piece<'_>) -> bool {
+fn is_unclear(piece: &SpannedToken<'_>) -> bool {
     match piece.token {
         Token::Symbol(byte) => byte.is_ascii_control(),
         Token::Broken => true,
@@ -211,7 +211,7 @@ type Verdict = Result<(), Reason>;
 
 /// A statement that is read from left to right.
 struct Statement<'p, 'a> {
-    pieces: &'p [Piece<'a>],
+    pieces: &'p [SpannedToken<'a>],
     at: usize,
     found: Found,
 }
@@ -268,7 +268,7 @@ impl<'p, 'a> Statement<'p, 'a> {
         }
     }
 
-    fn peek(&self) -> Option<&'p Piece<'a>> {
+    fn peek(&self) -> Option<&'p SpannedToken<'a>> {
         self.pieces.get(self.at)
     }
 
@@ -284,7 +284,7 @@ impl<'p, 'a> Statement<'p, 'a> {
         self
     }
 
-    fn took(&mut self, wanted: impl Fn(&Piece<'_>) -> bool) -> bool {
+    fn took(&mut self, wanted: impl Fn(&SpannedToken<'_>) -> bool) -> bool {
         let takes = self.peek().is_some_and(wanted);
         self.at += usize::from(takes);
         takes
@@ -426,16 +426,18 @@ impl<'p, 'a> Statement<'p, 'a> {
         if self.has(&["load_file"]) || self.engine_is("connect") {
             return Err(Reason::Files);
         }
-        let reaches = |pair: &[Piece<'_>]| REACHING.iter().any(|name| pair[0].is(name)) && pair[1].is_symbol(b'(');
+        let reaches =
+            |pair: &[SpannedToken<'_>]| REACHING.iter().any(|name| pair[0].is(name)) && pair[1].is_symbol(b'(');
         if self.pieces.windows(2).any(reaches) {
             return Err(Reason::Server);
         }
-        let in_folder = |pair: &[Piece<'_>]| (pair[0].is("data") || pair[0].is("index")) && pair[1].is("directory");
+        let in_folder =
+            |pair: &[SpannedToken<'_>]| (pair[0].is("data") || pair[0].is("index")) && pair[1].is("directory");
         if self.pieces.windows(2).any(in_folder) {
             return Err(Reason::Folder);
         }
         // Of a partition, `VALUES LESS THAN` and `VALUES IN`.
-        let rows = |pair: &[Piece<'_>]| pair[0].is("values") && !pair[1].is("less") && !pair[1].is("in");
+        let rows = |pair: &[SpannedToken<'_>]| pair[0].is("values") && !pair[1].is("less") && !pair[1].is("in");
         if self.has(&["select"]) || self.pieces.windows(2).any(rows) {
             return Err(Reason::Runs);
         }
@@ -469,7 +471,7 @@ impl<'p, 'a> Statement<'p, 'a> {
 
     /// MariaDB's CONNECT reads and writes files of the server's machine.
     fn engine_is(&self, name: &str) -> bool {
-        let named = |triple: &[Piece<'_>]| {
+        let named = |triple: &[SpannedToken<'_>]| {
             let text = triple[2].unquoted().unwrap_or_default();
             triple[0].is("engine") && triple[1].is_symbol(b'=') && text.eq_ignore_ascii_case(name)
         };
@@ -545,7 +547,7 @@ impl<'p, 'a> Statement<'p, 'a> {
 
     /// `INSERT INTO t SET a = 1, b = NOW()`.
     fn assigned(&mut self) -> Verdict {
-        let calls = |pair: &[Piece<'_>]| pair[1].is_symbol(b'(') && !rows_may_call(pair[0].text);
+        let calls = |pair: &[SpannedToken<'_>]| pair[1].is_symbol(b'(') && !rows_may_call(pair[0].text);
         let assigns = self.pieces.iter().any(|piece| piece.is_symbol(b':'));
         if assigns || self.pieces[self.at..].windows(2).any(calls) { Err(Reason::Runs) } else { Ok(()) }
     }
@@ -597,7 +599,7 @@ impl<'p, 'a> Statement<'p, 'a> {
             }
             self.name()?;
         }
-        let plain = |piece: &Piece<'_>| {
+        let plain = |piece: &SpannedToken<'_>| {
             let literal = matches!(piece.token, Token::Quoted(_)) || piece.text.first().is_some_and(u8::is_ascii_digit);
             literal || piece.is("as") || [b',', b')', b'-'].iter().any(|symbol| piece.is_symbol(*symbol))
         };
@@ -607,12 +609,12 @@ impl<'p, 'a> Statement<'p, 'a> {
 
 /// Whether rows follow this head.
 pub(super) fn has_rows(head: &[u8], syntax: &Syntax) -> bool {
-    head::pieces(head, syntax).next().is_some_and(|first| first.is("insert") || first.is("replace"))
+    statement::pieces(head, syntax).next().is_some_and(|first| first.is("insert") || first.is("replace"))
 }
 
 /// Whether a statement begins as one does, as far as that can be told: a versioned comment may hold another server's words.
 pub(super) fn is_statement(head: &[u8], syntax: &Syntax) -> bool {
-    let Some(first) = head::pieces(head, syntax).next() else { return true };
+    let Some(first) = statement::pieces(head, syntax).next() else { return true };
     let begins = STATEMENTS.split(' ').chain(COMMANDS).any(|word| first.is(word));
     begins || first.versioned() || first.is_symbol(b'(') || first.is_symbol(b'\\')
 }

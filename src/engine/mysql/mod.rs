@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, DatabaseCutter, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Flavour, Format,
-    Found, GeneratedColumns, Inspector, Left, Moment, Pending, Purpose, Rejected, Relation, RestoreInput,
-    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, Selected, Server, Site, Version,
+    Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpOptions, DumpPlan, DumpSnapshot, Engine, Flavour,
+    Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
+    RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -28,7 +28,6 @@ mod database;
 mod definition;
 mod dependencies;
 mod diagnose;
-mod doing;
 mod dump;
 mod early;
 mod events;
@@ -41,7 +40,6 @@ mod foreign_keys;
 mod gate;
 mod generated;
 mod grants;
-mod head;
 mod hints;
 mod identity;
 mod lexer;
@@ -63,9 +61,11 @@ mod sections;
 mod select;
 mod server_settings;
 mod session;
+mod session_activity;
 mod session_settings;
 mod setting;
 mod splitter;
+mod statement;
 mod structure;
 mod suitability;
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod testing;
 mod triggers;
 mod wide_tables;
 
-pub use rows::{Readers, Weaving, Woven};
+pub use rows::{MergedDump, Readers, RunningMerge};
 
 /// The engine for MySQL and MariaDB.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +113,13 @@ impl Engine for Mysql {
         })
     }
 
-    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {
-        Box::pin(doing::doing(connection, server, limits))
+    fn session_activity<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, SessionActivity> {
+        Box::pin(session_activity::session_activity(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -147,7 +152,7 @@ impl Engine for Mysql {
         options: &'a RestoreOptions,
         limits: &'a Limits,
         done: &'a AtomicU64,
-    ) -> Pending<'a, Left> {
+    ) -> Pending<'a, ResumeState> {
         Box::pin(resume::left(connection, server, content, options, limits, done))
     }
 
@@ -168,7 +173,7 @@ impl Engine for Mysql {
         !options.trust && lists.iter().all(|list| names(content, list).is_empty())
     }
 
-    fn look(&self, options: &DumpOptions) -> DumpOptions {
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
         DumpOptions { schema_only: true, data_only: false, ..options.clone() }
     }
 
@@ -207,13 +212,13 @@ impl Engine for Mysql {
         dump::check(options)
     }
 
-    fn hold_moment<'a>(
+    fn acquire_snapshot<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Moment> {
+    ) -> Pending<'a, DumpSnapshot> {
         Box::pin(rows::hold(connection, server, options, limits))
     }
 
@@ -224,7 +229,7 @@ impl Engine for Mysql {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &Moment,
+        moment: &DumpSnapshot,
     ) -> Result<DumpPlan> {
         dump::plan(connection, server, client, options, limits, moment)
     }
@@ -272,15 +277,15 @@ impl Engine for Mysql {
         Box::pin(generated::sums(connection, limits))
     }
 
-    fn account(&self) -> &'static str {
+    fn service_user(&self) -> &'static str {
         "mysql"
     }
 
-    fn empty_server(&self) -> u64 {
+    fn base_disk_bytes(&self) -> u64 {
         scratch::EMPTY
     }
 
-    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan> {
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
         scratch::plan(site)
     }
 

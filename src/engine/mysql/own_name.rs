@@ -8,10 +8,10 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
-use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::select::Selection;
 use super::setting::{self, JOIN, some};
+use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::{Content, DumpOptions, RestoreOptions, Server};
 
 /// Between the parts of a line: no name can hold it.
@@ -30,11 +30,11 @@ pub(super) struct Named {
 
 /// A table's or view's definition in which sequences are called without the database's name: those of the database that it is
 /// restored into are meant.
-pub(super) fn without<'h>(head: &'h [u8], syntax: &Syntax, subject: &Subject, database: &str) -> Cow<'h, [u8]> {
+pub(super) fn without<'h>(head: &'h [u8], syntax: &Syntax, subject: &StatementInfo, database: &str) -> Cow<'h, [u8]> {
     if subject.verb != Verb::Create || !matches!(subject.object, Object::Table | Object::View) {
         return Cow::Borrowed(head);
     }
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     let (mut out, mut done) = (Vec::new(), 0);
     for group in pieces.windows(5) {
         let [call, open, name, dot, sequence] = group else { continue };
@@ -53,11 +53,11 @@ pub(super) fn without<'h>(head: &'h [u8], syntax: &Syntax, subject: &Subject, da
 }
 
 /// A name without its quotes.
-fn text(piece: &Piece<'_>) -> Option<String> {
+fn text(piece: &SpannedToken<'_>) -> Option<String> {
     piece.unquoted().map(|name| name.replace("``", "`"))
 }
 
-fn is_name(piece: &Piece<'_>) -> bool {
+fn is_name(piece: &SpannedToken<'_>) -> bool {
     matches!(piece.token, Token::Word | Token::Quoted(b'`' | b'"'))
 }
 
@@ -65,7 +65,7 @@ fn is_name(piece: &Piece<'_>) -> bool {
 pub(super) fn named(body: &[u8], syntax: &Syntax, database: &str) -> Named {
     const BEFORE: [&str; 11] =
         ["from", "join", "straight_join", "into", "update", "table", "call", "insert", "replace", "ignore", "truncate"];
-    let pieces: Vec<_> = head::pieces(body, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(body, syntax).collect();
     let mut named = Named::default();
     for (at, piece) in pieces.iter().enumerate().skip(1) {
         let before = &pieces[at - 1];
@@ -110,7 +110,7 @@ impl Named {
     }
 
     /// A line of a dump's content, where a name is spelled out.
-    pub(super) fn own_line(&self, subject: &Subject) -> Option<String> {
+    pub(super) fn own_line(&self, subject: &StatementInfo) -> Option<String> {
         let kind = match subject.object {
             Object::Trigger => "trigger",
             Object::Event => "event",
@@ -213,7 +213,7 @@ mod tests {
     fn sequences_are_called_without_the_databases_name() {
         let syntax = Syntax::new();
         let rewritten = |text: &str| {
-            let subject = head::subject(text.as_bytes(), &syntax);
+            let subject = statement::subject(text.as_bytes(), &syntax);
             String::from_utf8(without(text.as_bytes(), &syntax, &subject, "src").into_owned()).expect("text")
         };
         assert_eq!(

@@ -13,8 +13,8 @@ use super::suitability::{bare, belongs};
 use super::{clients, database, dependencies, events, options as common, other_tables, setting};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Flavour, Found, Left, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Scene,
-    Server, Version,
+    Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, ResumeState, Role,
+    Scene, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, Stdin};
@@ -132,7 +132,7 @@ fn sessions(connection: &Connection, server: &Server, content: &Content, options
 }
 
 /// The tables that foreign keys of complete tables point at.
-fn pointed_at(content: &Content, left: &Left) -> BTreeSet<String> {
+fn pointed_at(content: &Content, left: &ResumeState) -> BTreeSet<String> {
     let has_keys = |table: &str| left.complete.contains(table) && !left.without_foreign_keys.contains(table);
     // Names may have dots: `table.other` is parted wherever a table's name ends.
     let parted = |both: &'_ str| {

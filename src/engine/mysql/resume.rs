@@ -19,7 +19,7 @@ use super::setting::some;
 use super::suitability::bare;
 use super::{prepare, server_settings, structure};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Content, DumpedTable, Left, RestoreOptions, Server, Structure};
+use crate::engine::{Content, DumpedTable, RestoreOptions, ResumeState, Server, Structure};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::report::units;
@@ -69,9 +69,9 @@ pub(super) async fn left(
     options: &RestoreOptions,
     limits: &Limits,
     done: &AtomicU64,
-) -> Result<Left> {
+) -> Result<ResumeState> {
     if !server.target.exists {
-        return Ok(Left::default());
+        return Ok(ResumeState::default());
     }
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let left = look(&mut conn, server, content, options, done).await;
@@ -95,7 +95,7 @@ async fn look(
     content: &Content,
     options: &RestoreOptions,
     done: &AtomicU64,
-) -> mysql_async::Result<Left> {
+) -> mysql_async::Result<ResumeState> {
     let folds = server.settings.get("lower_case_table_names").is_some_and(|value| value != "0");
     let objects = prepare::objects(conn).await?;
     let triggers: Vec<(String, String)> = conn
@@ -107,7 +107,7 @@ async fn look(
     let (all, chosen) = (Brought::of(content, &[], folds), Brought::of(content, &options.tables, folds));
     let there = objects.iter().filter(|(kind, _)| kind == "TABLE").map(|(_, name)| (all.fold(name), name));
     let there: BTreeMap<String, &String> = there.collect();
-    let mut left = Left { foreign: all.foreign(&objects, &triggers), ..Left::default() };
+    let mut left = ResumeState { foreign: all.foreign(&objects, &triggers), ..ResumeState::default() };
     let mut complete = BTreeSet::new();
     for table in coming(content, options) {
         let Some(&name) = there.get(&all.fold(&table.name)) else { continue };

@@ -11,10 +11,10 @@ use super::collation;
 use super::content::sets_gtid;
 use super::early::{self, HeldBack};
 use super::events;
-use super::head::{self, Object, Subject, Verb};
 use super::lexer::{Syntax, Token};
 use super::own_name;
 use super::splitter::{Between, Ending, Splitter, Visitor};
+use super::statement::{self, Object, StatementInfo, Verb};
 use crate::engine::{CollationMap, Filter};
 
 /// What is adapted, and what is left out.
@@ -155,7 +155,7 @@ impl Visitor for Writer {
         for statement in std::mem::take(&mut self.adapt.prologue) {
             self.out.extend([statement.as_bytes(), syntax.delimiter(), b"\n"].concat());
         }
-        let subject = head::subject(head, syntax);
+        let subject = statement::subject(head, syntax);
         self.forget(&subject);
         self.dropping = self.drops(&subject, head, syntax);
         if self.dropping {
@@ -163,9 +163,9 @@ impl Visitor for Writer {
         }
         let head = &*self.map_collations(head, syntax);
         // What stands before the places that are used below may have become longer.
-        let subject = if self.adapt.collations.is_empty() { subject } else { head::subject(head, syntax) };
+        let subject = if self.adapt.collations.is_empty() { subject } else { statement::subject(head, syntax) };
         let head = &*self.without_own_name(&subject, head, syntax);
-        let subject = if self.adapt.own_name.is_none() { subject } else { head::subject(head, syntax) };
+        let subject = if self.adapt.own_name.is_none() { subject } else { statement::subject(head, syntax) };
         let head = &*self.disable_event(&subject, head, syntax);
         let begin = self.out.len();
         self.adapted(&subject, head, syntax);
@@ -189,7 +189,7 @@ impl Visitor for Writer {
 
 impl Writer {
     /// Writes a statement's head, with what is taken out of it.
-    fn adapted(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    fn adapted(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         match (subject.verb, subject.object) {
             (Verb::Create | Verb::Alter, _) if self.adapt.definers && subject.definer.is_some() => {
                 self.counts.definers += 1;
@@ -205,7 +205,7 @@ impl Writer {
     }
 
     /// Takes what was just written back, if its time has not come.
-    fn hold(&mut self, subject: Subject, begin: usize, syntax: &Syntax) {
+    fn hold(&mut self, subject: StatementInfo, begin: usize, syntax: &Syntax) {
         let early = early::key(&subject).filter(|key| subject.verb == Verb::Create && self.adapt.early.contains(key));
         self.holding = early.is_some();
         if let Some(key) = early {
@@ -215,7 +215,7 @@ impl Writer {
     }
 
     /// Of what is dropped again nothing is held back.
-    fn forget(&mut self, subject: &Subject) {
+    fn forget(&mut self, subject: &StatementInfo) {
         match (subject.verb, &subject.name) {
             (Verb::Drop, Some(table)) if subject.object == Object::Table => self.held_back.forget_table(table),
             (Verb::Drop, _) => early::key(subject).iter().for_each(|key| self.held_back.forget(key)),
@@ -227,14 +227,14 @@ impl Writer {
         self.counts.held_back = self.held_back.release(&mut self.out);
     }
 
-    fn without_own_name<'h>(&mut self, subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+    fn without_own_name<'h>(&mut self, subject: &StatementInfo, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
         let Some(name) = &self.adapt.own_name else { return Cow::Borrowed(head) };
         let changed = own_name::without(head, syntax, subject, name);
         self.counts.own_names += u64::from(matches!(changed, Cow::Owned(_)));
         changed
     }
 
-    fn disable_event<'h>(&mut self, subject: &Subject, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
+    fn disable_event<'h>(&mut self, subject: &StatementInfo, head: &'h [u8], syntax: &Syntax) -> Cow<'h, [u8]> {
         if !self.adapt.disable_events || (subject.verb, subject.object) != (Verb::Create, Object::Event) {
             return Cow::Borrowed(head);
         }
@@ -246,7 +246,8 @@ impl Writer {
 
 /// A statement that sets the SQL mode as well says what a backslash is from here on: it can't be left out.
 fn only_gtid(head: &[u8], syntax: &Syntax) -> bool {
-    sets_gtid(&head::pieces(head, syntax).take(16).collect::<Vec<_>>()) && head::sql_mode(head, syntax).is_none()
+    sets_gtid(&statement::pieces(head, syntax).take(16).collect::<Vec<_>>())
+        && statement::sql_mode(head, syntax).is_none()
 }
 
 /// `ALTER DATABASE CHARACTER SET utf8mb4` names none.
@@ -256,7 +257,7 @@ fn names_a_database(word: &str) -> bool {
 
 impl Writer {
     /// Whether a statement is left out, and counts why.
-    fn drops(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) -> bool {
+    fn drops(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) -> bool {
         let counter = if subject.verb == Verb::Use
             || (subject.object == Object::Database && matches!(subject.verb, Verb::Create | Verb::Drop))
         {
@@ -280,7 +281,7 @@ impl Writer {
             return Cow::Borrowed(head);
         }
         let (mut mapped, mut done, mut count) = (Vec::new(), 0, 0);
-        for name in head::collations(head, syntax) {
+        for name in statement::collations(head, syntax) {
             let wanted = name.unquoted().and_then(|from| collation::mapped(&self.adapt.collations, &from));
             if let Some(to) = wanted {
                 // Quotes stay: `COLLATE'x'` needs no space.
@@ -316,7 +317,7 @@ impl Writer {
         const MODE: &[u8] = b"NO_AUTO_CREATE_USER";
         // Dates that a source may hold are no reason.
         const STRICT: &[u8] = b"STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
-        let value = head::sql_mode(head, syntax).filter(|value| {
+        let value = statement::sql_mode(head, syntax).filter(|value| {
             matches!(syntax.next(&head[value.clone()], true), Some((Token::Quoted(_), _)))
                 && (self.adapt.strict || contains_mode(&head[value.start + 1..value.end - 1], MODE))
         });
@@ -340,7 +341,7 @@ fn contains_mode(list: &[u8], mode: &[u8]) -> bool {
 
 impl Adapt {
     /// Whether a statement belongs to what was asked for. Settings always do.
-    fn wants(&self, subject: &Subject) -> bool {
+    fn wants(&self, subject: &StatementInfo) -> bool {
         let changes = matches!(subject.verb, Verb::Create | Verb::Drop | Verb::Alter);
         // `ALTER TABLE t DISABLE KEYS` goes with the rows.
         let structure = changes && (subject.verb, subject.object) != (Verb::Alter, Object::Table);
@@ -365,7 +366,7 @@ impl Adapt {
     }
 
     /// Whether a statement is about a table that needs it no more. Triggers come again: those that were there are gone.
-    fn is_complete(&self, subject: &Subject) -> bool {
+    fn is_complete(&self, subject: &StatementInfo) -> bool {
         if (subject.verb, subject.object) == (Verb::Drop, Object::Trigger) {
             return !self.complete.is_empty();
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
-use crate::engine::{Flavour, ScratchPlan, Site};
+use crate::engine::{Flavour, ScratchPlan, ScratchSpec};
 use crate::error::{Error, Kind, Result};
 use crate::hint;
 use crate::invocation::{Invocation, PrivateFile, Service};
@@ -33,7 +33,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// The command lines.
-pub(super) fn plan(site: &Site<'_>) -> Result<ScratchPlan> {
+pub(super) fn plan(site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
     let program = &site.program.path;
     let within = |name: &str| site.folder.join(name).display().to_string();
     let service = Service { folder: site.folder.to_owned(), account: site.account, end: Signal::KILL };
@@ -84,7 +84,7 @@ fn installer(server: &Path) -> Result<PathBuf> {
     })
 }
 
-fn connection(site: &Site<'_>) -> Connection {
+fn connection(site: &ScratchSpec<'_>) -> Connection {
     let scheme = if site.program.flavour == Flavour::Mariadb { "mariadb" } else { "mysql" };
     Connection {
         dialect: Dialect::Mysql,

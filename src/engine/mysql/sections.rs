@@ -3,9 +3,9 @@
 //! A statement belongs to the database of the last `USE`. Settings, the client's `DELIMITER` and the ends of
 //! transactions pass whatever they stand between: they change how later statements are read, and come in pairs.
 
-use super::head::{self, Object, Piece, Subject, Verb};
 use super::lexer::Syntax;
 use super::splitter::{Between, Splitter, Visitor};
+use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::of_many::{Choice, DatabaseCutter, HeldDatabase, HeldDatabases, blank};
 use crate::properties::DatabaseProperties;
 
@@ -76,7 +76,7 @@ impl Visitor for Cut {
     }
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
-        let subject = head::subject(head, syntax);
+        let subject = statement::subject(head, syntax);
         self.about = self.current;
         self.is_object = false;
         self.passes = self.passes(&subject, head, syntax);
@@ -118,7 +118,7 @@ impl Cut {
         self.choice.place(name, SYSTEM.iter().any(|system| name.eq_ignore_ascii_case(system)))
     }
 
-    fn passes(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) -> bool {
+    fn passes(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) -> bool {
         match (subject.verb, subject.object, subject.name.as_deref()) {
             (Verb::Use, _, Some(name)) => {
                 let at = self.place(name);
@@ -163,27 +163,27 @@ impl Cut {
 
 /// The begin or end of a transaction, or of locks.
 fn ends_something(head: &[u8], syntax: &Syntax) -> bool {
-    let first = head::pieces(head, syntax).next();
+    let first = statement::pieces(head, syntax).next();
     first.is_some_and(|first| ["begin", "start", "commit", "rollback", "unlock"].iter().any(|word| first.is(word)))
 }
 
 /// `SET GLOBAL INNODB_STATS_AUTO_RECALC=OFF`, which `mysqldump --all-databases` writes for the server's own tables.
 fn switches_statistics(head: &[u8], syntax: &Syntax) -> bool {
-    let mut pieces = head::pieces(head, syntax).skip(1);
+    let mut pieces = statement::pieces(head, syntax).skip(1);
     pieces.next().is_some_and(|word| word.is("global"))
         && pieces.next().is_some_and(|word| word.is("innodb_stats_auto_recalc"))
 }
 
 /// `mysqldump --flush-privileges` ends with it.
 fn flushes_privileges(head: &[u8], syntax: &Syntax) -> bool {
-    let mut pieces = head::pieces(head, syntax);
+    let mut pieces = statement::pieces(head, syntax);
     pieces.next().is_some_and(|first| first.is("flush")) && pieces.next().is_some_and(|next| next.is("privileges"))
 }
 
 /// `CREATE DATABASE a DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT ENCRYPTION='Y'`.
 fn properties(head: &[u8], syntax: &Syntax) -> Option<DatabaseProperties> {
-    let pieces: Vec<Piece<'_>> =
-        head::pieces(head, syntax).filter(|piece| !piece.is_symbol(b'=') && !piece.is("set")).collect();
+    let pieces: Vec<SpannedToken<'_>> =
+        statement::pieces(head, syntax).filter(|piece| !piece.is_symbol(b'=') && !piece.is("set")).collect();
     let value = |keys: &[&str]| {
         let found = pieces.windows(2).find(|pair| keys.iter().any(|key| pair[0].is(key)));
         found.and_then(|pair| pair[1].unquoted())

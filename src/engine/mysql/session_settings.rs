@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::gate::Reason;
-use super::head::Piece;
 use super::lexer::Token;
+use super::statement::SpannedToken;
 
 /// Character sets in which a backslash may be the second half of a character: a string's end is not where it seems.
 const WITH_BACKSLASHES: [&str; 5] = ["big5", "cp932", "gbk", "gb18030", "sjis"];
@@ -44,7 +44,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Reads what follows the word `SET`.
-    pub(super) fn read(&mut self, pieces: &[Piece<'_>]) -> Result<(), Reason> {
+    pub(super) fn read(&mut self, pieces: &[SpannedToken<'_>]) -> Result<(), Reason> {
         let (mut global, mut modes) = (false, 0);
         for assignment in parted(pieces) {
             let assignment = without_scope(assignment, &mut global)?;
@@ -61,12 +61,12 @@ impl Settings {
     }
 
     /// Whether a statement's strings may end elsewhere than they seem to.
-    pub(super) fn hides(&self, head: &[u8], first: &Piece<'_>) -> bool {
+    pub(super) fn hides(&self, head: &[u8], first: &SpannedToken<'_>) -> bool {
         let has_rows = first.is("insert") || first.is("replace");
         self.backslashes && (has_rows || head.windows(2).any(|pair| pair[0] >= 0x81 && pair[1] == b'\\'))
     }
 
-    fn assignment(&mut self, pieces: &[Piece<'_>], global: bool) -> Result<(), Reason> {
+    fn assignment(&mut self, pieces: &[SpannedToken<'_>], global: bool) -> Result<(), Reason> {
         let [first, rest @ ..] = pieces else { return Err(Reason::Unknown) };
         if first.is("names") || first.is("charset") {
             return self.character_set(rest);
@@ -89,7 +89,7 @@ impl Settings {
     }
 
     /// A system variable of this session.
-    fn setting(&mut self, name: &str, value: &[Piece<'_>]) -> Result<(), Reason> {
+    fn setting(&mut self, name: &str, value: &[SpannedToken<'_>]) -> Result<(), Reason> {
         if !SET_BY_PROGRAMS.split_ascii_whitespace().any(|known| known == name) {
             return Err(Reason::Server);
         }
@@ -109,7 +109,7 @@ impl Settings {
         Ok(())
     }
 
-    fn user_variable(&mut self, pieces: &[Piece<'_>]) -> Result<(), Reason> {
+    fn user_variable(&mut self, pieces: &[SpannedToken<'_>]) -> Result<(), Reason> {
         let [name, rest @ ..] = pieces else { return Err(Reason::Unknown) };
         let name = name.unquoted().ok_or(Reason::Unknown)?.to_ascii_lowercase();
         let value = assigned(rest).ok_or(Reason::Unknown)?;
@@ -132,18 +132,18 @@ impl Settings {
     }
 
     /// `utf8mb4 COLLATE utf8mb4_bin`, `@saved_cs_client`.
-    fn character_set(&mut self, value: &[Piece<'_>]) -> Result<(), Reason> {
+    fn character_set(&mut self, value: &[SpannedToken<'_>]) -> Result<(), Reason> {
         is_plain(value)?;
         if !is_character_set(value) {
             return Err(Reason::Unclear);
         }
-        let named = value.first().and_then(Piece::unquoted).unwrap_or_default().to_ascii_lowercase();
+        let named = value.first().and_then(SpannedToken::unquoted).unwrap_or_default().to_ascii_lowercase();
         self.backslashes = WITH_BACKSLASHES.contains(&named.as_str()) || self.is_written(value);
         Ok(())
     }
 
     /// Whether a value is what a script wrote into a user variable.
-    fn is_written(&self, value: &[Piece<'_>]) -> bool {
+    fn is_written(&self, value: &[SpannedToken<'_>]) -> bool {
         match value {
             [at, name, ..] if at.is_symbol(b'@') && !name.is_symbol(b'@') => {
                 name.unquoted().is_none_or(|name| self.written.contains(&name.to_ascii_lowercase()))
@@ -154,7 +154,7 @@ impl Settings {
 }
 
 /// The assignments, which commas part; one within parentheses parts nothing.
-fn parted<'p, 'a>(pieces: &'p [Piece<'a>]) -> impl Iterator<Item = &'p [Piece<'a>]> {
+fn parted<'p, 'a>(pieces: &'p [SpannedToken<'a>]) -> impl Iterator<Item = &'p [SpannedToken<'a>]> {
     let mut depth = 0_u32;
     pieces.split(move |piece| {
         match piece.token {
@@ -167,7 +167,7 @@ fn parted<'p, 'a>(pieces: &'p [Piece<'a>]) -> impl Iterator<Item = &'p [Piece<'a
 }
 
 /// Without `GLOBAL`, `@@SESSION.` and the like. A scope holds for what follows without one.
-fn without_scope<'p, 'a>(pieces: &'p [Piece<'a>], global: &mut bool) -> Result<&'p [Piece<'a>], Reason> {
+fn without_scope<'p, 'a>(pieces: &'p [SpannedToken<'a>], global: &mut bool) -> Result<&'p [SpannedToken<'a>], Reason> {
     let mut rest = pieces;
     if let [one, two, more @ ..] = rest
         && one.is_symbol(b'@')
@@ -193,7 +193,7 @@ fn without_scope<'p, 'a>(pieces: &'p [Piece<'a>], global: &mut bool) -> Result<&
 }
 
 /// What stands behind `=` or `:=`.
-fn assigned<'p, 'a>(pieces: &'p [Piece<'a>]) -> Option<&'p [Piece<'a>]> {
+fn assigned<'p, 'a>(pieces: &'p [SpannedToken<'a>]) -> Option<&'p [SpannedToken<'a>]> {
     match pieces {
         [colon, equals, value @ ..] if colon.is_symbol(b':') && equals.is_symbol(b'=') => Some(value),
         [equals, value @ ..] if equals.is_symbol(b'=') => Some(value),
@@ -202,7 +202,7 @@ fn assigned<'p, 'a>(pieces: &'p [Piece<'a>]) -> Option<&'p [Piece<'a>]> {
 }
 
 /// `IFNULL(@OLD_SQL_MODE, '')`, as `HeidiSQL` writes it: both of its values.
-fn coalesced<'p, 'a>(value: &'p [Piece<'a>]) -> Option<[&'p [Piece<'a>]; 2]> {
+fn coalesced<'p, 'a>(value: &'p [SpannedToken<'a>]) -> Option<[&'p [SpannedToken<'a>]; 2]> {
     let [call, open, variable @ .., close] = value else { return None };
     let comma = variable.iter().position(|piece| piece.is_symbol(b','))?;
     let is_call = call.is("ifnull") && open.is_symbol(b'(') && close.is_symbol(b')');
@@ -210,14 +210,14 @@ fn coalesced<'p, 'a>(value: &'p [Piece<'a>]) -> Option<[&'p [Piece<'a>]; 2]> {
 }
 
 /// Literals, words and variables: nothing is called.
-fn is_plain(value: &[Piece<'_>]) -> Result<(), Reason> {
+fn is_plain(value: &[SpannedToken<'_>]) -> Result<(), Reason> {
     let calls = value.iter().any(|piece| piece.is_symbol(b'(') || piece.is_symbol(b':') || piece.is("select"));
     if calls { Err(Reason::Runs) } else { Ok(()) }
 }
 
 /// A name or a variable: by a number, or in pieces, any could be meant.
-fn is_character_set(value: &[Piece<'_>]) -> bool {
-    let is_open = |piece: &Piece<'_>| {
+fn is_character_set(value: &[SpannedToken<'_>]) -> bool {
+    let is_open = |piece: &SpannedToken<'_>| {
         let name = piece.unquoted().unwrap_or_default();
         name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -232,7 +232,7 @@ fn is_character_set(value: &[Piece<'_>]) -> bool {
 }
 
 /// One literal without escapes, or a variable: what of it is `NO_BACKSLASH_ESCAPES` can be seen.
-fn is_mode(value: &[Piece<'_>]) -> bool {
+fn is_mode(value: &[SpannedToken<'_>]) -> bool {
     let is_open = |text: &[u8]| text.iter().all(|b| b.is_ascii_alphabetic() || b"_,'\" ".contains(b));
     match value {
         [literal] => is_open(literal.text),

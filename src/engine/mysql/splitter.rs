@@ -7,8 +7,8 @@
 use memchr::{memchr, memmem};
 
 use super::gate;
-use super::head;
 use super::lexer::{StringEnd, Syntax, Token, in_word};
+use super::statement;
 use crate::engine::RowSum;
 use crate::engine::stray::MARK;
 
@@ -235,7 +235,7 @@ impl Splitter {
         self.start = self.offset;
         let head = &input[..length];
         visitor.head(head, &self.syntax);
-        if let (Stop::End, Some(backslash)) = (stop, head::backslash_after(head, &self.syntax)) {
+        if let (Stop::End, Some(backslash)) = (stop, statement::backslash_after(head, &self.syntax)) {
             self.syntax.backslash = backslash;
         }
         self.inside = Some(Runner::new(self.counts && stop == Stop::Rows));

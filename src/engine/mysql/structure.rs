@@ -5,9 +5,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::head;
 use super::lexer::{Syntax, Token};
 use super::parallel::keys::Definition;
+use super::statement;
 use crate::engine::Structure;
 
 /// What an item begins with that is no column.
@@ -20,7 +20,7 @@ pub(super) fn read(definition: &[u8], syntax: &Syntax) -> Option<Structure> {
     let mut found = Structure { divides, ..Structure::default() };
     // The words of an item up to its first parenthesis, of a column only its name.
     let (mut depth, mut item, mut named) = (0_u32, Vec::new(), false);
-    for piece in head::pieces(definition, syntax) {
+    for piece in statement::pieces(definition, syntax) {
         match piece.token {
             Token::Symbol(b'(') => {
                 depth += 1;

@@ -8,13 +8,13 @@ use mysql_async::prelude::Queryable;
 use super::beforehand::is_wanted;
 use super::content::{fact, names};
 use super::features::Statement;
-use super::head::{self, Piece};
 use super::hints;
 use super::lexer::Syntax;
 use super::parallel::keys;
 use super::server_settings::{self, STRICT_MODE, SessionUse};
 use super::session::{self, quote};
 use super::setting::{self, some};
+use super::statement::{self, SpannedToken};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
@@ -35,11 +35,11 @@ const LEFT_OUT: [&str; 7] = ["fulltext", "spatial", "vector", "foreign", "constr
 /// The statement that makes such a table for a trial, with its columns and keys; none for one of another engine, and
 /// for a compressed one, which can't be temporary.
 pub(super) fn trial(table: &str, definition: &[u8], syntax: &Syntax) -> Option<String> {
-    let pieces: Vec<Piece<'_>> = head::pieces(definition, syntax).collect();
+    let pieces: Vec<SpannedToken<'_>> = statement::pieces(definition, syntax).collect();
     let open = pieces.iter().position(|piece| piece.is_symbol(b'('))?;
     let (items, close) = keys::items(definition, &pieces, open)?;
     let tail = &pieces[close + 1..];
-    let is_other = |piece: &Piece<'_>| ["select", "like", "union"].iter().any(|word| piece.is(word));
+    let is_other = |piece: &SpannedToken<'_>| ["select", "like", "union"].iter().any(|word| piece.is(word));
     let is_innodb = Statement::option(tail, "engine").is_none_or(|engine| engine.eq_ignore_ascii_case("innodb"));
     let format = Statement::option(tail, "row_format");
     let is_compressed = format.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("compressed"))
@@ -47,7 +47,8 @@ pub(super) fn trial(table: &str, definition: &[u8], syntax: &Syntax) -> Option<S
     if !is_innodb || is_compressed || tail.iter().any(is_other) {
         return None;
     }
-    let stays = |inside: &[Piece<'_>]| !LEFT_OUT.iter().any(|word| inside.first().is_some_and(|piece| piece.is(word)));
+    let stays =
+        |inside: &[SpannedToken<'_>]| !LEFT_OUT.iter().any(|word| inside.first().is_some_and(|piece| piece.is(word)));
     let kept = items.into_iter().filter(|(_, range)| stays(&pieces[range.clone()]));
     let kept: Vec<_> = kept.map(|(at, _)| String::from_utf8_lossy(&definition[at])).collect();
     let options = [("ROW_FORMAT", "row_format"), ("CHARSET", "charset"), ("COLLATE", "collate")];

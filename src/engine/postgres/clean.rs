@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::list::Leaving;
 use super::plain;
 use super::session::identifier;
 use super::suitability::{refused, shortened};
 use super::target::{IDENTITIES, LOCK_TABLE, LOCKS, NOT_OURS, ON_EXTENSIONS, SLOTS, STAYING, lines};
+use super::use_list::TocExclusions;
 use crate::engine::{Clean, Content, Format, RestoreOptions, Server};
 use crate::error::Result;
 use crate::hint::Hint;
@@ -80,7 +80,7 @@ pub fn identities_off(server: &Server, content: &Content, options: &RestoreOptio
 
 /// What stays in the target and comes with the dump, too.
 fn staying(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
-    let leaving = Leaving { server, options };
+    let leaving = TocExclusions { server, options };
     let comes = content.entries.iter().filter(|entry| !leaving.leaves_out(entry, false));
     let names: BTreeSet<String> = comes
         .map(|entry| {

@@ -7,7 +7,7 @@ use super::custom::Custom;
 use super::definition;
 use super::dump_lines::{identifier, owner_or_grantees, policy_roles, qualified};
 use super::gate::{Act, Event, Relation, Relations, Stopped};
-use super::places::Places;
+use super::name_index::NameIndex;
 use super::plain::Plain;
 use super::toc::{Header, TocEntry};
 use super::unheld::Named;
@@ -71,7 +71,7 @@ impl Inspector for Unreadable {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     list: Vec<DumpedTable>,
-    places: Places,
+    places: NameIndex,
 }
 
 impl Tables {

@@ -14,17 +14,17 @@ use crate::engine::Server;
 const SETTING: &str = "setting ";
 
 /// One row.
-struct Row {
+struct FeatureRule {
     name: &'static str,
     /// The first major version that knows it.
     since: u32,
     /// The kinds of entries that it can stand in; all of them if none is named.
     kinds: &'static [&'static str],
-    sign: Sign,
+    sign: Matcher,
 }
 
 /// How a feature is recognised.
-enum Sign {
+enum Matcher {
     /// By the entry's kind.
     Kind,
     /// Any of these runs of tokens, which a space separates; `?` is any name.
@@ -44,68 +44,68 @@ const SUBSCRIPTION: &[&str] = &["SUBSCRIPTION"];
 const PUBLICATION: &[&str] = &["PUBLICATION"];
 const GRANTS: &[&str] = &["ACL", "DEFAULT ACL"];
 
-const fn row(since: u32, name: &'static str, kinds: &'static [&'static str], sign: Sign) -> Row {
-    Row { name, since, kinds, sign }
+const fn row(since: u32, name: &'static str, kinds: &'static [&'static str], sign: Matcher) -> FeatureRule {
+    FeatureRule { name, since, kinds, sign }
 }
 
 #[rustfmt::skip]
-const ROWS: &[Row] = &[
-    row(8, MONEY, &["TABLE", "FOREIGN TABLE", "DOMAIN", "TYPE"], Sign::Type(&["money"])),
-    row(14, "multirange types", WITH_TYPES, Sign::Type(&["int4multirange", "int8multirange", "nummultirange",
+const ROWS: &[FeatureRule] = &[
+    row(8, MONEY, &["TABLE", "FOREIGN TABLE", "DOMAIN", "TYPE"], Matcher::Type(&["money"])),
+    row(14, "multirange types", WITH_TYPES, Matcher::Type(&["int4multirange", "int8multirange", "nummultirange",
         "datemultirange", "tsmultirange", "tstzmultirange"])),
-    row(14, "multirange_type_name", &["TYPE"], Sign::Words(&["multirange_type_name ="])),
-    row(14, "COMPRESSION of a column", &["TABLE", "MATERIALIZED VIEW"], Sign::Words(&["SET COMPRESSION"])),
-    row(14, "SQL-standard function bodies", ROUTINES, Sign::Shape(sql_body)),
-    row(14, "OUT parameters of procedures", &["PROCEDURE"], Sign::Words(&["( OUT", ", OUT"])),
-    row(14, "statistics on expressions", &["STATISTICS"], Sign::Shape(expression_statistics)),
-    row(14, "SEARCH and CYCLE clauses", &[], Sign::Words(&["SEARCH DEPTH FIRST", "SEARCH BREADTH FIRST", ") CYCLE ?"])),
-    row(14, "GROUP BY DISTINCT", &[], Sign::Words(&["GROUP BY DISTINCT"])),
-    row(14, "subscript functions of types", &["TYPE"], Sign::Words(&["SUBSCRIPT ="])),
-    row(14, "binary or streaming subscriptions", SUBSCRIPTION, Sign::Words(&[", binary =", ", streaming ="])),
-    row(14, "functions of PostgreSQL 14", &[], Sign::Call(&["date_bin", "string_to_table", "bit_count", "trim_array",
+    row(14, "multirange_type_name", &["TYPE"], Matcher::Words(&["multirange_type_name ="])),
+    row(14, "COMPRESSION of a column", &["TABLE", "MATERIALIZED VIEW"], Matcher::Words(&["SET COMPRESSION"])),
+    row(14, "SQL-standard function bodies", ROUTINES, Matcher::Shape(sql_body)),
+    row(14, "OUT parameters of procedures", &["PROCEDURE"], Matcher::Words(&["( OUT", ", OUT"])),
+    row(14, "statistics on expressions", &["STATISTICS"], Matcher::Shape(expression_statistics)),
+    row(14, "SEARCH and CYCLE clauses", &[], Matcher::Words(&["SEARCH DEPTH FIRST", "SEARCH BREADTH FIRST", ") CYCLE ?"])),
+    row(14, "GROUP BY DISTINCT", &[], Matcher::Words(&["GROUP BY DISTINCT"])),
+    row(14, "subscript functions of types", &["TYPE"], Matcher::Words(&["SUBSCRIPT ="])),
+    row(14, "binary or streaming subscriptions", SUBSCRIPTION, Matcher::Words(&[", binary =", ", streaming ="])),
+    row(14, "functions of PostgreSQL 14", &[], Matcher::Call(&["date_bin", "string_to_table", "bit_count", "trim_array",
         "unistr", "range_agg", "multirange", "bit_xor"])),
-    row(15, "NULLS NOT DISTINCT", &[], Sign::Words(&["NULLS NOT DISTINCT"])),
-    row(15, "security_invoker views", VIEWS, Sign::Words(&["WITH ( security_invoker =", ", security_invoker ="])),
-    row(15, "MERGE", &[], Sign::Words(&["MERGE INTO"])),
-    row(15, "publications of schemas", &["PUBLICATION TABLES IN SCHEMA"], Sign::Kind),
-    row(15, "row filters of publications", &["PUBLICATION TABLE"], Sign::Words(&["WHERE ("])),
-    row(15, "column lists of publications", &["PUBLICATION TABLE"], Sign::Shape(published_columns)),
-    row(15, "columns in ON DELETE SET", &["FK CONSTRAINT"], Sign::Words(&["SET NULL (", "SET DEFAULT ("])),
-    row(15, "unlogged sequences", &["SEQUENCE", "TABLE"], Sign::Words(&["CREATE UNLOGGED SEQUENCE", "SET LOGGED",
+    row(15, "NULLS NOT DISTINCT", &[], Matcher::Words(&["NULLS NOT DISTINCT"])),
+    row(15, "security_invoker views", VIEWS, Matcher::Words(&["WITH ( security_invoker =", ", security_invoker ="])),
+    row(15, "MERGE", &[], Matcher::Words(&["MERGE INTO"])),
+    row(15, "publications of schemas", &["PUBLICATION TABLES IN SCHEMA"], Matcher::Kind),
+    row(15, "row filters of publications", &["PUBLICATION TABLE"], Matcher::Words(&["WHERE ("])),
+    row(15, "column lists of publications", &["PUBLICATION TABLE"], Matcher::Shape(published_columns)),
+    row(15, "columns in ON DELETE SET", &["FK CONSTRAINT"], Matcher::Words(&["SET NULL (", "SET DEFAULT ("])),
+    row(15, "unlogged sequences", &["SEQUENCE", "TABLE"], Matcher::Words(&["CREATE UNLOGGED SEQUENCE", "SET LOGGED",
         "SET UNLOGGED"])),
-    row(15, "numeric with a negative scale", WITH_TYPES, Sign::Shape(negative_scale)),
-    row(15, "two_phase or disable_on_error subscriptions", SUBSCRIPTION, Sign::Words(&[", two_phase =",
+    row(15, "numeric with a negative scale", WITH_TYPES, Matcher::Shape(negative_scale)),
+    row(15, "two_phase or disable_on_error subscriptions", SUBSCRIPTION, Matcher::Words(&[", two_phase =",
         ", disable_on_error ="])),
-    row(15, "functions of PostgreSQL 15", &[], Sign::Call(&["regexp_count", "regexp_instr", "regexp_like",
+    row(15, "functions of PostgreSQL 15", &[], Matcher::Call(&["regexp_count", "regexp_instr", "regexp_like",
         "regexp_substr"])),
-    row(16, "rules of ICU collations", &["COLLATION"], Sign::Words(&[", rules ="])),
-    row(16, "SQL/JSON constructors", &[], Sign::Words(&["JSON_OBJECT (", "JSON_ARRAY (", "JSON_OBJECTAGG (",
+    row(16, "rules of ICU collations", &["COLLATION"], Matcher::Words(&[", rules ="])),
+    row(16, "SQL/JSON constructors", &[], Matcher::Words(&["JSON_OBJECT (", "JSON_ARRAY (", "JSON_OBJECTAGG (",
         "JSON_ARRAYAGG (", "IS JSON", "IS NOT JSON"])),
-    row(16, "SYSTEM_USER", &[], Sign::Words(&["SYSTEM_USER"])),
-    row(16, "password_required, run_as_owner or origin of subscriptions", SUBSCRIPTION, Sign::Words(&[
+    row(16, "SYSTEM_USER", &[], Matcher::Words(&["SYSTEM_USER"])),
+    row(16, "password_required, run_as_owner or origin of subscriptions", SUBSCRIPTION, Matcher::Words(&[
         ", password_required =", ", run_as_owner =", ", origin ="])),
-    row(16, "parallel streaming of subscriptions", SUBSCRIPTION, Sign::Words(&["streaming = parallel"])),
-    row(16, "functions of PostgreSQL 16", &[], Sign::Call(&["any_value", "array_sample", "array_shuffle", "date_add",
+    row(16, "parallel streaming of subscriptions", SUBSCRIPTION, Matcher::Words(&["streaming = parallel"])),
+    row(16, "functions of PostgreSQL 16", &[], Matcher::Call(&["any_value", "array_sample", "array_shuffle", "date_add",
         "date_subtract", "erf", "erfc", "random_normal"])),
-    row(17, "the MAINTAIN privilege", GRANTS, Sign::Words(&["MAINTAIN"])),
-    row(17, "the builtin collation provider", &["COLLATION"], Sign::Words(&["provider = builtin"])),
-    row(17, "SQL/JSON query functions", &[], Sign::Words(&["JSON_TABLE (", "JSON_QUERY (", "JSON_VALUE (",
+    row(17, "the MAINTAIN privilege", GRANTS, Matcher::Words(&["MAINTAIN"])),
+    row(17, "the builtin collation provider", &["COLLATION"], Matcher::Words(&["provider = builtin"])),
+    row(17, "SQL/JSON query functions", &[], Matcher::Words(&["JSON_TABLE (", "JSON_QUERY (", "JSON_VALUE (",
         "JSON_EXISTS (", "JSON_SCALAR (", "JSON_SERIALIZE (", "JSON ("])),
-    row(17, "AT LOCAL", &[], Sign::Words(&["AT LOCAL"])),
-    row(17, "MERGE with NOT MATCHED BY SOURCE or RETURNING", &[], Sign::Words(&["MATCHED BY SOURCE",
+    row(17, "AT LOCAL", &[], Matcher::Words(&["AT LOCAL"])),
+    row(17, "MERGE with NOT MATCHED BY SOURCE or RETURNING", &[], Matcher::Words(&["MATCHED BY SOURCE",
         "MERGE_ACTION ("])),
-    row(17, "failover of subscriptions", SUBSCRIPTION, Sign::Words(&[", failover ="])),
-    row(17, "functions of PostgreSQL 17", &[], Sign::Call(&["to_bin", "to_oct", "uuid_extract_timestamp",
+    row(17, "failover of subscriptions", SUBSCRIPTION, Matcher::Words(&[", failover ="])),
+    row(17, "functions of PostgreSQL 17", &[], Matcher::Call(&["to_bin", "to_oct", "uuid_extract_timestamp",
         "uuid_extract_version", "xmltext"])),
-    row(18, "virtual generated columns", &["TABLE", "FOREIGN TABLE"], Sign::Shape(virtual_column)),
-    row(18, "WITHOUT OVERLAPS", CONSTRAINTS, Sign::Words(&["WITHOUT OVERLAPS"])),
-    row(18, "PERIOD in a foreign key", CONSTRAINTS, Sign::Words(&[", PERIOD ?"])),
-    row(18, "NOT NULL as a constraint of its own", CONSTRAINTS, Sign::Words(&["CONSTRAINT ? NOT NULL ?",
+    row(18, "virtual generated columns", &["TABLE", "FOREIGN TABLE"], Matcher::Shape(virtual_column)),
+    row(18, "WITHOUT OVERLAPS", CONSTRAINTS, Matcher::Words(&["WITHOUT OVERLAPS"])),
+    row(18, "PERIOD in a foreign key", CONSTRAINTS, Matcher::Words(&[", PERIOD ?"])),
+    row(18, "NOT NULL as a constraint of its own", CONSTRAINTS, Matcher::Words(&["CONSTRAINT ? NOT NULL ?",
         "NOT NULL NO INHERIT"])),
-    row(18, "NOT ENFORCED constraints", CONSTRAINTS, Sign::Words(&["NOT ENFORCED"])),
-    row(18, "OLD and NEW in RETURNING", &[], Sign::Words(&["RETURNING WITH ("])),
-    row(18, "generated columns in publications", PUBLICATION, Sign::Words(&["publish_generated_columns ="])),
-    row(18, "functions of PostgreSQL 18", &[], Sign::Call(&["uuidv4", "uuidv7", "array_sort", "array_reverse",
+    row(18, "NOT ENFORCED constraints", CONSTRAINTS, Matcher::Words(&["NOT ENFORCED"])),
+    row(18, "OLD and NEW in RETURNING", &[], Matcher::Words(&["RETURNING WITH ("])),
+    row(18, "generated columns in publications", PUBLICATION, Matcher::Words(&["publish_generated_columns ="])),
+    row(18, "functions of PostgreSQL 18", &[], Matcher::Call(&["uuidv4", "uuidv7", "array_sort", "array_reverse",
         "casefold", "crc32", "crc32c", "gamma", "lgamma"])),
 ];
 
@@ -141,7 +141,7 @@ pub fn unknown(feature: &str, server: &Server) -> Option<String> {
     (row.since > server.version.major).then(|| format!("{feature} (PostgreSQL {} and newer)", row.since))
 }
 
-impl Sign {
+impl Matcher {
     fn is_in(&self, tokens: &[Token<'_>]) -> bool {
         match self {
             Self::Kind => true,

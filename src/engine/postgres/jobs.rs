@@ -7,8 +7,8 @@
 use super::encoding::Encoding;
 use super::findings::pattern;
 use super::snapshot::{Shared, Snapshot};
-use super::splice::Splice;
-use crate::engine::{Apart, Clean, DumpOptions, DumpPlan, RestoreOptions, Server};
+use super::toc_merge::TocMerger;
+use crate::engine::{Clean, DumpOptions, DumpPlan, RestoreOptions, Server, SplitDump};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Arg, Invocation};
 use crate::report::units;
@@ -111,7 +111,7 @@ pub fn divide(
     let Some(main) = plan.invocations.pop_if(|_| !groups.is_empty()) else { return Ok(()) };
     plan.invocations = commands(main, base, snapshot, &groups, more, encoding)?;
     plan.member = "part.pgsql";
-    plan.splice = Some(Splice::new(groups));
+    plan.splice = Some(TocMerger::new(groups));
     Ok(())
 }
 
@@ -132,7 +132,7 @@ pub fn part(
     };
     let given = groups(snapshot, jobs);
     plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more, encoding)?;
-    plan.apart = Some(Apart { definitions: definitions.arg(told(snapshot)), given });
+    plan.apart = Some(SplitDump { definitions: definitions.arg(told(snapshot)), given });
     Ok(())
 }
 

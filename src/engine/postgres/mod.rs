@@ -5,9 +5,9 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, DatabaseCutter, Dependency, Diagnosis, Doing, DumpOptions, DumpPlan, Engine, Filter, Flavour,
-    Format, Found, GeneratedColumns, Inspector, Moment, Pending, Purpose, Rejected, Relation, RestoreInput,
-    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, Selected, Server, Site, Version,
+    Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpOptions, DumpPlan, DumpSnapshot, Engine, Filter,
+    Flavour, Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rejected, Relation, RestoreInput,
+    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -17,6 +17,7 @@ mod clean;
 mod clients;
 mod commands;
 mod content;
+mod copy_freeze;
 mod custom;
 mod database;
 mod database_entries;
@@ -25,7 +26,6 @@ mod definition;
 mod dependencies;
 mod diagnose;
 mod directory;
-mod doing;
 mod drops;
 mod dump;
 mod dump_lines;
@@ -36,7 +36,6 @@ mod extra;
 mod features;
 mod filter;
 mod findings;
-mod freeze;
 pub mod gate;
 mod generated;
 mod hidden_operators;
@@ -46,15 +45,14 @@ mod jobs;
 mod large_objects;
 mod lexer;
 mod libpq;
-mod list;
 mod lz4;
+mod name_index;
 mod not_held;
 mod object_classes;
 mod of_many;
 mod on_extensions;
 mod patterns;
 mod pinned_settings;
-mod places;
 mod plain;
 mod pooler;
 mod postpone;
@@ -76,22 +74,24 @@ mod sections;
 mod selection;
 pub mod server_settings;
 mod session;
+mod session_activity;
 mod snapshot;
-mod splice;
 mod suitability;
 mod tablespaces;
 mod target;
 mod toc;
+mod toc_merge;
 mod triggers;
 mod tuning;
 mod unheld;
 mod untrusted;
+mod use_list;
 
-use freeze::{Freeze, To};
+use copy_freeze::{Freeze, FreezeTarget};
 
 pub use directory::{inspect_directory, misnamed_lists};
 pub use snapshot::{Shared, Snapshot, SnapshotSession};
-pub use splice::{Body, Contents, Head, Splice};
+pub use toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};
 
 /// The engine.
 #[derive(Debug)]
@@ -136,8 +136,13 @@ impl Engine for Postgres {
         Box::pin(dependencies::lacking(connection, server, content, options, limits))
     }
 
-    fn doing<'a>(&'a self, connection: &'a Connection, server: &'a Server, limits: &'a Limits) -> Pending<'a, Doing> {
-        Box::pin(doing::doing(connection, server, limits))
+    fn session_activity<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, SessionActivity> {
+        Box::pin(session_activity::session_activity(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -185,7 +190,7 @@ impl Engine for Postgres {
         Box::pin(identity::relation(source, target, exists, limits))
     }
 
-    fn look(&self, options: &DumpOptions) -> DumpOptions {
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
         options.clone()
     }
 
@@ -224,20 +229,20 @@ impl Engine for Postgres {
         dump::check(connection, options)
     }
 
-    fn hold_moment<'a>(
+    fn acquire_snapshot<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Moment> {
+    ) -> Pending<'a, DumpSnapshot> {
         Box::pin(async move {
             let why = jobs::alone(options).map(str::to_owned);
             if options.jobs <= 1 || why.is_some() {
-                return Ok(Moment::Alone(why));
+                return Ok(DumpSnapshot::Alone(why));
             }
             jobs::room(server, options)?;
-            snapshot::hold(connection, server, options, limits).await.map(Moment::Exported)
+            snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
         })
     }
 
@@ -252,7 +257,7 @@ impl Engine for Postgres {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &Moment,
+        moment: &DumpSnapshot,
     ) -> Result<DumpPlan> {
         dump::plan(connection, server, client, options, limits, moment.exported())
     }
@@ -282,7 +287,7 @@ impl Engine for Postgres {
     }
 
     fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
-        Some(Box::new(Freeze::new(server, options, To::File)?))
+        Some(Box::new(Freeze::new(server, options, FreezeTarget::File)?))
     }
 
     fn generated_columns<'a>(
@@ -311,19 +316,24 @@ impl Engine for Postgres {
         Box::pin(row_security::count_around(connection, limits))
     }
 
-    fn account(&self) -> &'static str {
+    fn service_user(&self) -> &'static str {
         "postgres"
     }
 
-    fn empty_server(&self) -> u64 {
+    fn base_disk_bytes(&self) -> u64 {
         scratch::EMPTY
     }
 
-    fn plan_scratch(&self, site: &Site<'_>) -> Result<ScratchPlan> {
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
         scratch::plan(site)
     }
 
-    fn furnish<'a>(&'a self, connection: &'a Connection, content: &'a Content, limits: &'a Limits) -> Pending<'a, ()> {
+    fn create_required_roles<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
         Box::pin(prepare::create_roles(connection, content, limits))
     }
 

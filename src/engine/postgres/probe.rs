@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
-use super::session::{self, Refusal, Row, Session, literal};
+use super::session::{self, ConnectError, Row, Session, literal};
 use super::{database, findings, patterns, pinned_settings, pooler, tablespaces, target};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
@@ -110,7 +110,7 @@ async fn elsewhere(
     connection: &Connection,
     purpose: Purpose,
     limits: &Limits,
-    refusal: Refusal,
+    refusal: ConnectError,
 ) -> Result<((Session, Vec<Row>), &'static str)> {
     let unknown = refusal.code.as_ref().is_some_and(|c| c.code() == "3D000");
     if purpose != Purpose::Restore || !unknown {

@@ -3,7 +3,7 @@
 //! `version()` gives most of them away. What a managed service adds to a real `PostgreSQL` (a role, an extension, a
 //! function) tells the others; [`WITNESSES`] asks for it.
 
-use crate::engine::{Product, Standing, Version};
+use crate::engine::{Product, SupportLevel, Version};
 
 /// The oldest version that is supported: older ones are end of life, and nothing is tested with them.
 pub const OLDEST: Version = Version::new(13, 0, 0);
@@ -12,56 +12,56 @@ const NO_DUMP: &str = "its own BACKUP and RESTORE, or EXPORT INTO CSV: cockroach
 
 /// The table.
 pub const PRODUCTS: &[Product] = &[
-    product("CockroachDB", "cockroachdb", Standing::Refused(NO_DUMP)),
+    product("CockroachDB", "cockroachdb", SupportLevel::Refused(NO_DUMP)),
     product(
         "Amazon Redshift",
         "redshift",
-        Standing::Refused("UNLOAD to S3 and COPY from there, or a snapshot of the cluster"),
+        SupportLevel::Refused("UNLOAD to S3 and COPY from there, or a snapshot of the cluster"),
     ),
-    product("Greenplum", "greenplum", Standing::Refused("gpbackup and gprestore, which know its segments")),
+    product("Greenplum", "greenplum", SupportLevel::Refused("gpbackup and gprestore, which know its segments")),
     product(
         "Materialize",
         "materialize",
-        Standing::Refused("dump the databases that it reads from; COPY TO exports views"),
+        SupportLevel::Refused("dump the databases that it reads from; COPY TO exports views"),
     ),
-    product("CrateDB", "cratedb", Standing::Refused("CREATE SNAPSHOT, or COPY TO")),
+    product("CrateDB", "cratedb", SupportLevel::Refused("CREATE SNAPSHOT, or COPY TO")),
     product(
         "Cloud Spanner",
         "schema spanner_sys",
-        Standing::Refused("gcloud spanner databases export, or a Spanner backup"),
+        SupportLevel::Refused("gcloud spanner databases export, or a Spanner backup"),
     ),
     product(
         "RisingWave",
         "risingwave",
-        Standing::Refused("dump the databases that it reads from; risectl backs up its metadata"),
+        SupportLevel::Refused("dump the databases that it reads from; risectl backs up its metadata"),
     ),
-    product("QuestDB", "questdb", Standing::Refused("CHECKPOINT and a copy of its files, or COPY TO")),
-    product("YugabyteDB", "-yb-", Standing::Warned("YugabyteDB's own ysql_dump also keeps tablets and colocation")),
+    product("QuestDB", "questdb", SupportLevel::Refused("CHECKPOINT and a copy of its files, or COPY TO")),
+    product("YugabyteDB", "-yb-", SupportLevel::Warned("YugabyteDB's own ysql_dump also keeps tablets and colocation")),
     product(
         "EDB Postgres Advanced Server",
         "enterprisedb advanced server",
-        Standing::Warned("packages and synonyms of EnterpriseDB's are dumped by EnterpriseDB's own pg_dump only"),
+        SupportLevel::Warned("packages and synonyms of EnterpriseDB's are dumped by EnterpriseDB's own pg_dump only"),
     ),
     product(
         "TimescaleDB",
         "extension timescaledb",
-        Standing::Warned(
+        SupportLevel::Warned(
             "hypertables are restored between timescaledb_pre_restore() and timescaledb_post_restore() only",
         ),
     ),
     product(
         "Citus",
         "extension citus",
-        Standing::Warned("distributed tables are dumped as plain ones: distribute them again after the restore"),
+        SupportLevel::Warned("distributed tables are dumped as plain ones: distribute them again after the restore"),
     ),
-    product("Amazon Aurora", "function aurora_version", Standing::Supported),
-    product("Amazon RDS", "role rds_superuser", Standing::Supported),
-    product("Azure Database for PostgreSQL", "role azure_pg_admin", Standing::Supported),
-    product("AlloyDB", "role alloydbsuperuser", Standing::Supported),
-    product("Cloud SQL", "role cloudsqlsuperuser", Standing::Supported),
+    product("Amazon Aurora", "function aurora_version", SupportLevel::Supported),
+    product("Amazon RDS", "role rds_superuser", SupportLevel::Supported),
+    product("Azure Database for PostgreSQL", "role azure_pg_admin", SupportLevel::Supported),
+    product("AlloyDB", "role alloydbsuperuser", SupportLevel::Supported),
+    product("Cloud SQL", "role cloudsqlsuperuser", SupportLevel::Supported),
 ];
 
-const fn product(name: &'static str, mark: &'static str, standing: Standing) -> Product {
+const fn product(name: &'static str, mark: &'static str, standing: SupportLevel) -> Product {
     Product { name, mark, standing }
 }
 

@@ -11,13 +11,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
+use super::copy_freeze::{Freeze, FreezeTarget};
 use super::epilogue::Epilogue;
 use super::filter::{Adapter, Restriction, Transaction};
-use super::freeze::{Freeze, To};
-use super::list::Leaving;
 use super::postpone::{self, Postpone};
 use super::selection::{blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
+use super::use_list::TocExclusions;
 use super::{
     apply_properties, clean, clients, dependencies, libpq, object_classes, pinned_settings, plain, tablespaces,
     triggers, tuning,
@@ -193,7 +193,7 @@ impl Job<'_> {
         }
         let freeze = match self.options.section {
             Some(Section::Data) => Freeze::lane(self.server, self.options, &self.content.entries),
-            _ => Freeze::new(self.server, self.options, To::Stream),
+            _ => Freeze::new(self.server, self.options, FreezeTarget::Stream),
         };
         freeze.map(|freeze| -> Box<dyn Filter> { Box::new(freeze) })
     }
@@ -360,8 +360,8 @@ impl Job<'_> {
         schemas.filter(|e| self.leaving().schema_stays(&e.tag)).filter_map(|e| e.span.clone())
     }
 
-    fn leaving(&self) -> Leaving<'_> {
-        Leaving { server: self.server, options: self.options }
+    fn leaving(&self) -> TocExclusions<'_> {
+        TocExclusions { server: self.server, options: self.options }
     }
 
     fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
-use crate::engine::{ScratchPlan, Site};
+use crate::engine::{ScratchPlan, ScratchSpec};
 use crate::error::{Error, Kind, Result};
 use crate::hint;
 use crate::invocation::{Invocation, PrivateFile, Service};
@@ -35,7 +35,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// The command lines.
-pub fn plan(site: &Site<'_>) -> Result<ScratchPlan> {
+pub fn plan(site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
     let program = &site.program.path;
     let initdb = program.with_file_name("initdb");
     if !initdb.is_file() {
@@ -67,7 +67,7 @@ pub fn plan(site: &Site<'_>) -> Result<ScratchPlan> {
     Ok(ScratchPlan { install, server, connection: connection(site) })
 }
 
-fn connection(site: &Site<'_>) -> Connection {
+fn connection(site: &ScratchSpec<'_>) -> Connection {
     Connection {
         dialect: Dialect::Postgres,
         scheme: "postgres".into(),

@@ -4,7 +4,7 @@
 //! an ownership names. Names are looked for as `pg_dump` has written them since 10.3, with their schemas.
 
 use super::dump_lines::qualified;
-use super::places::Places;
+use super::name_index::NameIndex;
 use crate::engine::Entry;
 
 /// As much of a section is looked at for names; what belongs to a table names it in its first lines.
@@ -40,7 +40,7 @@ const THINGS: [&str; 19] = [
 #[derive(Default)]
 pub struct Sections {
     entries: Vec<Entry>,
-    places: Places,
+    places: NameIndex,
     /// The section that is passing by has no end yet.
     open: bool,
     /// The beginning of its text.

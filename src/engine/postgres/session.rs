@@ -42,7 +42,7 @@ pub struct Session {
 
 /// Why there is no session.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ConnectError {
     /// The server's own code, if it was the server that said no.
     pub code: Option<SqlState>,
     /// For people.
@@ -50,7 +50,7 @@ pub struct Refusal {
 }
 
 /// Connects and logs in, to the connection's database or another one of its server, and pins the session's settings.
-pub async fn open(connection: &Connection, database: &str, limits: &Limits) -> Result<Session, Refusal> {
+pub async fn open(connection: &Connection, database: &str, limits: &Limits) -> Result<Session, ConnectError> {
     let (session, _) = open_asking(connection, database, limits, &pinned_settings::statement()).await?;
     session.is_pinned.store(true, Ordering::Relaxed);
     Ok(session)
@@ -63,8 +63,8 @@ pub async fn open_asking(
     database: &str,
     limits: &Limits,
     question: &str,
-) -> Result<(Session, Vec<Row>), Refusal> {
-    let plain = |error| Refusal { code: None, error };
+) -> Result<(Session, Vec<Row>), ConnectError> {
+    let plain = |error| ConnectError { code: None, error };
     let session = open_with(connection, database, limits, None).await?;
     match session.try_rows(question).await.map_err(plain)? {
         Ok(rows) => return Ok((session, rows)),
@@ -81,12 +81,12 @@ pub async fn open_lifted(
     database: &str,
     limits: &Limits,
     question: &str,
-) -> Result<(Session, Vec<Row>), Refusal> {
+) -> Result<(Session, Vec<Row>), ConnectError> {
     let major = open_with(connection, database, limits, None).await?.major;
     let options = pinned_settings::startup_options(major);
     let session = open_with(connection, database, limits, Some(&options)).await?;
     let session = Session { is_lifted: true, ..session };
-    let rows = session.rows(question).await.map_err(|error| Refusal { code: None, error })?;
+    let rows = session.rows(question).await.map_err(|error| ConnectError { code: None, error })?;
     Ok((session, rows))
 }
 
@@ -100,8 +100,8 @@ pub async fn open_with(
     database: &str,
     limits: &Limits,
     options: Option<&str>,
-) -> Result<Session, Refusal> {
-    let plain = |error| Refusal { code: None, error };
+) -> Result<Session, ConnectError> {
+    let plain = |error| ConnectError { code: None, error };
     let mut config = config(connection, database).map_err(plain)?;
     if let Some(options) = options {
         config.options(options);
@@ -155,8 +155,8 @@ fn config(connection: &Connection, database: &str) -> Result<Config> {
     Ok(config)
 }
 
-async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -> Result<Session, Refusal> {
-    let mut connector = tls::client_config(&connection.tls).map_err(|error| Refusal { code: None, error })?;
+async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -> Result<Session, ConnectError> {
+    let mut connector = tls::client_config(&connection.tls).map_err(|error| ConnectError { code: None, error })?;
     if config.get_ssl_negotiation() == SslNegotiation::Direct {
         // The server takes TLS without being asked only for its own protocol.
         connector.alpn_protocols = vec![b"postgresql".to_vec()];
@@ -177,7 +177,7 @@ async fn attempt(connection: &Connection, mut config: Config, limits: &Limits) -
             return Ok(Session::new(login, limits, redactor));
         }
     }
-    Err(Refusal { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
+    Err(ConnectError { code: refused.code().cloned(), error: explain(&refused, connection, config.get_dbname()) })
 }
 
 /// A client that is logged in, and the server's version, where it says one.
@@ -201,7 +201,7 @@ async fn login(
     config: &Config,
     connector: rustls::ClientConfig,
     connection: &Connection,
-) -> Result<Result<Login, tokio_postgres::Error>, Refusal> {
+) -> Result<Result<Login, tokio_postgres::Error>, ConnectError> {
     if let Some(rule) = &connection.login.require_auth {
         return require_auth::login(config, connector, connection, rule).await.map_err(|error| {
             let error = Error::new(Kind::Connect, format!("cannot connect to {connection}")).why(error);
@@ -209,7 +209,7 @@ async fn login(
                 "check-host-and-server",
                 "check host and port in the URI, and that the server, or the tunnel, is running",
             ));
-            Refusal { code: None, error: error.transient() }
+            ConnectError { code: None, error: error.transient() }
         });
     }
     Ok(config.connect(MakeRustlsConnect::new(connector)).await.map(|(client, driver)| Login::new(client, driver)))

@@ -44,7 +44,7 @@ fn the_one_that_is_killed(mode: &str, file: &str) {
                 let folder = folder.expect("a folder");
                 let child = command.spawn().expect("started");
                 let group = Pid::from_raw(child.id().expect("an id").cast_signed()).expect("a pid");
-                let _lifeline = Lifeline::hold(group, Some(folder.path()), Signal::KILL).expect("a watcher");
+                let _lifeline = Watchdog::hold(group, Some(folder.path()), Signal::KILL).expect("a watcher");
                 std::future::pending::<()>().await;
             }
         }

@@ -1,8 +1,8 @@
 //! A `CREATE`, as far as it matters to another server.
 
 use super::super::definition::ADDED_KEY;
-use super::super::head;
 use super::super::lexer::{Syntax, Token};
+use super::super::statement;
 
 /// What a `CREATE` says that matters to another server.
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl Created {
         let mut found = Self::default();
         let (mut depth, mut column, mut column_next) = (0_u32, None, false);
         let (mut points, mut type_next, mut float) = (false, false, false);
-        for piece in head::pieces(head, syntax) {
+        for piece in statement::pieces(head, syntax) {
             let is_type = std::mem::take(&mut type_next);
             let is_float = std::mem::replace(&mut float, is_type && piece.is("float"));
             match piece.token {

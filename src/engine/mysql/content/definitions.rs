@@ -4,9 +4,9 @@ use super::super::definition;
 use super::super::dependencies::{self, Need};
 use super::super::events;
 use super::super::features;
-use super::super::head::{self, Object, Piece, Subject};
 use super::super::lexer::Syntax;
 use super::super::own_name;
+use super::super::statement::{self, Object, SpannedToken, StatementInfo};
 use super::super::structure;
 use super::super::wide_tables;
 use super::created::Created;
@@ -15,7 +15,7 @@ use crate::engine::{Feature, Structure};
 
 impl Seen {
     /// A table's definition: its columns are looked at for what another server may not take.
-    pub(super) fn table(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    pub(super) fn table(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         let Some(name) = subject.name.clone() else { return };
         let index = self.index(name.clone());
         self.tables[index].rows.get_or_insert(0);
@@ -58,8 +58,8 @@ impl Seen {
         for other in definition.references.into_iter().filter(|other| *other != name) {
             self.note(fact::REFERENCES, Some(format!("{name}.{other}")));
         }
-        let condition = |piece: Piece<'_>| piece.is("exists") && piece.at < subject.name_at.start;
-        if !self.order.drops(&name) && head::pieces(head, syntax).take(6).any(condition) {
+        let condition = |piece: SpannedToken<'_>| piece.is("exists") && piece.at < subject.name_at.start;
+        if !self.order.drops(&name) && statement::pieces(head, syntax).take(6).any(condition) {
             self.note(fact::KEPT_TABLES, Some(name.clone()));
         }
         if !definition.primary_key {
@@ -69,7 +69,7 @@ impl Seen {
     }
 
     /// Several statements may define a view: it stands in for itself before its time.
-    fn define(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    fn define(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         if let Some(name) = definition::name(subject) {
             let hash = definition::hash(head, syntax, subject, self.database.as_deref());
             let sum = &mut self.definitions.entry(name).or_default().text;
@@ -103,7 +103,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn create(&mut self, subject: &Subject, head: &[u8], syntax: &Syntax) {
+    pub(super) fn create(&mut self, subject: &StatementInfo, head: &[u8], syntax: &Syntax) {
         let list = match subject.object {
             Object::View => fact::VIEWS,
             Object::Trigger => fact::TRIGGERS,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-use super::settings::Values;
+use super::session_vars::SessionVars;
 
 /// Work for a session, on one table.
 pub(super) enum Work {
@@ -21,7 +21,7 @@ pub(super) struct Rows {
     pub(super) sql: Vec<u8>,
     /// How much of it is no rows.
     pub(super) head: usize,
-    pub(super) values: Rc<Values>,
+    pub(super) values: Rc<SessionVars>,
     /// Committed at once.
     pub(super) alone: bool,
     /// Its part of the memory that waiting rows may take.
@@ -32,7 +32,7 @@ pub(super) struct Rows {
 pub(super) struct Step {
     pub(super) sql: Vec<u8>,
     /// What the dump had set where it stood.
-    pub(super) values: Rc<Values>,
+    pub(super) values: Rc<SessionVars>,
 }
 
 /// A table while it is restored.

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::super::head::{self, Object, Piece, Verb};
 use super::super::lexer::{Syntax, Token};
+use super::super::statement::{self, Object, SpannedToken, Verb};
 
 /// `CREATE TABLE` of an `InnoDB` table with a primary key, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub(super) enum Later {
 impl Definition {
     /// Takes a statement apart; none when it is another one, or has something in it that is not known here.
     pub(in super::super) fn read(text: &[u8], syntax: &Syntax) -> Option<Self> {
-        let pieces: Vec<Piece<'_>> = head::pieces(text, syntax).collect();
-        let subject = head::subject(text, syntax);
+        let pieces: Vec<SpannedToken<'_>> = statement::pieces(text, syntax).collect();
+        let subject = statement::subject(text, syntax);
         let plain =
             pieces.first()?.is("create") && pieces.get(1)?.is("table") && pieces.get(2)?.at == subject.name_at.start;
         if (subject.verb, subject.object) != (Verb::Create, Object::Table) || !plain {
@@ -130,7 +130,7 @@ pub(in super::super) type Items = Vec<(Range<usize>, Range<usize>)>;
 
 /// The items between the outer parentheses, and the piece that closes these. A versioned comment must not reach over a
 /// border.
-pub(in super::super) fn items(text: &[u8], pieces: &[Piece<'_>], open: usize) -> Option<(Items, usize)> {
+pub(in super::super) fn items(text: &[u8], pieces: &[SpannedToken<'_>], open: usize) -> Option<(Items, usize)> {
     let mut found = Vec::new();
     let (mut depth, mut start) = (0_u32, open + 1);
     for (index, piece) in pieces.iter().enumerate().skip(open) {
@@ -166,14 +166,14 @@ fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 /// What stands behind the items: `ENGINE=InnoDB`, and nothing that makes the table of another kind.
-fn is_innodb(tail: &[Piece<'_>]) -> bool {
+fn is_innodb(tail: &[SpannedToken<'_>]) -> bool {
     let others = ["select", "as", "like", "ignore", "replace", "versioning", "union", "with"];
     let mut engines = tail.iter().skip_while(|p| !p.is("engine")).skip(1).skip_while(|p| p.is_symbol(b'='));
     engines.next().is_some_and(|engine| engine.is("innodb")) && !tail.iter().any(|p| others.iter().any(|o| p.is(o)))
 }
 
 /// What an item is; none when that is not known.
-fn part(inside: &[Piece<'_>]) -> Option<Part> {
+fn part(inside: &[SpannedToken<'_>]) -> Option<Part> {
     let word = |at: usize, word: &str| inside.get(at).is_some_and(|p| p.is(word));
     let first = inside.first()?;
     let key = |at: usize| word(at, "key") || word(at, "index");
@@ -201,10 +201,10 @@ fn part(inside: &[Piece<'_>]) -> Option<Part> {
 }
 
 /// `` `name` (`column`(10) DESC, ...) USING BTREE COMMENT 'x' ``: columns, no expressions, no kind of key of its own.
-fn is_plain_key(inside: &[Piece<'_>]) -> bool {
+fn is_plain_key(inside: &[SpannedToken<'_>]) -> bool {
     let Some(open) = inside.iter().position(|p| p.is_symbol(b'(')) else { return false };
     let named = open > 0 && inside[..open].iter().all(|p| matches!(p.token, Token::Quoted(b'`')));
-    let number = |p: &Piece<'_>| p.token == Token::Word && p.text.iter().all(u8::is_ascii_digit);
+    let number = |p: &SpannedToken<'_>| p.token == Token::Word && p.text.iter().all(u8::is_ascii_digit);
     let (mut depth, mut close) = (0, None);
     for (index, piece) in inside.iter().enumerate().skip(open) {
         let belongs = match piece.token {
@@ -230,14 +230,14 @@ fn is_plain_key(inside: &[Piece<'_>]) -> bool {
         }
     }
     let words = ["using", "btree", "comment", "key_block_size", "invisible", "ignored", "with", "parser"];
-    let option = |p: &Piece<'_>| {
+    let option = |p: &SpannedToken<'_>| {
         words.iter().any(|w| p.is(w)) || number(p) || p.is_symbol(b'=') || matches!(p.token, Token::Quoted(_))
     };
     named && close.is_some_and(|close| inside[close + 1..].iter().all(option))
 }
 
 /// The first column of a key.
-fn first_column(inside: &[Piece<'_>]) -> Option<String> {
+fn first_column(inside: &[SpannedToken<'_>]) -> Option<String> {
     inside.iter().skip_while(|p| !p.is_symbol(b'(')).nth(1)?.unquoted()
 }
 
@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn tokens(text: &[u8]) -> Vec<Vec<u8>> {
-        head::pieces(text, &Syntax::new()).map(|p| p.text.to_vec()).collect()
+        statement::pieces(text, &Syntax::new()).map(|p| p.text.to_vec()).collect()
     }
 
     prop_compose! {

@@ -21,23 +21,23 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::{JoinSet, LocalSet};
 
-pub(super) use self::order::Known;
-use self::order::Lead;
+use self::coordinator::Coordinator;
+pub(super) use self::coordinator::Known;
 use self::script::{Script, Statement};
-use self::working::{Common, Session};
-use super::doing::processes;
+use self::worker::{Common, Session};
 use super::session;
+use super::session_activity::processes;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Scene, Sessions, Working};
+use crate::engine::{RunningLoad, Scene, Sessions};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
 mod board;
+mod coordinator;
 pub(super) mod keys;
-mod order;
 mod script;
-mod settings;
-mod working;
+mod session_vars;
+mod worker;
 
 /// How much memory the rows may take that sessions have in hand or wait for, in KiB: for each of them, and the least of
 /// all. The client library takes as much again, twice.
@@ -62,7 +62,7 @@ impl Sessions for Load {
         format!("{sessions} of dbhaul's own, and one that leads {them}; no client is run")
     }
 
-    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> Working {
+    fn start(self: Box<Self>, limits: &Limits, done: Arc<AtomicU64>) -> RunningLoad {
         // What waits for room waits here, and keeps the reader waiting.
         let (sender, statements) = channel(1);
         let sql: Box<dyn Write + Send> = Box::new(Script::new(sender));
@@ -77,7 +77,7 @@ impl Sessions for Load {
             let left = of_end.take();
             end(&connection, &limits, &left).await
         });
-        Working { sql, work, end }
+        RunningLoad { sql, work, end }
     }
 }
 
@@ -103,7 +103,7 @@ async fn load(
         sessions.spawn_local(session.work());
     }
     let room = (jobs * ROOM.0).max(ROOM.1);
-    let mut leading = Box::pin(Lead::new(first, &common, room, known).lead(statements));
+    let mut leading = Box::pin(Coordinator::new(first, &common, room, known).lead(statements));
     let mut led = false;
     loop {
         tokio::select! {

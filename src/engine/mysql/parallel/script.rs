@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use tokio::sync::mpsc::Sender;
 
-use super::super::head::{self, Object, Piece, Subject, Verb};
 use super::super::lexer::{Syntax, Token};
 use super::super::splitter::{Between, Splitter, Visitor};
+use super::super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use super::keys::Definition;
-use super::settings;
+use super::session_vars;
 
 /// Rows are handed over in pieces of this many bytes, and few more.
 const PIECE: usize = 128 << 10;
@@ -184,17 +184,17 @@ impl Collector {
 }
 
 fn kind(head: &[u8], syntax: &Syntax) -> Kind {
-    let subject = head::subject(head, syntax);
+    let subject = statement::subject(head, syntax);
     let name = || subject.name.clone().unwrap_or_default();
     match (subject.verb, subject.object) {
         (Verb::Insert, _) => rows(head, syntax, &subject).unwrap_or(Kind::After),
-        (Verb::Set, _) => settings::names(head, syntax).map_or(Kind::Unknown, Kind::Set),
+        (Verb::Set, _) => session_vars::names(head, syntax).map_or(Kind::Unknown, Kind::Set),
         (Verb::Lock, _) => Kind::Ours,
         (Verb::Create, Object::Table) if has(head, syntax, "temporary") => Kind::Unknown,
         (Verb::Create, Object::Table) => {
             Kind::Table { name: name(), definition: Definition::read(head, syntax).map(Box::new) }
         }
-        (Verb::Alter, Object::Table) if head::switches_keys(head, syntax) => Kind::SwitchKeys(name()),
+        (Verb::Alter, Object::Table) if statement::switches_keys(head, syntax) => Kind::SwitchKeys(name()),
         (Verb::Create | Verb::Drop, Object::Trigger) => Kind::Trigger { on: subject.on },
         (Verb::Drop, Object::Table | Object::View | Object::Sequence) => Kind::Drop(name()),
         (Verb::Create, Object::Sequence) => Kind::Alone,
@@ -205,12 +205,12 @@ fn kind(head: &[u8], syntax: &Syntax) -> Kind {
 }
 
 fn has(head: &[u8], syntax: &Syntax, word: &str) -> bool {
-    head::pieces(head, syntax).any(|p| p.is(word))
+    statement::pieces(head, syntax).any(|p| p.is(word))
 }
 
 /// A head that ends where the rows begin: `INSERT INTO t (a, b) VALUES`.
-fn rows(head: &[u8], syntax: &Syntax, subject: &Subject) -> Option<Kind> {
-    let pieces: Vec<Piece<'_>> = head::pieces(head, syntax).collect();
+fn rows(head: &[u8], syntax: &Syntax, subject: &StatementInfo) -> Option<Kind> {
+    let pieces: Vec<SpannedToken<'_>> = statement::pieces(head, syntax).collect();
     let before = pieces.iter().take_while(|p| p.at < subject.name_at.start);
     let plain = pieces[0].is("insert") && before.clone().skip(1).all(|p| p.is("into"));
     let after: Vec<_> = pieces.iter().skip_while(|p| p.at < subject.name_at.end).collect();
@@ -226,7 +226,7 @@ fn rows(head: &[u8], syntax: &Syntax, subject: &Subject) -> Option<Kind> {
 
 /// What is neither about an object nor a setting. Variables of the user's may be given values in many ways.
 fn other(head: &[u8], syntax: &Syntax) -> Kind {
-    let pieces: Vec<_> = head::pieces(head, syntax).take(1 << 16).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).take(1 << 16).collect();
     let first = |words: &[&str]| pieces.first().is_some_and(|p| words.iter().any(|word| p.is(word)));
     if first(&["unlock", "commit", "begin"]) || first(&["start"]) && pieces.get(1).is_some_and(|p| p.is("transaction"))
     {

@@ -20,26 +20,26 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
-use self::moment::Quiet;
-use self::reader::{Beginning, Board};
-use self::weave::{Form, Loom};
+use self::merge::{Form, RowMerger};
+use self::moment::ReadLock;
+use self::reader::{Beginning, ReaderContext};
 use super::select::{self, Selection};
 use super::session::quote;
 use super::suitability::belongs;
 use super::{dump, findings, session, setting};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Client, DumpOptions, Flavour, Moment, Server, room};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, room};
 use crate::error::{Error, Kind, Result};
 
+mod merge;
 mod moment;
 mod reader;
-mod skeleton;
+mod schema_stream;
 mod tables;
 mod tuple;
-mod weave;
 
-pub(super) use skeleton::NO_ROWS;
-pub use weave::{Weaving, Woven};
+pub use merge::{MergedDump, RunningMerge};
+pub(super) use schema_stream::NO_ROWS;
 
 /// Bytes of a row for which all sessions together have room: the client library takes each row as a whole.
 const ROWS: usize = 8 << 20;
@@ -50,7 +50,7 @@ pub struct Readers {
     pub jobs: u32,
     /// Why there are fewer than were asked for.
     pub note: Option<String>,
-    loom: Loom,
+    loom: RowMerger,
     /// The sessions end when it says so, and with it.
     over: Arc<watch::Sender<()>>,
 }
@@ -58,8 +58,8 @@ pub struct Readers {
 impl Readers {
     /// What this client writes without rows, with the rows in their places.
     #[must_use]
-    pub fn weave(&self, output: Box<dyn Read + Send>, client: &Client) -> (Woven, Weaving) {
-        self.loom.weave(output, Form::of(client), &self.over)
+    pub fn merge(&self, output: Box<dyn Read + Send>, client: &Client) -> (MergedDump, RunningMerge) {
+        self.loom.merge(output, Form::of(client), &self.over)
     }
 }
 
@@ -130,14 +130,14 @@ pub(super) async fn hold(
     server: &Server,
     options: &DumpOptions,
     limits: &Limits,
-) -> Result<Moment> {
+) -> Result<DumpSnapshot> {
     let mut selection = select::select(options, server)?;
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
     let held = open(connection, server, options, limits, &selection).await?;
     // What several sessions can't read alike, one may well.
-    let Moment::Alone(Some(why)) = &held else { return Ok(held) };
+    let DumpSnapshot::Alone(Some(why)) = &held else { return Ok(held) };
     let over = setting::list(server, setting::OVER_LIMIT);
     let cut = selection.with_rows(server).any(|table| over.contains(&table));
     if options.jobs <= 1 || options.schema_only || !cut && floats(server, &selection).is_empty() {
@@ -147,7 +147,7 @@ pub(super) async fn hold(
     let note = why.replacen("one client reads", "one session reads", 1);
     let alone = open(connection, server, &one, limits, &selection).await?;
     Ok(match alone {
-        Moment::Seen(readers) => Moment::Seen(Readers { note: Some(note), ..readers }),
+        DumpSnapshot::Seen(readers) => DumpSnapshot::Seen(Readers { note: Some(note), ..readers }),
         _ => held,
     })
 }
@@ -159,9 +159,9 @@ async fn open(
     options: &DumpOptions,
     limits: &Limits,
     selection: &Selection,
-) -> Result<Moment> {
+) -> Result<DumpSnapshot> {
     let jobs = match RowReader::choose(server, options, selection) {
-        RowReader::Client(why) => return Ok(Moment::Alone(why)),
+        RowReader::Client(why) => return Ok(DumpSnapshot::Alone(why)),
         RowReader::Sessions(jobs) => jobs,
     };
     let locks = dump::locks_tables(server, options, selection);
@@ -171,7 +171,7 @@ async fn open(
         // The client alone can do it as well.
         Err(error) if options.jobs <= 1 => {
             let why = std::iter::once(error.what).chain(error.why).collect::<Vec<_>>();
-            Ok(Moment::Alone(Some(format!("one client reads: {}", why.join(": ")))))
+            Ok(DumpSnapshot::Alone(Some(format!("one client reads: {}", why.join(": ")))))
         }
         opened => opened,
     }
@@ -191,7 +191,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// Opens sessions that read these tables.
-    async fn open(&self, names: &[String]) -> Result<Moment> {
+    async fn open(&self, names: &[String]) -> Result<DumpSnapshot> {
         let Self { connection, server, limits, jobs, locks, named } = *self;
         let alone = jobs == 1;
         if !alone {
@@ -201,7 +201,7 @@ impl Opening<'_> {
         let mut conn = session::open(connection, Some(&connection.database), limits).await?;
         let foreign = session::within(connection, limits, other_engines(&mut conn, server)).await?;
         if let Some(table) = foreign.iter().find(|table| !alone && names.contains(table)) {
-            return Ok(Moment::Alone(Some(format!(
+            return Ok(DumpSnapshot::Alone(Some(format!(
                 "one client reads: table {table:?} is not InnoDB's, and several sessions might see it differently"
             ))));
         }
@@ -211,7 +211,7 @@ impl Opening<'_> {
         let (tasks, taken) = unbounded_channel();
         let (over, told) = watch::channel(());
         let turns = Arc::new(Semaphore::new(jobs as usize + 2));
-        let board = Board {
+        let board = ReaderContext {
             tasks: Mutex::new(taken),
             turns: Arc::clone(&turns),
             connection: connection.clone(),
@@ -222,13 +222,13 @@ impl Opening<'_> {
             wide: wide.into_iter().filter(|(table, _)| alone && names.contains(table)).collect(),
         };
         if let Some(why) = begin(Arc::new(board), jobs, names, &told).await? {
-            return Ok(Moment::Alone(Some(format!(
+            return Ok(DumpSnapshot::Alone(Some(format!(
                 "one client reads: several sessions would need a lock for a moment: {why}"
             ))));
         }
         let ahead = jobs as usize * 2 + 4;
-        let loom = Loom { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
-        Ok(Moment::Seen(Readers { jobs, note: None, loom, over: Arc::new(over) }))
+        let loom = RowMerger { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
+        Ok(DumpSnapshot::Seen(Readers { jobs, note: None, loom, over: Arc::new(over) }))
     }
 }
 
@@ -241,7 +241,12 @@ async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<
 
 /// Starts the sessions' threads, and has all of them begin while nobody writes: one alone needs no such moment. What
 /// hinders that comes back.
-async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Receiver<()>) -> Result<Option<String>> {
+async fn begin(
+    board: Arc<ReaderContext>,
+    jobs: u32,
+    tables: &[String],
+    over: &watch::Receiver<()>,
+) -> Result<Option<String>> {
     let mut sessions = Vec::new();
     for _ in 0..jobs {
         let ((opened, is_open), (go, quiet), (begun, has_begun)) =
@@ -259,8 +264,8 @@ async fn begin(board: Arc<Board>, jobs: u32, tables: &[String], over: &watch::Re
         None
     } else {
         match moment::quiet(&board.connection, &board.limits, tables).await? {
-            Quiet::Locked(conn) => Some(conn),
-            Quiet::Refused(why) => return Ok(Some(why)),
+            ReadLock::Locked(conn) => Some(conn),
+            ReadLock::Refused(why) => return Ok(Some(why)),
         }
     };
     let mut waiting = Vec::new();

@@ -11,11 +11,11 @@ use crate::connection::{Connection, Limits};
 use crate::error::Result;
 
 /// Seconds for which a lock is waited for, at most.
-const PATIENCE: u64 = 3;
+const LOCK_TIMEOUT_S: u64 = 3;
 
 /// What each lock may fail with.
 #[derive(Debug)]
-pub(super) enum Quiet {
+pub(super) enum ReadLock {
     /// Nobody writes until the session ends.
     Locked(Conn),
     /// Neither lock could be had: why, in the server's words.
@@ -26,10 +26,10 @@ pub(super) enum Quiet {
 ///
 /// Tables first: it is others' databases that the lock of the whole server would hold up. It asks `InnoDB` for its locks
 /// as well, or else a transaction that has written could still commit: that takes `autocommit=0`.
-pub(super) async fn quiet(connection: &Connection, limits: &Limits, tables: &[String]) -> Result<Quiet> {
+pub(super) async fn quiet(connection: &Connection, limits: &Limits, tables: &[String]) -> Result<ReadLock> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     // Two are asked for within the time that a server may be silent.
-    let wait = (limits.idle.as_secs() / 4).clamp(1, PATIENCE);
+    let wait = (limits.idle.as_secs() / 4).clamp(1, LOCK_TIMEOUT_S);
     let setup = format!(
         "SET SESSION lock_wait_timeout={wait}, innodb_lock_wait_timeout={wait}, innodb_table_locks=1, autocommit=0"
     );
@@ -47,7 +47,7 @@ pub(super) async fn quiet(connection: &Connection, limits: &Limits, tables: &[St
     };
     let refused = session::within(connection, limits, attempt).await?;
     Ok(match refused {
-        None => Quiet::Locked(conn),
-        Some(why) => Quiet::Refused(connection.redactor().redact(&why)),
+        None => ReadLock::Locked(conn),
+        Some(why) => ReadLock::Refused(connection.redactor().redact(&why)),
     })
 }

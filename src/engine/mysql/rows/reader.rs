@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 use super::super::diagnose::diagnose;
 use super::super::options;
 use super::super::session::{self, quote};
-use super::skeleton::Place;
+use super::schema_stream::RowsSlot;
 use super::tuple::{self, Shape};
 use crate::connection::{Connection, Limits};
 use crate::engine::Scene;
@@ -38,13 +38,13 @@ pub(super) enum Piece {
 
 /// A stretch of a table that is to be read.
 pub(super) struct Task {
-    pub(super) place: Arc<Place>,
+    pub(super) place: Arc<RowsSlot>,
     pub(super) select: String,
     pub(super) pieces: SyncSender<Piece>,
 }
 
 /// What the sessions share.
-pub(super) struct Board {
+pub(super) struct ReaderContext {
     /// The stretches, in the order of their turns.
     pub(super) tasks: Mutex<UnboundedReceiver<Task>>,
     /// How many may still be begun: those that wait for their turn take memory.
@@ -70,7 +70,7 @@ pub(super) struct Beginning {
 }
 
 /// Runs a session until there are no more tasks, or `over` says so or is gone.
-pub(super) fn run(board: &Board, beginning: Beginning, mut over: watch::Receiver<()>) {
+pub(super) fn run(board: &ReaderContext, beginning: Beginning, mut over: watch::Receiver<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     runtime.block_on(async {
         tokio::select! {
@@ -81,7 +81,7 @@ pub(super) fn run(board: &Board, beginning: Beginning, mut over: watch::Receiver
     });
 }
 
-async fn work(board: &Board, beginning: Beginning) {
+async fn work(board: &ReaderContext, beginning: Beginning) {
     let mut session = match Session::open(board).await {
         Ok(session) => session,
         Err(error) => {
@@ -111,15 +111,15 @@ async fn work(board: &Board, beginning: Beginning) {
 
 struct Session<'a> {
     conn: Conn,
-    board: &'a Board,
+    board: &'a ReaderContext,
     /// The table that was read last: its definition can't change until another is read.
-    table: Option<Arc<Place>>,
+    table: Option<Arc<RowsSlot>>,
 }
 
 impl<'a> Session<'a> {
     /// One that reads as the client does.
-    async fn open(board: &'a Board) -> Result<Self> {
-        let Board { connection, limits, .. } = board;
+    async fn open(board: &'a ReaderContext) -> Result<Self> {
+        let ReaderContext { connection, limits, .. } = board;
         let mut conn = session::open_for_rows(connection, limits, board.longest).await?;
         let setup = async { conn.query_drop(format!("SET SESSION {}", options::reading(limits))).await };
         session::within(connection, limits, setup).await?;
@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
 
     /// Takes its view of the database.
     async fn begin(&mut self) -> Result<()> {
-        let Board { connection, limits, lock, .. } = self.board;
+        let ReaderContext { connection, limits, lock, .. } = self.board;
         let begin = async {
             if let Some(lock) = lock {
                 return self.conn.query_drop(lock).await;
@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
     async fn refuse_long_rows(&mut self) -> Result<()> {
         /// What the other columns of a row may take.
         const OTHERS: usize = 1 << 20;
-        let Board { connection, longest, wide, .. } = self.board;
+        let ReaderContext { connection, longest, wide, .. } = self.board;
         let most = longest - OTHERS;
         for (table, columns) in wide {
             let lengths: Vec<_> = columns.iter().map(|c| format!("IFNULL(LENGTH({}), 0)", quote(c))).collect();
@@ -224,7 +224,7 @@ impl<'a> Session<'a> {
     }
 
     fn failed(&self, error: &mysql_async::Error, table: &str) -> Error {
-        let Board { connection, longest, alone, .. } = self.board;
+        let ReaderContext { connection, longest, alone, .. } = self.board;
         let what = format!("the rows of table {table:?} could not be read");
         if session::is_too_long(error) {
             let who = if *alone { "a session" } else { "each of several jobs" };

@@ -144,7 +144,7 @@ fn reference(text: &str) -> Vec<String> {
         if ends && !current.is_empty() {
             let mut syntax = Syntax::new();
             syntax.backslash = backslash;
-            let after = head::backslash_after(current.as_bytes(), &syntax);
+            let after = statement::backslash_after(current.as_bytes(), &syntax);
             backslash = after.unwrap_or(backslash);
             statements.push(std::mem::take(&mut current));
         }

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::super::session::quote;
 use super::reader::{PIECES, Piece, Task};
-use super::skeleton::{self, Part, Place};
+use super::schema_stream::{self, RowsSlot, Segment};
 use super::tables::{Table, quoted};
 use crate::engine::{Client, Flavour, Version};
 use crate::error::{Error, Kind};
@@ -24,7 +24,7 @@ use crate::process::SILENT;
 /// The client's `--net-buffer-length`, which bounds its statements: every client's has this default.
 const LONGEST_STATEMENT: usize = 1_046_528;
 /// How often somebody who waits for rows looks whether they are still wanted.
-const BEAT: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How a client writes its `INSERT`s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,21 +65,21 @@ enum Item {
 }
 
 /// A table whose stretches are not yet all given out.
-struct Dealt {
-    place: Arc<Place>,
+struct ChunkCursor {
+    place: Arc<RowsSlot>,
     insert: Arc<Vec<u8>>,
     columns: String,
     conditions: Peekable<Box<dyn Iterator<Item = Option<String>> + Send>>,
 }
 
 /// The dump. Reading from it blocks; it is for a plain thread.
-pub struct Woven {
-    loom: Loom,
+pub struct MergedDump {
+    loom: RowMerger,
     form: Form,
-    parts: Receiver<Part>,
+    parts: Receiver<Segment>,
     /// Says when the dump is to break off.
     over: watch::Receiver<()>,
-    dealt: Option<Dealt>,
+    dealt: Option<ChunkCursor>,
     line: VecDeque<Item>,
     /// What is being handed on.
     now: Vec<u8>,
@@ -91,7 +91,7 @@ pub struct Woven {
 
 /// What rows are asked for with.
 #[derive(Clone)]
-pub(super) struct Loom {
+pub(super) struct RowMerger {
     pub(super) tables: Arc<HashMap<String, Table>>,
     /// Takes what is to be read, in its order.
     pub(super) tasks: UnboundedSender<Task>,
@@ -104,7 +104,7 @@ pub(super) struct Loom {
 }
 
 /// Held while the dump is read.
-pub struct Weaving {
+pub struct RunningMerge {
     /// Told when no more of it is wanted.
     over: Arc<watch::Sender<()>>,
     /// The client has to wait for us.
@@ -114,7 +114,7 @@ pub struct Weaving {
     _output: JoinHandle<Box<dyn Read + Send>>,
 }
 
-impl Weaving {
+impl RunningMerge {
     /// A flag that is true while the client is silent because nobody reads what it says.
     #[must_use]
     pub fn client_waits(&self) -> Arc<AtomicBool> {
@@ -128,27 +128,27 @@ impl Weaving {
 }
 
 /// The dump breaks off where it is, and the sessions end.
-impl Drop for Weaving {
+impl Drop for RunningMerge {
     fn drop(&mut self) {
         let _ = self.over.send(());
     }
 }
 
-impl Loom {
+impl RowMerger {
     /// Begins with what the client writes; that is read on a thread of its own, so that rows come also while the client
     /// waits for the server.
-    pub(super) fn weave(
+    pub(super) fn merge(
         &self,
         mut output: Box<dyn Read + Send>,
         form: Form,
         over: &Arc<watch::Sender<()>>,
-    ) -> (Woven, Weaving) {
+    ) -> (MergedDump, RunningMerge) {
         let (sender, parts) = sync_channel(4);
         let (ended, at_end) = oneshot::channel();
         let waits: Arc<AtomicBool> = Arc::default();
         let busy = Arc::clone(&waits);
         let output = thread::spawn(move || {
-            skeleton::read(&mut output, |part| {
+            schema_stream::read(&mut output, |part| {
                 busy.store(true, Ordering::Relaxed);
                 let taken = sender.send(part).is_ok();
                 busy.store(false, Ordering::Relaxed);
@@ -156,8 +156,8 @@ impl Loom {
             });
             output
         });
-        let weaving = Weaving { over: Arc::clone(over), waits, ended: at_end, _output: output };
-        let woven = Woven {
+        let weaving = RunningMerge { over: Arc::clone(over), waits, ended: at_end, _output: output };
+        let woven = MergedDump {
             loom: self.clone(),
             form,
             parts,
@@ -173,12 +173,12 @@ impl Loom {
     }
 }
 
-impl Woven {
+impl MergedDump {
     /// Fills the line, and has the sessions begin with what is in it. What the client writes is waited for only when
     /// nothing else is to come.
     fn look_ahead(&mut self) -> io::Result<()> {
         while self.line.len() < self.loom.ahead {
-            if self.deal()? {
+            if self.next_chunk()? {
                 continue;
             }
             let part = if self.line.is_empty() {
@@ -187,9 +187,9 @@ impl Woven {
                 self.parts.try_recv()
             };
             match part {
-                Ok(Part::Text(text)) => self.line.push_back(Item::Text(text)),
-                Ok(Part::Rows(place)) => self.dealt = Some(Dealt::new(place, &self.loom.tables, self.form)),
-                Ok(Part::End(end)) => self.line.push_back(Item::End(end)),
+                Ok(Segment::Text(text)) => self.line.push_back(Item::Text(text)),
+                Ok(Segment::Rows(place)) => self.dealt = Some(ChunkCursor::new(place, &self.loom.tables, self.form)),
+                Ok(Segment::End(end)) => self.line.push_back(Item::End(end)),
                 // After its end nothing comes, and before it the thread goes only by a defect.
                 Err(_) => break,
             }
@@ -198,7 +198,7 @@ impl Woven {
     }
 
     /// Gives out the next stretch of the table that is being dealt; false when there is none.
-    fn deal(&mut self) -> io::Result<bool> {
+    fn next_chunk(&mut self) -> io::Result<bool> {
         let Some(dealt) = &mut self.dealt else { return Ok(false) };
         let Some(condition) = dealt.conditions.next() else { return Ok(false) };
         let (sender, pieces) = sync_channel(PIECES);
@@ -253,7 +253,7 @@ impl Woven {
     fn wait(&self, pieces: &Receiver<Piece>) -> io::Result<Piece> {
         let since = Instant::now();
         loop {
-            match pieces.recv_timeout(BEAT) {
+            match pieces.recv_timeout(POLL_INTERVAL) {
                 Ok(piece) => return Ok(piece),
                 Err(RecvTimeoutError::Timeout) if self.over.has_changed().unwrap_or(true) => return Err(broke_off()),
                 Err(RecvTimeoutError::Timeout) if since.elapsed() < self.loom.idle => {}
@@ -290,7 +290,7 @@ impl Woven {
     }
 }
 
-impl Read for Woven {
+impl Read for MergedDump {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.now.len() && !self.next()? {
             return Ok(0);
@@ -302,8 +302,8 @@ impl Read for Woven {
     }
 }
 
-impl Dealt {
-    fn new(place: Place, tables: &HashMap<String, Table>, form: Form) -> Self {
+impl ChunkCursor {
+    fn new(place: RowsSlot, tables: &HashMap<String, Table>, form: Form) -> Self {
         let unknown = Table::default();
         let table = tables.get(&place.table).unwrap_or(&unknown);
         let insert = Arc::new(form.head(&place.quoted, &quoted(&table.named(form.flavour))));

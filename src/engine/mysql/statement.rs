@@ -38,7 +38,7 @@ pub(super) enum Object {
 
 /// A statement's head, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subject {
+pub(super) struct StatementInfo {
     pub(super) verb: Verb,
     pub(super) object: Object,
     /// The object's bare name.
@@ -53,7 +53,7 @@ pub(super) struct Subject {
 
 /// A token that carries meaning, with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Piece<'a> {
+pub(super) struct SpannedToken<'a> {
     pub(super) token: Token,
     pub(super) text: &'a [u8],
     pub(super) at: usize,
@@ -63,7 +63,7 @@ pub(super) struct Piece<'a> {
     pub(super) since: u32,
 }
 
-impl Piece<'_> {
+impl SpannedToken<'_> {
     pub(super) fn end(&self) -> usize {
         self.at + self.text.len()
     }
@@ -92,7 +92,7 @@ impl Piece<'_> {
 }
 
 /// The pieces of a head: no white space, comments, or brackets of versioned comments.
-pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
+pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = SpannedToken<'a>> {
     let (mut at, mut bracket, mut since) = (0, 0, 0);
     std::iter::from_fn(move || {
         loop {
@@ -111,7 +111,7 @@ pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<It
                 Token::Space | Token::Comment => {}
                 _ => {
                     at += length;
-                    return Some(Piece { token, text: &head[start..at], at: start, bracket, since });
+                    return Some(SpannedToken { token, text: &head[start..at], at: start, bracket, since });
                 }
             }
             at += length;
@@ -128,10 +128,10 @@ fn version(open: &[u8]) -> u32 {
 }
 
 /// Takes a head apart.
-pub(super) fn subject(head: &[u8], syntax: &Syntax) -> Subject {
+pub(super) fn subject(head: &[u8], syntax: &Syntax) -> StatementInfo {
     let mut pieces = pieces(head, syntax).peekable();
     let mut subject =
-        Subject { verb: Verb::Other, object: Object::Other, name: None, name_at: 0..0, on: None, definer: None };
+        StatementInfo { verb: Verb::Other, object: Object::Other, name: None, name_at: 0..0, on: None, definer: None };
     let Some(first) = pieces.next() else { return subject };
     subject.verb = verb(&first);
     match subject.verb {
@@ -152,19 +152,19 @@ pub(super) fn subject(head: &[u8], syntax: &Syntax) -> Subject {
     if subject.object != Object::Other {
         // `ALTER DATABASE` knows no condition: what stands there is the name.
         let conditional = (subject.verb, subject.object) != (Verb::Alter, Object::Database);
-        let condition = |p: &Piece<'_>| conditional && ["if", "not", "exists"].iter().any(|n| p.is(n));
+        let condition = |p: &SpannedToken<'_>| conditional && ["if", "not", "exists"].iter().any(|n| p.is(n));
         while pieces.next_if(condition).is_some() {}
         find_name(&mut subject, &mut pieces);
     }
     if subject.object == Object::Trigger && pieces.any(|p| p.is("on")) {
-        let mut table = Subject { name: None, ..subject.clone() };
+        let mut table = StatementInfo { name: None, ..subject.clone() };
         find_name(&mut table, &mut pieces.peekable());
         subject.on = table.name;
     }
     subject
 }
 
-fn verb(first: &Piece<'_>) -> Verb {
+fn verb(first: &SpannedToken<'_>) -> Verb {
     let verbs = [
         ("create", Verb::Create),
         ("drop", Verb::Drop),
@@ -179,7 +179,7 @@ fn verb(first: &Piece<'_>) -> Verb {
     verbs.iter().find(|(word, _)| first.is(word)).map_or(Verb::Other, |(_, verb)| *verb)
 }
 
-fn object(piece: &Piece<'_>) -> Option<Object> {
+fn object(piece: &SpannedToken<'_>) -> Option<Object> {
     let objects = [
         ("table", Object::Table),
         ("tables", Object::Table),
@@ -197,7 +197,10 @@ fn object(piece: &Piece<'_>) -> Option<Object> {
 }
 
 /// Up to the word that says what it is: `OR REPLACE`, `ALGORITHM`, `DEFINER`, `SQL SECURITY` stand before it.
-fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) {
+fn find_object<'a>(
+    subject: &mut StatementInfo,
+    pieces: &mut std::iter::Peekable<impl Iterator<Item = SpannedToken<'a>>>,
+) {
     const MOST_WORDS_BEFORE: usize = 24;
     for _ in 0..MOST_WORDS_BEFORE {
         let Some(piece) = pieces.next() else { return };
@@ -217,9 +220,12 @@ fn find_object<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl 
 }
 
 /// `user`, `user@host`, `CURRENT_USER()`, after the equals sign, all of it within the same brackets.
-fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>, bracket: usize) -> Option<usize> {
-    let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
-    let mut next = |wanted: &dyn Fn(&Piece<'_>) -> bool| pieces.next_if(|p| p.bracket == bracket && wanted(p));
+fn definer_end<'a>(
+    pieces: &mut std::iter::Peekable<impl Iterator<Item = SpannedToken<'a>>>,
+    bracket: usize,
+) -> Option<usize> {
+    let named = |p: &SpannedToken<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
+    let mut next = |wanted: &dyn Fn(&SpannedToken<'_>) -> bool| pieces.next_if(|p| p.bracket == bracket && wanted(p));
     let mut end = next(&named)?.end();
     // A doubled backtick inside of a name reads as two quoted pieces.
     while let Some(more) = next(&|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
@@ -232,7 +238,7 @@ fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'
         let host = next(&named)?;
         end = host.end();
         // An unquoted host name has dots; one in quotes ends with them.
-        let goes_on = |p: &Piece<'_>| match host.token {
+        let goes_on = |p: &SpannedToken<'_>| match host.token {
             Token::Word => p.token == Token::Word || p.is_symbol(b'.'),
             _ => matches!(p.token, Token::Quoted(_)),
         };
@@ -244,8 +250,11 @@ fn definer_end<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'
 }
 
 /// A name, a name with doubled quotes inside, or a database and a name: the last part counts.
-fn find_name<'a>(subject: &mut Subject, pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) {
-    let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
+fn find_name<'a>(
+    subject: &mut StatementInfo,
+    pieces: &mut std::iter::Peekable<impl Iterator<Item = SpannedToken<'a>>>,
+) {
+    let named = |p: &SpannedToken<'_>| matches!(p.token, Token::Word | Token::Quoted(_));
     let Some(first) = pieces.next_if(named) else { return };
     subject.name_at = first.at..first.end();
     subject.name = first.unquoted();
@@ -278,7 +287,7 @@ pub(super) fn switches_keys(head: &[u8], syntax: &Syntax) -> bool {
 }
 
 /// The collations that a statement names: `COLLATE x`, `COLLATE=x`, `SET collation_connection = x`.
-pub(super) fn collations<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = Piece<'a>> {
+pub(super) fn collations<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<Item = SpannedToken<'a>> {
     let mut pieces = pieces(head, syntax).peekable();
     let sets = pieces.peek().is_some_and(|first| first.is("set"));
     // The symbols right before a piece: `@collate` is the user's, `@@collation_connection` the server's.
@@ -340,7 +349,7 @@ mod tests {
     use super::*;
     use crate::engine::mysql::rewrite::scripts::DEFINERS;
 
-    fn of(text: &str) -> Subject {
+    fn of(text: &str) -> StatementInfo {
         subject(text.as_bytes(), &Syntax::new())
     }
 

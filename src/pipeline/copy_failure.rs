@@ -2,15 +2,15 @@
 
 use std::io;
 
+use super::connect::ConnectedServer;
 use super::explain;
-use super::reach::Reached;
 use super::source::Source;
 use crate::error::{Error, Kind, Result};
 use crate::process::{Cause, Failure};
 
 /// Commands, redacted and ready to paste: first one after the other, then into these.
 #[derive(Debug)]
-pub struct Pipe {
+pub struct CommandPair {
     /// The source's commands.
     pub dump: Vec<String>,
     /// The target's commands, each reading from the one before it.
@@ -37,7 +37,7 @@ pub fn broken(error: io::Error) -> Error {
 }
 
 /// What went wrong while bytes went into the target, with the side to blame.
-pub fn named(source: &Source, target: &Reached, error: Error) -> Error {
+pub fn named(source: &Source, target: &ConnectedServer, error: Error) -> Error {
     match error.kind {
         Kind::DumpFailed => side("source", error).why(&source.reached.connection),
         _ => side("target", error).why(target.named()),

@@ -17,7 +17,7 @@ use crate::tunnel::TunnelSpec;
 /// Reaching the database
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reaching the database")]
-pub struct ReachArgs {
+pub struct ConnectArgs {
     /// Goes through an open tunnel; without a value, 127.0.0.1:10000
     #[arg(long, value_name = "[HOST:]PORT", env = "DBHAUL_TUNNEL", value_parser = TunnelSpec::parse_open, group = "way")]
     tunnel: Option<TunnelSpec>,
@@ -53,7 +53,7 @@ pub struct ReachArgs {
     remove_leftovers: bool,
 }
 
-impl ReachArgs {
+impl ConnectArgs {
     /// The database that is meant. A URI taken from the environment is named on stderr, redacted.
     pub fn connection(argument: Option<&str>, report: &Report) -> Result<Named> {
         Self::labelled(None, argument, report)

@@ -9,12 +9,12 @@ use crate::invocation::PrivateFile;
 use crate::secret::Secret;
 
 /// What decides about an entry.
-pub struct Leaving<'a> {
+pub struct TocExclusions<'a> {
     pub server: &'a Server,
     pub options: &'a RestoreOptions,
 }
 
-impl Leaving<'_> {
+impl TocExclusions<'_> {
     /// The list for `pg_restore --use-list`, if it is not all of these entries, and in `notes` what stays out of it. `clean`:
     /// the target's objects are dropped by `pg_restore` itself.
     pub fn list(

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::meter::Meter;
-use super::watch::Gauge;
+use super::progress_estimate::ProgressEstimate;
+use super::watch::ProgressHandle;
 use crate::engine::{Complete, Content, Inspector};
 use crate::process::Exited;
 
@@ -44,7 +44,7 @@ impl Planned {
 }
 
 /// The stream of a dump that goes into a loader as it comes.
-pub struct Proven {
+pub struct VerifyingReader {
     /// What the clients write, with the rows of our own sessions in it.
     pub source: Box<dyn Read + Send>,
     /// Told once when all clients have ended well; gone without a word when one has not.
@@ -58,16 +58,16 @@ pub struct Proven {
     /// True while the clients are waited for.
     pub waiting: Arc<AtomicBool>,
     /// Counts what passes by, in all lanes.
-    pub meter: Arc<Mutex<Meter>>,
+    pub meter: Arc<Mutex<ProgressEstimate>>,
     /// Which of them this is.
     pub lane: usize,
     /// Says 1.0 when everything has been handed on.
-    pub gauge: Gauge,
+    pub gauge: ProgressHandle,
     /// The last byte that came.
     pub held: Option<u8>,
 }
 
-impl Proven {
+impl VerifyingReader {
     /// Looks at new bytes.
     fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(inspector) = &mut self.inspector else { return Ok(()) };
@@ -94,7 +94,7 @@ impl Proven {
     }
 }
 
-impl Read for Proven {
+impl Read for VerifyingReader {
     /// `buffer` has room for two bytes or more.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.inspector.is_none() {

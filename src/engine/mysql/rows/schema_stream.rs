@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::super::head::{self, Object, Subject, Verb};
 use super::super::lexer::Syntax;
 use super::super::splitter::{Between, Splitter, Visitor};
+use super::super::statement::{self, Object, StatementInfo, Verb};
 
 /// No row is wanted.
 pub(in crate::engine::mysql) const NO_ROWS: &str = "--where=0";
@@ -16,18 +16,18 @@ const PIECE: usize = 64 << 10;
 
 /// A part of the dump, in its order.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum Segment {
     /// The client's own words.
     Text(Vec<u8>),
     /// Here stand the rows of a table.
-    Rows(Place),
+    Rows(RowsSlot),
     /// The client's output has ended, or can't be read.
     End(io::Result<()>),
 }
 
 /// Where a table's rows stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RowsSlot {
     /// The table's name.
     pub(super) table: String,
     /// The same in its quotes.
@@ -37,7 +37,7 @@ pub(super) struct Place {
 }
 
 /// Reads the client's output to its end, or until a part is not taken.
-pub(super) fn read(dump: &mut dyn Read, take: impl FnMut(Part) -> bool) {
+pub(super) fn read(dump: &mut dyn Read, take: impl FnMut(Segment) -> bool) {
     let mut buffer = vec![0; PIECE];
     let mut splitter = Splitter::without_rows();
     let mut out =
@@ -56,7 +56,7 @@ pub(super) fn read(dump: &mut dyn Read, take: impl FnMut(Part) -> bool) {
     // A dump that breaks off does so within a statement: that it is not whole is for others to say.
     out.text.append(&mut out.statement);
     out.hand_over();
-    out.send(Part::End(end));
+    out.send(Segment::End(end));
 }
 
 struct Collector<F> {
@@ -68,24 +68,24 @@ struct Collector<F> {
     /// The last table that was defined, and its definition.
     definition: Option<(String, Vec<u8>)>,
     /// The statement stands behind a table's rows.
-    place: Option<Place>,
+    place: Option<RowsSlot>,
     gone: bool,
 }
 
-impl<F: FnMut(Part) -> bool> Collector<F> {
-    fn send(&mut self, part: Part) {
+impl<F: FnMut(Segment) -> bool> Collector<F> {
+    fn send(&mut self, part: Segment) {
         self.gone = self.gone || !(self.take)(part);
     }
 
     fn hand_over(&mut self) {
         if !self.text.is_empty() {
             let text = std::mem::take(&mut self.text);
-            self.send(Part::Text(text));
+            self.send(Segment::Text(text));
         }
     }
 }
 
-impl<F: FnMut(Part) -> bool> Visitor for Collector<F> {
+impl<F: FnMut(Segment) -> bool> Visitor for Collector<F> {
     fn between(&mut self, what: Between, bytes: &[u8]) {
         if !(what == Between::Comment && bytes.trim_ascii_end() == SAID) {
             self.text.extend_from_slice(bytes);
@@ -93,7 +93,7 @@ impl<F: FnMut(Part) -> bool> Visitor for Collector<F> {
     }
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
-        let subject = head::subject(head, syntax);
+        let subject = statement::subject(head, syntax);
         match (subject.verb, subject.object) {
             (Verb::Create, Object::Table) => self.definition = subject.name.map(|name| (name, head.to_vec())),
             (Verb::Alter, Object::Table) if ends_rows(head, syntax) => self.place = place(head, subject),
@@ -113,7 +113,7 @@ impl<F: FnMut(Part) -> bool> Visitor for Collector<F> {
             let definition = self.definition.take().filter(|(name, _)| *name == place.table);
             place.definition = definition.map(|(_, definition)| definition);
             self.hand_over();
-            self.send(Part::Rows(place));
+            self.send(Segment::Rows(place));
         }
         self.text.append(&mut self.statement);
         if self.text.len() >= PIECE {
@@ -124,13 +124,13 @@ impl<F: FnMut(Part) -> bool> Visitor for Collector<F> {
 
 /// `ALTER TABLE t ENABLE KEYS`, which the client writes behind the rows of every table, of whatever engine.
 fn ends_rows(head: &[u8], syntax: &Syntax) -> bool {
-    let pieces: Vec<_> = head::pieces(head, syntax).collect();
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
     matches!(&pieces[..], [.., what, keys] if keys.is("keys") && what.is("enable"))
 }
 
-fn place(head: &[u8], subject: Subject) -> Option<Place> {
+fn place(head: &[u8], subject: StatementInfo) -> Option<RowsSlot> {
     let quoted = head.get(subject.name_at)?.to_vec();
-    Some(Place { table: subject.name?, quoted, definition: None })
+    Some(RowsSlot { table: subject.name?, quoted, definition: None })
 }
 
 #[cfg(test)]
@@ -151,9 +151,9 @@ mod tests {
             let (mut text, mut places, mut ended) = (Vec::new(), Vec::new(), false);
             read(&mut Pieces(DUMP.as_bytes(), piece), |part| {
                 match part {
-                    Part::Text(bytes) => text.extend(bytes),
-                    Part::Rows(place) => places.push((text.len(), place)),
-                    Part::End(end) => ended = end.is_ok(),
+                    Segment::Text(bytes) => text.extend(bytes),
+                    Segment::Rows(place) => places.push((text.len(), place)),
+                    Segment::End(end) => ended = end.is_ok(),
                 }
                 true
             });

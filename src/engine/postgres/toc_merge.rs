@@ -27,14 +27,14 @@ const RELATIONS: u32 = 1259;
 
 /// What was given to whom.
 #[derive(Clone, Debug)]
-pub struct Splice {
+pub struct TocMerger {
     /// The tables of each command but the main one, which is the first.
     given: Vec<Vec<Shared>>,
 }
 
 /// One command's table of contents, as far as it has come.
 #[derive(Default)]
-pub struct Head {
+pub struct PartialToc {
     main: bool,
     /// The tables that matter here.
     wanted: HashSet<u32>,
@@ -61,7 +61,7 @@ struct Rows {
 }
 
 /// The table of contents of all.
-pub struct Contents {
+pub struct MergedToc {
     main: Vec<u8>,
     others: Vec<u8>,
     /// Where the others' stand in the main one's.
@@ -69,7 +69,7 @@ pub struct Contents {
 }
 
 /// What follows a table of contents: one command's blocks.
-pub struct Body {
+pub struct DataBlocks {
     /// What was read already.
     begun: VecDeque<u8>,
     sizes: Sizes,
@@ -85,7 +85,7 @@ enum Step {
     Chunk(u64),
 }
 
-impl Splice {
+impl TocMerger {
     /// For a main command and so many others, with their tables.
     #[must_use]
     pub fn new(given: Vec<Vec<Shared>>) -> Self {
@@ -100,17 +100,17 @@ impl Splice {
 
     /// Takes each command's output, in their order.
     #[must_use]
-    pub fn heads(&self) -> Vec<Head> {
+    pub fn heads(&self) -> Vec<PartialToc> {
         let oids = |tables: &[Shared]| tables.iter().map(|table| table.oid).collect();
-        let main = Head { main: true, wanted: oids(&self.given.concat()), ..Head::default() };
-        let others = self.given.iter().map(|tables| Head { wanted: oids(tables), ..Head::default() });
+        let main = PartialToc { main: true, wanted: oids(&self.given.concat()), ..PartialToc::default() };
+        let others = self.given.iter().map(|tables| PartialToc { wanted: oids(tables), ..PartialToc::default() });
         std::iter::once(main).chain(others).collect()
     }
 
     /// Makes one table of contents, once all have come. An error says what does not fit together.
-    pub fn join(&self, heads: Vec<Head>) -> Result<(Contents, Vec<Body>), String> {
+    pub fn join(&self, heads: Vec<PartialToc>) -> Result<(MergedToc, Vec<DataBlocks>), String> {
         let mut heads = heads.into_iter();
-        let (mut main, header) = heads.next().and_then(Head::whole).ok_or("there is no table of contents")?;
+        let (mut main, header) = heads.next().and_then(PartialToc::whole).ok_or("there is no table of contents")?;
         let main_body = main.body(&header, None);
         let (mut bodies, mut next, mut others) = (vec![main_body], main.highest, Vec::new());
         for (tables, head) in self.given.iter().zip(heads) {
@@ -149,11 +149,11 @@ impl Splice {
         let mut count = Vec::new();
         put_int(main.entries, header.sizes, &mut count);
         main.bytes[main.header_end - count.len()..main.header_end].copy_from_slice(&count);
-        Ok((Contents { main: main.bytes, others, at: main.data_end }, bodies))
+        Ok((MergedToc { main: main.bytes, others, at: main.data_end }, bodies))
     }
 }
 
-impl Head {
+impl PartialToc {
     /// Takes the next bytes. True once the whole table of contents has come; an error says why it can't be one.
     pub fn see(&mut self, bytes: &[u8]) -> Result<bool, String> {
         self.bytes.extend_from_slice(bytes);
@@ -213,12 +213,12 @@ impl Head {
     }
 
     /// The blocks that follow; what has come of them is taken away from here.
-    fn body(&mut self, header: &Header, numbers: Option<VecDeque<(i64, i64)>>) -> Body {
-        Body { begun: self.bytes.split_off(self.at).into(), sizes: header.sizes, numbers, step: Step::Kind }
+    fn body(&mut self, header: &Header, numbers: Option<VecDeque<(i64, i64)>>) -> DataBlocks {
+        DataBlocks { begun: self.bytes.split_off(self.at).into(), sizes: header.sizes, numbers, step: Step::Kind }
     }
 }
 
-impl Contents {
+impl MergedToc {
     /// Its bytes.
     #[must_use]
     pub fn read(&self) -> impl Read {
@@ -227,7 +227,7 @@ impl Contents {
     }
 }
 
-impl Body {
+impl DataBlocks {
     /// Reads the blocks from the rest of the command's output.
     pub fn of<R: Read>(self, output: R) -> impl Read {
         Renumbered { body: self, output }
@@ -285,7 +285,7 @@ impl Body {
 }
 
 struct Renumbered<R> {
-    body: Body,
+    body: DataBlocks,
     output: R,
 }
 

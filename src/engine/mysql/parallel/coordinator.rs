@@ -14,17 +14,17 @@ use tokio::sync::mpsc::Receiver;
 use super::board::{Rows, Step, Table};
 use super::keys::{Definition, Later};
 use super::script::{Kind, Statement};
-use super::settings::{self, Values};
-use super::working::{Common, Session, failed};
+use super::session_vars::{self, SessionVars};
+use super::worker::{Common, Session, failed};
 use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// A table with fewer rows is filled with its keys in place: adding them later costs more than it saves.
-const FEW_ROWS: u64 = 1000;
+const SMALL_TABLE_ROWS: u64 = 1000;
 /// Each `INSERT` counts at least as much, in KiB.
 const LEAST_ROOM: u32 = 16;
 
 /// The leading session and what it knows.
-pub(super) struct Lead {
+pub(super) struct Coordinator {
     session: Session,
     common: Rc<Common>,
     known: Known,
@@ -34,7 +34,7 @@ pub(super) struct Lead {
     /// Foreign keys to be made when all tables are there.
     foreign: Vec<(Rc<Table>, Step)>,
     /// What the dump has set, unless it must be asked for.
-    values: Option<Rc<Values>>,
+    values: Option<Rc<SessionVars>>,
     /// The variables that the dump sets.
     names: Vec<String>,
     /// How much memory waiting rows may take, in KiB.
@@ -57,7 +57,7 @@ pub(in super::super) struct Known {
     pub(in super::super) pointed_at: BTreeSet<String>,
 }
 
-impl Lead {
+impl Coordinator {
     pub(super) fn new(session: Session, common: &Rc<Common>, room: u32, known: Known) -> Self {
         Self {
             session,
@@ -150,13 +150,13 @@ impl Lead {
         self.run(sql, sql.len()).await
     }
 
-    async fn read(&mut self, names: &[String]) -> Result<Values> {
-        let read = settings::read(&mut self.session.conn, names).await;
+    async fn read(&mut self, names: &[String]) -> Result<SessionVars> {
+        let read = session_vars::read(&mut self.session.conn, names).await;
         read.map_err(|error| failed(&error, &self.common, b"SELECT @@SESSION", ""))
     }
 
     /// What the dump has set by now.
-    async fn values(&mut self) -> Result<Rc<Values>> {
+    async fn values(&mut self) -> Result<Rc<SessionVars>> {
         if let Some(values) = &self.values {
             return Ok(Rc::clone(values));
         }
@@ -198,7 +198,7 @@ impl Lead {
     /// What of a definition is made behind the rows.
     fn later(&self, name: &str, definition: &Definition) -> Vec<Later> {
         let Known { rows, without_foreign_keys, pointed_at, .. } = &self.known;
-        let has_few = |name: &str| rows.get(name).is_none_or(|rows| *rows < FEW_ROWS);
+        let has_few = |name: &str| rows.get(name).is_none_or(|rows| *rows < SMALL_TABLE_ROWS);
         let (few, there) = (has_few(name), without_foreign_keys.contains(name));
         let mut later = Vec::new();
         if definition.has(Later::Keys) && !few && !there && !pointed_at.contains(name) {

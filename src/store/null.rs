@@ -7,15 +7,15 @@ use super::{Proof, Store, StoreError};
 use crate::archive::Sink;
 
 /// Takes an archive and forgets it.
-pub struct Nowhere;
+pub struct NullStore;
 
-impl Store for Nowhere {
+impl Store for NullStore {
     fn publish(_: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
         Ok(None)
     }
 }
 
-impl Sink for Nowhere {
+impl Sink for NullStore {
     fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }

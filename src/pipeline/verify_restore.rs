@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::compare::{Comparison, Scope, compare, other_words};
+use super::connect::{ConnectedServer, connect};
 use super::dump::{self, Outcome};
 use super::input::{Checked, Input};
-use super::reach::{Reached, reach};
 use super::watch::stopped;
-use super::{Context, clients, restore, trial_properties};
+use super::{Context, clients, restore, verify_properties};
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     self, Content, DatabaseSettings, Dependency, DumpOptions, DumpedTable, Engine, Format, Purpose, RestoreOptions,
-    Role, Server, Severity, Site, Version, with_comments,
+    Role, ScratchSpec, Server, Severity, Version, with_comments,
 };
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -96,12 +96,12 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
     let engine = engine::of(input.format().dialect());
     let found = clients::find(context, engine, &[Role::Server]).await?;
     let program = scratch::choose(&checked.content, &found)?;
-    let needed = engine.empty_server() + 2 * checked.bytes;
-    let folder = Folder::create(&context.temp_dir, needed, engine.account())?;
+    let needed = engine.base_disk_bytes() + 2 * checked.bytes;
+    let folder = Folder::create(&context.temp_dir, needed, engine.service_user())?;
     context.fact("scratch server", format!("{program}, in {} ({})", folder.path().display(), units::size(needed)));
     let encoding = checked.manifest.as_ref().and_then(|manifest| manifest.encoding.as_deref());
     let (path, account) = (folder.path().to_owned(), folder.account);
-    let site = Site { program, folder: &path, account, password: Secret::new(random(16)?), encoding };
+    let site = ScratchSpec { program, folder: &path, account, password: Secret::new(random(16)?), encoding };
     let plan = engine.plan_scratch(&site)?;
     for invocation in [&plan.install, &plan.server] {
         context.tell(Event::Command(invocation.to_string()));
@@ -115,8 +115,8 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
     let quiet = quiet(context);
     let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
     let work = async {
-        reach(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
-        engine.furnish(&connection, &checked.content, &quiet.limits).await?;
+        connect(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
+        engine.create_required_roles(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
         engine.create_database(&connection, &name, checked.content.properties.as_ref(), &quiet.limits).await?;
         in_database(&quiet, input, checked, &connection, &name, &options).await
@@ -126,7 +126,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
 
 async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &Connection) -> Result<Tried> {
     input.check_family(context, named).await?;
-    let reached = reach(context, named, Purpose::Restore).await?;
+    let reached = connect(context, named, Purpose::Restore).await?;
     if let Some(fatal) = reached.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
         let refused = Error::new(Kind::Refused, &fatal.what).why("nothing was changed");
         return Err(refused.hints(fatal.hint.clone()));
@@ -139,8 +139,13 @@ async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &
 }
 
 /// Makes a database, tries, and drops it, whatever came of it.
-async fn in_own_database(context: &Context, reached: &Reached, input: &Input, checked: &Checked) -> Result<Tried> {
-    let Reached { engine, connection, .. } = reached;
+async fn in_own_database(
+    context: &Context,
+    reached: &ConnectedServer,
+    input: &Input,
+    checked: &Checked,
+) -> Result<Tried> {
+    let ConnectedServer { engine, connection, .. } = reached;
     for name in engine.databases(connection, PREFIX, &context.limits).await? {
         context.warn(format!(
             "database {name} is on that server: another verify runs, or one was killed; if none runs, drop it"
@@ -223,7 +228,7 @@ async fn in_database(
     let scope = Scope { exact, owners: plain || options.keep_owner, left_out: &of_scope };
     let Comparison { tables, rows, checksums, definitions, added, mut differences, mut redefined, not_compared } =
         compare(&checked.content, &again.content, &scope);
-    let of_database = trial_properties::compare(context, connection, target, &server, &checked.content).await?;
+    let of_database = verify_properties::compare(context, connection, target, &server, &checked.content).await?;
     redefined.extend(of_database.differences);
     let mut not_compared =
         checked.content.not_compared.union(&not_compared).map(ToString::to_string).collect::<Vec<_>>();

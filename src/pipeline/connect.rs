@@ -8,14 +8,14 @@ use super::Context;
 use super::lines::Lines;
 use super::watch::{stopped, until_stopped};
 use crate::connection::{Connection, Limits};
-use crate::engine::{self, Engine, Purpose, Scene, Server, Standing};
+use crate::engine::{self, Engine, Purpose, Scene, Server, SupportLevel};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::report::units;
 use crate::tunnel::{self, Tunnel};
 
 /// A server that answered, and the way to it, which stays open as long as this lives.
-pub struct Reached {
+pub struct ConnectedServer {
     /// The engine that speaks its dialect.
     pub engine: &'static dyn Engine,
     /// The connection, with the tunnel's route.
@@ -34,7 +34,7 @@ pub struct Reached {
     pub script: RefCell<Option<Arc<Mutex<Lines>>>>,
 }
 
-impl Reached {
+impl ConnectedServer {
     /// The connection that was asked for.
     pub fn named(&self) -> &Connection {
         self.replaced.as_ref().unwrap_or(&self.connection)
@@ -50,7 +50,8 @@ impl Reached {
 
     /// Whether the server works for us while no byte moves. A server that doesn't answer does not.
     pub async fn is_busy(&self, context: &Context) -> bool {
-        let doing = self.engine.doing(&self.connection, &self.server, &context.limits).await.unwrap_or_default();
+        let doing =
+            self.engine.session_activity(&self.connection, &self.server, &context.limits).await.unwrap_or_default();
         self.lock_holders.replace(doing.holders);
         doing.busy
     }
@@ -77,7 +78,7 @@ impl Reached {
 }
 
 /// Opens the tunnel, if there is one, and probes until the server answers or the connect time-out ends.
-pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose) -> Result<Reached> {
+pub async fn connect(context: &Context, connection: &Connection, purpose: Purpose) -> Result<ConnectedServer> {
     let deadline = Instant::now() + context.limits.connect;
     let engine = engine::of(connection.dialect);
     let mut connection = connection.clone();
@@ -93,12 +94,12 @@ pub async fn reach(context: &Context, connection: &Connection, purpose: Purpose)
     same_database(&connection, &server)?;
     old_enough(context, engine, &server)?;
     for product in &server.products {
-        if let Standing::Warned(difference) = product.standing {
+        if let SupportLevel::Warned(difference) = product.standing {
             context.warn(format!("the server is {}: {difference}", product.name));
         }
     }
     context.fact("server", describe(&server, purpose));
-    Ok(Reached {
+    Ok(ConnectedServer {
         engine,
         connection,
         replaced: None,

@@ -6,7 +6,7 @@ use mysql_async::{Conn, Row};
 use super::session::{self, tolerant};
 use super::setting;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Doing, Server};
+use crate::engine::{Server, SessionActivity};
 use crate::error::Result;
 
 /// Holders of a lock on what one of our sessions waits to use. Readers keep nobody waiting but who wants it alone. Where
@@ -26,14 +26,18 @@ const HOLDERS: &str = "SELECT DISTINCT CONCAT('session ', h.PROCESSLIST_ID, ' of
     OR held.LOCK_TYPE NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'INTENTION_EXCLUSIVE'))";
 
 /// Asks in a short session.
-pub(super) async fn doing(connection: &Connection, server: &Server, limits: &Limits) -> Result<Doing> {
+pub(super) async fn session_activity(
+    connection: &Connection,
+    server: &Server,
+    limits: &Limits,
+) -> Result<SessionActivity> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let work = async {
         let ours = processes(&mut conn, &connection.database).await?;
         let holders = tolerant(&mut conn, HOLDERS).await?;
         // The server counts its sessions: an older one is another's of the same user. A proxy's are older than their use.
         let first = if server.pooler.is_none() { setting::number(server, setting::SESSION) } else { 0 };
-        Ok(Doing { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
+        Ok(SessionActivity { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
     };
     let done = session::within(connection, limits, work).await;
     session::close(conn, limits).await;

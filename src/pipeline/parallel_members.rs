@@ -19,9 +19,9 @@ use std::thread::scope;
 
 use tokio::sync::Notify;
 
-use super::meter::Meter;
+use super::progress_estimate::ProgressEstimate;
 use crate::archive::{ArchiveError, Lane, Writer};
-use crate::engine::{Body, Head, Inspector, Splice};
+use crate::engine::{DataBlocks, Inspector, PartialToc, TocMerger};
 use crate::process::Output;
 use crate::store::Store;
 
@@ -33,7 +33,7 @@ pub struct Watch {
     /// Reads it.
     pub inspector: Box<dyn Inspector>,
     /// Counts it.
-    pub meter: Meter,
+    pub meter: ProgressEstimate,
 }
 
 /// The lanes of one archive.
@@ -51,9 +51,9 @@ pub struct Lanes<'a, S: Store> {
 impl<S: Store> Lanes<'_, S> {
     /// Writes all lanes, to the end of each client's output. The outputs are left open, for whoever ends the clients:
     /// closed here, they would make clients fail that are blamed for what went wrong elsewhere.
-    pub fn write(&self, splice: &Splice, outputs: &mut [Output], waiting: &Waiting) -> Result<(), ArchiveError> {
+    pub fn write(&self, splice: &TocMerger, outputs: &mut [Output], waiting: &Waiting) -> Result<(), ArchiveError> {
         let heads = splice.heads().into_iter().zip(outputs.iter_mut()).zip(waiting.iter());
-        let read = |((head, output), waits): ((Head, &mut Output), &AtomicBool)| {
+        let read = |((head, output), waits): ((PartialToc, &mut Output), &AtomicBool)| {
             self.alarmed(read_head(head, output).inspect(|_| waits.store(true, Ordering::Relaxed)))
         };
         let heads = scope(|scope| all(heads.map(|head| scope.spawn(move || read(head))).collect::<Vec<_>>()))?;
@@ -62,7 +62,7 @@ impl<S: Store> Lanes<'_, S> {
         self.alarmed(self.lane(0, of, &mut contents.read()))?;
         drop(contents);
         waiting.iter().for_each(|waits| waits.store(false, Ordering::Relaxed));
-        let lane = |(n, (body, output)): (usize, (Body, &mut Output))| {
+        let lane = |(n, (body, output)): (usize, (DataBlocks, &mut Output))| {
             self.alarmed(self.lane(n + 1, of, &mut body.of(output)))
         };
         let bodies = bodies.into_iter().zip(outputs).enumerate();
@@ -85,7 +85,7 @@ impl<S: Store> Lanes<'_, S> {
 }
 
 /// The outputs of so many clients; fewer when one could not be started.
-pub fn outputs(started: &Receiver<Output>, splice: &Splice) -> Vec<Output> {
+pub fn outputs(started: &Receiver<Output>, splice: &TocMerger) -> Vec<Output> {
     started.iter().take(splice.commands()).collect()
 }
 
@@ -103,7 +103,7 @@ fn all<T>(threads: Vec<std::thread::ScopedJoinHandle<'_, Result<T, ArchiveError>
 }
 
 /// Reads one client's table of contents.
-fn read_head(mut head: Head, output: &mut Output) -> Result<Head, ArchiveError> {
+fn read_head(mut head: PartialToc, output: &mut Output) -> Result<PartialToc, ArchiveError> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let read = output.read(&mut buffer).map_err(ArchiveError::Source)?;

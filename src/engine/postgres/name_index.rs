@@ -5,12 +5,12 @@ use std::hash::{BuildHasher as _, RandomState};
 
 /// Holds hashes: the names themselves, which the list has already, would double the memory of a dump of many entries.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub struct NameIndex {
     by_hash: BTreeSet<(u64, usize)>,
     hasher: RandomState,
 }
 
-impl Places {
+impl NameIndex {
     /// Notes that something of this name stands at this place.
     pub fn insert(&mut self, schema: Option<&str>, name: &str, place: usize) {
         self.by_hash.insert((self.hash(schema, name), place));

@@ -3,7 +3,7 @@
 use super::probe::ASKED_AT;
 use super::session;
 use crate::connection::{Connection, Limits};
-use crate::engine::{Doing, Server};
+use crate::engine::{Server, SessionActivity};
 use crate::error::Result;
 
 /// Sessions of ours, other than the asking one. An older one is another's of the same user, unless a pooler stands
@@ -18,7 +18,7 @@ fn ours(server: &Server) -> String {
 }
 
 /// Asks in a short session.
-pub async fn doing(connection: &Connection, server: &Server, limits: &Limits) -> Result<Doing> {
+pub async fn session_activity(connection: &Connection, server: &Server, limits: &Limits) -> Result<SessionActivity> {
     let session = session::open(connection, &connection.database, limits).await.map_err(|r| r.error)?;
     // A role that acts as another may not see what its own login does.
     session.rows("BEGIN; SET LOCAL ROLE NONE").await?;
@@ -36,5 +36,5 @@ pub async fn doing(connection: &Connection, server: &Server, limits: &Limits) ->
          (SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) FROM pg_catalog.pg_stat_activity \
          WHERE {ours} AND wait_event_type = 'Lock')"
     );
-    Ok(Doing { busy, holders: session.column(&holders).await? })
+    Ok(SessionActivity { busy, holders: session.column(&holders).await? })
 }

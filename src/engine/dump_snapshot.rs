@@ -5,7 +5,7 @@ use super::postgres::{Snapshot, SnapshotSession};
 use crate::error::{Error, Result};
 
 /// One point in time that several read, and what holds it.
-pub enum Moment {
+pub enum DumpSnapshot {
     /// One client reads; why, if several were asked for.
     Alone(Option<String>),
     /// A session of ours exported it, for several clients.
@@ -14,7 +14,7 @@ pub enum Moment {
     Seen(Readers),
 }
 
-impl Moment {
+impl DumpSnapshot {
     /// What several clients are told of it.
     #[must_use]
     pub fn exported(&self) -> Option<&Snapshot> {

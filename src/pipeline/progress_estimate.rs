@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::watch::Gauge;
+use super::watch::ProgressHandle;
 use crate::engine::{DumpedTable, Inspector, Table};
 
 /// Weighs each table by its bytes, and the rows seen of it by its estimated rows; where there is no such estimate, the
 /// bytes that passed by its size. A table that turns out to be much larger than it was thought ends the estimate.
-pub struct Meter {
-    gauge: Gauge,
+pub struct ProgressEstimate {
+    gauge: ProgressHandle,
     estimates: HashMap<(String, String), (u64, u64)>,
     total: u64,
     finished: u64,
@@ -51,9 +51,9 @@ impl Current {
     }
 }
 
-impl Meter {
+impl ProgressEstimate {
     /// A meter for these tables.
-    pub fn new(gauge: Gauge, tables: &[Table]) -> Self {
+    pub fn new(gauge: ProgressHandle, tables: &[Table]) -> Self {
         // A MySQL dump doesn't name its database, so a table is also found by its name alone.
         let named = tables.iter().map(|t| ((String::new(), t.name.clone()), (t.rows, t.bytes)));
         let full = tables.iter().map(|t| ((t.schema.clone(), t.name.clone()), (t.rows, t.bytes)));
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn the_share_follows_rows_and_tables() {
         let table = |name: &str, rows, bytes| Table { schema: "s".into(), name: name.into(), rows, bytes };
-        let gauge = Gauge::about("");
-        let mut meter = Meter::new(gauge.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
+        let gauge = ProgressHandle::about("");
+        let mut meter = ProgressEstimate::new(gauge.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
         let mut share_at = |name: &str, schema: Option<&str>, rows| {
             let at = DumpedTable { schema: schema.map(str::to_owned), name: name.into(), ..DumpedTable::default() };
             meter.passed(1, &At(at, rows));
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn a_table_that_was_never_analysed_is_measured_by_its_size() {
         let table = |name: &str, bytes| Table { schema: "s".into(), name: name.into(), rows: 0, bytes };
-        let gauge = Gauge::about("");
-        let mut meter = Meter::new(gauge.clone(), &[table("a", 3 << 20), table("b", 1 << 20)]);
+        let gauge = ProgressHandle::about("");
+        let mut meter = ProgressEstimate::new(gauge.clone(), &[table("a", 3 << 20), table("b", 1 << 20)]);
         let mut after = |name: &str, bytes| {
             let at = DumpedTable { schema: Some("s".into()), name: name.into(), ..DumpedTable::default() };
             meter.passed(bytes, &At(at, 1));

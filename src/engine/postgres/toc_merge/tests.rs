@@ -107,7 +107,7 @@ impl Dump {
 
 /// The lanes of these outputs, whose bytes come in pieces of this size.
 fn spliced(given: &[Shared], outputs: &[Vec<u8>], size: usize) -> Result<Vec<Vec<u8>>, String> {
-    let splice = Splice::new(given.iter().map(|table| vec![table.clone()]).collect());
+    let splice = TocMerger::new(given.iter().map(|table| vec![table.clone()]).collect());
     let (mut heads, mut rests) = (Vec::new(), Vec::new());
     for (mut head, output) in splice.heads().into_iter().zip(outputs) {
         let mut chunks = output.chunks(size);

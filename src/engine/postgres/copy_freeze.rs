@@ -16,7 +16,7 @@ const SINCE: u32 = 14;
 
 /// Where the archive goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum To {
+pub enum FreezeTarget {
     /// A `pg_restore` that makes tables and fills them in one transaction.
     Stream,
     /// A file that `pg_restore --jobs` reads: it empties the tables that it has made in the transaction of their rows.
@@ -27,7 +27,7 @@ pub enum To {
 
 /// Adapts the table of contents of a custom archive; what follows passes as it is.
 pub struct Freeze {
-    to: To,
+    to: FreezeTarget,
     /// Tables by schema and name: those that this restore makes, as far as they have come.
     made: BTreeSet<(Option<String>, String)>,
     /// What of the table of contents is no whole entry yet.
@@ -40,8 +40,8 @@ pub struct Freeze {
 
 impl Freeze {
     /// For these options, where rows can come so.
-    pub fn new(server: &Server, options: &RestoreOptions, to: To) -> Option<Self> {
-        let makes = to == To::Lane || options.section.is_none() && !options.data_only && !options.schema_only;
+    pub fn new(server: &Server, options: &RestoreOptions, to: FreezeTarget) -> Option<Self> {
+        let makes = to == FreezeTarget::Lane || options.section.is_none() && !options.data_only && !options.schema_only;
         if !makes || server.version.major < SINCE {
             return None;
         }
@@ -52,7 +52,7 @@ impl Freeze {
     /// lanes are through: functions that rows run may read it, and would wait for that.
     pub fn lane(server: &Server, options: &RestoreOptions, entries: &[Entry]) -> Option<Self> {
         let lane = options.section == Some(Section::Data) && !run_functions(entries);
-        let mut freeze = Self::new(server, options, To::Lane).filter(|_| lane)?;
+        let mut freeze = Self::new(server, options, FreezeTarget::Lane).filter(|_| lane)?;
         let large: BTreeSet<_> = options.large.iter().map(|(schema, name)| (Some(schema), name)).collect();
         let tables = entries.iter().filter(|e| e.kind == "TABLE" && large.contains(&(e.schema.as_ref(), &e.tag)));
         freeze.made = tables.map(|e| (e.schema.clone(), e.tag.clone())).collect();
@@ -74,7 +74,7 @@ impl Freeze {
         }
         let found = cursor.entry(header)?;
         // It names the places of blocks in the file, which must not be moved.
-        if self.to == To::File && found.offset.is_some() {
+        if self.to == FreezeTarget::File && found.offset.is_some() {
             return Ok(false);
         }
         let bytes = &bytes[..cursor.at()];
@@ -88,7 +88,7 @@ impl Freeze {
         if let Some(header) = &mut self.header {
             header.learn(&found);
         }
-        if found.entry.kind == "TABLE" && self.to != To::Lane {
+        if found.entry.kind == "TABLE" && self.to != FreezeTarget::Lane {
             self.made.insert((found.entry.schema, found.entry.tag));
         }
         self.passed += 1;
@@ -111,7 +111,8 @@ impl Freeze {
         let its_own = (schema, name) == table && columns.starts_with(" (");
         let begun = copy.strip_suffix(" FROM stdin;\n").filter(|_| its_own)?;
         let quoted = &copy["COPY ".len()..copy.len() - columns.len()];
-        let first = if self.to == To::Lane { format!("TRUNCATE TABLE ONLY {quoted};\n") } else { String::new() };
+        let first =
+            if self.to == FreezeTarget::Lane { format!("TRUNCATE TABLE ONLY {quoted};\n") } else { String::new() };
         Some(format!("{first}{begun} FROM stdin WITH (FREEZE);\n"))
     }
 }
@@ -182,7 +183,7 @@ mod tests {
     }
 
     fn streamed() -> Freeze {
-        Freeze::new(&samples::server(15), &samples::restore_options(), To::Stream).expect("a filter")
+        Freeze::new(&samples::server(15), &samples::restore_options(), FreezeTarget::Stream).expect("a filter")
     }
 
     #[test]
@@ -208,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_file_whose_blocks_are_named_by_place_stays_as_it_is() {
-        let file = || Freeze::new(&samples::server(15), &samples::restore_options(), To::File).expect("a filter");
+        let file =
+            || Freeze::new(&samples::server(15), &samples::restore_options(), FreezeTarget::File).expect("a filter");
         let dump = recorded("pg_dump-15.seekable");
         assert!(through(file(), &dump, 100) == dump);
         let dump = recorded("pg_dump-15.custom");

@@ -27,13 +27,13 @@ kill -KILL "-$1"
 
 /// Held for as long as a child's group lives.
 #[derive(Debug)]
-pub(super) struct Lifeline {
+pub(super) struct Watchdog {
     line: PipeWriter,
     /// Tokio reaps it after it has been let go.
     _watcher: Child,
 }
 
-impl Lifeline {
+impl Watchdog {
     /// Starts the watcher of a group.
     pub(super) fn hold(group: Pid, folder: Option<&Path>, end: Signal) -> io::Result<Self> {
         let (reader, line) = io::pipe()?;

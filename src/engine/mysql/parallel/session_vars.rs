@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::super::head::{self, Piece};
 use super::super::lexer::{Syntax, Token};
 use super::super::session;
+use super::super::statement::{self, SpannedToken};
 
 /// Session variables and their values, as they are written in SQL.
-pub(super) type Values = BTreeMap<String, String>;
+pub(super) type SessionVars = BTreeMap<String, String>;
 
 /// No such variable, or none that a session has: other flavours' settings, in comments that the server passes over.
 const UNKNOWN: [u16; 3] = [1193, 1238, 1227];
 
 /// The session variables that a `SET` gives values; none when it does more than that.
 pub(super) fn names(text: &[u8], syntax: &Syntax) -> Option<Vec<String>> {
-    let mut pieces = head::pieces(text, syntax).peekable();
+    let mut pieces = statement::pieces(text, syntax).peekable();
     pieces.next().filter(|p| p.is("set"))?;
     let mut found = Vec::new();
     loop {
@@ -33,13 +33,14 @@ pub(super) fn names(text: &[u8], syntax: &Syntax) -> Option<Vec<String>> {
 }
 
 /// What stands before a value: `@x =`, `@@SESSION.x =`, `SESSION x :=`, `NAMES`.
-fn target<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>) -> Option<Vec<String>> {
+fn target<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = SpannedToken<'a>>>) -> Option<Vec<String>> {
     const NAMES: [&str; 3] = ["character_set_client", "character_set_results", "collation_connection"];
-    let is_scope = |p: &Piece<'_>| ["session", "local", "global", "persist", "persist_only"].iter().any(|s| p.is(s));
-    let named = |p: &Piece<'_>| matches!(p.token, Token::Word | Token::Quoted(b'`'));
-    let at = |p: &Piece<'_>| p.is_symbol(b'@');
+    let is_scope =
+        |p: &SpannedToken<'_>| ["session", "local", "global", "persist", "persist_only"].iter().any(|s| p.is(s));
+    let named = |p: &SpannedToken<'_>| matches!(p.token, Token::Word | Token::Quoted(b'`'));
+    let at = |p: &SpannedToken<'_>| p.is_symbol(b'@');
     let mut global = false;
-    let mut scope = |p: &Piece<'_>| global = !(p.is("session") || p.is("local"));
+    let mut scope = |p: &SpannedToken<'_>| global = !(p.is("session") || p.is("local"));
     let mut users = false;
     if pieces.next_if(at).is_some() {
         users = pieces.next_if(at).is_none();
@@ -63,7 +64,7 @@ fn target<'a>(pieces: &mut std::iter::Peekable<impl Iterator<Item = Piece<'a>>>)
 }
 
 /// Passes over a value; whether another assignment follows. None when the value is read from tables.
-fn value<'a>(pieces: &mut impl Iterator<Item = Piece<'a>>) -> Option<bool> {
+fn value<'a>(pieces: &mut impl Iterator<Item = SpannedToken<'a>>) -> Option<bool> {
     let mut depth = 0_u32;
     for piece in pieces {
         match piece.token {
@@ -79,16 +80,16 @@ fn value<'a>(pieces: &mut impl Iterator<Item = Piece<'a>>) -> Option<bool> {
 }
 
 /// The values of these variables now; what the server does not know is left out.
-pub(super) async fn read(conn: &mut Conn, names: &[String]) -> mysql_async::Result<Values> {
+pub(super) async fn read(conn: &mut Conn, names: &[String]) -> mysql_async::Result<SessionVars> {
     match read_all(conn, names).await {
         Err(error) if names.len() > 1 && is_unknown(&error) => {
-            let mut found = Values::new();
+            let mut found = SessionVars::new();
             for name in names {
                 found.extend(Box::pin(read(conn, std::slice::from_ref(name))).await?);
             }
             Ok(found)
         }
-        Err(error) if is_unknown(&error) => Ok(Values::new()),
+        Err(error) if is_unknown(&error) => Ok(SessionVars::new()),
         other => other,
     }
 }
@@ -99,9 +100,9 @@ fn is_unknown(error: &mysql_async::Error) -> bool {
 
 /// All in one column: each column of a result takes a buffer of the library's, and every buffer grows to the largest
 /// statement that was ever sent.
-async fn read_all(conn: &mut Conn, names: &[String]) -> mysql_async::Result<Values> {
+async fn read_all(conn: &mut Conn, names: &[String]) -> mysql_async::Result<SessionVars> {
     if names.is_empty() {
-        return Ok(Values::new());
+        return Ok(SessionVars::new());
     }
     let value =
         |name: &String| format!("IFNULL(HEX(CONVERT(@@SESSION.{} USING utf8mb4)), 'NULL')", session::quote(name));
@@ -124,7 +125,7 @@ fn literal(hex: &str) -> String {
 }
 
 /// `SET` of what differs; none when nothing does.
-pub(super) fn set(have: &Values, want: &Values) -> Option<String> {
+pub(super) fn set(have: &SessionVars, want: &SessionVars) -> Option<String> {
     let differs = want.iter().filter(|(name, value)| have.get(*name) != Some(value));
     let assigned: Vec<String> =
         differs.map(|(name, value)| format!("SESSION {}={value}", session::quote(name))).collect();
@@ -184,7 +185,8 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_set() {
-        let values = |all: &[(&str, &str)]| all.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect::<Values>();
+        let values =
+            |all: &[(&str, &str)]| all.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect::<SessionVars>();
         let (have, want) = (values(&[("a", "1"), ("b", "'x'")]), values(&[("a", "1"), ("b", "NULL"), ("c", "'y'")]));
         assert_eq!(set(&have, &want).as_deref(), Some("SET SESSION `b`=NULL, SESSION `c`='y'"));
         assert_eq!(set(&want, &want), None);

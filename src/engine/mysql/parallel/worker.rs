@@ -14,7 +14,7 @@ use super::super::diagnose::diagnose;
 use super::super::gate::shown;
 use super::super::session;
 use super::board::{Board, Rows, Step, Table, Work};
-use super::settings::{self, Values};
+use super::session_vars::{self, SessionVars};
 use crate::connection::{Connection, Limits};
 use crate::engine::Scene;
 use crate::error::{Error, Kind, Result};
@@ -38,7 +38,7 @@ pub(super) struct Common {
     /// The rows that the server took, by table: a dump may say that it ignores some.
     pub(super) taken: RefCell<HashMap<String, u64>>,
     /// What the variables that the dump sets were before it did.
-    pub(super) before: RefCell<Values>,
+    pub(super) before: RefCell<SessionVars>,
     pub(super) board: Board,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Session {
     pub(super) conn: Conn,
     common: Rc<Common>,
     /// What it was given of the dump's settings.
-    values: RefCell<Values>,
+    values: RefCell<SessionVars>,
     /// Whose rows its transaction holds, in how many statements and bytes.
     open: Option<(Rc<Table>, u64, u64)>,
 }
@@ -111,7 +111,7 @@ impl Session {
     async fn insert(&mut self, rows: Rows) -> Result<()> {
         let Rows { table, sql, head, values, alone, room } = rows;
         let another = self.open.as_ref().is_some_and(|(open, ..)| !Rc::ptr_eq(open, &table));
-        if another || settings::set(&self.values.borrow(), &self.wanted(&values)).is_some() {
+        if another || session_vars::set(&self.values.borrow(), &self.wanted(&values)).is_some() {
             self.commit().await?;
             self.assume(&values).await?;
         }
@@ -139,16 +139,16 @@ impl Session {
     }
 
     /// Values for all that the dump ever set.
-    fn wanted(&self, values: &Values) -> Values {
+    fn wanted(&self, values: &SessionVars) -> SessionVars {
         let mut wanted = self.common.before.borrow().clone();
         wanted.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
         wanted
     }
 
     /// Sets what the dump had set.
-    async fn assume(&mut self, values: &Values) -> Result<()> {
+    async fn assume(&mut self, values: &SessionVars) -> Result<()> {
         let wanted = self.wanted(values);
-        let set = settings::set(&self.values.borrow(), &wanted);
+        let set = session_vars::set(&self.values.borrow(), &wanted);
         if let Some(set) = set {
             self.run(set.as_bytes(), set.len(), "").await?;
             self.values.replace(wanted);
