@@ -15,25 +15,25 @@ use crate::report::units;
 
 /// A dump of more entries than this is not read: each is held, in half a KiB or so, until the dump has passed by. Where
 /// memory is limited there are fewer, since who is out of memory can't say so.
-pub static MOST_ENTRIES: LazyLock<usize> = LazyLock::new(|| {
+pub static MAX_ENTRIES: LazyLock<usize> = LazyLock::new(|| {
     const FOR_ALL_ELSE: u64 = 32 << 20;
     const EACH: u64 = 1 << 10;
     let room = MEMORY.map(|memory| memory.saturating_sub(FOR_ALL_ELSE) / EACH);
-    room.and_then(|room| usize::try_from(room).ok()).map_or(EVER, |room| room.min(EVER))
+    room.and_then(|room| usize::try_from(room).ok()).map_or(DEFAULT_MAX_ENTRIES, |room| room.min(DEFAULT_MAX_ENTRIES))
 });
 
-const EVER: usize = 1_000_000;
+const DEFAULT_MAX_ENTRIES: usize = 1_000_000;
 
 static MEMORY: LazyLock<Option<u64>> = LazyLock::new(memory::limit);
 
 /// Why a dump of so many entries is refused.
 #[must_use]
 pub fn too_many(offset: u64) -> Incomplete {
-    let limit = MEMORY.filter(|_| *MOST_ENTRIES < EVER);
+    let limit = MEMORY.filter(|_| *MAX_ENTRIES < DEFAULT_MAX_ENTRIES);
     let memory = limit.map(|limit| format!(" in the {} MiB of memory that dbhaul may take here", limit >> 20));
     let what = format!(
         "it has more than {} entries, which is the most that is read{}: {}dump its schemas one by one",
-        units::count(*MOST_ENTRIES as u64),
+        units::count(*MAX_ENTRIES as u64),
         memory.unwrap_or_default(),
         if limit.is_some() { "give it more, or " } else { "" },
     );

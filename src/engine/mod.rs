@@ -20,7 +20,6 @@ mod dependency;
 mod dump_snapshot;
 mod generated;
 pub mod mysql;
-mod near;
 mod of_many;
 mod options;
 mod plan;
@@ -29,19 +28,19 @@ mod product;
 mod scene;
 mod server;
 pub mod stray;
+mod suggest;
 
 pub use crate::dependency::{Dependency, sentences};
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
-    Complete, Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Incomplete, Inspector, MOST_ENTRIES, Structure,
+    Complete, Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Incomplete, Inspector, MAX_ENTRIES, Structure,
     fingerprint, fingerprint_of_entries, too_many,
 };
 pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
 pub use dump_snapshot::DumpSnapshot;
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
 pub use mysql::{MergedDump, Readers, RunningMerge};
-pub use near::near;
 pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
 pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
 pub use plan::{
@@ -51,6 +50,7 @@ pub use postgres::{DataBlocks, PartialToc, Shared, Snapshot, SnapshotSession, To
 pub use product::{Product, SupportLevel, recognise};
 pub use scene::{Into, Scene};
 pub use server::{Finding, Purpose, ResumeState, Server, Severity, Subject, Table, Target, TargetTrigger};
+pub use suggest::suggest;
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -170,7 +170,7 @@ pub trait Engine: Sync {
 
     /// What an earlier restore of this dump left in the target, as the target itself tells. `done` counts the tables that
     /// were looked at.
-    fn left<'a>(
+    fn inspect_target_for_resume<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,

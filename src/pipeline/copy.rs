@@ -112,7 +112,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     }
     divide(context, &mut request)?;
     if !request.dry_run {
-        leftovers::tend(context, &[&context.temp_dir]);
+        leftovers::clean_up(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &mut request)).await.map_err(target::not_begun)?;
     let Ready { source, target, planned, plan, target_client, spool } = ready;

@@ -71,5 +71,5 @@ fn would_run(limits: &Limits, reached: &ConnectedServer, found: &Found) -> Resul
 
 /// Looks for what killed runs left in this folder and in TMPDIR.
 pub fn tidy(context: &Context) {
-    leftovers::tend(context, &[Path::new("."), &context.temp_dir]);
+    leftovers::clean_up(context, &[Path::new("."), &context.temp_dir]);
 }

@@ -91,7 +91,7 @@ pub async fn dump(context: &Context, mut request: Request) -> Result<Outcome> {
     }
     if request.destination != Destination::Nowhere {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
-        leftovers::tend(context, &folders.collect::<Vec<_>>());
+        leftovers::clean_up(context, &folders.collect::<Vec<_>>());
     }
     if let Some(free) = request.destination.folder().and_then(|folder| store::free(folder).ok())
         && store::may_not_fit(source.reached.server.size, free)

@@ -7,7 +7,7 @@ use crate::leftovers::{Leftover, find};
 use crate::report::units;
 
 /// Looks for leftovers in these folders.
-pub fn tend(context: &Context, folders: &[&Path]) {
+pub fn clean_up(context: &Context, folders: &[&Path]) {
     for leftover in folders.iter().flat_map(|folder| find(folder)) {
         let Leftover { path, bytes, age, unsure } = &leftover;
         let what = format!("{} ({}, {} old)", path.display(), units::size(*bytes), units::rough(*age));

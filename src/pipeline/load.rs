@@ -85,7 +85,7 @@ async fn by_sessions(
 pub async fn silence(context: &Context, reached: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
-        tokio::time::sleep(beat(context)).await;
+        tokio::time::sleep(poll_interval(context)).await;
         let now = done.load(Ordering::Relaxed);
         if now != before || waiting.load(Ordering::Relaxed) || reached.is_busy(context).await {
             (before, sign) = (now, Instant::now());
@@ -241,7 +241,7 @@ fn feed(
 }
 
 /// How often it is looked whether a silence is one: some times within the one that is allowed.
-pub fn beat(context: &Context) -> Duration {
+pub fn poll_interval(context: &Context) -> Duration {
     (context.limits.idle / 4).clamp(Duration::from_millis(200), Duration::from_secs(30))
 }
 
@@ -249,7 +249,7 @@ pub fn beat(context: &Context) -> Duration {
 /// silence.
 async fn keep_alive(context: &Context, reached: &ConnectedServer, loader: Running, waiting: &AtomicBool) -> Result<()> {
     let activity = loader.activity();
-    let every = beat(context);
+    let every = poll_interval(context);
     let asking = async {
         loop {
             let before = activity.bytes();

@@ -80,7 +80,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     let started = Instant::now();
     resume::check(request.connection.dialect, &request.options)?;
     if !request.dry_run {
-        leftovers::tend(context, &[&context.temp_dir]);
+        leftovers::clean_up(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
     let Ready { input, reached, content, bytes, mut plan, left_out } = ready;

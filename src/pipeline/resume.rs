@@ -49,7 +49,7 @@ pub async fn look(
     let ConnectedServer { engine, connection, server, .. } = reached;
     let looking = async {
         tokio::select! {
-            left = engine.left(connection, server, held, options, &context.limits, &looked_at) => left,
+            left = engine.inspect_target_for_resume(connection, server, held, options, &context.limits, &looked_at) => left,
             silent = silence(context, reached, &waiting, &looked_at) => Err(silent),
             lost = reached.lost() => Err(lost),
         }

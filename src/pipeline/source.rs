@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Poll;
 
 use super::connect::{ConnectedServer, connect};
-use super::load::beat;
+use super::load::poll_interval;
 use super::watch::{asked_to_end, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
@@ -151,7 +151,7 @@ impl Source {
     ) -> T {
         let patience = async {
             loop {
-                tokio::time::sleep(beat(context)).await;
+                tokio::time::sleep(poll_interval(context)).await;
                 let waiting = activities.iter().enumerate().filter(|(n, _)| waits(*n));
                 waiting.for_each(|(_, activity)| activity.touch());
             }
@@ -186,7 +186,7 @@ impl Source {
         let bytes = || activities.iter().map(|activity| activity.bytes()).sum::<u64>();
         loop {
             let before = bytes();
-            tokio::time::sleep(beat(context)).await;
+            tokio::time::sleep(poll_interval(context)).await;
             if bytes() == before {
                 self.reached.is_busy(context).await;
             } else {

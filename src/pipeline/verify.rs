@@ -23,7 +23,7 @@ pub struct Verified {
 
 /// Reads an archive to its end: `Kind::Archive` when it is not whole. Only a whole one goes on trial.
 pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> Result<Verified> {
-    leftovers::tend(context, &[&context.temp_dir]);
+    leftovers::clean_up(context, &[&context.temp_dir]);
     let mut input = Input::open(context, archive).await?;
     let checked = input.check(context, false, None).await?;
     for note in &checked.notes {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use super::content::{fact, names};
 use super::hints;
+use super::probe_keys::{self, LOWER_CASE, some};
 use super::restore::shares;
 use super::server_settings::{self, STRICT_MODE, SessionUse};
-use super::setting::{self, LOWER_CASE, some};
-use super::suitability::bare;
+use super::suitability::strip_quotes;
 use super::wide_tables::PAGE_SIZE;
 use crate::engine::{Clean, Content, Flavour, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
@@ -58,7 +58,7 @@ fn coming<'c>(content: &'c Content, options: &RestoreOptions, list: &str) -> Vec
 
 /// Whether this table or view is chosen, or nothing was.
 pub(super) fn is_wanted(options: &RestoreOptions, name: &str) -> bool {
-    options.tables.is_empty() || options.tables.iter().any(|table| bare(table) == name)
+    options.tables.is_empty() || options.tables.iter().any(|table| strip_quotes(table) == name)
 }
 
 /// Whether the server or the database refuses every write.
@@ -67,7 +67,7 @@ fn writes(server: &Server, _: &Content, _: &RestoreOptions) -> Option<Error> {
         let hint = Hint::naming("read-only-0", format!("ALTER DATABASE `{}` READ ONLY = 0", server.database));
         return Some(refused("the target's database is read-only").hint(hint));
     }
-    let shut = setting::on(server, "innodb_read_only") || setting::number(server, "innodb_force_recovery") > 0;
+    let shut = probe_keys::on(server, "innodb_read_only") || probe_keys::number(server, "innodb_force_recovery") > 0;
     shut.then(|| {
         refused("the target's InnoDB takes no writes (innodb_read_only, innodb_force_recovery)")
             .hint(Hint::new("restart-without-settings", "restart the server without these settings"))
@@ -88,7 +88,7 @@ fn sessions(server: &Server, _: &Content, options: &RestoreOptions) -> Option<Er
 
 /// Foreign keys of other databases, as `other.child.fk`, a tab, and the table that each points at.
 fn others(server: &Server) -> impl Iterator<Item = (&str, &str)> {
-    setting::list(server, setting::OTHERS_KEYS).into_iter().filter_map(|line| line.split_once('\t'))
+    probe_keys::list(server, probe_keys::OTHERS_KEYS).into_iter().filter_map(|line| line.split_once('\t'))
 }
 
 /// Foreign keys of other databases that would point at nothing afterwards.
@@ -120,7 +120,7 @@ fn drop_rights(server: &Server, _: &Content, options: &RestoreOptions) -> Option
     if !empties(server, options) || options.clean == Some(Clean::Database) || !server.settings.contains_key("grants") {
         return None;
     }
-    let routines = setting::list(server, setting::UNDROPPABLE);
+    let routines = probe_keys::list(server, probe_keys::UNDROPPABLE);
     (!routines.is_empty()).then(|| {
         refused("the user may not drop all that the target holds")
             .why(format!("routines need ALTER ROUTINE: {}", some(&routines)))
@@ -131,7 +131,7 @@ fn drop_rights(server: &Server, _: &Content, options: &RestoreOptions) -> Option
 /// Who keeps definers needs a right for those that are others.
 fn definers(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let rights = ["super", "set_any_definer", "set_user_id", "set user"];
-    let may = rights.iter().any(|right| setting::granted(server, right)) || !server.settings.contains_key("grants");
+    let may = rights.iter().any(|right| probe_keys::granted(server, right)) || !server.settings.contains_key("grants");
     if !options.keep_definers || may {
         return None;
     }
@@ -151,7 +151,7 @@ fn definers(server: &Server, content: &Content, options: &RestoreOptions) -> Opt
 fn references(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let keyed = coming(content, options, fact::FOREIGN_KEYS);
     let known = server.settings.contains_key("grants");
-    if server.flavour != Flavour::Mysql || !known || setting::granted(server, "references") || keyed.is_empty() {
+    if server.flavour != Flavour::Mysql || !known || probe_keys::granted(server, "references") || keyed.is_empty() {
         return None;
     }
     Some(
@@ -165,7 +165,7 @@ fn another_kind(server: &Server, content: &Content, options: &RestoreOptions) ->
     if empties(server, options) || !server.target.exists || options.data_only {
         return None;
     }
-    let views = setting::list(server, setting::VIEWS);
+    let views = probe_keys::list(server, probe_keys::VIEWS);
     let comes =
         content.tables.iter().filter(|t| t.structure.is_some() && is_wanted(options, &t.name)).map(|t| t.name.as_str());
     let clash: Vec<&str> = comes.filter(|name| views.contains(name)).collect();
@@ -214,7 +214,7 @@ fn zero_dates(server: &Server, content: &Content, options: &RestoreOptions) -> O
 /// MariaDB may take such tables and no rows for them.
 fn compressed_tables(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let tables = coming(content, options, fact::COMPRESSED);
-    (setting::on(server, "innodb_read_only_compressed") && !tables.is_empty()).then(|| {
+    (probe_keys::on(server, "innodb_read_only_compressed") && !tables.is_empty()).then(|| {
         refused(format!("the target takes no rows for compressed tables: {}", some(&tables))).hint(Hint::new(
             "innodb-read-only-compressed-off",
             "SET GLOBAL innodb_read_only_compressed = OFF on the target",
@@ -224,7 +224,7 @@ fn compressed_tables(server: &Server, content: &Content, options: &RestoreOption
 
 /// MySQL makes no table in a tablespace that it does not have. MariaDB does not look at the word.
 fn tablespaces(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
-    let there = setting::list(server, setting::TABLESPACES);
+    let there = probe_keys::list(server, probe_keys::TABLESPACES);
     if there.is_empty() || options.data_only {
         return None;
     }
@@ -242,7 +242,7 @@ fn tablespaces(server: &Server, content: &Content, options: &RestoreOptions) -> 
 
 /// Why the server gives this table no compressed pages, if it is one.
 fn why_uncompressed(server: &Server, table: &str, content: &Content) -> Option<String> {
-    let page = setting::number(server, PAGE_SIZE) / 1024;
+    let page = probe_keys::number(server, PAGE_SIZE) / 1024;
     let sizes = names(content, fact::BLOCK_SIZES).into_iter().filter_map(|line| line.split_once('\t'));
     let size = sizes.filter(|(name, _)| *name == table).find_map(|(_, size)| size.parse::<u64>().ok());
     match size {
@@ -283,7 +283,7 @@ pub(super) fn uncompressed_warning(server: &Server, content: &Content, options: 
 mod tests {
     use super::*;
     use crate::engine::mysql::content::Reader;
-    use crate::engine::mysql::testing::server;
+    use crate::engine::mysql::test_fixtures::server;
     use crate::engine::{Inspector, Version};
 
     fn refusal(dump: &str, set: &[(&str, &str)]) -> Option<String> {

@@ -147,7 +147,7 @@ fn install(flavour: Flavour) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::engine::mysql::testing::server;
+    use crate::engine::mysql::test_fixtures::server;
 
     /// Every recording of a client, with its folder's name for it.
     pub(in super::super) fn recorded() -> Vec<(String, Client, String)> {

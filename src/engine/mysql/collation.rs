@@ -1,6 +1,6 @@
 //! Collations that the target does not know, and those that may take their place.
 
-use super::setting::some;
+use super::probe_keys::some;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -146,7 +146,7 @@ pub(super) fn padding(maps: &[CollationMap], known: &[String]) -> Vec<Hint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing::{server, strings};
+    use crate::engine::mysql::test_fixtures::{server, strings};
     use crate::engine::{Flavour, Version};
 
     #[test]

@@ -4,10 +4,10 @@
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::select::Selection;
+use super::dump_filter::Selection;
+use super::probe_keys::{self, JOIN, some};
 use super::server_settings::{self, SessionUse};
-use super::setting::{self, JOIN, some};
-use super::suitability::belongs;
+use super::suitability::is_member;
 use crate::engine::Server;
 
 /// Settings that say what an expression gives, and what stands in such expressions.
@@ -51,8 +51,8 @@ fn key(name: &str) -> String {
 pub(super) fn warnings(server: &Server, selection: &Selection) -> Vec<String> {
     let tables: Vec<&str> = selection.with_rows(server).collect();
     let of_setting = |(name, value, _): (&str, &str, _)| {
-        let mut columns = setting::list(server, &key(name));
-        columns.retain(|column| tables.iter().any(|table| belongs(column, table)));
+        let mut columns = probe_keys::list(server, &key(name));
+        columns.retain(|column| tables.iter().any(|table| is_member(column, table)));
         (!columns.is_empty()).then(|| {
             format!(
                 "{name} is {value} here: a restore computes stored columns anew, by the default, and these may come back \

@@ -13,13 +13,13 @@ use super::features;
 use super::foreign_keys::Keys;
 use super::gate::{self, CHARACTER_SET, Found, Gate, Reason};
 use super::lexer::{LONGEST_DELIMITER, Syntax};
-use super::setting::JOIN;
+use super::probe_keys::JOIN;
 use super::splitter::{Between, Ending, Splitter, Visitor};
 use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::stray::{self, Place, Stray, Watch};
 use crate::engine::{
     Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector,
-    MOST_ENTRIES, Version, too_many,
+    MAX_ENTRIES, Version, too_many,
 };
 
 mod created;
@@ -41,7 +41,7 @@ impl Reader {
 
 impl Inspector for Reader {
     fn see(&mut self, bytes: &[u8]) {
-        if self.seen.entries.len() > *MOST_ENTRIES {
+        if self.seen.entries.len() > *MAX_ENTRIES {
             return;
         }
         self.splitter.push(bytes, &mut self.seen);
@@ -54,7 +54,7 @@ impl Inspector for Reader {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
-        if self.seen.entries.len() > *MOST_ENTRIES {
+        if self.seen.entries.len() > *MAX_ENTRIES {
             return Err(too_many(self.splitter.offset()));
         }
         let ending = self.splitter.finish(&mut self.seen);

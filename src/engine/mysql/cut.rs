@@ -4,10 +4,10 @@
 //! by sessions of our own then, as far as they can; the client's questions are its own. A dump that comes right as it is
 //! is never refused.
 
-use super::select::Selection;
+use super::dump_filter::Selection;
+use super::probe_keys::some;
 use super::server_settings::{self, AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
-use super::setting::some;
-use super::{dump, findings, setting};
+use super::{dump, findings, probe_keys};
 use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -27,7 +27,7 @@ pub(super) fn check(
         })?;
     }
     let with_history = findings::dumps_history(server) && dump::knows_history(client);
-    let mut versioned = setting::list(server, setting::VERSIONED);
+    let mut versioned = probe_keys::list(server, probe_keys::VERSIONED);
     versioned.retain(|table| selection.with_rows(server).any(|name| name == *table));
     if let Some((time, mends)) = server_settings::odd(server, AS_OF, SessionUse::Read)
         && !(options.schema_only || with_history || versioned.is_empty())
@@ -38,7 +38,7 @@ pub(super) fn check(
         );
         return Err(refused(server, what, &mends));
     }
-    let mut views = setting::list(server, setting::VIEWS);
+    let mut views = probe_keys::list(server, probe_keys::VIEWS);
     views.retain(|view| selection.takes(view));
     if let Some((_, mends)) = server_settings::odd(server, BUFFERED, SessionUse::Read)
         && !(server.flavour == Flavour::Mariadb || options.data_only || views.is_empty())
@@ -68,7 +68,7 @@ fn limited(
     limit: &str,
 ) -> Option<String> {
     let limit = limit.parse::<u64>().unwrap_or(0);
-    if limit < setting::number(server, setting::MOST_LISTED) {
+    if limit < probe_keys::number(server, probe_keys::MOST_LISTED) {
         return Some("only a part of the tables and other objects".to_owned());
     }
     // Who reads is not decided yet where nobody says why the client does.
@@ -76,7 +76,7 @@ fn limited(
     if options.schema_only || !by_client {
         return None;
     }
-    let mut over = setting::list(server, setting::OVER_LIMIT);
+    let mut over = probe_keys::list(server, probe_keys::OVER_LIMIT);
     over.retain(|table| selection.with_rows(server).any(|name| name == *table));
     let why = match moment {
         DumpSnapshot::Alone(Some(why)) => format!(" ({why})"),
@@ -88,9 +88,9 @@ fn limited(
 /// Tables, views and routines.
 fn names(server: &Server) -> impl Iterator<Item = &str> {
     let tables = server.tables.iter().map(|table| table.name.as_str());
-    let routines = setting::list(server, setting::ROUTINES).into_iter();
+    let routines = probe_keys::list(server, probe_keys::ROUTINES).into_iter();
     let routines = routines.filter_map(|routine| routine.split_once(' ').map(|(_, name)| name));
-    tables.chain(setting::list(server, setting::VIEWS)).chain(routines)
+    tables.chain(probe_keys::list(server, probe_keys::VIEWS)).chain(routines)
 }
 
 fn refused(server: &Server, what: String, mends: &str) -> Error {
@@ -114,20 +114,20 @@ pub(super) fn time_limits(server: &Server, client: &Client) -> Vec<String> {
         return limits;
     }
     let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
-    for name in setting::STATEMENT_TIME.iter().filter(|name| !by_mariadb && setting::number(server, name) > 0) {
+    for name in probe_keys::STATEMENT_TIME.iter().filter(|name| !by_mariadb && probe_keys::number(server, name) > 0) {
         let unit = if *name == "max_execution_time" { "ms" } else { "s" };
         limits.push(format!(
             "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
              (MySQL's 8.4 can)",
-            setting::number(server, name)
+            probe_keys::number(server, name)
         ));
     }
-    let write = setting::number(server, setting::WRITE_TIME);
+    let write = probe_keys::number(server, probe_keys::WRITE_TIME);
     if (1..SHORT_SECONDS).contains(&write) {
         limits.push(format!(
             "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
              can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
-            setting::WRITE_TIME
+            probe_keys::WRITE_TIME
         ));
     }
     limits

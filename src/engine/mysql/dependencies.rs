@@ -7,11 +7,11 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
+use super::dump_filter::{self, Selection};
 use super::lexer::{Syntax, Token};
-use super::select::{self, Selection};
 use super::statement::{self, SpannedToken};
-use super::suitability::bare;
-use super::{findings, session, setting};
+use super::suitability::strip_quotes;
+use super::{findings, probe_keys, session};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, Dependency, DumpOptions, RestoreOptions, Selected, Server, sentences};
 use crate::error::{Error, Kind, Result};
@@ -100,7 +100,7 @@ pub(super) async fn selected(
     options: &DumpOptions,
     limits: &Limits,
 ) -> Result<Option<Selected>> {
-    let mut selection = select::select(options, server)?;
+    let mut selection = dump_filter::select(options, server)?;
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
@@ -110,7 +110,7 @@ pub(super) async fn selected(
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let needs = session::within(connection, limits, needs(&mut conn, &connection.database)).await;
     session::close(conn, limits).await;
-    let (relations, routines) = (relations(server), setting::list(server, setting::ROUTINES));
+    let (relations, routines) = (relations(server), probe_keys::list(server, probe_keys::ROUTINES));
     let is_function =
         |name: &str| routines.iter().any(|routine| routine.split_once(' ').is_some_and(|(_, n)| n == name));
     let mut needs = needs?;
@@ -136,7 +136,7 @@ fn judge(server: &Server, options: &DumpOptions, selection: &Selection, needs: &
         return selected;
     }
     let used = needs.iter().filter(|need| need.kind == "sequence" && selection.takes(&need.by));
-    let excluded = |name: &String| select::excludes(options, server, name);
+    let excluded = |name: &String| dump_filter::excludes(options, server, name);
     let used = used.map(|need| &need.name).filter(|name| !selection.takes(name) && !excluded(name));
     let used: BTreeSet<String> = used.cloned().collect();
     selected.dependencies = gather(needs.iter().filter(|need| selection.takes(&need.by)), |need| match need.kind {
@@ -152,7 +152,8 @@ fn judge(server: &Server, options: &DumpOptions, selection: &Selection, needs: &
 /// Tables, views and sequences.
 fn relations(server: &Server) -> Vec<&str> {
     let tables = server.tables.iter().map(|table| table.name.as_str());
-    let lists = [setting::VIEWS, setting::SEQUENCE_NAMES].into_iter().flat_map(|list| setting::list(server, list));
+    let lists =
+        [probe_keys::VIEWS, probe_keys::SEQUENCE_NAMES].into_iter().flat_map(|list| probe_keys::list(server, list));
     tables.chain(lists).collect()
 }
 
@@ -227,7 +228,7 @@ fn held_needs(content: &Content) -> Vec<Need> {
 /// The tables and views that come, those besides that they need among them, if not all; and the functions that come with
 /// them.
 pub(super) fn chosen(content: &Content, options: &RestoreOptions) -> (BTreeSet<String>, BTreeSet<String>) {
-    let tables: BTreeSet<String> = options.tables.iter().map(|table| bare(table).to_owned()).collect();
+    let tables: BTreeSet<String> = options.tables.iter().map(|table| strip_quotes(table).to_owned()).collect();
     if tables.is_empty() || !options.with_dependencies {
         return (tables, BTreeSet::new());
     }
@@ -293,8 +294,9 @@ fn there(server: &Server, options: &RestoreOptions) -> BTreeSet<String> {
     if emptied {
         return BTreeSet::new();
     }
-    let routines =
-        setting::list(server, setting::ROUTINES).into_iter().filter_map(|routine| Some(routine.split_once(' ')?.1));
+    let routines = probe_keys::list(server, probe_keys::ROUTINES)
+        .into_iter()
+        .filter_map(|routine| Some(routine.split_once(' ')?.1));
     relations(server).into_iter().chain(routines).map(str::to_lowercase).collect()
 }
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::select::{self, Selection};
+use super::dump_filter::{self, Selection};
+use super::probe_keys::some;
 use super::server_settings::{self, SessionUse};
-use super::setting::some;
-use super::suitability::belongs;
-use super::{computed, cut, excuse, extra, findings, lossy_bytes, options as common, own_name, rows, setting};
+use super::suitability::is_member;
+use super::{computed, cut, excuse, extra, findings, lossy_bytes, options as common, own_name, probe_keys, rows};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Client, DumpOptions, DumpPlan, DumpSnapshot, Flavour, Format, Server, Version, left_out_by, missing, refuse_missing,
@@ -50,7 +50,7 @@ pub(super) fn plan(
     moment: &DumpSnapshot,
 ) -> Result<DumpPlan> {
     check(options)?;
-    let mut selection = select::select(options, server)?;
+    let mut selection = dump_filter::select(options, server)?;
     let lacks = missing(server, |subject| excuse::excuses(server, options, &selection, subject));
     refuse_missing(&lacks, options.allow_incomplete)?;
     if options.allow_incomplete {
@@ -116,7 +116,7 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
     let refuse = |what: String, hint: Hint| {
         Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).why("nothing was changed").hint(hint))
     };
-    let versioned: Vec<_> = setting::list(server, setting::VERSIONED).into_iter().filter(taken).collect();
+    let versioned: Vec<_> = probe_keys::list(server, probe_keys::VERSIONED).into_iter().filter(taken).collect();
     let rows = !options.schema_only && !options.allow_incomplete;
     if rows && !versioned.is_empty() && findings::dumps_history(server) && !knows_history(client) {
         let what = format!("{client} would leave out the history of system-versioned tables: {}", some(&versioned));
@@ -131,7 +131,7 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
     if options.data_only {
         return Ok(());
     }
-    let views: Vec<_> = setting::list(server, setting::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
+    let views: Vec<_> = probe_keys::list(server, probe_keys::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
     if !views.is_empty() {
         let hint = Hint::naming(
             "grant-show-view",
@@ -139,11 +139,11 @@ fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: 
         );
         return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", some(&views)), hint);
     }
-    let broken: Vec<_> = setting::list(server, setting::BROKEN_VIEWS).into_iter().filter(taken).collect();
+    let broken: Vec<_> = probe_keys::list(server, probe_keys::BROKEN_VIEWS).into_iter().filter(taken).collect();
     if !broken.is_empty() {
         return refuse(format!("views refer to something that is gone: {}", some(&broken)), findings::REPAIR);
     }
-    let hidden = setting::list(server, setting::HIDDEN_ROUTINES);
+    let hidden = probe_keys::list(server, probe_keys::HIDDEN_ROUTINES);
     if !hidden.is_empty() && excuse::takes_routines(options, selection) && !options.allow_incomplete {
         return refuse(format!("the user can't read the routines {}", some(&hidden)), findings::routine_hint(server));
     }
@@ -160,11 +160,11 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
         return Ok(());
     }
     let has_rows = |column: &&str| {
-        let of = |table: &String| belongs(column, table);
+        let of = |table: &String| is_member(column, table);
         selection.only.as_ref().is_none_or(|only| only.iter().any(of))
             && !selection.ignored.iter().chain(&selection.without_rows).any(of)
     };
-    let columns: Vec<_> = setting::list(server, setting::GENERATED).into_iter().filter(has_rows).collect();
+    let columns: Vec<_> = probe_keys::list(server, probe_keys::GENERATED).into_iter().filter(has_rows).collect();
     if columns.is_empty() {
         return Ok(());
     }
@@ -184,13 +184,13 @@ pub(super) fn is_told(client: &Client) -> bool {
 fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
     let mut flags = Vec::new();
     if client.flavour != Flavour::Mysql {
-        let versioned = !setting::list(server, setting::VERSIONED).is_empty();
+        let versioned = !probe_keys::list(server, probe_keys::VERSIONED).is_empty();
         // Without it the history of system-versioned tables is lost, and nobody says so.
         if versioned && knows_history(client) && findings::dumps_history(server) {
             flags.push("--dump-history".to_owned());
         }
         // Of a table with DEFAULT NEXTVAL(...), a restore under LOCK TABLES fails: the sequence is not locked (1100).
-        if setting::on(server, setting::SEQUENCES) {
+        if probe_keys::on(server, probe_keys::SEQUENCES) {
             flags.push("--skip-add-locks".to_owned());
         }
         return flags;
@@ -201,7 +201,7 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
         flags.push("--column-statistics=0".to_owned());
     }
     if is_told(client) {
-        let [mysql, mariadb] = setting::STATEMENT_TIME;
+        let [mysql, mariadb] = probe_keys::STATEMENT_TIME;
         let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
         let told = server_settings::told(server, SessionUse::Read).map(|told| format!(", {told}")).unwrap_or_default();
         flags.push(format!("--init-command=SET SESSION {limit}=0, {}{told}", common::reading(limits)));
@@ -248,10 +248,10 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
 /// these tables and their triggers alone. A client gives up on what it may not see, or says nothing: the probe's findings
 /// say that it will be missing.
 fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
-    let sees = |right| !server.settings.contains_key("grants") || setting::granted(server, right);
+    let sees = |right| !server.settings.contains_key("grants") || probe_keys::granted(server, right);
     let triggers = sees("trigger") || selection.only.is_some() && !excuse::hides_triggers(server, selection);
     let whole = !options.data_only && selection.only.is_none();
-    let hidden = options.allow_incomplete && !setting::list(server, setting::HIDDEN_ROUTINES).is_empty();
+    let hidden = options.allow_incomplete && !probe_keys::list(server, probe_keys::HIDDEN_ROUTINES).is_empty();
     let switch = |on: bool, yes: &str, no: &str| if on { yes.to_owned() } else { no.to_owned() };
     let mut flags = Vec::new();
     flags.extend(options.schema_only.then(|| "--no-data".to_owned()));
@@ -289,13 +289,13 @@ impl<'a> Consistency<'a> {
     /// Of the tables whose rows are dumped.
     fn of(server: &'a Server, options: &DumpOptions, selection: &Selection) -> Self {
         let rows: BTreeSet<&str> = selection.with_rows(server).filter(|_| !options.schema_only).collect();
-        let without = setting::list(server, setting::NO_TRANSACTIONS).into_iter();
+        let without = probe_keys::list(server, probe_keys::NO_TRANSACTIONS).into_iter();
         let without: Vec<&str> = without.filter(|name| rows.contains(name)).collect();
         if without.is_empty() {
             Self::Snapshot
         } else if without.len() < rows.len() {
             Self::Mixed(without)
-        } else if setting::granted(server, "lock tables") {
+        } else if probe_keys::granted(server, "lock tables") {
             Self::Locked
         } else {
             Self::Loose(without)
@@ -372,7 +372,7 @@ mod tests {
     use super::*;
     use crate::engine::Role;
     use crate::engine::mysql::clients::tests::recorded;
-    use crate::engine::mysql::testing::{connection, knows, server, strings, words};
+    use crate::engine::mysql::test_fixtures::{connection, knows, server, strings, words};
 
     fn planned(options: &DumpOptions) -> Vec<(String, Client, String, DumpPlan)> {
         let dumpers = recorded().into_iter().filter(|(_, client, _)| client.role == Role::Dump);
@@ -534,7 +534,7 @@ mod tests {
             version: Version::new(8, 0, 36),
         };
         let mut server = server(Flavour::Mysql, Version::new(8, 0, 36));
-        server.settings.insert(setting::NO_TRANSACTIONS.into(), "logs".into());
+        server.settings.insert(probe_keys::NO_TRANSACTIONS.into(), "logs".into());
         server.settings.insert("max_execution_time".into(), "5000".into());
         let planned = plan(
             &connection(),
@@ -557,7 +557,7 @@ mod tests {
                 plan(&connection(), &server, &client, &options, &Limits::default(), &DumpSnapshot::Alone(None));
             assert_eq!(planned.expect("a plan").consistency, "snapshot", "{options:?}");
         }
-        server.settings.insert(setting::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
+        server.settings.insert(probe_keys::NO_TRANSACTIONS.into(), ["logs", "orders", "users"].join("\0"));
         server.settings.insert("grant.lock tables".into(), "yes".into());
         let planned = plan(
             &connection(),
@@ -574,7 +574,9 @@ mod tests {
     #[test]
     fn generated_columns_of_mysql_are_not_for_mariadbs_client() {
         let mut mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
-        mysql.settings.insert(setting::GENERATED.to_owned(), ["orders.total", "users.full name"].join(setting::JOIN));
+        mysql
+            .settings
+            .insert(probe_keys::GENERATED.to_owned(), ["orders.total", "users.full name"].join(probe_keys::JOIN));
         let plan_with = |flavour, options: &DumpOptions| {
             let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
             plan(&connection(), &mysql, &client, options, &Limits::default(), &DumpSnapshot::Alone(None)).map(drop)

@@ -7,8 +7,8 @@ use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
 use super::lexer::{Syntax, Token};
+use super::probe_keys::{on, some};
 use super::session;
-use super::setting::{on, some};
 use super::statement::{self, StatementInfo};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, RestoreOptions, Server};

@@ -1,7 +1,7 @@
 //! Which findings a dump's options excuse: those about what the options leave out.
 
-use super::select::Selection;
-use super::{extra, setting};
+use super::dump_filter::Selection;
+use super::{extra, probe_keys};
 use crate::engine::{DumpOptions, Server, Subject};
 
 /// Whether the dump holds nothing that this is about, and is not meant to.
@@ -34,7 +34,7 @@ pub(super) fn takes_routines(options: &DumpOptions, selection: &Selection) -> bo
 
 /// Whether a table that is named has triggers that the user would not see.
 pub(super) fn hides_triggers(server: &Server, selection: &Selection) -> bool {
-    setting::list(server, setting::WITHOUT_TRIGGERS).into_iter().any(|table| selection.takes(table))
+    probe_keys::list(server, probe_keys::WITHOUT_TRIGGERS).into_iter().any(|table| selection.takes(table))
 }
 
 fn takes_triggers(options: &DumpOptions) -> bool {

@@ -5,7 +5,7 @@
 //! 5.7 and later (`/*!80023 INVISIBLE */`): what stands in them is lost there, or worse than lost.
 
 use super::lexer::{Syntax, Token};
-use super::setting;
+use super::probe_keys;
 use super::statement::{self, Object, SpannedToken, StatementInfo};
 use crate::engine::{Feature, Flavour, Server, Version};
 
@@ -164,7 +164,7 @@ pub(super) enum Verdict {
 pub(super) fn verdict(feature: &Feature, server: &Server, source: Option<Flavour>) -> Verdict {
     let known = |known: bool| if known { Verdict::Taken } else { Verdict::Refused };
     if let Some(engine) = feature.name.strip_prefix(ENGINE) {
-        let engines = setting::list(server, setting::ENGINES);
+        let engines = probe_keys::list(server, probe_keys::ENGINES);
         let disabled = server.settings.get("disabled_storage_engines").map(String::as_str).unwrap_or_default();
         let shut = disabled.split(',').any(|e| e.trim().eq_ignore_ascii_case(engine));
         return known(!shut && (engines.is_empty() || engines.iter().any(|e| e.eq_ignore_ascii_case(engine))));
@@ -464,7 +464,7 @@ fn default_of_a_text(part: &[SpannedToken<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing::server;
+    use crate::engine::mysql::test_fixtures::server;
 
     /// The features of a statement that a server shows so.
     fn named(sql: &str) -> Vec<String> {

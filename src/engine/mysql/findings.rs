@@ -4,9 +4,9 @@
 //! options, or leaves out what [`left_out`] names.
 
 use super::grants::{Grants, SELECT_OF_PROC};
+use super::probe_keys;
+use super::probe_keys::some;
 use super::server_settings::{self, SessionUse};
-use super::setting;
-use super::setting::some;
 use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
 use crate::hint::Hint;
 
@@ -81,25 +81,25 @@ fn objects(server: &Server) -> Vec<Finding> {
         };
         found.extend(names.iter().map(one));
     };
-    let list = |name| setting::list(server, name);
+    let list = |name| probe_keys::list(server, name);
     let select = grant_select(server);
-    missing(&Subject::Relation, "table ", &list(setting::UNREADABLE), "may not be read", &select);
+    missing(&Subject::Relation, "table ", &list(probe_keys::UNREADABLE), "may not be read", &select);
     let show_view = Hint::naming(
         "grant-select-and-show-view",
         format!("GRANT SELECT, SHOW VIEW ON `{}`.* TO the user", server.database),
     );
     let may_not = "may not be read without SELECT and SHOW VIEW";
-    missing(&Subject::View, "view ", &list(setting::UNREADABLE_VIEWS), may_not, &show_view);
+    missing(&Subject::View, "view ", &list(probe_keys::UNREADABLE_VIEWS), may_not, &show_view);
     let stands_on = "stands on a table or view that may not be read";
-    missing(&Subject::View, "view ", &list(setting::DEPENDENT_VIEWS), stands_on, &select);
-    missing(&Subject::View, "view ", &list(setting::BROKEN_VIEWS), "refers to something that is gone", &REPAIR);
+    missing(&Subject::View, "view ", &list(probe_keys::DEPENDENT_VIEWS), stands_on, &select);
+    missing(&Subject::View, "view ", &list(probe_keys::BROKEN_VIEWS), "refers to something that is gone", &REPAIR);
     if !dumps_history(server) {
         let hint = Hint::new("dump-history-by-hand", "dump the history by hand: SELECT ... FOR SYSTEM_TIME ALL");
         let why = "keeps a history that no client can dump (from MariaDB 10.11 on they can, where none of the database's \
                    tables is versioned by transaction)";
-        missing(&Subject::Rows, "table ", &list(setting::VERSIONED), why, &hint);
+        missing(&Subject::Rows, "table ", &list(probe_keys::VERSIONED), why, &hint);
     }
-    let (routines, hidden) = (list(setting::ROUTINES), list(setting::HIDDEN_ROUTINES));
+    let (routines, hidden) = (list(probe_keys::ROUTINES), list(probe_keys::HIDDEN_ROUTINES));
     if !hidden.is_empty() {
         let is_hidden = |routine: &&str| routine.split_once(' ').is_some_and(|(_, name)| hidden.contains(&name));
         let (hidden, own): (Vec<&str>, Vec<&str>) = routines.into_iter().partition(is_hidden);
@@ -111,7 +111,7 @@ fn objects(server: &Server) -> Vec<Finding> {
         missing(&routines, "", &hidden, of_another, &routine_hint(server));
         missing(&routines, "", &own, together, &routine_hint(server));
     }
-    let bound = setting::list(server, setting::BOUND_TO_SEQUENCES);
+    let bound = probe_keys::list(server, probe_keys::BOUND_TO_SEQUENCES);
     if !bound.is_empty() {
         found.push(finding(
             Severity::Note,
@@ -130,7 +130,7 @@ fn objects(server: &Server) -> Vec<Finding> {
 /// Whether the history of system-versioned tables can be dumped, and restored: mariadb-dump gives up on a table that is
 /// versioned by transaction.
 pub(super) fn dumps_history(server: &Server) -> bool {
-    server.version >= HISTORY && setting::list(server, setting::VERSIONED_BY_TRANSACTION).is_empty()
+    server.version >= HISTORY && probe_keys::list(server, probe_keys::VERSIONED_BY_TRANSACTION).is_empty()
 }
 
 /// The MariaDB, server and client, that brought `--dump-history` and `system_versioning_insert_history`.
@@ -138,8 +138,9 @@ pub(super) const HISTORY: Version = Version::new(10, 11, 0);
 
 /// Tables and views that `--allow-incomplete` leaves out.
 pub(super) fn left_out(server: &Server) -> Vec<&str> {
-    let lists = [setting::UNREADABLE, setting::UNREADABLE_VIEWS, setting::DEPENDENT_VIEWS, setting::BROKEN_VIEWS];
-    lists.into_iter().flat_map(|list| setting::list(server, list)).collect()
+    let lists =
+        [probe_keys::UNREADABLE, probe_keys::UNREADABLE_VIEWS, probe_keys::DEPENDENT_VIEWS, probe_keys::BROKEN_VIEWS];
+    lists.into_iter().flat_map(|list| probe_keys::list(server, list)).collect()
 }
 
 /// How the bodies of routines become readable.

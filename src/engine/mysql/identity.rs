@@ -134,7 +134,7 @@ fn is_at(source: &Source, at: &Connection, server: &Member) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing::connection;
+    use crate::engine::mysql::test_fixtures::connection;
 
     fn side(uuid: &str) -> Side {
         let member = Member { uuid: uuid.to_owned(), group: Some(Vec::new()), ..Member::default() };

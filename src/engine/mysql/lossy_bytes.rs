@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::select::Selection;
+use super::dump_filter::Selection;
+use super::probe_keys::{self, some};
 use super::session::quote;
-use super::setting::{self, some};
-use super::suitability::belongs;
+use super::suitability::is_member;
 use crate::engine::{Flavour, Server, Table};
 
 /// Bytes of tables that are looked at, all together.
@@ -66,13 +66,13 @@ async fn lost(conn: &mut Conn, table: &str, columns: &[(String, String)]) -> mys
 
 /// For a dump of these rows.
 pub(super) fn warning(server: &Server, selection: &Selection) -> Option<String> {
-    let columns = setting::list(server, setting::LOSSY_BYTES);
+    let columns = probe_keys::list(server, probe_keys::LOSSY_BYTES);
     if columns.is_empty() {
         return None;
     }
     let tables: Vec<&str> = selection.with_rows(server).collect();
     let named: Vec<&str> =
-        columns.into_iter().filter(|column| tables.iter().any(|table| belongs(column, table))).collect();
+        columns.into_iter().filter(|column| tables.iter().any(|table| is_member(column, table))).collect();
     let what = "a dump is UTF-8, and columns hold bytes of their character sets that come back as others";
     (!named.is_empty()).then(|| format!("{what}: {}", some(&named)))
 }

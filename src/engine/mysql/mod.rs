@@ -29,6 +29,7 @@ mod definition;
 mod dependencies;
 mod diagnose;
 mod dump;
+mod dump_filter;
 mod early;
 mod events;
 mod excuse;
@@ -50,6 +51,7 @@ mod own_name;
 mod parallel;
 mod prepare;
 mod probe;
+mod probe_keys;
 mod products;
 mod replication;
 mod restore;
@@ -58,18 +60,16 @@ mod rewrite;
 mod rows;
 mod scratch;
 mod sections;
-mod select;
 mod server_settings;
 mod session;
 mod session_activity;
 mod session_settings;
-mod setting;
 mod splitter;
 mod statement;
 mod structure;
 mod suitability;
 #[cfg(test)]
-mod testing;
+mod test_fixtures;
 mod triggers;
 mod wide_tables;
 
@@ -144,7 +144,7 @@ impl Engine for Mysql {
         Box::pin(database::apply(connection, server, content, options, limits))
     }
 
-    fn left<'a>(
+    fn inspect_target_for_resume<'a>(
         &'a self,
         connection: &'a Connection,
         server: &'a Server,
@@ -153,7 +153,7 @@ impl Engine for Mysql {
         limits: &'a Limits,
         done: &'a AtomicU64,
     ) -> Pending<'a, ResumeState> {
-        Box::pin(resume::left(connection, server, content, options, limits, done))
+        Box::pin(resume::inspect_target(connection, server, content, options, limits, done))
     }
 
     fn relation<'a>(

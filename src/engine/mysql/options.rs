@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::setting;
+use super::probe_keys;
 use crate::connection::{Connection, Host, Limits, TlsMode};
 use crate::engine::{Client, Flavour, Server, Version};
 use crate::error::{Error, Kind, Result};
@@ -155,7 +155,7 @@ fn is_loopback(host: &str) -> bool {
 /// keeps it from its next statement, and the server from ending its last.
 pub(super) fn reading(limits: &Limits) -> String {
     let wait = seconds(limits.idle * 9 / 10);
-    format!("lock_wait_timeout={wait}, wait_timeout=86400, {}=86400", setting::WRITE_TIME)
+    format!("lock_wait_timeout={wait}, wait_timeout=86400, {}=86400", probe_keys::WRITE_TIME)
 }
 
 /// Whole seconds, at least one.
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::connection::Route;
     use crate::engine::Role;
-    use crate::engine::mysql::testing::{connection, server, words};
+    use crate::engine::mysql::test_fixtures::{connection, server, words};
 
     fn client(flavour: Flavour, version: Version) -> Client {
         Client { role: Role::Dump, path: "/c/mysqldump".into(), flavour, version }

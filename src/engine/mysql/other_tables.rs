@@ -4,7 +4,7 @@
 use super::beforehand::is_wanted;
 use super::content::{fact, names};
 use super::features;
-use super::setting::some;
+use super::probe_keys::some;
 use super::wide_tables::{ROW_FORMAT, old_row_format};
 use crate::engine::{Content, Flavour, RestoreOptions, Server};
 

@@ -8,9 +8,9 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
+use super::dump_filter::Selection;
 use super::lexer::{Syntax, Token};
-use super::select::Selection;
-use super::setting::{self, JOIN, some};
+use super::probe_keys::{self, JOIN, some};
 use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::{Content, DumpOptions, RestoreOptions, Server};
 
@@ -149,10 +149,14 @@ pub(super) fn left_out(server: &Server, options: &DumpOptions, selection: &Selec
     if options.data_only || selection.only.is_none() && selection.ignored.is_empty() {
         return Vec::new();
     }
-    let relations: BTreeSet<&str> =
-        server.tables.iter().map(|table| table.name.as_str()).chain(setting::list(server, setting::VIEWS)).collect();
+    let relations: BTreeSet<&str> = server
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .chain(probe_keys::list(server, probe_keys::VIEWS))
+        .collect();
     let mut found = Vec::new();
-    for line in setting::list(server, setting::BODIES) {
+    for line in probe_keys::list(server, probe_keys::BODIES) {
         let [object, on, tables, _] = line.splitn(4, PART).collect::<Vec<_>>()[..] else { continue };
         let comes = if on.is_empty() { selection.only.is_none() } else { selection.takes(on) };
         let lacks = |table: &&str| relations.contains(table) && !selection.takes(table);
@@ -167,7 +171,7 @@ pub(super) fn left_out(server: &Server, options: &DumpOptions, selection: &Selec
 /// What bodies spell out at a source, for a note.
 pub(super) fn spelled_out(server: &Server, options: &DumpOptions, selection: &Selection) -> Option<String> {
     let mut found = Vec::new();
-    for line in setting::list(server, setting::BODIES) {
+    for line in probe_keys::list(server, probe_keys::BODIES) {
         let [object, on, _, own] = line.splitn(4, PART).collect::<Vec<_>>()[..] else { continue };
         let comes = if on.is_empty() { selection.only.is_none() } else { selection.takes(on) };
         if comes && !options.data_only && !own.is_empty() {

@@ -7,11 +7,11 @@ use mysql_async::prelude::Queryable;
 
 use super::database;
 use super::grants::Grants;
+use super::probe_keys::JOIN;
 use super::products::{PRODUCTS, WITNESSES};
 use super::server_settings::{self, Pinned, SessionUse};
 use super::session::{self, quote, tolerant};
-use super::setting::JOIN;
-use super::{computed, findings, lossy_bytes, own_name, replication, setting};
+use super::{computed, findings, lossy_bytes, own_name, probe_keys, replication};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
@@ -90,7 +90,7 @@ async fn read(
     settings.extend(server_settings::found(pinned));
     let facts = "SELECT CURRENT_USER(), USER(), CONNECTION_ID()";
     let (user, login, session): (String, String, u64) = conn.query_first(facts).await?.unwrap_or_default();
-    settings.insert(setting::SESSION.to_owned(), session.to_string());
+    settings.insert(probe_keys::SESSION.to_owned(), session.to_string());
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
     let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
@@ -99,7 +99,7 @@ async fn read(
         Version::parse(version_text.strip_prefix("5.5.5-").unwrap_or(&version_text)).unwrap_or(Version::new(0, 0, 0));
     let grants = Grants::read(&tolerant(conn, "SHOW GRANTS").await?, database);
     settings.insert("grants".to_owned(), "read".to_owned());
-    settings.extend(grants.iter().map(|right| (format!("{}{right}", setting::GRANT), "yes".to_owned())));
+    settings.extend(grants.iter().map(|right| (format!("{}{right}", probe_keys::GRANT), "yes".to_owned())));
     let cipher: Option<(String, String)> = conn.query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
     let properties = database::read(conn, database, flavour, version).await?;
     // The server's own, while there is no database.
@@ -137,27 +137,27 @@ async fn read(
             if let Some((limit, _)) = server_settings::odd(&server, server_settings::SELECT_LIMIT, SessionUse::Read) {
                 let limit = limit.to_owned();
                 let (over, longest) = over_limit(conn, &server, &limit).await?;
-                server.settings.insert(setting::OVER_LIMIT.to_owned(), over.join(JOIN));
-                server.settings.insert(setting::MOST_LISTED.to_owned(), longest.to_string());
+                server.settings.insert(probe_keys::OVER_LIMIT.to_owned(), over.join(JOIN));
+                server.settings.insert(probe_keys::MOST_LISTED.to_owned(), longest.to_string());
             }
             let broken = broken_views(conn, database, &objects.views).await?;
-            server.settings.insert(setting::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
+            server.settings.insert(probe_keys::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
             if server.flavour == Flavour::Mysql {
                 let generated = generated(conn, database).await?;
-                server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
+                server.settings.insert(probe_keys::GENERATED.to_owned(), generated.join(JOIN));
             }
             look_inside(conn, &mut server).await?;
             computed::read(conn, &mut server).await?;
             let floats = floats(conn, database).await?;
-            server.settings.insert(setting::FLOATS.to_owned(), floats.join(JOIN));
+            server.settings.insert(probe_keys::FLOATS.to_owned(), floats.join(JOIN));
             if !objects.versioned.is_empty() {
                 let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                              AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
                 let names: Vec<String> = conn.exec(query, (database,)).await?;
-                server.settings.insert(setting::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
+                server.settings.insert(probe_keys::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
             }
             let bound = bound_to_sequences(conn, &server).await?;
-            server.settings.insert(setting::BOUND_TO_SEQUENCES.to_owned(), bound.join(JOIN));
+            server.settings.insert(probe_keys::BOUND_TO_SEQUENCES.to_owned(), bound.join(JOIN));
             server.settings.extend(unseen(conn, database, &grants, &objects).await?);
             server.findings = findings::find(&server, &grants);
         }
@@ -167,18 +167,18 @@ async fn read(
             server.target.collations = collations(conn).await?;
             let engines = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')";
             let engines: Vec<String> = tolerant(conn, engines).await?;
-            server.settings.insert(setting::ENGINES.to_owned(), engines.join(JOIN));
+            server.settings.insert(probe_keys::ENGINES.to_owned(), engines.join(JOIN));
             server
                 .settings
-                .insert(setting::TABLESPACES.to_owned(), tablespaces(conn, server.flavour).await?.join(JOIN));
+                .insert(probe_keys::TABLESPACES.to_owned(), tablespaces(conn, server.flavour).await?.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
-            server.settings.insert(setting::UNDROPPABLE.to_owned(), objects.undroppable(&grants).join(JOIN));
+            server.settings.insert(probe_keys::UNDROPPABLE.to_owned(), objects.undroppable(&grants).join(JOIN));
             if server.flavour == Flavour::Mariadb {
                 let generated = generated(conn, database).await?;
-                server.settings.insert(setting::GENERATED.to_owned(), generated.join(JOIN));
+                server.settings.insert(probe_keys::GENERATED.to_owned(), generated.join(JOIN));
             }
             let others = foreign_keys_of_others(conn, database, &server).await?;
-            server.settings.insert(setting::OTHERS_KEYS.to_owned(), others.join(JOIN));
+            server.settings.insert(probe_keys::OTHERS_KEYS.to_owned(), others.join(JOIN));
             server.target.triggers = objects.triggers;
         }
     }
@@ -188,15 +188,15 @@ async fn read(
 /// What a dump names of bodies and of rows.
 async fn look_inside(conn: &mut Conn, server: &mut Server) -> mysql_async::Result<()> {
     let bodies = own_name::read(conn, &server.database).await?;
-    server.settings.insert(setting::BODIES.to_owned(), bodies);
+    server.settings.insert(probe_keys::BODIES.to_owned(), bodies);
     let lossy = lossy_bytes::find(conn, &server.database, server.flavour, &server.tables).await?;
-    server.settings.insert(setting::LOSSY_BYTES.to_owned(), lossy.join(JOIN));
+    server.settings.insert(probe_keys::LOSSY_BYTES.to_owned(), lossy.join(JOIN));
     Ok(())
 }
 
 /// Tables and views that call a sequence by the database's name.
 async fn bound_to_sequences(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<String>> {
-    if !setting::on(server, setting::SEQUENCES) {
+    if !probe_keys::on(server, probe_keys::SEQUENCES) {
         return Ok(Vec::new());
     }
     let database = &server.database;
@@ -304,15 +304,15 @@ impl Objects {
     }
 
     fn keep(&self, settings: &mut BTreeMap<String, String>) {
-        settings.insert(setting::VIEWS.to_owned(), self.views.join(JOIN));
-        settings.insert(setting::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
+        settings.insert(probe_keys::VIEWS.to_owned(), self.views.join(JOIN));
+        settings.insert(probe_keys::NO_TRANSACTIONS.to_owned(), self.no_transactions.join(JOIN));
         let sequences: Vec<&str> = self.named.iter().filter_map(|object| object.strip_prefix("sequence ")).collect();
         let any = if sequences.is_empty() { "no" } else { "yes" };
-        settings.insert(setting::SEQUENCES.to_owned(), any.to_owned());
-        settings.insert(setting::SEQUENCE_NAMES.to_owned(), sequences.join(JOIN));
-        settings.insert(setting::VERSIONED.to_owned(), self.versioned.join(JOIN));
-        settings.insert(setting::ROUTINES.to_owned(), self.routines.join(JOIN));
-        settings.insert(setting::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
+        settings.insert(probe_keys::SEQUENCES.to_owned(), any.to_owned());
+        settings.insert(probe_keys::SEQUENCE_NAMES.to_owned(), sequences.join(JOIN));
+        settings.insert(probe_keys::VERSIONED.to_owned(), self.versioned.join(JOIN));
+        settings.insert(probe_keys::ROUTINES.to_owned(), self.routines.join(JOIN));
+        settings.insert(probe_keys::HIDDEN_ROUTINES.to_owned(), self.hidden.join(JOIN));
     }
 }
 
@@ -364,7 +364,7 @@ async fn connections_left(conn: &mut Conn, settings: &BTreeMap<String, String>) 
 /// Tables with more rows than a `SELECT` may have there, of a versioned one with its history; and the longest list that a
 /// client asks for. A table that can't be read is judged elsewhere.
 async fn over_limit(conn: &mut Conn, server: &Server, limit: &str) -> mysql_async::Result<(Vec<String>, u64)> {
-    let versioned = setting::list(server, setting::VERSIONED);
+    let versioned = probe_keys::list(server, probe_keys::VERSIONED);
     let mut over = Vec::new();
     for table in &server.tables {
         let of_all_times = if versioned.contains(&table.name.as_str()) { " FOR SYSTEM_TIME ALL" } else { "" };
@@ -417,10 +417,10 @@ async fn unseen(
 ) -> mysql_async::Result<[(String, String); 4]> {
     let (tables, views, dependent) = unreadable(conn, database, grants, objects).await?;
     Ok([
-        (setting::UNREADABLE.to_owned(), tables.join(JOIN)),
-        (setting::UNREADABLE_VIEWS.to_owned(), views.join(JOIN)),
-        (setting::DEPENDENT_VIEWS.to_owned(), dependent.join(JOIN)),
-        (setting::WITHOUT_TRIGGERS.to_owned(), objects.without_triggers(grants)),
+        (probe_keys::UNREADABLE.to_owned(), tables.join(JOIN)),
+        (probe_keys::UNREADABLE_VIEWS.to_owned(), views.join(JOIN)),
+        (probe_keys::DEPENDENT_VIEWS.to_owned(), dependent.join(JOIN)),
+        (probe_keys::WITHOUT_TRIGGERS.to_owned(), objects.without_triggers(grants)),
     ])
 }
 

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use super::content::{fact, names};
 use super::parallel::{Known, Load};
+use super::probe_keys::some;
 use super::rewrite::{Adapt, Rewriter};
 use super::server_settings::{self, SessionUse};
 use super::session::{LOADING, UNCHECKED};
-use super::setting::some;
-use super::suitability::{bare, belongs};
-use super::{clients, database, dependencies, events, options as common, other_tables, setting};
+use super::suitability::{is_member, strip_quotes};
+use super::{clients, database, dependencies, events, options as common, other_tables, probe_keys};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, ResumeState, Role,
@@ -105,8 +105,8 @@ fn unchecked(server: &Server, content: &Content, options: &RestoreOptions) -> bo
 /// Generated columns of the target, for which MariaDB's dumps have values: a strict mode refuses these.
 fn generated<'s>(server: &'s Server, content: &Content, options: &RestoreOptions) -> Vec<&'s str> {
     let tables = coming(content, options);
-    let comes = |column: &&str| tables.iter().any(|table| belongs(column, &table.name));
-    let columns = setting::list(server, setting::GENERATED).into_iter();
+    let comes = |column: &&str| tables.iter().any(|table| is_member(column, &table.name));
+    let columns = probe_keys::list(server, probe_keys::GENERATED).into_iter();
     if server.flavour == Flavour::Mariadb { columns.filter(comes).collect() } else { Vec::new() }
 }
 
@@ -176,7 +176,7 @@ pub(super) fn coming(content: &Content, options: &RestoreOptions) -> Vec<DumpedT
 }
 
 fn bare_names(tables: &[String]) -> BTreeSet<String> {
-    tables.iter().map(|table| bare(table).to_owned()).collect()
+    tables.iter().map(|table| strip_quotes(table).to_owned()).collect()
 }
 
 /// Up to the end of the last statement about a table that is wanted: what comes behind need not be read.
@@ -301,7 +301,7 @@ mod tests {
     use crate::engine::mysql::clients::tests::recorded;
     use crate::engine::mysql::content::Reader;
     use crate::engine::mysql::dump::long_options;
-    use crate::engine::mysql::testing::{connection, knows, server, words};
+    use crate::engine::mysql::test_fixtures::{connection, knows, server, words};
 
     fn options() -> RestoreOptions {
         RestoreOptions::default()

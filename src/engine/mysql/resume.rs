@@ -13,10 +13,10 @@ use mysql_async::{Conn, Row};
 
 use super::content::{fact, names};
 use super::lexer::Syntax;
+use super::probe_keys::some;
 use super::restore::coming;
 use super::session::{self, quote, tolerant};
-use super::setting::some;
-use super::suitability::bare;
+use super::suitability::strip_quotes;
 use super::{prepare, server_settings, structure};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, DumpedTable, RestoreOptions, ResumeState, Server, Structure};
@@ -62,7 +62,7 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
 }
 
 /// Looks at all tables that are to come.
-pub(super) async fn left(
+pub(super) async fn inspect_target(
     connection: &Connection,
     server: &Server,
     content: &Content,
@@ -201,7 +201,7 @@ impl Brought {
         let all = |list| if tables.is_empty() { folded(names(content, list)) } else { BTreeSet::new() };
         let mut named: Vec<&str> = match tables {
             [] => content.tables.iter().map(|table| table.name.as_str()).collect(),
-            some => some.iter().map(|table| bare(table)).collect(),
+            some => some.iter().map(|table| strip_quotes(table)).collect(),
         };
         if tables.is_empty() {
             named.extend([fact::VIEWS, fact::SEQUENCES].into_iter().flat_map(|list| names(content, list)));
@@ -268,7 +268,7 @@ fn fold(name: &str, folds: bool) -> String {
 mod tests {
     use super::*;
     use crate::engine::mysql::content::Reader;
-    use crate::engine::mysql::testing::server;
+    use crate::engine::mysql::test_fixtures::server;
     use crate::engine::{Flavour, Inspector, Version};
 
     const DUMP: &str = "CREATE TABLE `Users` (`id` int);CREATE TABLE `logs` (`id` int);INSERT INTO `late` VALUES (1);\

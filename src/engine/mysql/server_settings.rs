@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::probe_keys::{self, JOIN};
 use super::session::{quote, tolerant};
-use super::setting::{self, JOIN};
 use crate::engine::{Flavour, Server, Version};
 
 /// A setting, and the value that it gets.
@@ -221,7 +221,7 @@ pub(super) async fn pin(conn: &mut Conn, database: Option<&str>, sessions: Sessi
         if let Some((limit, time, big)) = tolerant::<(String, String, String)>(conn, lifted).await?.into_iter().next() {
             pinned.before.insert(SELECT_LIMIT.to_owned(), limit);
             pinned.before.entry(BIG_SELECTS.to_owned()).and_modify(|lifted| *lifted = big);
-            for name in setting::STATEMENT_TIME {
+            for name in probe_keys::STATEMENT_TIME {
                 pinned.before.entry(name.to_owned()).and_modify(|lifted| lifted.clone_from(&time));
             }
         }
@@ -251,7 +251,7 @@ fn differing(server: &Server, sessions: SessionUse) -> impl Iterator<Item = (&'s
 
 /// What a client is told behind `SET SESSION `, if anything.
 pub(super) fn told(server: &Server, sessions: SessionUse) -> Option<String> {
-    let refused = setting::list(server, setting::REFUSED);
+    let refused = probe_keys::list(server, probe_keys::REFUSED);
     let settable = differing(server, sessions).filter(|(setting, _)| !refused.contains(&setting.name));
     let assignments: Vec<String> = settable.map(|(setting, wanted)| setting.assignment(wanted)).collect();
     (!assignments.is_empty()).then(|| assignments.join(", "))
@@ -266,12 +266,12 @@ pub(super) fn odd<'s>(server: &'s Server, name: &str, sessions: SessionUse) -> O
 
 /// The same of one that the user may not set, either.
 pub(super) fn stays<'s>(server: &'s Server, name: &str, sessions: SessionUse) -> Option<(&'s str, String)> {
-    odd(server, name, sessions).filter(|_| setting::list(server, setting::REFUSED).contains(&name))
+    odd(server, name, sessions).filter(|_| probe_keys::list(server, probe_keys::REFUSED).contains(&name))
 }
 
 /// What the probe's session found, for [`Server::settings`].
 pub(super) fn found(pinned: Pinned) -> impl Iterator<Item = (String, String)> {
-    let refused = (setting::REFUSED.to_owned(), pinned.refused.join(JOIN));
+    let refused = (probe_keys::REFUSED.to_owned(), pinned.refused.join(JOIN));
     pinned.before.into_iter().chain(std::iter::once(refused))
 }
 

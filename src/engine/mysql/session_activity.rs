@@ -3,8 +3,8 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
+use super::probe_keys;
 use super::session::{self, tolerant};
-use super::setting;
 use crate::connection::{Connection, Limits};
 use crate::engine::{Server, SessionActivity};
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub(super) async fn session_activity(
         let ours = processes(&mut conn, &connection.database).await?;
         let holders = tolerant(&mut conn, HOLDERS).await?;
         // The server counts its sessions: an older one is another's of the same user. A proxy's are older than their use.
-        let first = if server.pooler.is_none() { setting::number(server, setting::SESSION) } else { 0 };
+        let first = if server.pooler.is_none() { probe_keys::number(server, probe_keys::SESSION) } else { 0 };
         Ok(SessionActivity { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
     };
     let done = session::within(connection, limits, work).await;

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{fact, names};
 use super::features::{self, Verdict};
 use super::gate::CHARACTER_SET;
+use super::probe_keys::some;
 use super::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
-use super::setting::some;
-use super::{beforehand, collation, dependencies, hints, own_name, setting, triggers};
+use super::{beforehand, collation, dependencies, hints, own_name, probe_keys, triggers};
 use crate::engine::{
-    Clean, Content, EXPORTER, Feature, Flavour, RestoreOptions, Server, TRUST, Version, more_than_its_database, near,
+    Clean, Content, EXPORTER, Feature, Flavour, RestoreOptions, Server, TRUST, Version, more_than_its_database, suggest,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
@@ -57,7 +57,7 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
 fn blind(server: &Server) -> Option<String> {
     let what = "the account is anonymous and may not see its own sessions: a statement that takes longer than --idle-timeout \
                 is taken for silence (a longer --idle-timeout, or GRANT PROCESS)";
-    (server.user.starts_with('@') && !setting::granted(server, "process")).then(|| what.to_owned())
+    (server.user.starts_with('@') && !probe_keys::granted(server, "process")).then(|| what.to_owned())
 }
 
 /// MariaDB 11.5 and later keep points in time up to 2106. Others make zeros of those after 2038, without an error.
@@ -66,7 +66,9 @@ fn late_times(server: &Server, content: &Content, options: &RestoreOptions) -> O
     let source = content.source_version.as_deref().and_then(Version::parse)?;
     let columns: Vec<&str> = names(content, fact::TIMESTAMPS)
         .into_iter()
-        .filter(|column| options.tables.is_empty() || options.tables.iter().any(|table| belongs(column, bare(table))))
+        .filter(|column| {
+            options.tables.is_empty() || options.tables.iter().any(|table| is_member(column, strip_quotes(table)))
+        })
         .collect();
     let may_lose =
         keeps(content.source_flavour?, source) && !keeps(server.flavour, server.version) && !options.schema_only;
@@ -115,9 +117,9 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     let tables = || content.entries.iter().map(|e| e.tag.as_str());
     for (flag, names) in [("--table", &options.tables), ("--exclude-table-data", &options.exclude_table_data)] {
         for wanted in names {
-            if !tables().any(|name| name == bare(wanted)) {
+            if !tables().any(|name| name == strip_quotes(wanted)) {
                 let known = tables().filter(|name| flag == "--table" || !views.contains(name)).map(str::to_owned);
-                let close = near(bare(wanted), known);
+                let close = suggest(strip_quotes(wanted), known);
                 let hint = if close.is_empty() {
                     Hint::new("names-stand-in-inspect", "names are literal: dbhaul inspect lists them")
                 } else {
@@ -167,7 +169,7 @@ fn stopped(server: &Server, content: &Content, options: &RestoreOptions) -> Resu
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.
-pub(super) fn bare(table: &str) -> &str {
+pub(super) fn strip_quotes(table: &str) -> &str {
     table.rsplit_once('.').map_or(table, |(_, name)| name)
 }
 
@@ -237,7 +239,7 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
         );
     }
     collation::check(server, content, &options.map_collations)?;
-    let packet = setting::number(server, setting::PACKET);
+    let packet = probe_keys::number(server, probe_keys::PACKET);
     if packet > 0 && content.longest_statement >= packet && !options.schema_only {
         return refuse(
             format!("the longest statement has {} bytes, and the server takes {packet}", content.longest_statement),
@@ -283,17 +285,18 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
 fn comes_in(feature: &Feature, options: &RestoreOptions) -> bool {
     let tables = &options.tables;
     let object = feature.object.as_str();
-    let named = |table: &String| object == bare(table) || belongs(object, bare(table));
+    let named = |table: &String| object == strip_quotes(table) || is_member(object, strip_quotes(table));
     tables.is_empty() || ["table", "view", "sequence"].contains(&feature.kind.as_str()) && tables.iter().any(named)
 }
 
 /// What the target demands of tables, routines and triggers.
 fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
-    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| bare(t)).collect();
+    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| strip_quotes(t)).collect();
     let mut generated = names(content, fact::GENERATED);
-    generated
-        .retain(|column| has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| belongs(column, w))));
+    generated.retain(|column| {
+        has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| is_member(column, w)))
+    });
     if content.source_flavour == Some(Flavour::Mariadb)
         && server.flavour == Flavour::Mysql
         && !generated.is_empty()
@@ -309,7 +312,9 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     }
     let mut keyless = names(content, fact::NO_PRIMARY_KEY);
     keyless.retain(|table| wanted.is_empty() || wanted.contains(table));
-    if let Some(demand) = setting::PRIMARY_KEY.iter().find(|name| setting::on(server, name) && !keyless.is_empty()) {
+    if let Some(demand) =
+        probe_keys::PRIMARY_KEY.iter().find(|name| probe_keys::on(server, name) && !keyless.is_empty())
+    {
         return refuse(
             format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
             Hint::naming(
@@ -321,8 +326,8 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     keys(server, content, &wanted)?;
     let mut logged = names(content, fact::TRIGGERS);
     logged.extend(names(content, fact::FUNCTIONS));
-    let trusted = !setting::on(server, "log_bin") || setting::on(server, "log_bin_trust_function_creators");
-    if !trusted && !setting::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
+    let trusted = !probe_keys::on(server, "log_bin") || probe_keys::on(server, "log_bin_trust_function_creators");
+    if !trusted && !probe_keys::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
         return refuse(
             format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
             Hint::new(
@@ -348,7 +353,7 @@ fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<(
     }
     if let Some((_, mends)) = server_settings::stays(server, STANDARD_KEYS, SessionUse::Load) {
         let mut keys = names(content, fact::FOREIGN_NOT_UNIQUE);
-        keys.retain(|key| wanted.is_empty() || wanted.iter().any(|table| belongs(key, table)));
+        keys.retain(|key| wanted.is_empty() || wanted.iter().any(|table| is_member(key, table)));
         if !keys.is_empty() {
             let what = "the target takes no foreign key that points at no whole unique key (6125)";
             return refuse(format!("{what}: {} ({STANDARD_KEYS})", some(&keys)), &mends);
@@ -358,13 +363,13 @@ fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<(
 }
 
 /// Whether `users.full name` is a column of this table.
-pub(super) fn belongs(column: &str, table: &str) -> bool {
+pub(super) fn is_member(column: &str, table: &str) -> bool {
     column.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// A table whose rows were not counted may have some.
 fn has_rows(content: &Content, column: &str) -> bool {
-    content.tables.iter().any(|t| t.rows != Some(0) && belongs(column, &t.name))
+    content.tables.iter().any(|t| t.rows != Some(0) && is_member(column, &t.name))
 }
 
 /// Rights that only some dumps need.
@@ -380,7 +385,7 @@ fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result
     let lacking: Vec<_> = needs
         .iter()
         .filter(|(list, ..)| wanted.is_empty() && !names(content, list).is_empty())
-        .filter(|(_, right, _)| server.settings.contains_key("grants") && !setting::granted(server, right))
+        .filter(|(_, right, _)| server.settings.contains_key("grants") && !probe_keys::granted(server, right))
         .collect();
     if lacking.is_empty() {
         return Ok(());
@@ -401,7 +406,7 @@ mod tests {
     use super::*;
     use crate::engine::Inspector;
     use crate::engine::mysql::content::Reader;
-    use crate::engine::mysql::testing::{server, strings};
+    use crate::engine::mysql::test_fixtures::{server, strings};
 
     fn content(dump: &str) -> Content {
         let mut reader = Box::new(Reader::new());

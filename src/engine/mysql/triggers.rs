@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::content::{fact, names};
+use super::probe_keys::{self, some};
 use super::restore::coming;
-use super::setting::{self, some};
 use crate::engine::{Clean, Content, RestoreOptions, Server, triggers_run};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
@@ -47,7 +47,7 @@ pub(super) fn check(server: &Server, content: &Content, options: &RestoreOptions
             ))
             .hint(hint::TRIGGERS_ON));
     }
-    let unseen = server.settings.contains_key("grants") && !setting::granted(server, "trigger");
+    let unseen = server.settings.contains_key("grants") && !probe_keys::granted(server, "trigger");
     let warning = "whether tables of the target have triggers, which would run for the rows, can't be seen without the \
                    privilege TRIGGER";
     Ok((unseen && !filled.is_empty()).then(|| warning.to_owned()))

@@ -11,9 +11,9 @@ use super::features::Statement;
 use super::hints;
 use super::lexer::Syntax;
 use super::parallel::keys;
+use super::probe_keys::{self, some};
 use super::server_settings::{self, STRICT_MODE, SessionUse};
 use super::session::{self, quote};
-use super::setting::{self, some};
 use super::statement::{self, SpannedToken};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Content, RestoreOptions, Server};
@@ -77,7 +77,7 @@ pub(super) async fn check(
     limits: &Limits,
 ) -> Result<()> {
     let strict = server_settings::stays(server, STRICT_MODE, SessionUse::Load);
-    let page = setting::number(server, PAGE_SIZE);
+    let page = probe_keys::number(server, PAGE_SIZE);
     let short_keys = (1..USUAL_PAGE).contains(&page) || old_row_format(server).is_some();
     if strict.is_none() && !short_keys || !server.target.exists || options.data_only {
         return Ok(());

@@ -134,7 +134,7 @@ pub fn knows_restrict(psql: Version) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
 
     fn client(role: Role, version: &str) -> Client {
         let version = Version::parse(version).expect("a version");
@@ -169,7 +169,7 @@ mod tests {
             (18, "18.6"),
         ];
         for (server, expected) in table {
-            let chosen = choose(Role::Dump, &samples::server(server), None, &have, &[]).expect("one fits");
+            let chosen = choose(Role::Dump, &test_fixtures::server(server), None, &have, &[]).expect("one fits");
             assert_eq!(chosen.version.to_string(), expected, "server {server}");
         }
     }
@@ -186,8 +186,9 @@ mod tests {
             ("1.15", 13, "16.2"),
             ("1.14", 19, "18.6"),
         ] {
-            let content = samples::content(archive);
-            let chosen = choose(Role::Restore, &samples::server(target), Some(&content), &have, &[]).expect("one fits");
+            let content = test_fixtures::content(archive);
+            let chosen =
+                choose(Role::Restore, &test_fixtures::server(target), Some(&content), &have, &[]).expect("one fits");
             assert_eq!(chosen.version.to_string(), expected, "archive {archive} into {target}");
         }
     }
@@ -196,7 +197,7 @@ mod tests {
     fn the_error_says_what_was_found_and_what_to_install() {
         let have = [client(Role::Dump, "13.16"), client(Role::Dump, "15.20")];
         let bad = [Rejected { path: "/opt/x/pg_dump".into(), why: "not executable".into() }];
-        let error = choose(Role::Dump, &samples::server(18), None, &have, &bad).expect_err("too old");
+        let error = choose(Role::Dump, &test_fixtures::server(18), None, &have, &bad).expect_err("too old");
         insta::assert_snapshot!(format!("{error}\n{}", crate::hint::texts(&error.hints).join("\n")), @r#"
             no pg_dump fits PostgreSQL 18.1
               found: /usr/lib/postgresql/13/bin/pg_dump (PostgreSQL 13.16), too old
@@ -204,8 +205,8 @@ mod tests {
               found: /opt/x/pg_dump, not executable
             apt install postgresql-client-18, apk add postgresql18-client, dnf install postgresql18, or brew install postgresql@18; or point --client-dir at a folder that holds it
         "#);
-        let error =
-            choose(Role::Restore, &samples::server(15), Some(&samples::content("1.16")), &[], &[]).expect_err("none");
+        let error = choose(Role::Restore, &test_fixtures::server(15), Some(&test_fixtures::content("1.16")), &[], &[])
+            .expect_err("none");
         insta::assert_snapshot!(format!("{error}\n{}", crate::hint::texts(&error.hints).join("\n")), @r#"
             no pg_restore reads this archive: it takes version 17 or newer
               found: none, neither on PATH nor where packages put them

@@ -161,7 +161,7 @@ fn run_functions(entries: &[Entry]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
     use crate::engine::postgres::toc;
 
     fn recorded(name: &str) -> Vec<u8> {
@@ -183,7 +183,8 @@ mod tests {
     }
 
     fn streamed() -> Freeze {
-        Freeze::new(&samples::server(15), &samples::restore_options(), FreezeTarget::Stream).expect("a filter")
+        Freeze::new(&test_fixtures::server(15), &test_fixtures::restore_options(), FreezeTarget::Stream)
+            .expect("a filter")
     }
 
     #[test]
@@ -209,8 +210,10 @@ mod tests {
 
     #[test]
     fn a_file_whose_blocks_are_named_by_place_stays_as_it_is() {
-        let file =
-            || Freeze::new(&samples::server(15), &samples::restore_options(), FreezeTarget::File).expect("a filter");
+        let file = || {
+            Freeze::new(&test_fixtures::server(15), &test_fixtures::restore_options(), FreezeTarget::File)
+                .expect("a filter")
+        };
         let dump = recorded("pg_dump-15.seekable");
         assert!(through(file(), &dump, 100) == dump);
         let dump = recorded("pg_dump-15.custom");
@@ -227,9 +230,9 @@ mod tests {
 
     #[test]
     fn a_lane_empties_the_large_tables_that_were_made_for_it() {
-        let (server, section) = (samples::server(15), Some(Section::Data));
+        let (server, section) = (test_fixtures::server(15), Some(Section::Data));
         let large = ["a b", "theirs"].map(|name| ("public".to_owned(), name.to_owned())).to_vec();
-        let options = RestoreOptions { section, large, ..samples::restore_options() };
+        let options = RestoreOptions { section, large, ..test_fixtures::restore_options() };
         let mut entries = vec![entry(1, "TABLE", "a b", &[]), entry(2, "TABLE", "small", &[])];
         let lane = Freeze::lane(&server, &options, &entries).expect("a lane");
         let statement = |tag: &str, copy: &str| {
@@ -269,7 +272,7 @@ mod tests {
         ] {
             assert_eq!(statement(tag, copy), None, "{copy}");
         }
-        assert!(Freeze::lane(&samples::server(13), &options, &entries).is_none());
+        assert!(Freeze::lane(&test_fixtures::server(13), &options, &entries).is_none());
         entries.extend([entry(3, "FUNCTION", "reads(integer)", &[]), entry(4, "DOMAIN", "checked", &[3])]);
         assert!(Freeze::lane(&server, &options, &entries).is_none());
     }

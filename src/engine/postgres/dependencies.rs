@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use super::encoding::Encoding;
 use super::findings::{LeftOut, pattern};
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
-use super::selection::{Selection, select, some};
+use super::restore_filter::{Selection, select, some};
 use super::session::{self, Row, Session, identifier, literal};
 use super::target::lines;
-use super::{dump, extra, patterns, roles, unheld};
+use super::{dump, extra, psql_patterns, roles, unheld};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Clean, Content, Dependency, DumpOptions, Entry, RestoreOptions, Selected, Server, Version, sentences, with_comments,
@@ -166,11 +166,12 @@ impl Conditions {
             any => any,
         };
         let tables = |list: &[String], flag: &str, otherwise: &str| -> Result<String> {
-            let one = |text: &String| Ok(format!("({})", patterns::table(flag, text, database)?.condition(version)));
+            let one =
+                |text: &String| Ok(format!("({})", psql_patterns::table(flag, text, database)?.condition(version)));
             Ok(or(list.iter().map(one).collect::<Result<_>>()?, otherwise))
         };
         let schemas = |list: &[String], flag: &str, otherwise: &str| -> Result<String> {
-            let one = |text: &String| Ok(like(version, "n.nspname", &patterns::schema(flag, text)?));
+            let one = |text: &String| Ok(like(version, "n.nspname", &psql_patterns::schema(flag, text)?));
             Ok(or(list.iter().map(one).collect::<Result<_>>()?, otherwise))
         };
         let schema = format!(

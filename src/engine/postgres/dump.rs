@@ -5,7 +5,7 @@
 
 use super::encoding::Encoding;
 use super::findings::LeftOut;
-use super::{extra, jobs, libpq, patterns, pinned_settings};
+use super::{extra, jobs, libpq, pinned_settings, psql_patterns};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, left_out_by, missing, refuse_missing,
@@ -24,7 +24,7 @@ const ROW_SECURITY: &str = "--enable-row-security";
 pub fn check(connection: &Connection, options: &DumpOptions) -> Result<()> {
     extra::check(&options.extra, options.plain)?;
     jobs::check(options)?;
-    patterns::check(options, &connection.database)
+    psql_patterns::check(options, &connection.database)
 }
 
 /// Plans a dump.
@@ -242,13 +242,13 @@ mod tests {
     use super::*;
     use crate::connection::{Route, TlsMode};
     use crate::engine::postgres::libpq::tests::connection;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
     use crate::engine::{Flavour, Role, Version};
 
     const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
     fn client(version: &str) -> Client {
-        let text = samples::recording(&format!("pg_dump-{version}.version.txt"));
+        let text = test_fixtures::recording(&format!("pg_dump-{version}.version.txt"));
         let (flavour, version) = super::super::clients::read_version(&text).expect("a version");
         Client { role: Role::Dump, path: "/pg/bin/pg_dump".into(), flavour, version }
     }
@@ -277,15 +277,16 @@ mod tests {
     }
 
     fn planned(version: &str, options: &DumpOptions) -> DumpPlan {
-        plan(&connection(), &samples::server(10), &client(version), options, &Limits::default(), None).expect("a plan")
+        plan(&connection(), &test_fixtures::server(10), &client(version), options, &Limits::default(), None)
+            .expect("a plan")
     }
 
     #[test]
     fn every_option_is_one_that_the_client_knows() {
         for version in RECORDED {
-            let help = samples::recording(&format!("pg_dump-{version}.help.txt"));
+            let help = test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             for options in [everything(), DumpOptions::default()] {
-                samples::assert_known(&planned(version, &options).invocations[0], &help);
+                test_fixtures::assert_known(&planned(version, &options).invocations[0], &help);
             }
         }
     }
@@ -310,15 +311,22 @@ mod tests {
         through.route = Some(Route { host: "127.0.0.1".into(), port: 10_001 });
         through.tls.mode = TlsMode::VerifyFull;
         through.tls.ca = Some("/etc/ca.pem".into());
-        let plan =
-            plan(&through, &samples::server(15), &client("15.20"), &DumpOptions::default(), &Limits::default(), None);
+        let plan = plan(
+            &through,
+            &test_fixtures::server(15),
+            &client("15.20"),
+            &DumpOptions::default(),
+            &Limits::default(),
+            None,
+        );
         insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn what_pg_dump_would_refuse_is_refused_first() {
         let refused = |options: DumpOptions| {
-            let plan = plan(&connection(), &samples::server(15), &client("15.20"), &options, &Limits::default(), None);
+            let plan =
+                plan(&connection(), &test_fixtures::server(15), &client("15.20"), &options, &Limits::default(), None);
             plan.err().expect("refused").kind
         };
         let with = |extra: &str| DumpOptions { extra: vec![extra.into()], ..DumpOptions::default() };
@@ -328,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_read_is_left_out_by_flags_that_the_client_knows_only_when_allowed() {
-        let mut server = samples::server(15);
+        let mut server = test_fixtures::server(15);
         server.settings.extend(LeftOut::everything());
         let allowed = DumpOptions { allow_incomplete: true, ..DumpOptions::default() };
         let planned = |version: &str, options: &DumpOptions| {
@@ -337,9 +345,9 @@ mod tests {
             plan.invocations[0].clone()
         };
         for version in ["13.16", "14.2", "15.20", "16.2", "17.11", "18.6"] {
-            let help = samples::recording(&format!("pg_dump-{version}.help.txt"));
+            let help = test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             let command = planned(version, &allowed);
-            samples::assert_known(&command, &help);
+            test_fixtures::assert_known(&command, &help);
             let text = command.to_string();
             assert!(text.contains(r#"'--exclude-table="public"."a""b"'"#), "{text}");
             for flag in ["--exclude-table-data=", "--enable-row-security", "-large-objects", "-blobs"] {
@@ -355,7 +363,8 @@ mod tests {
     fn a_newer_client_is_said() {
         let newer =
             Client { role: Role::Dump, path: "/x".into(), flavour: Flavour::Postgres, version: Version::new(18, 6, 0) };
-        let plan = plan(&connection(), &samples::server(15), &newer, &DumpOptions::default(), &Limits::default(), None);
+        let plan =
+            plan(&connection(), &test_fixtures::server(15), &newer, &DumpOptions::default(), &Limits::default(), None);
         assert!(plan.expect("a plan").warnings[0].contains("pg_restore 18"));
     }
 }

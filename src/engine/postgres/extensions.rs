@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::content;
-use super::selection::select;
+use super::restore_filter::select;
 use super::session::identifier;
 use super::suitability::refused;
 use super::target::{EXTENSION_SCHEMAS, lines};

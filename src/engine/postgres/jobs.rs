@@ -222,9 +222,9 @@ mod tests {
         "#);
         assert_eq!(apart.given.len(), 1);
         for version in ["10.3", "13.16", "15.20", "18.6"] {
-            let help = super::super::samples::recording(&format!("pg_dump-{version}.help.txt"));
+            let help = super::super::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             for command in &commands {
-                super::super::samples::assert_known(command, &help);
+                super::super::test_fixtures::assert_known(command, &help);
             }
         }
         // The look, without a snapshot.
@@ -247,8 +247,8 @@ mod tests {
         assert_eq!(plan.notes, ["3 jobs instead of 4: there are no more tables with rows"]);
         assert_eq!((plan.member, plan.splice.map(|splice| splice.commands())), ("part.pgsql", Some(3)));
         for version in ["10.3", "13.16", "15.20", "18.6"] {
-            let help = super::super::samples::recording(&format!("pg_dump-{version}.help.txt"));
-            plan.invocations.iter().for_each(|command| super::super::samples::assert_known(command, &help));
+            let help = super::super::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
+            plan.invocations.iter().for_each(|command| super::super::test_fixtures::assert_known(command, &help));
         }
     }
 }

@@ -17,6 +17,8 @@ mod clean;
 mod clients;
 mod commands;
 mod content;
+#[cfg(test)]
+mod content_tests;
 mod copy_freeze;
 mod custom;
 mod database;
@@ -51,7 +53,6 @@ mod not_held;
 mod object_classes;
 mod of_many;
 mod on_extensions;
-mod patterns;
 mod pinned_settings;
 mod plain;
 mod pooler;
@@ -59,19 +60,16 @@ mod postpone;
 mod prepare;
 mod probe;
 mod products;
-#[cfg(test)]
-mod reading;
+mod psql_patterns;
 mod replace;
 mod require_auth;
 mod restore;
+mod restore_filter;
 mod roles;
 mod row_security;
 mod rows;
-#[cfg(test)]
-mod samples;
 mod scratch;
 mod sections;
-mod selection;
 pub mod server_settings;
 mod session;
 mod session_activity;
@@ -79,6 +77,8 @@ mod snapshot;
 mod suitability;
 mod tablespaces;
 mod target;
+#[cfg(test)]
+mod test_fixtures;
 mod toc;
 mod toc_merge;
 mod triggers;

@@ -27,7 +27,7 @@ const LC_MONETARY: &str = "lc_monetary";
 const MONEY_THERE: &str = "settings.lc_monetary";
 
 /// A second session may have to wait for a place in a pool: that is not worth the whole connect time-out.
-const TRIAL_TIMEOUT: std::time::Duration = super::pooler::PATIENCE;
+const TRIAL_TIMEOUT: std::time::Duration = super::pooler::POOLER_TIMEOUT;
 
 /// Pins the settings of one of our own sessions.
 pub fn statement() -> String {
@@ -286,16 +286,16 @@ pub const MONEY: &str = "money";
 mod tests {
     use super::*;
     use crate::engine::Feature;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
 
     fn server(lists: &[(&str, &str)]) -> Server {
-        let mut server = samples::server(15);
+        let mut server = test_fixtures::server(15);
         server.settings.extend(lists.iter().map(|(key, list)| ((*key).to_owned(), (*list).to_owned())));
         server
     }
 
     fn content(money: Option<&str>) -> Content {
-        Content { lc_monetary: money.map(str::to_owned), ..samples::content("1.14") }
+        Content { lc_monetary: money.map(str::to_owned), ..test_fixtures::content("1.14") }
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn what_a_user_may_not_set_is_refused_where_it_lets_rows_in() {
         let server = server(&[(FORBIDDEN, "session_replication_role=replica\ntrack_activities=off")]);
-        let mut options = samples::restore_options();
+        let mut options = test_fixtures::restore_options();
         options.data_only = true;
         let error = check(&server, &content(None), &options).expect_err("refused");
         assert!(

@@ -22,7 +22,7 @@ use super::tablespaces;
 use super::untrusted::{Untrusted, is_untrusted};
 use crate::engine::stray::{self, MARK, Stray};
 use crate::engine::{
-    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MOST_ENTRIES, RowSum, too_many,
+    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MAX_ENTRIES, RowSum, too_many,
 };
 use crate::error::Result;
 
@@ -144,7 +144,7 @@ impl Inspector for Plain {
         if self.zero.is_none() {
             self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
         }
-        while !bytes.is_empty() && self.sections.count() <= *MOST_ENTRIES {
+        while !bytes.is_empty() && self.sections.count() <= *MAX_ENTRIES {
             let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
             bytes = rest;
@@ -161,7 +161,7 @@ impl Inspector for Plain {
         if self.offset == 0 {
             return incomplete("it is empty".into(), 0);
         }
-        if self.sections.count() > *MOST_ENTRIES {
+        if self.sections.count() > *MAX_ENTRIES {
             return Err(too_many(self.offset));
         }
         if let Some(at) = self.zero {

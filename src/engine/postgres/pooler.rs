@@ -18,12 +18,12 @@ pub const POOLING: &str = "pooling";
 pub const BY_TRANSACTION: &str = "transaction";
 
 /// A second session may have to wait for a place in the pool: that is not worth the whole connect time-out.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const POOLER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Fills the server's `pooler`, the setting [`POOLING`], and a finding. `shares` is [what was found](shares_sessions).
 pub async fn look(connection: &Connection, server: &mut Server, shares: bool, limits: &Limits) {
     let database = server.database.clone();
-    let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
+    let limits = Limits { connect: limits.connect.min(POOLER_TIMEOUT), ..*limits };
     server.pooler = name(connection, server, &database, &limits).await;
     if shares {
         let pooler = server.pooler.get_or_insert_with(|| "a pooler".into());
@@ -62,7 +62,7 @@ pub async fn shares_sessions(
 ) -> Result<bool> {
     const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
     // Without a second session nothing is learned: there may be no connection left for it.
-    let limits = Limits { connect: limits.connect.min(PATIENCE), ..*limits };
+    let limits = Limits { connect: limits.connect.min(POOLER_TIMEOUT), ..*limits };
     let opened = if session.is_lifted {
         session::open_lifted(connection, database, &limits, BACKEND).await
     } else {

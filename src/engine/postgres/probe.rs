@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::session::{self, ConnectError, Row, Session, literal};
-use super::{database, findings, patterns, pinned_settings, pooler, tablespaces, target};
+use super::{database, findings, pinned_settings, pooler, psql_patterns, tablespaces, target};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
@@ -234,7 +234,7 @@ const OUTSIDE_OF_SCHEMAS: [(&str, &str); 2] = [
 
 /// A `--schema` or `--table` that matches nothing makes `pg_dump` fail, or is a typing error that it does not tell.
 pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limits: &Limits) -> Result<()> {
-    patterns::check(options, &connection.database)?;
+    psql_patterns::check(options, &connection.database)?;
     if options.schemas.is_empty() && options.tables.is_empty() {
         return Ok(());
     }
@@ -244,12 +244,12 @@ pub async fn check_patterns(connection: &Connection, options: &DumpOptions, limi
     let major = session.column("SELECT current_setting('server_version_num')::int / 10000").await?.join("");
     let version = Version::new(major.parse().unwrap_or(0), 0, 0);
     for pattern in &options.schemas {
-        let regex = patterns::schema("--schema", pattern)?;
+        let regex = psql_patterns::schema("--schema", pattern)?;
         let schemas = "SELECT 1 FROM pg_catalog.pg_namespace n WHERE";
         must_match(&session, "--schema", pattern, schemas, &like(version, "n.nspname", &regex)).await?;
     }
     for pattern in &options.tables {
-        let parts = patterns::table("--table", pattern, &connection.database)?;
+        let parts = psql_patterns::table("--table", pattern, &connection.database)?;
         let relations = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                          WHERE c.relkind IN ('r', 'S', 'v', 'm', 'f', 'p') AND";
         must_match(&session, "--table", pattern, relations, &parts.condition(version)).await?;
@@ -264,7 +264,7 @@ pub fn like(version: Version, column: &str, regex: &str) -> String {
     format!("{column} OPERATOR(pg_catalog.~) {}{collate}", literal(regex))
 }
 
-impl patterns::Pattern {
+impl psql_patterns::Pattern {
     /// That relation `c`, in schema `n`, is meant.
     pub fn condition(&self, version: Version) -> String {
         let place = match &self.schema {

@@ -15,7 +15,7 @@ use super::copy_freeze::{Freeze, FreezeTarget};
 use super::epilogue::Epilogue;
 use super::filter::{Adapter, Restriction, Transaction};
 use super::postpone::{self, Postpone};
-use super::selection::{blocks, sections, select, some, tables, without};
+use super::restore_filter::{blocks, sections, select, some, tables, without};
 use super::target::{STAYING, lines};
 use super::use_list::TocExclusions;
 use super::{

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::encoding::Encoding;
-use super::patterns;
 use super::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
+use super::psql_patterns;
 use super::session::{self, Session};
 use crate::connection::{Connection, Limits};
 use crate::engine::{DumpOptions, Server};
@@ -43,7 +43,7 @@ pub struct SnapshotSession {
 }
 
 /// How often it is looked whether the session is still there.
-const BEAT: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Exports a snapshot, and reads in it which tables may be given away.
 pub async fn hold(
@@ -81,10 +81,12 @@ fn shared(connection: &Connection, server: &Server, options: &DumpOptions) -> Re
         conditions.push("n.nspname || c.relname ~ '^[ -~]*$'".to_owned());
     }
     let schemas = |flag: &str, list: &[String]| -> Result<Vec<String>> {
-        list.iter().map(|p| Ok(like(server.version, "n.nspname", &patterns::schema(flag, p)?))).collect()
+        list.iter().map(|p| Ok(like(server.version, "n.nspname", &psql_patterns::schema(flag, p)?))).collect()
     };
     let tables = |flag: &str, list: &[String]| -> Result<Vec<String>> {
-        list.iter().map(|p| Ok(patterns::table(flag, p, &connection.database)?.condition(server.version))).collect()
+        list.iter()
+            .map(|p| Ok(psql_patterns::table(flag, p, &connection.database)?.condition(server.version)))
+            .collect()
     };
     // Where tables are chosen, schemas are not looked at.
     let only = if options.tables.is_empty() {
@@ -110,7 +112,7 @@ impl SnapshotSession {
     /// Ends when the session does.
     pub async fn lost(&self) -> Error {
         while !self.session.is_closed() {
-            tokio::time::sleep(BEAT).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Error::new(Kind::DumpFailed, "the session that held the dump's snapshot ended")
             .why("the server ended it, or the way to the server broke")

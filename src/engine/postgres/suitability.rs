@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::content::{COMMAND, CONNECTS};
 use super::gate::{STOPPED, STOPPED_COUNT};
-use super::selection::select;
+use super::restore_filter::select;
 use super::target::lines;
 use super::untrusted;
 use super::{clean, dependencies, extensions, features, pinned_settings, pooler, replace, triggers};
@@ -326,10 +326,10 @@ fn warnings(server: &Server, content: &Content, options: &RestoreOptions) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
 
     fn filled(objects: &[&str]) -> Server {
-        let mut server = samples::server(15);
+        let mut server = test_fixtures::server(15);
         server.target.objects = objects.iter().map(ToString::to_string).collect();
         server.target.object_count = objects.len() as u64;
         server
@@ -343,36 +343,37 @@ mod tests {
 
     #[test]
     fn a_target_that_is_not_empty_is_refused_with_what_it_holds() {
-        let table =
-            |objects: &[&str]| refusal(&filled(objects), &samples::content("1.14"), &samples::restore_options());
+        let table = |objects: &[&str]| {
+            refusal(&filled(objects), &test_fixtures::content("1.14"), &test_fixtures::restore_options())
+        };
         let four = ["table public.a", "table public.b", "table public.c", "table public.d"];
         insta::assert_snapshot!(table(&four), @r#"the target is not empty: 4 tables in schema "public" (a, b, c, ...)"#);
         insta::assert_snapshot!(table(&["table public.a", "view public.v"]), @r#"the target is not empty: 1 table in schema "public" (a) and 1 other object"#);
         insta::assert_snapshot!(table(&["table x.a", "table public.a"]), @r#"the target is not empty: 2 objects (table x.a, table public.a)"#);
         insta::assert_snapshot!(table(&["schema only"]), @r#"the target is not empty: 1 object (schema only)"#);
-        let mut forced = samples::restore_options();
+        let mut forced = test_fixtures::restore_options();
         forced.into_non_empty = true;
-        assert!(check(&filled(&four), &samples::content("1.14"), &forced).is_ok());
+        assert!(check(&filled(&four), &test_fixtures::content("1.14"), &forced).is_ok());
     }
 
     #[test]
     fn a_database_that_is_missing_needs_create() {
-        let mut server = samples::server(15);
+        let mut server = test_fixtures::server(15);
         server.target.exists = false;
-        let mut options = samples::restore_options();
-        assert_eq!(refusal(&server, &samples::content("1.14"), &options), "database \"shop\" does not exist");
+        let mut options = test_fixtures::restore_options();
+        assert_eq!(refusal(&server, &test_fixtures::content("1.14"), &options), "database \"shop\" does not exist");
         options.create = true;
-        assert!(check(&server, &samples::content("1.14"), &options).is_ok());
+        assert!(check(&server, &test_fixtures::content("1.14"), &options).is_ok());
         server.settings.insert("createdb".into(), "false".into());
-        refusal(&server, &samples::content("1.14"), &options);
+        refusal(&server, &test_fixtures::content("1.14"), &options);
     }
 
     #[test]
     fn what_the_target_can_not_take_is_refused() {
-        let options = samples::restore_options();
-        let mut content = samples::content("1.14");
+        let options = test_fixtures::restore_options();
+        let mut content = test_fixtures::content("1.14");
         content.extensions = vec!["postgis".into()];
-        let mut server = samples::server(15);
+        let mut server = test_fixtures::server(15);
         assert!(refusal(&server, &content, &options).contains("is not available"));
         server.settings.insert("extensions.available".into(), "hstore\npostgis".into());
         assert!(refusal(&server, &content, &options).contains("superuser"));
@@ -393,29 +394,29 @@ mod tests {
 
     #[test]
     fn several_jobs_need_connections_and_no_pooler() {
-        let options = RestoreOptions { jobs: 4, ..samples::restore_options() };
-        let mut server = samples::server(15);
+        let options = RestoreOptions { jobs: 4, ..test_fixtures::restore_options() };
+        let mut server = test_fixtures::server(15);
         server.connections_left = Some(4);
-        assert!(refusal(&server, &samples::content("1.14"), &options).contains("4 are left"));
+        assert!(refusal(&server, &test_fixtures::content("1.14"), &options).contains("4 are left"));
         server.connections_left = Some(5);
-        assert!(check(&server, &samples::content("1.14"), &options).is_ok());
+        assert!(check(&server, &test_fixtures::content("1.14"), &options).is_ok());
         server.pooler = Some("PgBouncer".into());
-        assert!(refusal(&server, &samples::content("1.14"), &options).contains("PgBouncer"));
+        assert!(refusal(&server, &test_fixtures::content("1.14"), &options).contains("PgBouncer"));
     }
 
     #[test]
     fn a_plain_dump_is_whole_or_nothing() {
-        let mut content = samples::content("");
+        let mut content = test_fixtures::content("");
         content.format = Format::PgPlain;
-        let server = samples::server(15);
+        let server = test_fixtures::server(15);
         for options in [
-            RestoreOptions { clean: Some(Clean::Objects), ..samples::restore_options() },
-            RestoreOptions { schema_only: true, ..samples::restore_options() },
-            RestoreOptions { data_only: true, ..samples::restore_options() },
+            RestoreOptions { clean: Some(Clean::Objects), ..test_fixtures::restore_options() },
+            RestoreOptions { schema_only: true, ..test_fixtures::restore_options() },
+            RestoreOptions { data_only: true, ..test_fixtures::restore_options() },
         ] {
             refusal(&server, &content, &options);
         }
         content.facts.insert(COMMAND.into(), "\\! rm".into());
-        assert!(refusal(&server, &content, &samples::restore_options()).contains("psql command"));
+        assert!(refusal(&server, &content, &test_fixtures::restore_options()).contains("psql command"));
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::encoding::Encoding;
 use super::gate::{self, Act, Judged, Reason, Relation};
 use super::untrusted::is_untrusted;
-use crate::engine::{Entry, MOST_ENTRIES};
+use crate::engine::{Entry, MAX_ENTRIES};
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.
 const LONGEST: usize = 16 << 20;
@@ -168,7 +168,7 @@ impl<'a> Cursor<'a> {
         if entries < 0 {
             return Err(Stop::Bad(format!("a table of contents with {entries} entries")));
         }
-        if usize::try_from(entries).is_ok_and(|all| all > *MOST_ENTRIES) {
+        if usize::try_from(entries).is_ok_and(|all| all > *MAX_ENTRIES) {
             return Err(Stop::TooMany);
         }
         let (encoding, encoding_name) = (Encoding::Utf8, None);

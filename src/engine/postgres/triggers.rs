@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::plain;
-use super::selection::select;
+use super::restore_filter::select;
 use super::session::{Session, identifier};
 use crate::engine::{Clean, Content, Entry, Format, RestoreOptions, Server, TargetTrigger, triggers_run};
 use crate::error::{Error, Kind, Result};

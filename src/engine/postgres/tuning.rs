@@ -53,7 +53,7 @@ pub fn options(server: &Server, sessions: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::postgres::samples;
+    use crate::engine::postgres::test_fixtures;
 
     #[test]
     fn sessions_share_what_the_server_has_and_never_get_less_than_before() {
@@ -66,7 +66,7 @@ mod tests {
             (64, 8192, 64, None),
             (2048, 8192, 1, None),
         ] {
-            let mut server = samples::server(15);
+            let mut server = test_fixtures::server(15);
             for (setting, megabytes) in [(NOW, now), (SHARED, shared)] {
                 let bytes: u64 = megabytes << 20;
                 server.settings.insert(setting.into(), bytes.to_string());
@@ -74,6 +74,6 @@ mod tests {
             let wanted = wanted.map(|megabytes: u64| format!("-c maintenance_work_mem={}kB", megabytes << 10));
             assert_eq!(options(&server, sessions), wanted, "{now} {shared} {sessions}");
         }
-        assert_eq!(options(&samples::server(15), 1), None, "not known");
+        assert_eq!(options(&test_fixtures::server(15), 1), None, "not known");
     }
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
-use super::board::{Rows, Step, Table};
 use super::keys::{Definition, Later};
 use super::script::{Kind, Statement};
 use super::session_vars::{self, SessionVars};
+use super::work_queue::{Rows, Step, Table};
 use super::worker::{Common, Session, failed};
 use crate::error::{Error, Kind as ErrorKind, Result};
 

@@ -32,16 +32,16 @@ use crate::engine::{RunningLoad, Scene, Sessions};
 use crate::error::{Error, Kind, Result};
 use crate::report::units;
 
-mod board;
 mod coordinator;
 pub(super) mod keys;
 mod script;
 mod session_vars;
+mod work_queue;
 mod worker;
 
 /// How much memory the rows may take that sessions have in hand or wait for, in KiB: for each of them, and the least of
 /// all. The client library takes as much again, twice.
-const ROOM: (u32, u32) = (1 << 10, 4 << 10);
+const ROWS_MEMORY_KIB: (u32, u32) = (1 << 10, 4 << 10);
 
 /// A load by several sessions, not begun.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ async fn load(
     done: Arc<AtomicU64>,
 ) -> Result<u64> {
     let Load { connection, jobs, known, unchecked, scene } = load;
-    let (before, board, taken) = (RefCell::default(), board::Board::default(), RefCell::default());
+    let (before, board, taken) = (RefCell::default(), work_queue::WorkQueue::default(), RefCell::default());
     let common = Rc::new(Common { connection, scene, unchecked, limits, ids, done, taken, before, board });
     let first = Session::open(&common).await?;
     let mut opened = Vec::new();
@@ -102,7 +102,7 @@ async fn load(
     for session in opened {
         sessions.spawn_local(session.work());
     }
-    let room = (jobs * ROOM.0).max(ROOM.1);
+    let room = (jobs * ROWS_MEMORY_KIB.0).max(ROWS_MEMORY_KIB.1);
     let mut leading = Box::pin(Coordinator::new(first, &common, room, known).lead(statements));
     let mut led = false;
     loop {

@@ -13,8 +13,8 @@ use mysql_async::prelude::Queryable;
 use super::super::diagnose::diagnose;
 use super::super::gate::shown;
 use super::super::session;
-use super::board::{Board, Rows, Step, Table, Work};
 use super::session_vars::{self, SessionVars};
+use super::work_queue::{Rows, Step, Table, Work, WorkQueue};
 use crate::connection::{Connection, Limits};
 use crate::engine::Scene;
 use crate::error::{Error, Kind, Result};
@@ -39,7 +39,7 @@ pub(super) struct Common {
     pub(super) taken: RefCell<HashMap<String, u64>>,
     /// What the variables that the dump sets were before it did.
     pub(super) before: RefCell<SessionVars>,
-    pub(super) board: Board,
+    pub(super) board: WorkQueue,
 }
 
 /// A session.

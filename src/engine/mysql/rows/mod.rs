@@ -21,18 +21,18 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
 use self::merge::{Form, RowMerger};
-use self::moment::ReadLock;
+use self::read_lock::ReadLock;
 use self::reader::{Beginning, ReaderContext};
-use super::select::{self, Selection};
+use super::dump_filter::{self, Selection};
 use super::session::quote;
-use super::suitability::belongs;
-use super::{dump, findings, session, setting};
+use super::suitability::is_member;
+use super::{dump, findings, probe_keys, session};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, room};
 use crate::error::{Error, Kind, Result};
 
 mod merge;
-mod moment;
+mod read_lock;
 mod reader;
 mod schema_stream;
 mod tables;
@@ -78,8 +78,8 @@ impl RowReader {
     fn choose(server: &Server, options: &DumpOptions, selection: &Selection) -> Self {
         let several = options.jobs > 1;
         let names: Vec<&str> = selection.with_rows(server).collect();
-        let some = |setting| setting::list(server, setting).iter().any(|table| names.contains(table));
-        let client_would_do = floats(server, selection).is_empty() && !some(setting::OVER_LIMIT);
+        let some = |setting| probe_keys::list(server, setting).iter().any(|table| names.contains(table));
+        let client_would_do = floats(server, selection).is_empty() && !some(probe_keys::OVER_LIMIT);
         if options.client_rows || !several && (options.schema_only || client_would_do) {
             return Self::Client(None);
         }
@@ -87,9 +87,9 @@ impl RowReader {
             "--jobs divides rows: without them one client does it alone"
         } else if names.is_empty() {
             "--jobs divides rows: there are no tables, and one client does it alone"
-        } else if several && some(setting::NO_TRANSACTIONS) {
+        } else if several && some(probe_keys::NO_TRANSACTIONS) {
             "one client reads: there are tables without transactions, which several sessions might see differently"
-        } else if some(setting::VERSIONED) {
+        } else if some(probe_keys::VERSIONED) {
             "one client reads: there are system-versioned tables, whose history only MariaDB's own client dumps"
         } else if server.pooler.is_some() {
             "one client reads: behind a proxy several sessions may be with several servers"
@@ -116,12 +116,12 @@ fn lock(flavour: Flavour, tables: &[String]) -> String {
 
 /// The FLOAT columns among the rows of a dump that lose digits in a client's text, as `table.column`.
 pub(super) fn floats<'s>(server: &'s Server, selection: &Selection) -> Vec<&'s str> {
-    let columns = setting::list(server, setting::FLOATS);
+    let columns = probe_keys::list(server, probe_keys::FLOATS);
     if columns.is_empty() {
         return columns;
     }
     let tables: Vec<&str> = selection.with_rows(server).collect();
-    columns.into_iter().filter(|column| tables.iter().any(|table| belongs(column, table))).collect()
+    columns.into_iter().filter(|column| tables.iter().any(|table| is_member(column, table))).collect()
 }
 
 /// Opens the sessions that read the rows, at one moment, or says why one client does it alone.
@@ -131,14 +131,14 @@ pub(super) async fn hold(
     options: &DumpOptions,
     limits: &Limits,
 ) -> Result<DumpSnapshot> {
-    let mut selection = select::select(options, server)?;
+    let mut selection = dump_filter::select(options, server)?;
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
     let held = open(connection, server, options, limits, &selection).await?;
     // What several sessions can't read alike, one may well.
     let DumpSnapshot::Alone(Some(why)) = &held else { return Ok(held) };
-    let over = setting::list(server, setting::OVER_LIMIT);
+    let over = probe_keys::list(server, probe_keys::OVER_LIMIT);
     let cut = selection.with_rows(server).any(|table| over.contains(&table));
     if options.jobs <= 1 || options.schema_only || !cut && floats(server, &selection).is_empty() {
         return Ok(held);
@@ -263,7 +263,7 @@ async fn begin(
     let lock = if board.alone {
         None
     } else {
-        match moment::quiet(&board.connection, &board.limits, tables).await? {
+        match read_lock::acquire(&board.connection, &board.limits, tables).await? {
             ReadLock::Locked(conn) => Some(conn),
             ReadLock::Refused(why) => return Ok(Some(why)),
         }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::engine::postgres::libpq::tests::connection;
-use crate::engine::postgres::samples;
+use crate::engine::postgres::test_fixtures;
 use crate::engine::{Entry, Version};
 
 const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
@@ -11,7 +11,7 @@ fn found(versions: &[&str]) -> Found {
     let mut found = Found::default();
     for version in versions {
         for (role, name) in [(Role::Restore, "pg_restore"), (Role::Shell, "psql")] {
-            let text = samples::recording(&format!("{name}-{version}.version.txt"));
+            let text = test_fixtures::recording(&format!("{name}-{version}.version.txt"));
             let (flavour, version) = clients::read_version(&text).expect("a version");
             found.clients.push(Client { role, path: format!("/pg{}/{name}", version.major).into(), flavour, version });
         }
@@ -24,10 +24,10 @@ fn entry(id: i64, kind: &str, schema: Option<&str>, tag: &str) -> Entry {
 }
 
 fn planned(target: u32, archive: &str, versions: &[&str], options: &RestoreOptions) -> RestorePlan {
-    let mut content = samples::content(archive);
+    let mut content = test_fixtures::content(archive);
     content.entries = vec![entry(1, "TABLE", Some("public"), "users"), entry(2, "TABLE DATA", Some("public"), "users")];
     content.entries[1].needs = vec![1];
-    plan(&connection(), &samples::server(target), &content, &found(versions), options, RestoreInput::Stream)
+    plan(&connection(), &test_fixtures::server(target), &content, &found(versions), options, RestoreInput::Stream)
         .expect("a plan")
 }
 
@@ -38,32 +38,32 @@ fn every_option_is_one_that_the_client_knows() {
         data_only: true,
         no_comments: true,
         clean: Some(Clean::Objects),
-        ..samples::restore_options()
+        ..test_fixtures::restore_options()
     };
     for version in RECORDED {
         let archive = if version < "12" { "1.13" } else { "1.14" };
         let major = Version::parse(version).expect("a version").major;
-        let mut server = samples::server(major);
+        let mut server = test_fixtures::server(major);
         server.target.object_count = 1;
-        let mut content = samples::content(archive);
+        let mut content = test_fixtures::content(archive);
         let clients = found(&[version]);
         let restore = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
-        samples::assert_known(
+        test_fixtures::assert_known(
             restore.loader.client().expect("a client"),
-            &samples::recording(&format!("pg_restore-{version}.help.txt")),
+            &test_fixtures::recording(&format!("pg_restore-{version}.help.txt")),
         );
         content.format = Format::PgPlain;
         let script = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
-        samples::assert_known(
+        test_fixtures::assert_known(
             script.loader.client().expect("a client"),
-            &samples::recording(&format!("psql-{version}.help.txt")),
+            &test_fixtures::recording(&format!("psql-{version}.help.txt")),
         );
     }
 }
 
 #[test]
 fn a_restore_by_the_targets_own_client() {
-    let plan = planned(15, "1.14", &["15.20", "18.6"], &samples::restore_options());
+    let plan = planned(15, "1.14", &["15.20", "18.6"], &test_fixtures::restore_options());
     insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg15/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --single-transaction --no-owner --no-privileges"#);
     insta::assert_snapshot!(plan.notes.join("\n"), @r#"
         owners left out (--keep-owner keeps them)
@@ -79,7 +79,7 @@ fn a_restore_by_the_targets_own_client() {
 
 #[test]
 fn a_newer_pg_restore_only_decodes() {
-    let plan = planned(15, "1.16", &["15.20", "18.6"], &samples::restore_options());
+    let plan = planned(15, "1.16", &["15.20", "18.6"], &test_fixtures::restore_options());
     insta::assert_snapshot!(plan.decoder.expect("a decoder").to_string(), @r#"/pg18/pg_restore --file=- --single-transaction --no-owner --no-privileges"#);
     insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg15/psql '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null --file=-"#);
     assert!(plan.filter.is_some() && plan.atomic);
@@ -87,8 +87,9 @@ fn a_newer_pg_restore_only_decodes() {
 
 #[test]
 fn several_jobs_open_the_file_themselves() {
-    let options = RestoreOptions { jobs: 4, keep_owner: true, keep_privileges: true, ..samples::restore_options() };
-    let (server, content, clients) = (samples::server(18), samples::content("1.16"), found(&["18.6"]));
+    let options =
+        RestoreOptions { jobs: 4, keep_owner: true, keep_privileges: true, ..test_fixtures::restore_options() };
+    let (server, content, clients) = (test_fixtures::server(18), test_fixtures::content("1.16"), found(&["18.6"]));
     let path = RestoreInput::Path(Path::new("/backups/my dump"));
     let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
     insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --jobs=4 '/backups/my dump'"#);
@@ -97,7 +98,7 @@ fn several_jobs_open_the_file_themselves() {
 
 #[test]
 fn entries_that_the_target_has_or_refuses_are_left_out() {
-    let mut content = samples::content("1.14");
+    let mut content = test_fixtures::content("1.14");
     content.entries = vec![
         entry(5, "SCHEMA", None, "public"),
         entry(6, "COMMENT", None, "SCHEMA public"),
@@ -106,9 +107,9 @@ fn entries_that_the_target_has_or_refuses_are_left_out() {
         entry(9, "TABLE", Some("public"), "users"),
         entry(10, "COMMENT", Some("public"), "TABLE users"),
     ];
-    let mut server = samples::server(15);
+    let mut server = test_fixtures::server(15);
     server.settings.insert("schemas".into(), "information_schema\npublic".into());
-    let (clients, options) = (found(&["15.20"]), samples::restore_options());
+    let (clients, options) = (found(&["15.20"]), test_fixtures::restore_options());
     let plan = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
     insta::assert_snapshot!(plan.loader.to_string().split("--use-list=").last().expect("a list"), @r#"
         <(printf %s '7; EXTENSION hstore
@@ -126,7 +127,7 @@ fn entries_that_the_target_has_or_refuses_are_left_out() {
 
 #[test]
 fn the_parts_of_a_copy() {
-    let mut content = samples::content("1.14");
+    let mut content = test_fixtures::content("1.14");
     content.entries = vec![
         entry(1, "TABLE", Some("public"), "users"),
         entry(2, "CONSTRAINT", Some("public"), "users users_pkey"),
@@ -135,9 +136,9 @@ fn the_parts_of_a_copy() {
         entry(5, "MATERIALIZED VIEW DATA", Some("public"), "seen"),
     ];
     content.entries[3].needs = vec![3];
-    let (server, clients) = (samples::server(15), found(&["15.20"]));
+    let (server, clients) = (test_fixtures::server(15), found(&["15.20"]));
     let words = |section, jobs, source| {
-        let options = RestoreOptions { section: Some(section), jobs, ..samples::restore_options() };
+        let options = RestoreOptions { section: Some(section), jobs, ..test_fixtures::restore_options() };
         let plan = plan(&connection(), &server, &content, &clients, &options, source).expect("a plan");
         let text = plan.loader.to_string();
         text.split_once("--exit-on-error ").expect("options").1.replace('\n', " ")
@@ -153,14 +154,14 @@ fn the_parts_of_a_copy() {
 #[test]
 fn a_table_is_found_with_and_without_its_schema() {
     for name in ["users", "public.users"] {
-        let options = RestoreOptions { tables: vec![name.into()], ..samples::restore_options() };
+        let options = RestoreOptions { tables: vec![name.into()], ..test_fixtures::restore_options() };
         assert!(planned(15, "1.14", &["15.20"], &options).loader.to_string().contains("1; TABLE users\n2; TABLE DATA"));
     }
-    let options = RestoreOptions { tables: vec!["Users".into()], ..samples::restore_options() };
+    let options = RestoreOptions { tables: vec!["Users".into()], ..test_fixtures::restore_options() };
     let refused = plan(
         &connection(),
-        &samples::server(15),
-        &samples::content("1.14"),
+        &test_fixtures::server(15),
+        &test_fixtures::content("1.14"),
         &found(&["15.20"]),
         &options,
         RestoreInput::Stream,

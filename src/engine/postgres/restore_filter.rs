@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::engine::{Content, Dependency, DumpedTable, Entry, RestoreOptions, near};
+use crate::engine::{Content, Dependency, DumpedTable, Entry, RestoreOptions, suggest};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 
@@ -359,7 +359,7 @@ pub fn some(names: impl Iterator<Item = String>) -> String {
 
 fn no_match(flag: &str, noun: &str, wanted: &str, known: impl Iterator<Item = String>) -> Error {
     let error = Error::new(Kind::Usage, format!("{flag} {wanted}: the dump has no such {noun}"));
-    let close = near(wanted, known);
+    let close = suggest(wanted, known);
     if close.is_empty() {
         error.hint(Hint::new(
             "names-are-literal",

@@ -87,7 +87,7 @@ impl Table {
 
 /// The work of one load. All of it happens on one thread.
 #[derive(Default)]
-pub(super) struct Board {
+pub(super) struct WorkQueue {
     rows: RefCell<VecDeque<Rows>>,
     steps: RefCell<VecDeque<Work>>,
     over: Cell<bool>,
@@ -95,7 +95,7 @@ pub(super) struct Board {
     changed: Notify,
 }
 
-impl Board {
+impl WorkQueue {
     /// Hands out rows.
     pub(super) fn insert(&self, rows: Rows) {
         let table = &rows.table;

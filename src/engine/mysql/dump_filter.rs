@@ -4,7 +4,7 @@
 //! table. Names are compared as the server compares them. Other characters that a regular expression knows are
 //! refused: MySQL's clients take literal names only, and a pattern that means something else here is worse than none.
 
-use super::setting;
+use super::probe_keys;
 use crate::engine::{DumpOptions, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -33,8 +33,8 @@ pub(super) fn select(options: &DumpOptions, server: &Server) -> Result<Selection
         ));
     }
     let tables: Vec<&str> = server.tables.iter().map(|t| t.name.as_str()).collect();
-    let views = setting::list(server, setting::VIEWS);
-    let sequences = setting::list(server, setting::SEQUENCE_NAMES);
+    let views = probe_keys::list(server, probe_keys::VIEWS);
+    let sequences = probe_keys::list(server, probe_keys::SEQUENCE_NAMES);
     let everything: Vec<&str> = tables.iter().chain(&views).chain(&sequences).copied().collect();
     let mut selection = Selection::default();
     if !options.tables.is_empty() {
@@ -142,7 +142,7 @@ impl Selection {
 }
 
 fn matching(text: &str, server: &Server, names: &[&str]) -> Result<Vec<String>> {
-    let folds = server.settings.get(setting::LOWER_CASE).is_some_and(|v| v != "0");
+    let folds = server.settings.get(probe_keys::LOWER_CASE).is_some_and(|v| v != "0");
     let mut parts = parse(text)?;
     let table = parts.pop().unwrap_or_default();
     if parts.len() > 1 {
@@ -236,7 +236,7 @@ fn matches(pattern: &[Part], name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::mysql::testing::{server, strings};
+    use crate::engine::mysql::test_fixtures::{server, strings};
     use crate::engine::{Flavour, Version};
 
     fn matched(pattern: &str) -> Vec<String> {

@@ -26,7 +26,7 @@ pub(super) enum ReadLock {
 ///
 /// Tables first: it is others' databases that the lock of the whole server would hold up. It asks `InnoDB` for its locks
 /// as well, or else a transaction that has written could still commit: that takes `autocommit=0`.
-pub(super) async fn quiet(connection: &Connection, limits: &Limits, tables: &[String]) -> Result<ReadLock> {
+pub(super) async fn acquire(connection: &Connection, limits: &Limits, tables: &[String]) -> Result<ReadLock> {
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     // Two are asked for within the time that a server may be silent.
     let wait = (limits.idle.as_secs() / 4).clamp(1, LOCK_TIMEOUT_S);

@@ -5,7 +5,7 @@ const SHOWN: usize = 3;
 
 /// The known names nearest to one that is not among them, best first; a schema before a dot may be left out.
 #[must_use]
-pub fn near(wanted: &str, known: impl Iterator<Item = String>) -> Vec<String> {
+pub fn suggest(wanted: &str, known: impl Iterator<Item = String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let distance = |name: &str| {
         let bare = name.rsplit('.').next().unwrap_or(name);
@@ -40,9 +40,9 @@ mod tests {
     #[test]
     fn typing_errors_and_other_cases_are_near() {
         let known = || ["public.users", "public.orders", "sales.Orders", "x"].map(str::to_owned).into_iter();
-        assert_eq!(near("user", known()), ["public.users"]);
-        assert_eq!(near("ORDERS", known()), ["public.orders", "sales.Orders"]);
-        assert_eq!(near("sales.orders", known()), ["sales.Orders"]);
-        assert!(near("nowhere", known()).is_empty());
+        assert_eq!(suggest("user", known()), ["public.users"]);
+        assert_eq!(suggest("ORDERS", known()), ["public.orders", "sales.Orders"]);
+        assert_eq!(suggest("sales.orders", known()), ["sales.Orders"]);
+        assert!(suggest("nowhere", known()).is_empty());
     }
 }
