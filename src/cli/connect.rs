@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::connection::{Connection, Limits};
+use crate::env_settings::{self, Named};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
 use crate::process::{ChildEnv, Deadline, Stop, reap_orphans};
 use crate::report::Report;
-use crate::settings::{self, Named};
 use crate::tunnel::TunnelSpec;
 
 /// Reaching the database
@@ -65,7 +65,7 @@ impl ConnectArgs {
     }
 
     fn labelled(label: Option<&str>, argument: Option<&str>, report: &Report) -> Result<Named> {
-        let named = settings::connection(argument, &|name| std::env::var(name).ok())?;
+        let named = env_settings::connection(argument, &|name| std::env::var(name).ok())?;
         report.fact(label.unwrap_or(&named.source), named.connection.to_string());
         for note in &named.connection.notes {
             report.note(note);

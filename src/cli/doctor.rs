@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::connect::ConnectArgs;
 use crate::connection::Dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
+use crate::env_settings;
 use crate::error::Result;
 use crate::hint::Hint;
 use crate::pipeline::doctor::{Installed, examine, installed, tidy};
 use crate::report::{Report, units};
-use crate::settings;
 use crate::store;
 
 /// Looks at clients, server, rights and disk, and says what is missing and how to get it
@@ -27,7 +27,7 @@ pub struct DoctorArgs {
 /// Runs it.
 pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let lookup = |name: &str| std::env::var(name).ok();
-    let named = args.uri.is_some() || settings::named_by_variable(&lookup);
+    let named = args.uri.is_some() || env_settings::named_by_variable(&lookup);
     let connection = if named { Some(ConnectArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
     let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);

@@ -7,11 +7,11 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::connect::ConnectArgs;
+use crate::env_settings;
 use crate::error::Result;
 use crate::pipeline::Context;
 use crate::pipeline::verify::{Place, Tried, verify};
 use crate::report::{Report, units};
-use crate::settings;
 
 /// Reads an archive to its last byte: every checksum, and whether the dump in it is complete
 ///
@@ -51,7 +51,7 @@ pub struct VerifyArgs {
 
 /// Runs it.
 pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
-    let secret_file = std::env::var(settings::file_of("DBHAUL_RESTORE_INTO")).ok().filter(|path| !path.is_empty());
+    let secret_file = std::env::var(env_settings::file_of("DBHAUL_RESTORE_INTO")).ok().filter(|path| !path.is_empty());
     let secret_file = secret_file.filter(|_| !args.restore).map(|path| format!("file:{path}"));
     let place = match args.restore_into.clone().or(secret_file) {
         Some(uri) => Some(Place::Server(Box::new(ConnectArgs::connection(Some(&uri), report)?.connection))),

@@ -7,7 +7,9 @@ use super::dump_filter::{self, Selection};
 use super::probe_keys::some;
 use super::server_settings::{self, SessionUse};
 use super::suitability::is_member;
-use super::{computed, cut, excuse, extra, findings, lossy_bytes, options as common, own_name, probe_keys, rows};
+use super::{
+    computed, connection_args as common, cut, excuse, extra, findings, lossy_bytes, own_name, probe_keys, rows,
+};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Client, DumpOptions, DumpPlan, DumpSnapshot, Flavour, Format, Server, Version, left_out_by, missing, refuse_missing,

@@ -10,7 +10,7 @@ use super::rewrite::{Adapt, Rewriter};
 use super::server_settings::{self, SessionUse};
 use super::session::{LOADING, UNCHECKED};
 use super::suitability::{is_member, strip_quotes};
-use super::{clients, database, dependencies, events, options as common, other_tables, probe_keys};
+use super::{clients, connection_args as common, database, dependencies, events, other_tables, probe_keys};
 use crate::connection::Connection;
 use crate::engine::{
     Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, ResumeState, Role,

@@ -5,7 +5,7 @@ use std::future::Future;
 use mysql_async::prelude::Queryable;
 use mysql_async::{ClientIdentity, Conn, DriverError, IoError, Opts, OptsBuilder, SslOpts};
 
-use super::options::tcp_host;
+use super::connection_args::tcp_host;
 use super::server_settings::{self, Pinned, SessionUse};
 use crate::connection::{Connection, Host, Limits, Tls, TlsMode};
 use crate::error::{Error, Kind, Result};

@@ -8,8 +8,8 @@ use mysql_async::{Conn, Row};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
+use super::super::connection_args;
 use super::super::diagnose::diagnose;
-use super::super::options;
 use super::super::session::{self, quote};
 use super::schema_stream::RowsSlot;
 use super::tuple::{self, Shape};
@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
     async fn open(board: &'a ReaderContext) -> Result<Self> {
         let ReaderContext { connection, limits, .. } = board;
         let mut conn = session::open_for_rows(connection, limits, board.longest).await?;
-        let setup = async { conn.query_drop(format!("SET SESSION {}", options::reading(limits))).await };
+        let setup = async { conn.query_drop(format!("SET SESSION {}", connection_args::reading(limits))).await };
         session::within(connection, limits, setup).await?;
         Ok(Self { conn, board, table: None })
     }
