@@ -1,7 +1,7 @@
 //! A copy: a dump that goes straight into a restore.
 //!
 //! ```text
-//! source ──▶ dumper ──▶ Relay ──▶ Proven ──▶ load: [decoder] ──▶ [Filter] ──▶ loader ──▶ target
+//! source ──▶ dumper ──▶ Relay ──▶ VerifyingReader ──▶ load: [decoder] ──▶ [Filter] ──▶ loader ──▶ target
 //!               └─ exit status ──▶ ┘ └─ Inspector: complete?
 //! ```
 //!

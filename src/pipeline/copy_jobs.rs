@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! pg_dump definitions ──▶ spool ──▶ load: pre-data                  load: post-data, by N sessions
-//! pg_dump rows 1 ──▶ Relay ──▶ Proven ──▶ load 1 ──┐                ▲
-//! pg_dump rows 2 ──▶ Relay ──▶ Proven ──▶ load 2 ──┴─▶ committed ───┘
+//! pg_dump rows 1 ──▶ Relay ──▶ VerifyingReader ──▶ load 1 ──┐                ▲
+//! pg_dump rows 2 ──▶ Relay ──▶ VerifyingReader ──▶ load 2 ──┴─▶ committed ───┘
 //! ```
 //!
 //! The dumpers of rows start first: their locks keep the tables as the definitions say. No lane commits before all

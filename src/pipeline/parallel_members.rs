@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! pg_dump 1 ── Head ─┐            ┌─▶ lane 0: contents        ┌─ Inspector: what passes by, and is it whole?
-//! pg_dump 2 ── Head ─┼─▶ Splice ──┤                           │
+//! pg_dump 2 ── Head ─┼─▶ TocMerger ──┤                           │
 //!    ...             ┘            └─▶ Body 1 ──▶ lane 1 ──────┼─▶ archive::Writer
 //!                                     Body 2 ──▶ lane 2 ──────┘
 //! ```

@@ -46,7 +46,7 @@ pub enum Destination {
     File(PathBuf),
     /// To standard output.
     Stdout,
-    /// Nowhere: what the dump holds is all that is wanted of it. No command line says this.
+    /// NullStore: what the dump holds is all that is wanted of it. No command line says this.
     Nowhere,
 }
 

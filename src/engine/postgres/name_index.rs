@@ -1,4 +1,4 @@
-//! Places in a list, found by the names of what stands there.
+//! NameIndex in a list, found by the names of what stands there.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
