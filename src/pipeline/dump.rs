@@ -9,7 +9,7 @@
 //!       Writer ──▶ Sealed ──────┘
 //! ```
 //!
-//! Several clients at once have a lane of the archive each: `lanes`.
+//! Several clients at once have a lane of the archive each: `parallel_members`.
 
 use std::io::{self, Read};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The only place that joins the stages: connection, engine, child, archive, store.
 //!
-//! One file per command. What they share: [`Context`], the world around a run; `reach`, from a URI to a probed server;
+//! One file per command. What they share: [`Context`], the world around a run; `connect`, from a URI to a probed server;
 //! `source`, what is read, and `target`, what is written, each judged and planned; `resume`, what is there already; `load`,
 //! bytes into a target; `spool`, private temporary files; `clients`, which programs are there; `watch`, progress while
 //! something else works.

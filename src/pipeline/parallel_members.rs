@@ -2,10 +2,10 @@
 //! contents that is made of all of theirs.
 //!
 //! ```text
-//! pg_dump 1 ── Head ─┐            ┌─▶ lane 0: contents        ┌─ Inspector: what passes by, and is it whole?
-//! pg_dump 2 ── Head ─┼─▶ TocMerger ──┤                           │
-//!    ...             ┘            └─▶ Body 1 ──▶ lane 1 ──────┼─▶ archive::Writer
-//!                                     Body 2 ──▶ lane 2 ──────┘
+//! pg_dump 1 ── PartialToc ─┐               ┌─▶ lane 0: contents              ┌─ Inspector: what passes by, and is it whole?
+//! pg_dump 2 ── PartialToc ─┼─▶ TocMerger ──┤                                 │
+//!    ...                   ┘               └─▶ DataBlocks 1 ──▶ lane 1 ──────┼─▶ archive::Writer
+//!                                              DataBlocks 2 ──▶ lane 2 ──────┘
 //! ```
 //!
 //! Each lane has a thread, which reads, inspects and hashes. All share the inspector, one after the other: its work on

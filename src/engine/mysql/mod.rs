@@ -1,8 +1,8 @@
 //! MySQL and MariaDB.
 //!
-//! Beside the files that every engine has: `options` (what all clients take), `select` and `extra` (which tables,
-//! which arguments), `session`, `grants`, `setting`, `products` and `findings` (the probe's parts), `prepare` (emptying a target), `resume` (what it holds already). A dump's bytes go
-//! through `lexer` (tokens), `splitter` (statements) and `head` (what a statement is), and from there into `content`,
+//! Beside the files that every engine has: `connection_args` (what all clients take), `dump_filter` and `extra` (which tables,
+//! which arguments), `session`, `grants`, `probe_keys`, `products` and `findings` (the probe's parts), `prepare` (emptying a target), `resume` (what it holds already). A dump's bytes go
+//! through `lexer` (tokens), `splitter` (statements) and `statement` (what a statement is), and from there into `content`,
 //! which reads, or `rewrite`, which adapts; `structure` is what a table's definition names. A dump's rows are read by
 //! several sessions in `rows`, a restore's are written by several in `parallel`.
 

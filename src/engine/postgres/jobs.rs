@@ -1,7 +1,7 @@
 //! Several `pg_dump`s side by side: who dumps what.
 //!
 //! One of them, the main one, dumps everything but the rows of the tables that were given to the others; each of these
-//! dumps rows alone. All read one snapshot, and `splice` makes one dump of what they write. For a copy all of them dump
+//! dumps rows alone. All read one snapshot, and `toc_merge` makes one dump of what they write. For a copy all of them dump
 //! rows alone, and one more dumps the definitions.
 
 use super::encoding::Encoding;

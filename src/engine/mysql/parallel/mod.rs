@@ -1,13 +1,13 @@
 //! A restore by several sessions of our own, in the place of the `mysql` client.
 //!
 //! ```text
-//! SQL ──▶ script ──▶ order (the leading session) ──▶ board ──▶ working (a session) ──▶ target
-//!         statements  SET, CREATE, views, ...         rows,     working
-//!                                                     keys      ...
+//! SQL ──▶ script ──▶ coordinator (a session) ──▶ work_queue ──▶ worker (a session) ──▶ target
+//!         statements  SET, CREATE, views, ...     rows,          worker
+//!                                                 keys           ...
 //! ```
 //!
 //! `script` cuts the SQL on the thread that reads it; everything else happens in [`load`], on one thread. `keys` takes
-//! secondary and foreign keys out of a table's definition, to be made when its rows are in. `settings` gives each
+//! secondary and foreign keys out of a table's definition, to be made when its rows are in. `session_vars` gives each
 //! session what the dump had set where a statement stood. Why it is done so:
 //! `docs/decisions/mysql-sessions-of-our-own.md`.
 

@@ -1,6 +1,6 @@
 //! The rewriter's judge: cuts a script into tokens slowly and plainly, and compares what went in with what came out.
 //!
-//! It shares nothing with `lexer`, `splitter` and `head`, so that a mistake there is not repeated here. The tests and
+//! It shares nothing with `lexer`, `splitter` and `statement`, so that a mistake there is not repeated here. The tests and
 //! the fuzzer use it.
 
 /// What a token is.

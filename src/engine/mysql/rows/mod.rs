@@ -2,12 +2,12 @@
 //! there are FLOAT columns, of which the client writes six digits.
 //!
 //! ```text
-//! mysqldump --where=0 ──▶ skeleton: everything but the rows ──┐
-//! reader (a session) ──▶ tuple: rows as mysqldump writes them ─┼─▶ weave ──▶ dump.sql
-//! reader (a session) ──▶ ...                                 ──┘
+//! mysqldump --where=0 ──▶ schema_stream: everything but the rows ──┐
+//! reader (a session) ──▶ tuple: rows as mysqldump writes them ──────┼─▶ merge ──▶ dump.sql
+//! reader (a session) ──▶ ...                                      ──┘
 //! ```
 //!
-//! What comes of it is what the client alone would have written, byte for byte, FLOATs apart. `moment` makes all sessions see the same;
+//! What comes of it is what the client alone would have written, byte for byte, FLOATs apart. `read_lock` makes all sessions see the same;
 //! `tables` says how a large table is divided. Each session reads stretches ahead of their turn, as far as there is room.
 //! Why it is done so: `docs/decisions/mysql-rows-in-order.md`.
 
