@@ -61,7 +61,8 @@ fn a_login_that_acts_as_another_role_is_the_one_that_was_named() {
     let owner = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 't'";
     assert_eq!(target.sql(owner), acting.owner);
     // Another database behind the tunnel is still another one.
-    let other = with_clients_of(server).args(["dump", &through("postgres"), &tunnel]).cwd(folder.path()).run();
+    let another = acting.database(server, "acting_beside");
+    let other = with_clients_of(server).args(["dump", &through(another.name()), &tunnel]).cwd(folder.path()).run();
     other.expect_code(0);
 }
 
