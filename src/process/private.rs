@@ -30,7 +30,7 @@ impl PrivateFiles {
         Self { temp, owner, folder: None, inherited: Vec::new(), placed: 0 }
     }
 
-    /// NameIndex a file and tells the path by which the child opens it.
+    /// Places a file and tells the path by which the child opens it.
     pub(super) fn place(&mut self, file: &PrivateFile) -> io::Result<String> {
         let content = file.content.expose().as_bytes();
         match platform::memory_file(&file.name, content)? {

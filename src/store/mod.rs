@@ -46,7 +46,7 @@ pub enum Destination {
     File(PathBuf),
     /// To standard output.
     Stdout,
-    /// NullStore: what the dump holds is all that is wanted of it. No command line says this.
+    /// Nowhere: what the dump holds is all that is wanted of it. No command line says this.
     Nowhere,
 }
 

@@ -213,7 +213,7 @@ impl Visitor for Seen {
             (Verb::Create, Object::Table) => self.table(&subject, head, syntax),
             (Verb::Create, _) => self.create(&subject, head, syntax),
             (Verb::Alter, Object::Table) if !statement::switches_keys(head, syntax) => {
-                self.alter(subject.name.as_ref())
+                self.alter(subject.name.as_ref());
             }
             (Verb::Drop, Object::Table) => self.dropped(subject.name.as_ref()),
             (Verb::Use, _) => {

@@ -211,7 +211,7 @@ pub(super) fn of(subject: &StatementInfo, head: &[u8], syntax: &Syntax) -> Vec<F
         match &row.sign {
             Matcher::Kind => add(row.name.to_owned(), None),
             Matcher::Option(runs) if runs.iter().any(|run| has(statement.options, run)) => {
-                add(row.name.to_owned(), None)
+                add(row.name.to_owned(), None);
             }
             sign if sign.is_in(&pieces) => add(row.name.to_owned(), None),
             sign => {

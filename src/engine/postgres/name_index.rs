@@ -1,4 +1,4 @@
-//! NameIndex in a list, found by the names of what stands there.
+//! An index of names: the places in a list of what is called so.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};

@@ -558,7 +558,7 @@ pub fn restrictions(content: &Content) -> Vec<Range<u64>> {
     content.facts.get(RESTRICTIONS).and_then(|lines| divided(lines)).unwrap_or_default()
 }
 
-/// NameIndex in the script, as a fact.
+/// Places in the script, as a fact.
 pub fn joined(places: &[Range<u64>]) -> String {
     places.iter().map(|place| format!("{}-{}", place.start, place.end)).collect::<Vec<_>>().join(" ")
 }
