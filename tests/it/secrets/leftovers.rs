@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::{Command, Stdio},
+    time::SystemTime,
 };
 
 use rustix::process::Signal;
@@ -20,6 +21,7 @@ pub fn core_limit(limits: &str) -> Vec<&str> {
 }
 
 fn killed_leaves_nothing(server: &Server, of: &str) {
+    let begun = SystemTime::now();
     let password = &password(of);
     let place = tempfile::tempdir().expect("a folder");
     let [clients, temp, run, out] = ["clients", "tmp", "run", "out"].map(|name| {
@@ -47,7 +49,8 @@ fn killed_leaves_nothing(server: &Server, of: &str) {
             assert_clean(&file.display().to_string(), fs::read(&file).unwrap_or_default());
         }
     }
-    for file in files_below(Path::new("/dev/shm")).iter().filter(|file| !is_of_tests(file)) {
+    let is_newer = |file: &Path| fs::metadata(file).and_then(|file| file.modified()).is_ok_and(|at| at >= begun);
+    for file in files_below(Path::new("/dev/shm")).iter().filter(|file| is_newer(file) && !is_of_tests(file)) {
         assert_clean(&file.display().to_string(), fs::read(file).unwrap_or_default());
     }
     for folder in [&temp, &run] {
