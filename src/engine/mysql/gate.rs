@@ -7,7 +7,9 @@
 //! `--binary-mode` keeps every client from obeying its own commands in a script; the server would stop at the first with a
 //! syntax error, in the middle of a restore that can't be taken back. So they are found before.
 
-use super::head::{self, Piece};
+use super::bodies::{self, Routine};
+use super::doubts::{ends_open, is_doubtful};
+use super::head::{self, NEW, Piece};
 use super::lexer::{Syntax, Token};
 use super::session_settings::Settings;
 
@@ -68,8 +70,8 @@ pub(super) const ASSIGNS: &[u8] = b":=";
 /// See [`ASSIGNS`].
 pub(super) const VERSIONED: &[u8] = b"/*!";
 
-/// Servers of `MariaDB` skip versioned comments from this version of `MySQL`'s on.
-const NEW: u32 = 50700;
+/// What a `SET` may change that decides where strings end.
+const DECIDE: [&str; 5] = ["sql_mode", "names", "charset", "character", "character_set_client"];
 
 /// In the reason of what is written in a character set with backslashes.
 pub(super) const CHARACTER_SET: &str = "in its character set a backslash may be half of a character";
@@ -149,19 +151,26 @@ impl Gate {
     /// Judges a statement by its head.
     pub(super) fn judge(&mut self, head: &[u8], syntax: &Syntax) -> Found {
         let pieces: Vec<Piece<'_>> = head::pieces(head, syntax).collect();
-        let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default() };
-        let Some(first) = pieces.first() else { return statement.found };
+        let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default(), body: None };
+        let is_cut = !has_rows(head, syntax) && ends_open(head, syntax);
+        let doubtful = (is_cut || is_doubtful(head, syntax)).then_some(Reason::Unclear);
+        let Some(first) = pieces.first() else { return Found { reason: doubtful, ..statement.found } };
         if is_perconas(&pieces) {
-            return statement.found;
+            return Found { reason: doubtful, ..statement.found };
         }
         let verdict = if first.is("set") { self.settings.read(&pieces[1..]) } else { statement.whole() };
-        let Statement { mut found, .. } = statement;
+        let Statement { mut found, body, .. } = statement;
+        let several = match body {
+            Some((name_end, routine)) => bodies::follow_body(&pieces, name_end, routine),
+            None => bodies::follow(&pieces),
+        };
         // Bodies are for the server alone: the client only looks for their end.
         let unclear = !found.has_body && pieces.iter().any(is_unclear)
             || pieces.iter().any(|piece| piece.token == Token::Word && holds_delimiter(piece.text))
-            || is_read_by_some(&pieces, found.has_body);
+            || is_read_by_some(&pieces, found.has_body)
+            || several;
         let hides = self.settings.hides(head, first).then_some(Reason::CharacterSet);
-        found.reason = verdict.err().or(unclear.then_some(Reason::Unclear)).or(hides);
+        found.reason = verdict.err().or(doubtful).or(unclear.then_some(Reason::Unclear)).or(hides);
         found
     }
 }
@@ -172,9 +181,14 @@ fn is_read_by_some(pieces: &[Piece<'_>], has_body: bool) -> bool {
     const BEGINNING: usize = 3;
     let first = &pieces[0];
     let has_rows = first.is("insert") || first.is("replace");
+    if first.is("set") {
+        // What later statements are read by: every server must have set it.
+        let decides = |piece: &Piece<'_>| DECIDE.iter().any(|word| piece.is(word));
+        return pieces.iter().any(decides) && pieces.iter().any(|piece| piece.since >= NEW);
+    }
     let differs = |piece: &Piece<'_>| piece.since != first.since && (piece.since >= NEW || first.since >= NEW);
     let looked_at = if has_rows || has_body { pieces.len() } else { BEGINNING.min(pieces.len()) };
-    !first.is("set") && pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
+    pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
 }
 
 fn is_perconas(pieces: &[Piece<'_>]) -> bool {
@@ -214,6 +228,8 @@ struct Statement<'p, 'a> {
     pieces: &'p [Piece<'a>],
     at: usize,
     found: Found,
+    /// Where the name ends behind which a body stands, and whose it is.
+    body: Option<(usize, Routine)>,
 }
 
 impl<'p, 'a> Statement<'p, 'a> {
@@ -380,8 +396,15 @@ impl<'p, 'a> Statement<'p, 'a> {
             "view" | "sequence" => self.named(),
             "trigger" | "procedure" | "event" | "package" => {
                 self.skip(&["body"]);
-                self.found.has_body = true;
-                self.named()
+                let routine = match () {
+                    () if object.is("trigger") => Routine::Trigger,
+                    () if object.is("procedure") => Routine::Procedure,
+                    () if object.is("event") => Routine::Event,
+                    () => Routine::Package,
+                };
+                self.named()?;
+                self.has_body(routine);
+                Ok(())
             }
             "function" => self.create_function(),
             "database" | "schema" => Ok(()),
@@ -403,11 +426,16 @@ impl<'p, 'a> Statement<'p, 'a> {
     /// `CREATE FUNCTION f RETURNS STRING SONAME 'x.so'` has no parentheses.
     fn create_function(&mut self) -> Verdict {
         self.named()?;
-        if !self.took(|piece| piece.is_symbol(b'(')) {
+        if !self.peek().is_some_and(|piece| piece.is_symbol(b'(')) {
             return Err(Reason::Files);
         }
-        self.found.has_body = true;
+        self.has_body(Routine::Function);
         Ok(())
+    }
+
+    fn has_body(&mut self, routine: Routine) {
+        self.found.has_body = true;
+        self.body = Some((self.at, routine));
     }
 
     fn create_index(&mut self) -> Verdict {

@@ -18,6 +18,9 @@ use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod beforehand;
+mod bodies;
+mod bounds;
+mod buffer;
 mod clients;
 mod collation;
 mod columns;
@@ -29,6 +32,7 @@ mod definition;
 mod dependencies;
 mod diagnose;
 mod doing;
+mod doubts;
 mod dump;
 mod early;
 mod events;
@@ -73,6 +77,7 @@ mod testing;
 mod triggers;
 mod wide_tables;
 
+pub(super) use bounds::bounds;
 pub use rows::{Readers, Weaving, Woven};
 
 /// The engine for MySQL and MariaDB.

@@ -89,6 +89,8 @@ mod untrusted;
 
 use freeze::{Freeze, To};
 
+pub(super) use plain::bounds;
+
 pub use directory::{inspect_directory, misnamed_lists};
 pub use snapshot::{Shared, Snapshot, SnapshotSession};
 pub use splice::{Body, Contents, Head, Splice};
