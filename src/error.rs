@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::hint::Hint;
 
+/// The line of everything that ends before the first change of a target.
+pub const UNCHANGED: &str = "nothing was changed";
+
 /// The class of a failure; each has one exit code (`exit_code.rs`) and one name in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -91,6 +94,12 @@ impl Error {
     pub fn why(mut self, why: impl fmt::Display) -> Self {
         self.why.extend(why.to_string().lines().map(str::to_owned).filter(|l| !l.trim().is_empty()));
         self
+    }
+
+    /// Says, once, that the target is as it was.
+    #[must_use]
+    pub fn unchanged(self) -> Self {
+        if self.why.iter().any(|line| line == UNCHANGED) { self } else { self.why(UNCHANGED) }
     }
 
     /// Adds what to do.

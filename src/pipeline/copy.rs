@@ -28,7 +28,7 @@ use super::preparing::Preparing;
 use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source, snapshot_ended};
 use super::spool::spool_file;
-use super::target::{self, Approve, Ends, UNCHANGED};
+use super::target::{self, Approve, Ends};
 use super::verifying_reader::{Planned, VerifyingReader};
 use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
 use super::{Context, copied_columns, leftovers, rehearsal, replace};
@@ -125,9 +125,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         context.note(note);
     }
     if rehearsal::is_needed(&target, &planned, &request.restore) {
-        Box::pin(rehearse(context, &source, &target, &planned, &request)).await.map_err(|error| {
-            if error.why.iter().any(|line| line == UNCHANGED) { error } else { error.why(UNCHANGED) }
-        })?;
+        Box::pin(rehearse(context, &source, &target, &planned, &request)).await.map_err(Error::unchanged)?;
     }
     let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };
     let preparing = Preparing::new(context, &target, &properties, &request.restore);
@@ -323,7 +321,7 @@ async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
     let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
     let mut target = connect(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
     two_databases(context, &source.reached, &target).await?;
-    let planned = look(context, &source, &request.dump).await.map_err(|error| error.why(UNCHANGED))?;
+    let planned = look(context, &source, &request.dump).await.map_err(Error::unchanged)?;
     target.server.target.lacking = target::lacking(context, &target, &planned, &request.restore).await?;
     target::check(context, &target, &planned, &request.restore)?;
     target.scene = Scene::restore(&target.server, &planned, &request.restore);
@@ -356,7 +354,7 @@ fn same_family(source: &Connection, target: &Connection) -> Result<()> {
     Err(Error::new(Kind::Refused, format!("a {from} database can't be copied into a {to} server"))
         .why(source)
         .why(target)
-        .why(UNCHANGED)
+        .unchanged()
         .hint(Hint::new("two-servers-of-a-family", "name two servers of the same family")))
 }
 
@@ -371,11 +369,9 @@ async fn two_databases(context: &Context, source: &ConnectedServer, target: &Con
             }
             Ok(())
         }
-        Relation::Tied { what, hint } => Err(Error::new(Kind::Refused, what)
-            .why(&source.connection)
-            .why(&target.connection)
-            .why(UNCHANGED)
-            .hint(hint)),
+        Relation::Tied { what, hint } => {
+            Err(Error::new(Kind::Refused, what).why(&source.connection).why(&target.connection).unchanged().hint(hint))
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use super::found::{self, Found, Shape, dump_stream, look_inside};
 use super::manifest::{disagreement, properties};
 use super::of_many::{self, CutReader};
 use super::spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
-use super::target::UNCHANGED;
 use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
@@ -122,7 +121,7 @@ impl Input {
         Err(Error::new(Kind::Refused, what)
             .why(format!("{}: {}", self.name, self.describe()))
             .why(target)
-            .why(UNCHANGED)
+            .unchanged()
             .hint(Hint::new("server-of-same-family", "name the URI of a server of the same family")))
     }
 

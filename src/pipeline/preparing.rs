@@ -6,7 +6,7 @@ use std::io::{Cursor, Read};
 use super::Context;
 use super::connect::ConnectedServer;
 use super::load::Feed;
-use super::target::{self, Ends, PREPARING, UNCHANGED};
+use super::target::{self, Ends, PREPARING};
 use super::watch::on_thread;
 use crate::engine::{Content, RestoreOptions};
 use crate::error::{Error, Kind, Result};
@@ -78,8 +78,7 @@ impl<'a> Preparing<'a> {
     pub fn say_what_is_left(&self, error: Error, ends: Ends, all_fed: bool) -> Error {
         let says = |line: &str| error.why.iter().any(|why| why == line);
         match &*self.stage.borrow() {
-            Stage::Untouched if !ends.atomic && says(UNCHANGED) => error,
-            Stage::Untouched if !ends.atomic => error.why(UNCHANGED),
+            Stage::Untouched if !ends.atomic => error.unchanged(),
             Stage::Untouched => target::say_what_is_left(self.target, error, ends, all_fed, &[]),
             _ if self.target.replaced.is_some() => error,
             // Its own failure says so; the source's may come meanwhile.

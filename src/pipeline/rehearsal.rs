@@ -53,7 +53,7 @@ pub async fn rehearse(
         }
     };
     let dropped = verify_restore::drop_it(context, *engine, connection, &name).await;
-    let still_there = |left: Error| left.why(format!("database {name} is still there: drop it")).why(target::UNCHANGED);
+    let still_there = |left: Error| left.why(format!("database {name} is still there: drop it")).unchanged();
     let says_left = |error: Error| match &dropped {
         Ok(()) => error,
         Err(left) => error.why(format!("database {name} is still there: {}", left.why.join(" "))),
@@ -62,7 +62,7 @@ pub async fn rehearse(
         Err(error) if error.recurs && !is_of_this_place(&error, connection, &name) => {
             Err(says_left(refused(error, &name)))
         }
-        Err(error) if matches!(error.kind, Kind::Signal(_)) => Err(says_left(error.why(target::UNCHANGED))),
+        Err(error) if matches!(error.kind, Kind::Signal(_)) => Err(says_left(error.unchanged())),
         Err(error) => {
             let words = std::iter::once(error.what).chain(error.why.into_iter().take(1)).collect::<Vec<_>>().join(": ");
             context.note(format!("the definitions could not be tried before everything is dropped: {words}"));
@@ -109,7 +109,7 @@ fn refused(error: Error, name: &str) -> Error {
     let what = "the target's server does not take all that the dump defines: that was tried in a database of its own";
     let why = error.why.into_iter().filter(|line| !line.contains("what was restored before the error"));
     let refused = why.map(|line| line.replace(name, "the target")).fold(Error::new(Kind::Refused, what), Error::why);
-    refused.why(target::UNCHANGED).hints(error.hints)
+    refused.unchanged().hints(error.hints)
 }
 
 fn feed(dump: Box<dyn Read + Send>) -> Feed {

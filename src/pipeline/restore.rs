@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::connect::{ConnectedServer, connect};
 use super::input::{Checked, Input};
 use super::load::{Feed, Loaded, load};
-use super::target::{self, Approve, Ends, UNCHANGED};
+use super::target::{self, Approve, Ends};
 use super::watch::{ProgressHandle, shown};
 use super::{Context, chain, leftovers, rehearsal, replace, resume};
 use crate::archive::ArchiveError;
@@ -89,7 +89,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         return Ok(Outcome::Planned([resume::shown(&reached.server.target.left), target::shown(&plan)].concat()));
     }
     // Before anything is dropped for it.
-    input.same_file().map_err(|error| error.why(UNCHANGED))?;
+    input.same_file().map_err(Error::unchanged)?;
     target::approved(context, &reached, &request.options, request.approve).await?;
     for note in &plan.notes {
         context.note(note);

@@ -7,7 +7,6 @@ use std::os::unix::fs::FileExt;
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::target::UNCHANGED;
 use super::watch::{on_thread, until_stopped};
 use super::{Context, archive_error};
 use crate::archive::{ArchiveError, lane_of};
@@ -77,7 +76,7 @@ fn copy(mut from: impl Read, mut to: File) -> Result<(), Uncopied> {
 pub fn no_spool(context: &Context, error: &io::Error) -> Error {
     Error::new(Kind::Store, format!("no temporary copy can be made in {}", context.temp_dir.display()))
         .why(error)
-        .why(UNCHANGED)
+        .unchanged()
         .hint(hint::ANOTHER_TMPDIR)
 }
 

@@ -12,16 +12,13 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::{AppliedProperties, ByHand};
 
-/// The last line of everything that ends before the first change.
-pub const UNCHANGED: &str = "nothing was changed";
-
 /// The last line of what ends while the target is emptied or made.
 pub const PREPARING: &str = "the target may have been changed: dropping or creating had begun";
 
 /// What ended before the first change for a reason that does not say so by itself.
 pub fn not_begun(error: Error) -> Error {
     let silent = matches!(error.kind, Kind::Signal(_) | Kind::TimedOut | Kind::Connect | Kind::Archive);
-    if silent && !error.why.iter().any(|line| line == UNCHANGED) { error.why(UNCHANGED) } else { error }
+    if silent { error.unchanged() } else { error }
 }
 
 /// Asked before anything is dropped; an error ends the work.
@@ -40,7 +37,7 @@ pub async fn lacking(
 
 /// Refuses everything that forbids this restore, before anything is touched.
 pub fn check(context: &Context, reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> Result<()> {
-    let refused = |error: Error| error.why(&reached.connection).why(UNCHANGED);
+    let refused = |error: Error| error.why(&reached.connection).unchanged();
     for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
         context.warn(warning);
     }
@@ -75,7 +72,7 @@ pub fn plan_with(
     source: RestoreInput<'_>,
 ) -> Result<RestorePlan> {
     let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, found, options, source);
-    plan.map_err(|error| if error.kind == Kind::Refused { error.why(UNCHANGED) } else { error })
+    plan.map_err(|error| if error.kind == Kind::Refused { error.unchanged() } else { error })
 }
 
 /// Tells which clients a plan takes. The one that writes to the target comes back.
@@ -114,7 +111,7 @@ pub async fn approved(
     if options.clean.is_none() || reached.server.target.object_count == 0 {
         return Ok(());
     }
-    until_stopped(context, approve(&reached.server)).await.map_err(|error| error.why(UNCHANGED))
+    until_stopped(context, approve(&reached.server)).await.map_err(Error::unchanged)
 }
 
 /// What was done to the target before the first byte: for people, and for the words after a failure.
@@ -206,7 +203,7 @@ pub fn say_what_is_left(
         return error;
     }
     if error.kind == Kind::Connect && prepared.is_empty() {
-        return error.why(UNCHANGED);
+        return error.unchanged();
     }
     let error = prepared.iter().fold(error, |error, step| error.why(format!("before it began: {step}")));
     let error = match error.kind {

@@ -128,7 +128,7 @@ async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &
     input.check_family(context, named).await?;
     let reached = connect(context, named, Purpose::Restore).await?;
     if let Some(fatal) = reached.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
-        let refused = Error::new(Kind::Refused, &fatal.what).why("nothing was changed");
+        let refused = Error::new(Kind::Refused, &fatal.what).unchanged();
         return Err(refused.hints(fatal.hint.clone()));
     }
     let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;

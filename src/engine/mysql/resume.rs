@@ -82,7 +82,7 @@ pub(super) async fn inspect_target(
             Some(_) => {
                 Error { kind: Kind::Refused, what: "what the target holds can't be read".to_owned(), ..explained }
                     .why(connection)
-                    .why("nothing was changed")
+                    .unchanged()
             }
             None => explained,
         }

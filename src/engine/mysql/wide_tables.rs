@@ -97,7 +97,7 @@ pub(super) async fn check(
              made): {}",
             some(&found.long_rows)
         );
-        return Err(Error::new(Kind::Refused, what).why(UNCHANGED).hint(hints::mends_or_admin(&mends)));
+        return Err(Error::new(Kind::Refused, what).unchanged().hint(hints::mends_or_admin(&mends)));
     }
     if found.long_keys.is_empty() {
         return Ok(());
@@ -107,16 +107,14 @@ pub(super) async fn check(
     Err(match old_row_format(server) {
         Some(format) => error
             .why(format!("tables that name no row format are {format} there ({ROW_FORMAT})"))
-            .why(UNCHANGED)
+            .unchanged()
             .hint(Hint::naming("row-format-dynamic", format!("SET GLOBAL {ROW_FORMAT} = DYNAMIC on the target"))),
-        None => error.why(format!("a page has {page} bytes there ({PAGE_SIZE})")).why(UNCHANGED).hint(Hint::naming(
+        None => error.why(format!("a page has {page} bytes there ({PAGE_SIZE})")).unchanged().hint(Hint::naming(
             "page-size-of-target",
             format!("restore into a server whose {PAGE_SIZE} is {USUAL_PAGE}, or the other tables with --table"),
         )),
     })
 }
-
-const UNCHANGED: &str = "nothing was changed";
 
 /// The server's numbers for a row and for a key that are too long.
 const LONG_ROW: u16 = 1118;

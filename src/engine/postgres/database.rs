@@ -167,7 +167,7 @@ fn refused(session: &Session, statement: &str, error: &tokio_postgres::Error) ->
     Error::new(Kind::Refused, "the target could not be prepared")
         .why(session.words(error))
         .why(format!("at: {statement}"))
-        .why("nothing was changed")
+        .unchanged()
 }
 
 /// The server does not know this locale, this provider, or does not take it with this encoding.

@@ -96,12 +96,12 @@ pub async fn create_database(
     let unable =
         "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = current_user AND NOT (rolcreatedb OR rolsuper)";
     if let Some(role) = session.column(unable).await?.first() {
-        return Err(Error::new(Kind::Refused, format!("{role} may not create a database there"))
-            .why("nothing was changed")
-            .hint(Hint::naming(
+        return Err(Error::new(Kind::Refused, format!("{role} may not create a database there")).unchanged().hint(
+            Hint::naming(
                 "createdb-or-another-user",
                 format!("ALTER ROLE {} CREATEDB, or name another user", identifier(role)),
-            )));
+            ),
+        ));
     }
     database::create(&session, name, source, "").await.map(drop)
 }

@@ -12,7 +12,7 @@ use super::suitability::refused;
 use super::target::{HELD, lines};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, UNCHANGED};
 use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
 
@@ -152,7 +152,7 @@ async fn give_own(connection: &Connection, own: &DatabaseProperties, limits: &Li
         let shown = setting.value().filter(|_| !setting.is_secret());
         (database::set(fresh, setting, setting.value()), database::set(fresh, setting, shown))
     });
-    let within = session::open(connection, fresh, limits).await.map_err(|refusal| refusal.error.why(UNCHANGED))?;
+    let within = session::open(connection, fresh, limits).await.map_err(|refusal| refusal.error.unchanged())?;
     for (statement, shown) in comment.chain(settings) {
         run_shown(&within, &statement, &shown, UNCHANGED).await?;
     }
@@ -161,8 +161,6 @@ async fn give_own(connection: &Connection, own: &DatabaseProperties, limits: &Li
     }
     Ok(())
 }
-
-const UNCHANGED: &str = "nothing was changed";
 
 /// The source's encoding and locale; its own where the dump does not tell.
 fn wanted(content: &Content, own: &DatabaseProperties) -> DatabaseProperties {
