@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
@@ -100,20 +101,8 @@ fn column(part: &[SpannedToken<'_>]) -> Option<String> {
     part.first().filter(|piece| matches!(piece.token, Token::Quoted(b'`' | b'"'))).and_then(|_| any_name(part))
 }
 
-/// The name that stands first; one with a doubled quote inside reads as several.
 fn any_name(part: &[SpannedToken<'_>]) -> Option<String> {
-    let mut name = part.first()?.unquoted()?;
-    let mut end = part.first()?.end();
-    for piece in part[1..].iter().take_while(|piece| matches!(piece.token, Token::Quoted(_))) {
-        let Token::Quoted(quote) = piece.token else { break };
-        if piece.at != end {
-            break;
-        }
-        end = piece.end();
-        name.push(char::from(quote));
-        name.push_str(&piece.unquoted()?);
-    }
-    Some(name)
+    statement::leading_name(part).map(|(name, _)| name)
 }
 
 /// Refuses rows whose columns the target's tables lack, or have in another order where the dump does not name them.
@@ -128,14 +117,13 @@ pub(super) async fn check(
     if !options.data_only && !content.holds_rows_alone() || !server.target.exists || lines.is_empty() {
         return Ok(());
     }
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
+    let database = &connection.database;
     let query = "SELECT TABLE_NAME, COLUMN_NAME, EXTRA LIKE '%INVISIBLE%' FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION";
-    let work = conn.exec::<(String, String, bool), _, _>(query, (&connection.database,));
-    let found = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
+    let work = async |conn: &mut Conn| conn.exec::<(String, String, bool), _, _>(query, (database,)).await;
+    let found = session::ask(connection, Some(database), limits, work).await?;
     let mut there: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
-    for (table, column, hidden) in found? {
+    for (table, column, hidden) in found {
         there.entry(table.to_lowercase()).or_default().push((column, hidden));
     }
     let come = coming(content, options);

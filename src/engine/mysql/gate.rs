@@ -7,61 +7,17 @@
 //! `--binary-mode` keeps every client from obeying its own commands in a script; the server would stop at the first with a
 //! syntax error, in the middle of a restore that can't be taken back. So they are found before.
 
+mod words;
+
+use words::{COMMANDS, REACHING, is_perconas};
+pub(super) use words::{is_statement, rows_may_call};
+
 use super::lexer::{Syntax, Token};
 use super::session_settings::Settings;
 use super::statement::{self, SpannedToken};
 
-/// Client commands that are no statements of any server's.
-const COMMANDS: [&str; 10] =
-    ["system", "source", "tee", "notee", "pager", "nopager", "edit", "print", "prompt", "resetconnection"];
-
-/// The words that begin a statement, of MySQL's or MariaDB's.
-const STATEMENTS: &str = "alter analyze backup begin binlog cache call case change check checksum clone commit create deallocate \
-    declare delete desc describe do drop end execute explain flush for get grant handler help if import insert \
-    install kill load lock loop optimize prepare purge release rename repair repeat replace reset resignal \
-    restart revoke rollback savepoint select set show shutdown signal start stop table truncate uninstall \
-    unlock update use values while with xa";
-
-/// Functions that rows may call: what exporters write for values that have no literal.
-const ROW_FUNCTIONS: &str = "bin_to_uuid cast char convert curdate current_date current_time current_timestamp curtime date from_base64 \
-    geomcollfromtext geometrycollection geometrycollectionfromtext geometryfromtext geometryfromwkb geomfromtext geomfromwkb \
-    inet6_aton inet_aton json_array json_object linefromtext linestring localtime localtimestamp multilinestring multipoint \
-    multipolygon now point polygon st_geomcollfromtext st_geomfromgeojson st_geomfromtext st_geomfromwkb st_geometryfromtext \
-    st_geometryfromwkb st_linefromtext st_pointfromtext st_polyfromtext string_to_vector sysdate time timestamp to_vector \
-    unhex utc_timestamp uuid uuid_to_bin values vec_fromtext";
-
-/// Functions that wait for other sessions and servers, or hold them up.
-const REACHING: [&str; 10] = [
-    "get_lock",
-    "is_free_lock",
-    "is_used_lock",
-    "master_gtid_wait",
-    "master_pos_wait",
-    "release_all_locks",
-    "release_lock",
-    "source_pos_wait",
-    "wait_for_executed_gtid_set",
-    "wait_until_sql_thread_after_gtids",
-];
-
 /// The one command that the client obeys in a script.
 pub(super) const DELIMITER: &[u8] = b"delimiter";
-
-/// What Percona's mysqldump writes around tables that may be of `MyRocks`: prepared statements of these texts, and no others.
-const PERCONA: [&str; 9] = [
-    "SELECT COUNT ( * ) INTO @ is_rocksdb_supported FROM INFORMATION_SCHEMA . SESSION_VARIABLES \
-     WHERE VARIABLE_NAME = 'rocksdb_bulk_load'",
-    "SET @ save_old_rocksdb_bulk_load = IF ( @ is_rocksdb_supported , 'SET @old_rocksdb_bulk_load = @@rocksdb_bulk_load' , \
-     'SET @dummy_old_rocksdb_bulk_load = 0' )",
-    "SET @ enable_bulk_load = IF ( @ is_rocksdb_supported , 'SET SESSION rocksdb_bulk_load = 1' , 'SET @dummy_rocksdb_bulk_load = 0' )",
-    "SET @ disable_bulk_load = IF ( @ is_rocksdb_supported , 'SET SESSION rocksdb_bulk_load = @old_rocksdb_bulk_load' , \
-     'SET @dummy_rocksdb_bulk_load = 0' )",
-    "PREPARE s FROM @ save_old_rocksdb_bulk_load",
-    "PREPARE s FROM @ enable_bulk_load",
-    "PREPARE s FROM @ disable_bulk_load",
-    "EXECUTE s",
-    "DEALLOCATE PREPARE s",
-];
 
 /// What rows may not hold: an assignment to a variable, which later statements might be read by, and versioned comments.
 pub(super) const ASSIGNS: &[u8] = b":=";
@@ -177,15 +133,6 @@ fn is_read_by_some(pieces: &[SpannedToken<'_>], has_body: bool) -> bool {
     !first.is("set") && pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
 }
 
-fn is_perconas(pieces: &[SpannedToken<'_>]) -> bool {
-    const MOST_PIECES: usize = 32;
-    if pieces.len() > MOST_PIECES {
-        return false;
-    }
-    let text = pieces.iter().map(|piece| piece.text).collect::<Vec<_>>().join(&b" "[..]);
-    PERCONA.iter().any(|known| text == known.as_bytes())
-}
-
 /// A byte that servers take for a blank, and a string that begins in a versioned comment and goes on behind it.
 fn is_unclear(piece: &SpannedToken<'_>) -> bool {
     match piece.token {
@@ -199,11 +146,6 @@ fn is_unclear(piece: &SpannedToken<'_>) -> bool {
 /// The client obeys its `DELIMITER` wherever it stands outside of strings, also inside of a word.
 pub(super) fn holds_delimiter(code: &[u8]) -> bool {
     code.windows(DELIMITER.len()).any(|word| word.eq_ignore_ascii_case(DELIMITER))
-}
-
-/// Whether rows may call this function.
-pub(super) fn rows_may_call(function: &[u8]) -> bool {
-    ROW_FUNCTIONS.split(' ').any(|known| function.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// What a judgement comes to.
@@ -309,20 +251,12 @@ impl<'p, 'a> Statement<'p, 'a> {
         Ok(())
     }
 
-    /// A part of a name; a doubled quote inside of it reads as two quoted pieces.
+    /// A part of a name.
     fn part(&mut self) -> Option<String> {
-        let first = self.peek()?;
-        let named = matches!(first.token, Token::Word | Token::Quoted(b'`' | b'"'));
-        let mut name = named.then(|| first.unquoted()).flatten()?;
-        self.at += 1;
-        let mut end = first.end();
-        while let Some(more) = self.peek().filter(|more| more.at == end && more.token == first.token) {
-            let Token::Quoted(quote) = more.token else { break };
-            name.push(char::from(quote));
-            name.push_str(&more.unquoted()?);
-            end = more.end();
-            self.at += 1;
-        }
+        let named = |first: &&SpannedToken<'_>| matches!(first.token, Token::Word | Token::Quoted(b'`' | b'"'));
+        self.peek().filter(named)?;
+        let (name, taken) = statement::leading_name(&self.pieces[self.at..])?;
+        self.at += taken;
         Some(name)
     }
 
@@ -612,13 +546,6 @@ pub(super) fn has_rows(head: &[u8], syntax: &Syntax) -> bool {
     statement::pieces(head, syntax).next().is_some_and(|first| first.is("insert") || first.is("replace"))
 }
 
-/// Whether a statement begins as one does, as far as that can be told: a versioned comment may hold another server's words.
-pub(super) fn is_statement(head: &[u8], syntax: &Syntax) -> bool {
-    let Some(first) = statement::pieces(head, syntax).next() else { return true };
-    let begins = STATEMENTS.split(' ').chain(COMMANDS).any(|word| first.is(word));
-    begins || first.versioned() || first.is_symbol(b'(') || first.is_symbol(b'\\')
-}
-
 /// The beginning of a statement, in one line.
 pub(super) fn shown(head: &[u8]) -> String {
     let text = String::from_utf8_lossy(&head[..head.len().min(SHOWN)]);
@@ -627,189 +554,4 @@ pub(super) fn shown(head: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::content::{Reader, fact, names};
-    use super::*;
-    use crate::engine::Inspector;
-
-    /// What the gate says of a script, in which each statement stands for itself.
-    fn stopped(script: &str) -> Vec<String> {
-        let mut reader = Box::new(Reader::new());
-        for bytes in format!("{script}\n-- Dump completed\n").as_bytes().chunks(7) {
-            reader.see(bytes);
-        }
-        let content = reader.finish().unwrap_or_else(|error| panic!("{script}: {error:?}"));
-        let elsewhere = names(&content, fact::ELSEWHERE).into_iter().map(str::to_owned);
-        names(&content, fact::STOPPED).into_iter().map(str::to_owned).chain(elsewhere).collect()
-    }
-
-    #[test]
-    fn what_dump_programs_write_passes() {
-        for dump in [
-            include_str!("../../../fixtures/dumps/mysql-9.7.4.sql"),
-            include_str!("../../../fixtures/dumps/mariadb-10.11.19.sql"),
-        ] {
-            assert_eq!(stopped(dump), [""; 0]);
-        }
-    }
-
-    #[test]
-    fn what_exporters_write_passes() {
-        for statement in [
-            "SET SQL_MODE = \"NO_AUTO_VALUE_ON_ZERO\"",
-            "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */",
-            "/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */",
-            "/*!40101 SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '') */",
-            "/*!40014 SET FOREIGN_KEY_CHECKS=IFNULL(@OLD_FOREIGN_KEY_CHECKS, 1) */",
-            "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
-            "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ 'a-b:1-7'",
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-            "START TRANSACTION",
-            "BEGIN WORK",
-            "CREATE TABLE IF NOT EXISTS `t` (`a` decimal(9,2) NOT NULL DEFAULT 1.5, `select` int DEFAULT nextval(`s`), \
-             CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `other`.`u` (`a`)) PARTITION BY RANGE (`a`) (PARTITION p VALUES LESS THAN (9))",
-            "ALTER TABLE `t` ADD PRIMARY KEY (`id`), MODIFY `id` int NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=2",
-            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (a)",
-            "CREATE UNIQUE INDEX i ON t (a)",
-            "CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=`a`@`%` SQL SECURITY DEFINER VIEW `v` AS select `other`.`f`(1) from `other`.`t`",
-            "CREATE DEFINER=`a.b`@`10.0.0.%` FUNCTION `f`(a int) RETURNS int RETURN (SELECT LOAD_FILE('x') INTO OUTFILE 'y')",
-            "INSERT IGNORE INTO `t` (`id`, `values`) VALUES (1, ST_GeomFromText('POINT(1 2)')),(2,_binary 'x(')",
-            "REPLACE INTO t VALUES (1) ON DUPLICATE KEY UPDATE a=VALUES(a)",
-            "INSERT INTO t SET a = 1, b = NOW()",
-            "TRUNCATE TABLE `t`",
-            "DELETE FROM `t`",
-            "DO SETVAL(`s`, 7, 0)",
-            "SELECT SETVAL(`s`, 7, 0)",
-            "SELECT 'loading t' AS 'INFO'",
-            "/*!80002 ANALYZE TABLE `t` UPDATE HISTOGRAM ON `a` WITH 100 BUCKETS */",
-            "DROP TABLE IF EXISTS `a`, `b` CASCADE",
-            "DROP DATABASE IF EXISTS `shop`",
-            "CHANGE MASTER TO MASTER_LOG_FILE='x'",
-            "LOCK TABLES `a` WRITE, `b` READ LOCAL",
-            "/*!50112 SELECT COUNT(*) INTO @is_rocksdb_supported FROM INFORMATION_SCHEMA.SESSION_VARIABLES WHERE VARIABLE_NAME='rocksdb_bulk_load' */",
-            "/*!50112 SET @enable_bulk_load = IF (@is_rocksdb_supported, 'SET SESSION rocksdb_bulk_load = 1', 'SET @dummy_rocksdb_bulk_load = 0') */",
-            "/*!50112 PREPARE s FROM @enable_bulk_load */",
-            "/*!50112 EXECUTE s */",
-        ] {
-            assert_eq!(stopped(&format!("{statement};")), [""; 0], "{statement}");
-        }
-    }
-
-    #[test]
-    fn everything_else_is_stopped_with_the_reason() {
-        for (statement, reason) in [
-            ("\\! touch x", Reason::Command),
-            ("/*!50000 source x */", Reason::Command),
-            ("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t", Reason::Files),
-            ("/*!50000 LOAD XML INFILE 'x' INTO TABLE t */", Reason::Files),
-            ("TABLE t INTO OUTFILE '/tmp/x'", Reason::Files),
-            ("VALUES ROW(1) INTO OUTFILE '/tmp/x'", Reason::Files),
-            ("(SELECT 1) INTO /* a */ DUMPFILE '/tmp/x'", Reason::Files),
-            ("CREATE FUNCTION f RETURNS STRING SONAME 'x.so'", Reason::Files),
-            ("CREATE AGGREGATE FUNCTION f RETURNS REAL SONAME 'x.so'", Reason::Files),
-            ("INSTALL PLUGIN p SONAME 'x.so'", Reason::Files),
-            ("ALTER TABLE t IMPORT TABLESPACE", Reason::Files),
-            ("CREATE TABLE t (a text) ENGINE=CONNECT TABLE_TYPE=DOS FILE_NAME='/etc/passwd'", Reason::Files),
-            ("CREATE TABLE t (a text DEFAULT (LOAD_FILE('/etc/passwd')))", Reason::Files),
-            ("INSERT INTO t VALUES (1),(LOAD_FILE('/etc/passwd'))", Reason::Files),
-            ("CREATE USER function@'%' IDENTIFIED BY 'x'", Reason::Server),
-            ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x')", Reason::Server),
-            ("GRANT ALL ON *.* TO u", Reason::Server),
-            ("SET GLOBAL general_log_file = '/tmp/x'", Reason::Server),
-            ("SET GLOBAL gtid_purged = 'x', general_log = 1", Reason::Server),
-            ("SET @@persist.max_connections = 1", Reason::Server),
-            ("SET PASSWORD FOR u = 'x'", Reason::Server),
-            ("SET SESSION debug = 'd,f,o,/tmp/x'", Reason::Server),
-            ("FLUSH PRIVILEGES", Reason::Server),
-            ("CREATE TABLE t (a int DEFAULT (GET_LOCK('x', 9)))", Reason::Server),
-            ("RESET MASTER", Reason::Server),
-            ("PREPARE s FROM 'SELECT 1'", Reason::Runs),
-            ("EXECUTE IMMEDIATE 'SELECT 1'", Reason::Runs),
-            ("CALL p()", Reason::Runs),
-            ("SET @enable_bulk_load = 'SELECT 1'", Reason::Runs),
-            ("PREPARE s FROM @other", Reason::Runs),
-            ("SELECT f()", Reason::Runs),
-            ("DO f()", Reason::Runs),
-            ("SELECT SETVAL(s, f())", Reason::Runs),
-            ("INSERT INTO t SELECT * FROM u", Reason::Runs),
-            ("INSERT INTO t (a) SELECT 1 UNION VALUES (2)", Reason::Runs),
-            ("INSERT INTO t VALUES ((SELECT 1))", Reason::Runs),
-            ("INSERT INTO t VALUES (other.f (1))", Reason::Runs),
-            ("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = f(1)", Reason::Runs),
-            ("INSERT INTO t VALUES (1) RETURNING f /* */ (1)", Reason::Runs),
-            ("INSERT INTO t SET a = f(1)", Reason::Runs),
-            ("CREATE TABLE t AS SELECT 1", Reason::Runs),
-            ("CREATE TABLE t VALUES ROW(1)", Reason::Runs),
-            ("SET @x = (SELECT 1)", Reason::Runs),
-            ("SET @x = f()", Reason::Runs),
-            ("ANALYZE SELECT f()", Reason::Runs),
-            ("DELETE FROM t WHERE f()", Reason::Runs),
-            ("UPDATE t SET a = 1", Reason::Runs),
-            ("HANDLER t OPEN", Reason::Runs),
-            ("SET sql_mode = 1048576", Reason::Unclear),
-            ("SET sql_mode = 'NO_BACK' 'SLASH_ESCAPES'", Reason::Unclear),
-            ("SET sql_mode = 'NO_BACKSL\\ASH_ESCAPES'", Reason::Unclear),
-            ("SET sql_mode = '', sql_mode = 'NO_BACKSLASH_ESCAPES'", Reason::Unclear),
-            ("CREATE TABLE t (a int) \u{b} COMMENT 'x'", Reason::Unclear),
-            ("CREATE TABLE t (a int /*!99999 ' */ , b int /*!99999 ' */)", Reason::Unclear),
-            ("CREATE PROCEDURE p() SET @a = mydelimiter", Reason::Unclear),
-            ("INSERT INTO t VALUES (1delimiter)", Reason::Runs),
-            ("BEGIN NOT ATOMIC SELECT 1", Reason::Unknown),
-            ("XA START 'x'", Reason::Unknown),
-            ("RENAME TABLE t TO u", Reason::Unknown),
-            ("START GROUP_REPLICATION", Reason::Unknown),
-        ] {
-            let found = stopped(&format!("{statement};"));
-            assert!(found.len() == 1 && found[0].ends_with(&format!("({})", reason.words())), "{statement}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn a_later_statement_is_read_as_an_earlier_one_says() {
-        for script in [
-            "SET @m = 'NO_BACKSLASH_ESCAPES'; SET sql_mode = @m;",
-            "SET NAMES gbk; INSERT INTO t VALUES (1);",
-            "SET @c = 'sjis'; SET character_set_client = @c; INSERT INTO t VALUES (1);",
-            "SET NAMES gbk; SET @old = @@character_set_client; SET NAMES utf8mb4; SET character_set_client = @old; INSERT INTO t VALUES (1);",
-        ] {
-            let found = stopped(script);
-            let words = [Reason::Unclear.words(), CHARACTER_SET];
-            let is_told = found.len() == 1 && words.iter().any(|words| found[0].contains(words));
-            assert!(is_told, "{script}: {found:?}");
-        }
-        let passes = "SET @old = @@character_set_client; SET character_set_client = gbk; CREATE FUNCTION f() RETURNS int RETURN 1; \
-                      SET character_set_client = @old; INSERT INTO t VALUES (1);";
-        assert_eq!(stopped(passes), [""; 0]);
-    }
-
-    #[test]
-    fn statements_about_another_database_are_told_with_its_name() {
-        for statement in [
-            "DROP TABLE other.keep",
-            "DROP TABLE a, `other`.`keep`",
-            "REPLACE INTO `other` . keep SET a = 1",
-            "ALTER TABLE t RENAME TO other.keep",
-            "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE other.keep",
-            "CREATE TABLE t (a int) ENGINE=MERGE UNION=(other.keep)",
-            "CREATE VIEW other.v AS SELECT 1",
-            "CREATE TRIGGER other.t BEFORE INSERT ON t FOR EACH ROW SET @a=1",
-            "CREATE INDEX i ON other.keep (a)",
-            "TRUNCATE other.keep",
-            "LOCK TABLES other.keep WRITE",
-            "CREATE TABLE t (a int DEFAULT nextval(`other`.`s`))",
-            "ALTER TABLE t ADD a int DEFAULT (setval(other.s, 1))",
-            "CREATE TABLE t (a int DEFAULT (NEXT VALUE FOR other.s))",
-        ] {
-            let found = stopped(&format!("{statement};"));
-            assert_eq!(found, [format!("other: line 1: {statement}")]);
-        }
-    }
-
-    #[test]
-    fn what_is_too_long_to_be_looked_at_is_stopped() {
-        let long = format!("CREATE TABLE t (a int COMMENT '{}') AS SELECT LOAD_FILE('x');", "x".repeat(1 << 20));
-        assert!(stopped(&long)[0].contains(Reason::Unclear.words()));
-        let body = format!("CREATE FUNCTION f() RETURNS text RETURN '{}';", "x".repeat(1 << 20));
-        assert_eq!(stopped(&body), [""; 0], "a body is not judged");
-    }
-}
+mod tests;

@@ -68,6 +68,12 @@ impl SpannedToken<'_> {
         self.at + self.text.len()
     }
 
+    /// What it adds to a name that ends where it begins: the quote that was doubled, and what follows.
+    fn behind_a_quote(&self) -> Option<String> {
+        let Token::Quoted(quote) = self.token else { return None };
+        Some(format!("{}{}", char::from(quote), self.unquoted()?))
+    }
+
     pub(super) fn is(&self, word: &str) -> bool {
         self.token == Token::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
     }
@@ -249,6 +255,18 @@ fn definer_end<'a>(
     Some(end)
 }
 
+/// The name that stands first, and how many pieces it takes: one with doubled quotes inside reads as several.
+pub(super) fn leading_name(pieces: &[SpannedToken<'_>]) -> Option<(String, usize)> {
+    let first = pieces.first()?;
+    let (mut name, mut end, mut taken) = (first.unquoted()?, first.end(), 1);
+    while let Some(more) = pieces.get(taken).filter(|more| more.at == end && more.token == first.token) {
+        let Some(text) = more.behind_a_quote() else { break };
+        name.push_str(&text);
+        (end, taken) = (more.end(), taken + 1);
+    }
+    Some((name, taken))
+}
+
 /// A name, a name with doubled quotes inside, or a database and a name: the last part counts.
 fn find_name<'a>(
     subject: &mut StatementInfo,
@@ -261,9 +279,8 @@ fn find_name<'a>(
     loop {
         let end = subject.name_at.end;
         if let Some(more) = pieces.next_if(|p| p.at == end && matches!(p.token, Token::Quoted(_))) {
-            if let (Some(name), Token::Quoted(quote)) = (&mut subject.name, more.token) {
-                name.push(char::from(quote));
-                name.push_str(&more.unquoted().unwrap_or_default());
+            if let (Some(name), Some(text)) = (&mut subject.name, more.behind_a_quote()) {
+                name.push_str(&text);
             }
             subject.name_at.end = more.end();
         } else if pieces.next_if(|p| p.bracket == first.bracket && p.is_symbol(b'.')).is_some() {
