@@ -53,11 +53,8 @@ pub(super) async fn properties(
     name: &str,
     limits: &Limits,
 ) -> Result<DatabaseProperties> {
-    let mut conn = session::open(connection, None, limits).await?;
-    let reading = read(&mut conn, name, server.flavour, server.version);
-    let found = session::within(connection, limits, reading).await;
-    session::close(conn, limits).await;
-    found
+    let work = async |conn: &mut Conn| read(conn, name, server.flavour, server.version).await;
+    session::ask(connection, None, limits, work).await
 }
 
 /// A server that does not know the column says nothing.
@@ -197,17 +194,14 @@ pub(super) async fn apply(
 
 /// Gives a database its own default back, where the dump left another one.
 async fn keep_default(connection: &Connection, server: &Server, limits: &Limits) -> Result<()> {
-    let mut conn = session::open(connection, None, limits).await?;
-    let work = async {
-        let now = read(&mut conn, &server.database, server.flavour, server.version).await?;
+    session::ask(connection, None, limits, async |conn| {
+        let now = read(conn, &server.database, server.flavour, server.version).await?;
         let own = &server.properties;
         if let (true, Some(encoding), Some(collation)) = (differs(own, &now), &own.encoding, &own.collation) {
             let name = quote(&server.database);
             conn.query_drop(format!("ALTER DATABASE {name} CHARACTER SET {encoding} COLLATE {collation}")).await?;
         }
         Ok(())
-    };
-    let done = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
-    done
+    })
+    .await
 }

@@ -107,13 +107,12 @@ pub(super) async fn selected(
     if selection.only.is_none() && selection.ignored.is_empty() {
         return Ok(None);
     }
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
-    let needs = session::within(connection, limits, needs(&mut conn, &connection.database)).await;
-    session::close(conn, limits).await;
+    let database = &connection.database;
+    let work = async |conn: &mut Conn| needs(conn, database).await;
+    let mut needs = session::ask(connection, Some(database), limits, work).await?;
     let (relations, routines) = (relations(server), probe_keys::list(server, probe_keys::ROUTINES));
     let is_function =
         |name: &str| routines.iter().any(|routine| routine.split_once(' ').is_some_and(|(_, n)| n == name));
-    let mut needs = needs?;
     // What a view calls a table may be a name of its own.
     needs.retain(|need| match need.kind {
         "function" => is_function(&need.name),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::content::{fact, names};
@@ -101,10 +102,9 @@ pub(super) async fn passed(
     if once.is_empty() || !come(options) {
         return Ok(Vec::new());
     }
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
     let query = "SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()";
-    let there: Vec<(String, String)> = session::within(connection, limits, conn.query(query)).await?;
-    session::close(conn, limits).await;
+    let work = async |conn: &mut Conn| conn.query(query).await;
+    let there: Vec<(String, String)> = session::ask(connection, Some(&connection.database), limits, work).await?;
     let enabled = names(content, fact::ENABLED_EVENTS);
     let state = |name: &str| there.iter().find(|(found, _)| found.to_lowercase() == name.to_lowercase());
     let notes = once.into_iter().filter_map(|name| match state(name) {

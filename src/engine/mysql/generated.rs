@@ -20,8 +20,7 @@ const COLUMNS: &str = "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.EXTRA LIKE '%STORED
 
 /// Sums all tables that have some. No query where there are none.
 pub(super) async fn sums(connection: &Connection, limits: &Limits) -> Result<GeneratedColumns> {
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
-    let work = async {
+    session::ask(connection, Some(&connection.database), limits, async |conn| {
         let columns: Vec<(String, String, bool)> = conn.query(COLUMNS).await?;
         let mut tables: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
         for (table, column, is_generated) in columns {
@@ -30,14 +29,12 @@ pub(super) async fn sums(connection: &Connection, limits: &Limits) -> Result<Gen
         }
         let mut found = GeneratedColumns::new();
         for (table, (others, generated)) in tables {
-            let sums = table_sums(&mut conn, &table, &others, &generated).await?;
+            let sums = table_sums(conn, &table, &others, &generated).await?;
             found.insert(table, GeneratedSums { columns: generated, ..sums });
         }
         Ok(found)
-    };
-    let found = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
-    found
+    })
+    .await
 }
 
 async fn table_sums(

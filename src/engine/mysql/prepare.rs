@@ -75,7 +75,7 @@ fn undropped(e: Error) -> Error {
         )
     };
     let error = Error::new(Kind::Refused, "the server does not let the user drop what the target holds");
-    error.why(words).why("nothing was changed").hints(e.hints).hint(hint)
+    error.why(words).unchanged().hints(e.hints).hint(hint)
 }
 
 fn unprepared(e: Error, connection: &Connection) -> Error {
@@ -100,7 +100,7 @@ async fn make(
     if let Err(e) = session::within(connection, limits, asking).await {
         let error =
             Error::new(Kind::Refused, format!("{} may not create database {database:?} there", connection.user));
-        let error = error.why(e.why.join("\n")).why("nothing was changed").hints(e.hints);
+        let error = error.why(e.why.join("\n")).unchanged().hints(e.hints);
         return Err(if exists { error.hint(hint::CLEAN_SCHEMA_INSTEAD) } else { error });
     }
     let work = async {
@@ -221,7 +221,7 @@ pub(super) async fn create_database(
         let what = format!("{} may not create a database there", connection.user);
         let kind = if denied { Kind::Refused } else { Kind::RestoreFailed };
         let error = Error::new(kind, if denied { what } else { format!("database {name} could not be made") });
-        error.why(words).why("nothing was changed").hints(denied.then(|| {
+        error.why(words).unchanged().hints(denied.then(|| {
             Hint::naming(
                 "grant-all-on-pattern",
                 format!("GRANT ALL ON `{}%`.* TO the user, or name another user", name_pattern(name)),
@@ -232,25 +232,19 @@ pub(super) async fn create_database(
 
 /// Drops a database.
 pub(super) async fn drop_database(connection: &Connection, name: &str, limits: &Limits) -> Result<()> {
-    let mut conn = session::open(connection, None, limits).await?;
-    // A client that was just killed may hold a lock for a moment.
-    let work = async {
+    session::ask(connection, None, limits, async |conn| {
+        // A client that was just killed may hold a lock for a moment.
         conn.query_drop("SET SESSION lock_wait_timeout = 60").await?;
         conn.query_drop(format!("DROP DATABASE IF EXISTS {}", quote(name))).await
-    };
-    let done = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
-    done
+    })
+    .await
 }
 
 /// The databases whose names begin so.
 pub(super) async fn databases(connection: &Connection, prefix: &str, limits: &Limits) -> Result<Vec<String>> {
-    let mut conn = session::open(connection, None, limits).await?;
     let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, ?) = ? ORDER BY 1";
-    let work = conn.exec(query, (prefix.chars().count(), prefix));
-    let found = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
-    found
+    let work = async |conn: &mut Conn| conn.exec(query, (prefix.chars().count(), prefix)).await;
+    session::ask(connection, None, limits, work).await
 }
 
 /// A name up to its last underscore, as GRANT wants a pattern: underscores escaped.

@@ -90,6 +90,19 @@ pub(super) async fn within<T>(
     }
 }
 
+/// Opens a session, runs queries in it, and ends it, whatever comes of them.
+pub(super) async fn ask<T>(
+    connection: &Connection,
+    database: Option<&str>,
+    limits: &Limits,
+    work: impl AsyncFnOnce(&mut Conn) -> mysql_async::Result<T>,
+) -> Result<T> {
+    let mut conn = open(connection, database, limits).await?;
+    let done = within(connection, limits, work(&mut conn)).await;
+    close(conn, limits).await;
+    done
+}
+
 /// `prefer` tries TLS first, and does without when the server has none or its handshake fails.
 async fn connect(connection: &Connection, database: Option<&str>, longest: Option<usize>) -> mysql_async::Result<Conn> {
     // Two crates bring rustls; whichever comes first, the provider is the same.

@@ -31,17 +31,14 @@ pub(super) async fn session_activity(
     server: &Server,
     limits: &Limits,
 ) -> Result<SessionActivity> {
-    let mut conn = session::open(connection, Some(&connection.database), limits).await?;
-    let work = async {
-        let ours = processes(&mut conn, &connection.database).await?;
-        let holders = tolerant(&mut conn, HOLDERS).await?;
+    session::ask(connection, Some(&connection.database), limits, async |conn| {
+        let ours = processes(conn, &connection.database).await?;
+        let holders = tolerant(conn, HOLDERS).await?;
         // The server counts its sessions: an older one is another's of the same user. A proxy's are older than their use.
         let first = if server.pooler.is_none() { probe_keys::number(server, probe_keys::SESSION) } else { 0 };
         Ok(SessionActivity { busy: ours.iter().any(|process| process.id >= first && process.works()), holders })
-    };
-    let done = session::within(connection, limits, work).await;
-    session::close(conn, limits).await;
-    done
+    })
+    .await
 }
 
 /// A session on the server.
