@@ -23,6 +23,7 @@ mod connect;
 mod copy;
 mod doctor;
 mod dump;
+mod foreign;
 mod inspect;
 mod lists;
 mod manual;

@@ -5,12 +5,12 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::connect::ConnectArgs;
+use super::foreign::ForeignArgs;
 use super::lists::Variables;
 use super::question::may_be_dropped;
 use crate::engine::{Clean, CollationMap, DatabaseSettings, RestoreOptions};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
-use crate::pipeline::Context;
 use crate::pipeline::restore::{Outcome, Request, Restored, restore};
 use crate::report::{Report, units};
 
@@ -74,21 +74,8 @@ pub struct RestoreArgs {
     dry_run: bool,
     #[command(flatten)]
     into: IntoArgs,
-    /// Takes a file without an end mark, as phpMyAdmin, HeidiSQL or mysqldump --compact write it
-    ///
-    /// Its structure is judged all the same: it may not end inside a statement, a string, a comment or rows. The result says
-    /// that it is not proved complete.
-    #[arg(long, env = "DBHAUL_ACCEPT_UNPROVEN")]
-    accept_unproven: bool,
-    /// One database of a file of several: mysqldump --all-databases or --databases, `pg_dumpall`
-    ///
-    /// What the file says of the database itself is for the target's: nothing is sent under the old name. Roles, tablespaces and
-    /// other databases of the file are not sent.
-    #[arg(long, value_name = "NAME", env = "DBHAUL_DATABASE", value_parser = NonEmptyStringValueParser::new())]
-    database: Option<String>,
-    /// Takes this one of several dumps in an archive: its path in the tar or zip
-    #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
-    member: Option<String>,
+    #[command(flatten)]
+    foreign: ForeignArgs,
     #[command(flatten)]
     reach: ConnectArgs,
 }
@@ -198,12 +185,7 @@ pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
         .hint(Hint::new("name-the-archive", "dbhaul restore ARCHIVE [URI]; another program's output is read with -")));
     }
     let named = ConnectArgs::connection(args.uri.as_deref(), report)?;
-    let context = Context {
-        accept_unproven: args.accept_unproven,
-        database: args.database.clone(),
-        member: args.member.clone(),
-        ..args.reach.context(report)?
-    };
+    let context = args.foreign.within(args.reach.context(report)?);
     let answered = args.into.answered();
     let request = Request {
         archive: &args.archive,

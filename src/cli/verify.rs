@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::connect::ConnectArgs;
+use super::foreign::ForeignArgs;
 use crate::env_settings;
 use crate::error::Result;
 use crate::pipeline::Context;
@@ -30,21 +31,8 @@ pub struct VerifyArgs {
     /// Takes the scratch server's programs from this folder only
     #[arg(long, value_name = "DIR", env = "DBHAUL_SERVER_DIR")]
     server_dir: Option<PathBuf>,
-    /// Takes a file without an end mark, as phpMyAdmin, HeidiSQL or mysqldump --compact write it
-    ///
-    /// Its structure is judged all the same: it may not end inside a statement, a string, a comment or rows. The result says
-    /// that it is not proved complete.
-    #[arg(long, env = "DBHAUL_ACCEPT_UNPROVEN")]
-    accept_unproven: bool,
-    /// One database of a file of several: mysqldump --all-databases or --databases, `pg_dumpall`
-    ///
-    /// What the file says of the database itself is for the target's: nothing is sent under the old name. Roles, tablespaces and
-    /// other databases of the file are not sent.
-    #[arg(long, value_name = "NAME", env = "DBHAUL_DATABASE", value_parser = NonEmptyStringValueParser::new())]
-    database: Option<String>,
-    /// Takes this one of several dumps in an archive: its path in the tar or zip
-    #[arg(long, value_name = "NAME", env = "DBHAUL_MEMBER", value_parser = NonEmptyStringValueParser::new())]
-    member: Option<String>,
+    #[command(flatten)]
+    foreign: ForeignArgs,
     #[command(flatten)]
     reach: ConnectArgs,
 }
@@ -57,9 +45,8 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
         Some(uri) => Some(Place::Server(Box::new(ConnectArgs::connection(Some(&uri), report)?.connection))),
         None => args.restore.then_some(Place::Scratch),
     };
-    let (server_dir, accept_unproven) = (args.server_dir.clone(), args.accept_unproven);
-    let (database, member) = (args.database.clone(), args.member.clone());
-    let context = Context { server_dir, accept_unproven, database, member, ..args.reach.context(report)? };
+    let context = Context { server_dir: args.server_dir.clone(), ..args.reach.context(report)? };
+    let context = args.foreign.within(context);
     let verified = verify(&context, &args.archive, place).await?;
     let held = &verified.content;
     let rows: Option<u64> = held.tables.iter().map(|table| table.rows).sum();
