@@ -316,7 +316,7 @@ impl Plain {
     /// Something that psql would obey, or might, on the line that has just ended.
     fn suspect(&mut self, what: &str) {
         let place = format!("line {}: {}", self.number, shown(what));
-        if what.contains("\\connect") || what.contains("\\c ") {
+        if connects(what) {
             self.seen.connects.get_or_insert_with(|| place.clone());
         }
         self.seen.command.get_or_insert(place);
@@ -434,6 +434,13 @@ impl Plain {
         seen.asked.tell(&mut content);
         content
     }
+}
+
+/// Whether a line holds psql's `\connect`, in any of its spellings: a command's name ends at a blank or at the next backslash.
+fn connects(line: &str) -> bool {
+    let commands = line.split('\\').skip(1);
+    let mut names = commands.map(|command| command.split(char::is_whitespace).next().unwrap_or_default());
+    names.any(|name| name == "c" || name.starts_with("connect"))
 }
 
 /// A statement without the remarks and psql's commands before it; the commands are judged by themselves.

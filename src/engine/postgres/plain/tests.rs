@@ -112,5 +112,14 @@ fn a_psql_command_is_noticed_wherever_it_stands() {
         plain.see(format!("{script}-- PostgreSQL database dump complete\n").as_bytes());
         let content = plain.finish().expect("complete");
         assert_eq!(content.facts[COMMAND], format!("line 1: {}", script.trim_end()));
+        assert!(!content.facts.contains_key(CONNECTS), "{script}");
+    }
+    for script in
+        ["\\connect other\n", "\\c other\n", "\\c\tother\n", "\\c\n", "SELECT 1 \\g\\c other\n", "\\echo x \\c other\n"]
+    {
+        let mut plain = Box::new(Plain::default());
+        plain.see(format!("SELECT 1;\n{script}-- PostgreSQL database dump complete\n").as_bytes());
+        let content = plain.finish().expect("complete");
+        assert_eq!(content.facts[CONNECTS], format!("line 2: {}", script.trim_end()));
     }
 }
