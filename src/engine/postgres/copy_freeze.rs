@@ -236,25 +236,8 @@ mod tests {
         let mut entries = vec![entry(1, "TABLE", "a b", &[]), entry(2, "TABLE", "small", &[])];
         let lane = Freeze::lane(&server, &options, &entries).expect("a lane");
         let statement = |tag: &str, copy: &str| {
-            let rows = entry(9, "TABLE DATA", tag, &[]);
-            let (has_data, copy, definition) = (true, Some(copy.to_owned()), String::new());
-            let (offset, file, catalog, section) = (None, None, (0, 0), 3);
-            let stopped = None;
-            lane.frozen(&TocEntry {
-                entry: rows,
-                has_data,
-                catalog,
-                section,
-                copy,
-                offset,
-                file,
-                definition,
-                stopped,
-                acts: Box::default(),
-                fills_its_own: false,
-                untrusted: false,
-                tablespace: None,
-            })
+            let entry = entry(9, "TABLE DATA", tag, &[]);
+            lane.frozen(&TocEntry { entry, has_data: true, copy: Some(copy.to_owned()), ..TocEntry::default() })
         };
         insta::assert_snapshot!(statement("a b", "COPY public.\"a b\" (\"x FROM stdin;\") FROM stdin;\n").expect("frozen"), @r#"
         TRUNCATE TABLE ONLY public."a b";

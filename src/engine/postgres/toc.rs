@@ -75,7 +75,7 @@ pub struct Sizes {
 }
 
 /// One entry, with what only a reader of data needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TocEntry {
     /// What a restore goes by.
     pub entry: Entry,

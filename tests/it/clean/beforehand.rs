@@ -20,7 +20,7 @@ fn full(server: &Server) -> Database<'_> {
 }
 
 /// A user with these rights on the target, gone with the value.
-struct User<'s> {
+pub(super) struct User<'s> {
     server: &'s Server,
     name: String,
     uri: String,
@@ -30,7 +30,7 @@ const ALL: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, L
                    CREATE ROUTINE, ALTER ROUTINE, EXECUTE, EVENT, TRIGGER";
 
 impl<'s> User<'s> {
-    fn of(target: &Database<'s>, rights: &str) -> Self {
+    pub(super) fn of(target: &Database<'s>, rights: &str) -> Self {
         let (server, name) = (target.server(), format!("u_{}", target.name()));
         server.sql(&format!(
             "CREATE USER {name}@'%' IDENTIFIED BY 'secret-9fX'; GRANT {rights} ON `{}`.* TO {name}@'%'",
@@ -44,7 +44,7 @@ impl<'s> User<'s> {
         Self { server, name, uri }
     }
 
-    fn restore(&self, archive: &Path, args: &[&str]) -> Output {
+    pub(super) fn restore(&self, archive: &Path, args: &[&str]) -> Output {
         with_clients_of(self.server).arg("restore").arg(archive).arg(&self.uri).args(args).run()
     }
 }

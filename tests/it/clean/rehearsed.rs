@@ -1,6 +1,6 @@
 //! MySQL and MariaDB: what a server does not take of a dump's definitions is known before the first drop, whatever it is.
 
-use super::{restoring, state};
+use super::{beforehand::User, restoring, state};
 use crate::{
     roundtrip::{dumped, with_clients_of},
     support::{Database, Server, checksum, eventually, mariadb, mysql},
@@ -103,20 +103,8 @@ fn who_may_create_no_database_is_told_and_goes_on() {
         source.sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
         let (archive, _) = dumped(&source, &folder, &[]);
         let target = full(server);
-        let user = format!("u_{}", target.name());
-        server.sql(&format!(
-            "CREATE USER {user}@'%' IDENTIFIED BY 'secret-9fX'; GRANT ALL ON `{}`.* TO {user}@'%'",
-            target.name()
-        ));
-        if server.flavour() == mysql().flavour() {
-            server.sql(&format!("GRANT SYSTEM_USER ON *.* TO {user}@'%'"));
-        }
-        let uri = server.uri_as(&user, "secret-9fX", target.name());
-        let restore =
-            with_clients_of(server).arg("restore").arg(&archive).arg(&uri).args(["--clean", "schema", "--yes"]).run();
-        let restore = restore.expect_code(0);
+        let restore = User::of(&target, "ALL").restore(&archive, &["--clean", "schema", "--yes"]).expect_code(0);
         assert!(restore.stderr.contains("definitions were not tried"), "{}", restore.stderr);
         assert_eq!(checksum(&target), checksum(&source));
-        server.sql(&format!("DROP USER {user}@'%'"));
     }
 }
