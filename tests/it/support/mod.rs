@@ -12,6 +12,7 @@ mod flavour;
 mod generated;
 mod hints;
 mod image;
+mod mysql_session;
 mod pooler;
 mod process;
 mod proxy;

@@ -24,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{
     Database, alive, eventually,
     flavour::{self, Flavour},
-    template, tls,
+    mysql_session, template, tls,
 };
 
 /// The superuser of every server.
@@ -225,6 +225,9 @@ impl Server {
     }
 
     pub fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
+        if !self.flavour.is_postgres() && mysql_session::takes(text) {
+            return mysql_session::run(&self.socket(), database, text);
+        }
         let mut shell = self.shell(database);
         let mut child = shell
             .stdin(Stdio::piped())
