@@ -13,6 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
+#[doc(hidden)]
+pub mod bounds;
 mod checksum;
 mod client;
 mod content;

@@ -1,6 +1,6 @@
 //! The arguments that every client takes: the option file with the password, the way to the server, TLS.
 //!
-//! The password reaches the client by an option file that is an inherited pipe; both flavours read one (tried with
+//! The password reaches the client by an option file that is an inherited memory file; both flavours read one (tried with
 //! mysqldump 9.7 and mariadb-dump 10.11). No other option file is read, `~/.mylogin.cnf` included.
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::RowColumns;
 use super::definition;
+use super::doubts::is_doubtful_comment;
 use super::early::Order;
 use super::exporter::{self, Exporter};
 use super::features;
@@ -186,9 +187,14 @@ impl Visitor for Seen {
     fn between(&mut self, what: Between, bytes: &[u8]) {
         self.count_lines(bytes);
         match what {
-            Between::Comment => self.comment(bytes),
+            Between::Comment => {
+                self.comment(bytes);
+                self.judge_comment(bytes, is_doubtful_comment(bytes, &Syntax::new()));
+            }
             Between::Delimiter => self.something(),
-            Between::Blank | Between::More | Between::Sandbox | Between::Mark => {}
+            // It is too long to be looked at as a whole.
+            Between::More => self.judge_comment(b"/*", memchr::memmem::find(bytes, b"/*").is_some()),
+            Between::Blank | Between::Sandbox | Between::Mark => {}
         }
         self.offset += bytes.len() as u64;
     }
@@ -283,6 +289,14 @@ impl Seen {
     /// A statement was stopped because its character set hides where strings end.
     fn is_hidden(&self) -> bool {
         self.stopped.0.iter().any(|place| place.contains(CHARACTER_SET))
+    }
+
+    /// A comment between two statements, which not everybody may take for one.
+    fn judge_comment(&mut self, bytes: &[u8], is_doubtful: bool) {
+        if bytes.starts_with(b"/*") && (bytes.starts_with(b"/*+") || is_doubtful) {
+            self.judged = (format!("line {}: {}", self.lines + 1, gate::shown(bytes)), true);
+            self.stop(Reason::Unclear);
+        }
     }
 
     /// The statement that is passing by is stopped, once.

@@ -12,9 +12,11 @@ mod words;
 use words::{COMMANDS, REACHING, is_perconas};
 pub(super) use words::{is_statement, rows_may_call};
 
+use super::bodies::{self, Routine};
+use super::doubts::{ends_open, is_doubtful};
 use super::lexer::{Syntax, Token};
 use super::session_settings::Settings;
-use super::statement::{self, SpannedToken};
+use super::statement::{self, NEW, SpannedToken};
 
 /// The one command that the client obeys in a script.
 pub(super) const DELIMITER: &[u8] = b"delimiter";
@@ -24,8 +26,8 @@ pub(super) const ASSIGNS: &[u8] = b":=";
 /// See [`ASSIGNS`].
 pub(super) const VERSIONED: &[u8] = b"/*!";
 
-/// Servers of `MariaDB` skip versioned comments from this version of `MySQL`'s on.
-const NEW: u32 = 50700;
+/// What a `SET` may change that decides where strings end.
+const DECIDE: [&str; 5] = ["sql_mode", "names", "charset", "character", "character_set_client"];
 
 /// In the reason of what is written in a character set with backslashes.
 pub(super) const CHARACTER_SET: &str = "in its character set a backslash may be half of a character";
@@ -105,19 +107,26 @@ impl Gate {
     /// Judges a statement by its head.
     pub(super) fn judge(&mut self, head: &[u8], syntax: &Syntax) -> Found {
         let pieces: Vec<SpannedToken<'_>> = statement::pieces(head, syntax).collect();
-        let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default() };
-        let Some(first) = pieces.first() else { return statement.found };
+        let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default(), body: None };
+        let is_cut = !has_rows(head, syntax) && ends_open(head, syntax);
+        let doubtful = (is_cut || is_doubtful(head, syntax)).then_some(Reason::Unclear);
+        let Some(first) = pieces.first() else { return Found { reason: doubtful, ..statement.found } };
         if is_perconas(&pieces) {
-            return statement.found;
+            return Found { reason: doubtful, ..statement.found };
         }
         let verdict = if first.is("set") { self.settings.read(&pieces[1..]) } else { statement.whole() };
-        let Statement { mut found, .. } = statement;
+        let Statement { mut found, body, .. } = statement;
+        let several = match body {
+            Some((name_end, routine)) => bodies::follow_body(&pieces, name_end, routine),
+            None => bodies::follow(&pieces),
+        };
         // Bodies are for the server alone: the client only looks for their end.
         let unclear = !found.has_body && pieces.iter().any(is_unclear)
             || pieces.iter().any(|piece| piece.token == Token::Word && holds_delimiter(piece.text))
-            || is_read_by_some(&pieces, found.has_body);
+            || is_read_by_some(&pieces, found.has_body)
+            || several;
         let hides = self.settings.hides(head, first).then_some(Reason::CharacterSet);
-        found.reason = verdict.err().or(unclear.then_some(Reason::Unclear)).or(hides);
+        found.reason = verdict.err().or(doubtful).or(unclear.then_some(Reason::Unclear)).or(hides);
         found
     }
 }
@@ -128,9 +137,14 @@ fn is_read_by_some(pieces: &[SpannedToken<'_>], has_body: bool) -> bool {
     const BEGINNING: usize = 3;
     let first = &pieces[0];
     let has_rows = first.is("insert") || first.is("replace");
+    if first.is("set") {
+        // What later statements are read by: every server must have set it.
+        let decides = |piece: &SpannedToken<'_>| DECIDE.iter().any(|word| piece.is(word));
+        return pieces.iter().any(decides) && pieces.iter().any(|piece| piece.since >= NEW);
+    }
     let differs = |piece: &SpannedToken<'_>| piece.since != first.since && (piece.since >= NEW || first.since >= NEW);
     let looked_at = if has_rows || has_body { pieces.len() } else { BEGINNING.min(pieces.len()) };
-    !first.is("set") && pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
+    pieces[..looked_at].iter().any(|piece| differs(piece) || has_rows && piece.since != first.since)
 }
 
 /// A byte that servers take for a blank, and a string that begins in a versioned comment and goes on behind it.
@@ -156,6 +170,8 @@ struct Statement<'p, 'a> {
     pieces: &'p [SpannedToken<'a>],
     at: usize,
     found: Found,
+    /// Where the name ends behind which a body stands, and whose it is.
+    body: Option<(usize, Routine)>,
 }
 
 impl<'p, 'a> Statement<'p, 'a> {
@@ -314,8 +330,15 @@ impl<'p, 'a> Statement<'p, 'a> {
             "view" | "sequence" => self.named(),
             "trigger" | "procedure" | "event" | "package" => {
                 self.skip(&["body"]);
-                self.found.has_body = true;
-                self.named()
+                let routine = match () {
+                    () if object.is("trigger") => Routine::Trigger,
+                    () if object.is("procedure") => Routine::Procedure,
+                    () if object.is("event") => Routine::Event,
+                    () => Routine::Package,
+                };
+                self.named()?;
+                self.has_body(routine);
+                Ok(())
             }
             "function" => self.create_function(),
             "database" | "schema" => Ok(()),
@@ -337,11 +360,16 @@ impl<'p, 'a> Statement<'p, 'a> {
     /// `CREATE FUNCTION f RETURNS STRING SONAME 'x.so'` has no parentheses.
     fn create_function(&mut self) -> Verdict {
         self.named()?;
-        if !self.took(|piece| piece.is_symbol(b'(')) {
+        if !self.peek().is_some_and(|piece| piece.is_symbol(b'(')) {
             return Err(Reason::Files);
         }
-        self.found.has_body = true;
+        self.has_body(Routine::Function);
         Ok(())
+    }
+
+    fn has_body(&mut self, routine: Routine) {
+        self.found.has_body = true;
+        self.body = Some((self.at, routine));
     }
 
     fn create_index(&mut self) -> Verdict {

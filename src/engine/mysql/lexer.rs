@@ -6,8 +6,8 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-/// A delimiter longer than this is not one that any program writes.
-pub(super) const LONGEST_DELIMITER: usize = 16;
+/// Clients cut a longer delimiter off.
+pub(super) const LONGEST_DELIMITER: usize = 15;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) struct Syntax {
     delimiter: Vec<u8>,
     /// False under `NO_BACKSLASH_ESCAPES`.
     pub(super) backslash: bool,
+    /// Double quotes are those of names: `ANSI_QUOTES`.
+    pub(super) ansi_quotes: bool,
     /// Bytes at which something other than plain code may begin.
     special: [bool; 256],
 }
@@ -43,7 +45,7 @@ pub(super) struct Syntax {
 impl Syntax {
     /// What the client starts with.
     pub(super) fn new() -> Self {
-        let mut syntax = Self { delimiter: Vec::new(), backslash: true, special: [false; 256] };
+        let mut syntax = Self { delimiter: Vec::new(), backslash: true, ansi_quotes: false, special: [false; 256] };
         syntax.delimit(b";");
         syntax
     }
@@ -52,7 +54,7 @@ impl Syntax {
     pub(super) fn delimit(&mut self, delimiter: &[u8]) {
         let Some(first) = delimiter.first() else { return };
         self.special = [false; 256];
-        for byte in *b"'\"`()-#/" {
+        for byte in *b"'\"`()-#/\\" {
             self.special[usize::from(byte)] = true;
         }
         self.special[usize::from(*first)] = true;

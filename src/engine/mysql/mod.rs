@@ -18,6 +18,9 @@ use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod beforehand;
+mod bodies;
+mod bounds;
+mod buffer;
 mod clients;
 mod collation;
 mod columns;
@@ -29,6 +32,7 @@ mod database;
 mod definition;
 mod dependencies;
 mod diagnose;
+mod doubts;
 mod dump;
 mod dump_filter;
 mod early;
@@ -73,6 +77,7 @@ mod test_fixtures;
 mod triggers;
 mod wide_tables;
 
+pub(super) use bounds::bounds;
 pub use rows::{MergedDump, Readers, RunningMerge};
 
 /// The engine for MySQL and MariaDB.

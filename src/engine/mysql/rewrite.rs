@@ -377,7 +377,7 @@ impl Adapt {
 }
 
 #[cfg(test)]
-mod model;
+pub(super) mod model;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub(super) struct Settings {
     written: BTreeSet<String>,
     /// Settings that were saved in variables such as `@OLD_SQL_MODE`, and not yet set back.
     saved: BTreeSet<String>,
+    /// The SQL mode decides otherwise where strings end: a variable that it is saved in is as good as written.
+    odd_mode: bool,
     /// The client's character set may be one of [`WITH_BACKSLASHES`].
     backslashes: bool,
 }
@@ -93,7 +95,15 @@ impl Settings {
         if !SET_BY_PROGRAMS.split_ascii_whitespace().any(|known| known == name) {
             return Err(Reason::Server);
         }
-        for value in coalesced(value).unwrap_or([value, value]) {
+        let values = coalesced(value);
+        // Whoever follows the backslashes does not look into a call.
+        let is_odd = |[saved, default]: [&[SpannedToken<'_>]; 2]| {
+            !saved.first().is_some_and(|at| at.is_symbol(b'@')) || is_odd_mode(default)
+        };
+        if name == "sql_mode" && values.is_some_and(is_odd) {
+            return Err(Reason::Unclear);
+        }
+        for value in values.unwrap_or([value, value]) {
             is_plain(value)?;
             if let [at, variable] = value
                 && at.is_symbol(b'@')
@@ -102,6 +112,7 @@ impl Settings {
             }
             match name {
                 "sql_mode" if self.is_written(value) || !is_mode(value) => return Err(Reason::Unclear),
+                "sql_mode" => self.odd_mode = is_odd_mode(value),
                 "character_set_client" => self.character_set(value)?,
                 _ => {}
             }
@@ -123,7 +134,8 @@ impl Settings {
         if saves && name.starts_with("old_") {
             self.saved.insert(name.clone());
         }
-        if forgets || saves && !self.backslashes {
+        let saves_odd = self.odd_mode && value.last().is_some_and(|last| last.is("sql_mode"));
+        if forgets || saves && !self.backslashes && !saves_odd {
             self.written.remove(&name);
         } else {
             self.written.insert(name);
@@ -229,6 +241,13 @@ fn is_character_set(value: &[SpannedToken<'_>]) -> bool {
         [at, and_at, ..] => at.is_symbol(b'@') && and_at.is_symbol(b'@'),
         [] => false,
     }
+}
+
+/// A mode in which backslashes escape nothing, or double quotes are those of names.
+fn is_odd_mode(value: &[SpannedToken<'_>]) -> bool {
+    let text = value.iter().flat_map(|piece| piece.text.to_ascii_uppercase()).collect::<Vec<_>>();
+    let odd = [&b"NO_BACKSLASH_ESCAPES"[..], b"ANSI", b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
+    odd.iter().any(|mode| memchr::memmem::find(&text, mode).is_some())
 }
 
 /// One literal without escapes, or a variable: what of it is `NO_BACKSLASH_ESCAPES` can be seen.

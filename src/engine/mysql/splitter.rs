@@ -4,13 +4,14 @@
 //! rows. Rows, and whatever is longer than [`LONGEST_HEAD`], run through in the pieces in which they come.
 //! What a border between two chunks cuts in half is carried over into the next.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
+use super::buffer::{Buffer, mark, new_delimiter, sandbox};
+use super::doubts;
 use super::gate;
 use super::lexer::{StringEnd, Syntax, Token, in_word};
 use super::statement;
 use crate::engine::RowSum;
-use crate::engine::stray::MARK;
 
 /// The most that is held together: a `CREATE TABLE` of 4096 columns fits.
 pub(super) const LONGEST_HEAD: usize = 1 << 20;
@@ -84,6 +85,8 @@ pub(super) struct Splitter {
     start: u64,
     /// Whether anybody wants to know of rows.
     counts: bool,
+    /// What of the client's buffer decides whether it obeys `DELIMITER`.
+    buffer: Buffer,
 }
 
 impl Splitter {
@@ -97,6 +100,7 @@ impl Splitter {
             offset: 0,
             start: 0,
             counts: true,
+            buffer: Buffer::default(),
         }
     }
 
@@ -179,6 +183,7 @@ impl Splitter {
         }
         let length = sandbox(input, at_end)?;
         if length > 0 {
+            self.buffer.passes(Between::Sandbox, &input[..length]);
             visitor.between(Between::Sandbox, &input[..length]);
             return Some(length);
         }
@@ -187,17 +192,24 @@ impl Splitter {
             Token::Space | Token::End => Between::Blank,
             Token::Comment => Between::Comment,
             Token::Broken if input.starts_with(b"/*") => return None,
-            Token::Word if input[..length].eq_ignore_ascii_case(b"delimiter") => {
+            Token::Word if input[..length].eq_ignore_ascii_case(gate::DELIMITER) => {
                 length = match memchr(b'\n', input) {
                     Some(end) => end + 1,
                     None if at_end => input.len(),
                     None => return None,
                 };
-                self.syntax.delimit(delimiter_of(&input[9..length]));
+                // What clients may read otherwise is a statement, which the gate stops.
+                match new_delimiter(&input[..length]).filter(|_| self.buffer.obeys(&input[..length])) {
+                    Some(delimiter) => self.syntax.delimit(delimiter),
+                    None if input[..length].ends_with(b"\n") => return Some(0),
+                    // The dump was cut here.
+                    None => {}
+                }
                 Between::Delimiter
             }
             _ => return Some(0),
         };
+        self.buffer.passes(what, &input[..length]);
         visitor.between(what, &input[..length]);
         Some(length)
     }
@@ -207,6 +219,7 @@ impl Splitter {
         let Some((inside, length)) = opens_comment(input) else { return self.surrender(visitor) };
         self.start = self.offset;
         self.comment = Some(inside);
+        self.buffer.passes(Between::Comment, &input[..length]);
         visitor.between(Between::Comment, &input[..length]);
         length
     }
@@ -217,6 +230,7 @@ impl Splitter {
         if ended {
             self.comment = None;
         }
+        self.buffer.passes(Between::More, &input[..used]);
         visitor.between(Between::More, &input[..used]);
         (used > 0).then_some(used)
     }
@@ -237,6 +251,7 @@ impl Splitter {
         visitor.head(head, &self.syntax);
         if let (Stop::End, Some(backslash)) = (stop, statement::backslash_after(head, &self.syntax)) {
             self.syntax.backslash = backslash;
+            self.syntax.ansi_quotes = statement::ansi_quotes_after(head, &self.syntax).unwrap_or_default();
         }
         self.inside = Some(Runner::new(self.counts && stop == Stop::Rows));
         Some(length)
@@ -258,7 +273,7 @@ impl Splitter {
                 Token::Word if insert.is_none() => {
                     insert = Some(text.eq_ignore_ascii_case(b"insert") || text.eq_ignore_ascii_case(b"replace"));
                 }
-                Token::Word if insert == Some(true) && depth == 0 && announces_rows(text) => {
+                Token::Word if insert == Some(true) && depth == 0 && statement::announces_rows(text) => {
                     return Some((at + length, Stop::Rows));
                 }
                 _ => {}
@@ -285,26 +300,13 @@ impl Splitter {
             if runner.beyond {
                 visitor.beyond_rows();
             }
+            self.buffer = Buffer::default().behind();
             visitor.end(self.offset + used as u64 - self.start);
         } else {
             self.inside = Some(runner);
         }
         (used > 0 || ended).then_some(used)
     }
-}
-
-/// The delimiter that follows the word, as the client reads it: in quotes up to the next one, otherwise up to a blank.
-fn delimiter_of(argument: &[u8]) -> &[u8] {
-    let argument = argument.trim_ascii();
-    let (argument, end) = match argument {
-        [quote @ (b'\'' | b'"' | b'`'), quoted @ ..] => (quoted, memchr(*quote, quoted)),
-        _ => (argument, argument.iter().position(u8::is_ascii_whitespace)),
-    };
-    &argument[..end.unwrap_or(argument.len())]
-}
-
-fn announces_rows(word: &[u8]) -> bool {
-    word.eq_ignore_ascii_case(b"values") || word.eq_ignore_ascii_case(b"value")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -315,29 +317,6 @@ enum Stop {
     Rows,
     /// It was too long.
     Long,
-}
-
-/// The length of a byte order mark at the start of the input, 0 if there is none; none when more is needed.
-fn mark(input: &[u8], at_end: bool) -> Option<usize> {
-    let cut = !at_end && input.len() < MARK.len() && MARK.starts_with(input);
-    (!cut).then_some(if input.starts_with(MARK) { MARK.len() } else { 0 })
-}
-
-/// The length of a sandbox line at the start of the input, 0 if there is none; none when more is needed.
-fn sandbox(input: &[u8], at_end: bool) -> Option<usize> {
-    for line in [&b"/*!999999\\- enable the sandbox mode */"[..], b"/*M!999999\\- enable the sandbox mode */"] {
-        if let Some(rest) = input.strip_prefix(line) {
-            return match rest.iter().position(|b| !matches!(b, b' ' | b'\r')) {
-                Some(at) if rest[at] == b'\n' => Some(line.len() + at + 1),
-                Some(_) => Some(0),
-                None => at_end.then_some(input.len()),
-            };
-        }
-        if !at_end && line.starts_with(input) {
-            return None;
-        }
-    }
-    Some(0)
 }
 
 /// Where in a statement the next byte stands.
@@ -405,13 +384,18 @@ impl Runner {
             match self.inside {
                 Inside::Quoted(quote) => match syntax.string_end(quote, rest) {
                     StringEnd::At(length) => {
+                        self.doubt(doubts::is_doubtful_string(quote, &rest[..length], syntax));
                         self.inside = Inside::Code;
                         at += length;
                     }
-                    StringEnd::Beyond(length) => return (if at_end { input.len() } else { at + length }, false),
+                    StringEnd::Beyond(length) => {
+                        self.doubt(doubts::is_doubtful_string(quote, &rest[..length], syntax));
+                        return (if at_end { input.len() } else { at + length }, false);
+                    }
                 },
                 Inside::Line | Inside::Block => {
                     let (used, ended) = comment_end(self.inside, rest, at_end);
+                    self.doubt(self.inside == Inside::Block && memmem::find(&rest[..used], b"/*").is_some());
                     at += used;
                     if !ended {
                         return (at, false);
@@ -423,6 +407,8 @@ impl Runner {
                     if self.depth == 0 {
                         self.outside_of_rows(&rest[..plain]);
                     }
+                    // Of a long body nobody can tell what is no part of it.
+                    self.doubt(!self.counts && memchr2(b';', b'$', &rest[..plain]).is_some());
                     if self.counts {
                         self.calls(&rest[..plain], rest.get(plain).copied());
                     }
@@ -455,7 +441,10 @@ impl Runner {
         let begins_row = self.depth == 0 && self.row_may_begin;
         match next {
             Some(b'(') if !begins_row => self.call(code),
-            Some(_) if self.tail.is_empty() && code.len() < gate::DELIMITER.len() && !code.contains(&b':') => {}
+            Some(_)
+                if self.tail.is_empty()
+                    && code.len() < gate::DELIMITER.len()
+                    && !code.iter().any(|b| b":;$".contains(b)) => {}
             _ => self.end_of_code(code, next.is_none()),
         }
     }
@@ -463,6 +452,7 @@ impl Runner {
     fn call(&mut self, code: &[u8]) {
         let code = [&self.tail, code].concat();
         self.tail.clear();
+        self.doubt(memchr2(b';', b'$', &code).is_some());
         if memchr(b':', &code).is_some() {
             self.note_call(gate::ASSIGNS);
         }
@@ -478,6 +468,7 @@ impl Runner {
         if memchr(b':', &code).is_some() {
             self.note_call(gate::ASSIGNS);
         }
+        self.doubt(memchr2(b';', b'$', &code).is_some());
         if gate::holds_delimiter(&code) {
             self.note_call(gate::DELIMITER);
         }
@@ -534,8 +525,20 @@ impl Runner {
         self.rare(input, syntax, at_end)
     }
 
+    /// Something that clients and servers may read in different ways.
+    fn doubt(&mut self, doubtful: bool) {
+        if doubtful {
+            self.note_call(gate::VERSIONED);
+        }
+    }
+
     /// A comment, or none.
     fn rare(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
+        if input == b"\\" && !at_end {
+            return Step::More;
+        }
+        let escapes = matches!(input, [b'\\', next, ..] if *next != b'N');
+        self.doubt(escapes || input.starts_with(b"/*+") || doubts::is_doubtful_dash(input));
         // It may be too long to be one token, so it is only entered here.
         match (syntax.next(input, at_end), opens_comment(input)) {
             (_, Some((inside, length))) => {
@@ -574,7 +577,7 @@ fn comment_end(inside: Inside, input: &[u8], at_end: bool) -> (usize, bool) {
         Inside::Block => memmem::find(input, b"*/").map(|at| at + 2),
         _ => memchr(b'\n', input).map(|at| at + 1),
     };
-    let half = inside == Inside::Block && input.ends_with(b"*") && !at_end;
+    let half = inside == Inside::Block && (input.ends_with(b"*") || input.ends_with(b"/")) && !at_end;
     end.map_or((input.len() - usize::from(half), false), |length| (length, true))
 }
 

@@ -125,12 +125,20 @@ pub(super) fn pieces<'a>(head: &'a [u8], syntax: &'a Syntax) -> impl Iterator<It
     })
 }
 
+/// Servers of `MariaDB` skip versioned comments from this version of `MySQL`'s on.
+pub(super) const NEW: u32 = 50700;
+
 /// Of `/*!50013`; what MariaDB alone reads (`/*M!`) is newer than all.
-fn version(open: &[u8]) -> u32 {
+pub(super) fn version(open: &[u8]) -> u32 {
     if open.starts_with(b"/*M") {
         return u32::MAX;
     }
     open.iter().filter(|b| b.is_ascii_digit()).fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+/// The word behind which the rows of an `INSERT` stand.
+pub(super) fn announces_rows(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"values") || word.eq_ignore_ascii_case(b"value")
 }
 
 /// Takes a head apart.
@@ -207,8 +215,8 @@ fn find_object<'a>(
     subject: &mut StatementInfo,
     pieces: &mut std::iter::Peekable<impl Iterator<Item = SpannedToken<'a>>>,
 ) {
-    const MOST_WORDS_BEFORE: usize = 24;
-    for _ in 0..MOST_WORDS_BEFORE {
+    const MAX_WORDS_BEFORE: usize = 24;
+    for _ in 0..MAX_WORDS_BEFORE {
         let Some(piece) = pieces.next() else { return };
         if piece.is("definer") && pieces.next_if(|p| p.is_symbol(b'=')).is_some() {
             subject.definer = definer_end(pieces, piece.bracket).map(|end| piece.at..end);
@@ -334,6 +342,13 @@ pub(super) fn backslash_after(head: &[u8], syntax: &Syntax) -> Option<bool> {
     let value = sql_mode(head, syntax)?;
     let value = head[value].to_ascii_uppercase();
     Some(memchr::memmem::find(&value, b"NO_BACKSLASH_ESCAPES").is_none())
+}
+
+/// Whether double quotes are those of names after this statement: none when it is no `SET sql_mode`, or takes a variable's.
+pub(super) fn ansi_quotes_after(head: &[u8], syntax: &Syntax) -> Option<bool> {
+    let value = head[sql_mode(head, syntax)?].to_ascii_uppercase();
+    let modes = [&b"ANSI"[..], b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
+    Some(modes.iter().any(|mode| memchr::memmem::find(&value, mode).is_some()))
 }
 
 /// Where the value of `SET ... sql_mode = ...` stands: a string, or the variable that the old mode was saved in.

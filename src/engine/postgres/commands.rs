@@ -18,8 +18,9 @@ const SHOWN: usize = 160;
 pub struct Nesting {
     brackets: u32,
     begins: u32,
-    creates: bool,
-    routine: bool,
+    /// How many words came, and the first letters of those that make a routine's beginning.
+    words: usize,
+    letters: [u8; 4],
     word: Vec<u8>,
     first: Option<Vec<u8>>,
 }
@@ -28,13 +29,13 @@ impl Nesting {
     /// Takes a byte, or the news that a string, a quoted name or a comment is passing by.
     pub fn see(&mut self, byte: Option<u8>) {
         match byte {
-            Some(byte) if byte == b'_' || byte == b'$' || byte.is_ascii_alphabetic() || !byte.is_ascii() => {
+            Some(byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => {
                 if self.word.len() <= LONGEST_WORD {
                     self.word.push(byte.to_ascii_lowercase());
                 }
             }
             // A number may stand right before a word.
-            Some(byte) if byte.is_ascii_digit() && !self.word.is_empty() => self.word.push(byte),
+            Some(byte) if (byte.is_ascii_digit() || byte == b'$') && !self.word.is_empty() => self.word.push(byte),
             _ => {
                 self.end_word();
                 match byte {
@@ -47,6 +48,13 @@ impl Nesting {
         }
     }
 
+    /// Whether a semicolon that comes now ends the statement.
+    pub fn ends(&self) -> bool {
+        let mut ended = self.clone();
+        ended.end_word();
+        ended.is_flat()
+    }
+
     /// Outside of brackets and bodies.
     pub fn is_flat(&self) -> bool {
         self.brackets == 0 && self.begins == 0
@@ -57,19 +65,28 @@ impl Nesting {
         self.first.as_deref().unwrap_or(&self.word)
     }
 
+    /// psql looks at the words that a statement begins with.
+    fn is_routine(&self) -> bool {
+        matches!(self.letters, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p'])
+    }
+
     fn end_word(&mut self) {
         if self.word.is_empty() {
             return;
         }
         let word = std::mem::take(&mut self.word);
         match word.as_slice() {
-            b"create" => self.creates = true,
-            b"function" | b"procedure" => self.routine |= self.creates,
-            b"begin" if self.routine && self.brackets == 0 => self.begins += 1,
+            b"begin" if self.is_routine() && self.brackets == 0 => self.begins += 1,
             b"case" if self.begins > 0 && self.brackets == 0 => self.begins += 1,
             b"end" if self.brackets == 0 => self.begins = self.begins.saturating_sub(1),
+            b"create" | b"or" | b"replace" | b"function" | b"procedure" => {
+                if let Some(letter) = self.letters.get_mut(self.words) {
+                    *letter = word[0];
+                }
+            }
             _ => {}
         }
+        self.words += 1;
         self.first.get_or_insert(word);
     }
 }
@@ -121,6 +138,15 @@ pub fn judge(first: &[u8], sql: &str, whole: bool) -> Kind {
     }
 }
 
+/// A statement without the remarks and psql's commands before it; the commands are judged by themselves.
+pub fn without_commands(sql: &str) -> &str {
+    let mut rest = sql.trim_start();
+    while rest.starts_with('\\') || rest.starts_with("--") {
+        rest = rest.split_once(['\n', '\r']).map_or("", |(_, rest)| rest).trim_start();
+    }
+    rest
+}
+
 /// A statement in one line, for people.
 pub fn shown(sql: &str) -> String {
     let lines = sql.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
@@ -159,15 +185,37 @@ pub fn copies_files(tokens: &[Token<'_>]) -> bool {
     })
 }
 
-/// Anything about this setting but what `pg_dump` says of it.
+/// It decides whether backslashes escape.
+const SETTING: &str = "standard_conforming_strings";
+
+/// Whether backslashes escape behind this statement, which says it as `pg_dump` does.
+pub fn escapes_after(sql: &str) -> Option<bool> {
+    match without_remarks(&tokens(sql)) {
+        [Token::Word("SET"), Token::Word(SETTING), Token::Symbol(b'='), Token::Word(to), Token::Symbol(b';')] => {
+            ["on", "off"].contains(to).then_some(*to == "off")
+        }
+        _ => None,
+    }
+}
+
+/// Anything about this setting but what `pg_dump` says of it, and a setting whose name is not plain.
 fn changes_strings(sql: &str) -> bool {
-    const SETTING: &str = "standard_conforming_strings";
-    let value = |token: &Token<'_>| matches!(token, Token::Word("on" | "off"));
+    mentions_strings(sql) && escapes_after(sql).is_none() || !sets_plainly(sql)
+}
+
+/// Whether the setting that decides how strings are read stands there.
+pub fn mentions_strings(sql: &str) -> bool {
     sql.to_ascii_lowercase().contains(SETTING)
-        && !matches!(
-            without_remarks(&tokens(sql)),
-            [Token::Word("SET"), Token::Word(SETTING), Token::Symbol(b'='), to, Token::Symbol(b';')] if value(to)
-        )
+}
+
+/// Whether each `set_config` has a name that is one string without escapes.
+fn sets_plainly(sql: &str) -> bool {
+    sql.to_ascii_lowercase().split("set_config").skip(1).all(|behind| {
+        let name = behind.trim_start().strip_prefix('(').and_then(|rest| rest.trim_start().strip_prefix('\''));
+        let (name, rest) = name.and_then(|rest| rest.split_once('\'')).unwrap_or_default();
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
+        is_plain && rest.trim_start().starts_with(',')
+    })
 }
 
 #[cfg(test)]
@@ -192,10 +240,17 @@ mod tests {
             "COPY t FROM STDIN WITH CSV;",
             "SET standard_conforming_strings TO off;",
             "SELECT set_config('Standard_Conforming_Strings', 'off', false);",
+            "SELECT set_config('standard_' || 'conforming_strings', 'off', false);",
+            "SELECT \"set_config\"('search_path', '', false);",
         ] {
             assert_eq!(kind(sql), Kind::Odd, "{sql}");
         }
-        for sql in ["COPY t TO STDOUT;", "SET standard_conforming_strings = on;", "SELECT pg_catalog.setval('s', 1);"] {
+        for sql in [
+            "SELECT pg_catalog.set_config('search_path', '', false);",
+            "COPY t TO STDOUT;",
+            "SET standard_conforming_strings = on;",
+            "SELECT pg_catalog.setval('s', 1);",
+        ] {
             assert_eq!(kind(sql), Kind::Plain, "{sql}");
         }
     }

@@ -102,14 +102,7 @@ pub struct Judged {
     pub acts: Vec<Act>,
 }
 
-/// Judges a statement.
-#[must_use]
-pub fn judge(sql: &str) -> Judged {
-    let tokens = tokens(sql);
-    Statement::new(without_remarks(&tokens)).judged()
-}
-
-/// Judges an entry's SQL: the reason of the first statement that is stopped, and what all do.
+/// Judges SQL of one statement or several: the reason of the first statement that is stopped, and what all do.
 #[must_use]
 pub fn judge_all(sql: &str) -> Judged {
     let (tokens, mut all) = (tokens(sql), Judged::default());
@@ -121,11 +114,18 @@ pub fn judge_all(sql: &str) -> Judged {
     all
 }
 
-/// Cut at the semicolons that stand in no bracket and in no body.
+/// Whether nothing but remarks stands before the first semicolon.
+#[must_use]
+pub fn begins_empty(sql: &str) -> bool {
+    without_remarks(&tokens(sql)).first() == Some(&Token::Symbol(b';'))
+}
+
+/// Cut at the semicolons that stand in no bracket and in no body, as the server does: psql takes more for the inside of a
+/// body, and sends what follows as well.
 fn statements<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let (mut statements, mut start, mut brackets, mut begins) = (Vec::new(), 0, 0_u32, 0_u32);
     for (at, token) in tokens.iter().enumerate() {
-        let atomic = tokens.get(at + 1).is_some_and(|next| is(next, "atomic"));
+        let atomic = tokens.get(at + 1).is_some_and(|next| is(next, "atomic")) && makes_routine(&tokens[start..at]);
         match token {
             Token::Symbol(b'(') => brackets += 1,
             Token::Symbol(b')') => brackets = brackets.saturating_sub(1),
@@ -133,14 +133,31 @@ fn statements<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
                 statements.push(&tokens[start..at]);
                 start = at + 1;
             }
+            _ if brackets > 0 => {}
             _ if is(token, "begin") && atomic => begins += 1,
-            _ if is(token, "case") && begins > 0 => begins += 1,
+            _ if is(token, "case") && begins > 0 && !is_name(tokens, at) => begins += 1,
             _ if is(token, "end") => begins = begins.saturating_sub(1),
             _ => {}
         }
     }
     statements.push(&tokens[start..]);
     statements
+}
+
+/// `CREATE FUNCTION`, `CREATE OR REPLACE PROCEDURE`: nothing else has a body of statements.
+fn makes_routine(tokens: &[Token<'_>]) -> bool {
+    let rest = match without_remarks(tokens) {
+        [create, or, replace, rest @ ..] if is(create, "create") && is(or, "or") && is(replace, "replace") => rest,
+        [create, rest @ ..] if is(create, "create") => rest,
+        _ => return false,
+    };
+    rest.first().is_some_and(|object| is(object, "function") || is(object, "procedure"))
+}
+
+/// Whether a keyword stands where any word may be a name: `t.case`, `AS case`.
+fn is_name(tokens: &[Token<'_>], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| &tokens[before]);
+    before.is_some_and(|before| *before == Token::Symbol(b'.') || is(before, "as"))
 }
 
 /// A statement, cut into tokens.
@@ -302,8 +319,8 @@ impl<'t, 'a> Statement<'t, 'a> {
 
     /// Where the word stands that says what is made.
     fn object(&self) -> Option<usize> {
-        const MOST_BEFORE: usize = 8;
-        let words = self.tokens.iter().enumerate().skip(1).take(MOST_BEFORE);
+        const MAX_BEFORE: usize = 8;
+        let words = self.tokens.iter().enumerate().skip(1).take(MAX_BEFORE);
         words.filter(|(_, token)| !knows_token(BEFORE_OBJECT, token)).map(|(at, _)| at).next()
     }
 

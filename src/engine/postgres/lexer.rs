@@ -67,6 +67,8 @@ pub struct Lexer {
     /// The byte before, unless it was used up.
     last: u8,
     before: Before,
+    /// The word that stands before began behind a colon: to psql it is a variable, which ends where no letter follows.
+    variable: bool,
     /// `standard_conforming_strings` is off.
     pub escapes: bool,
     /// Something stood there that not every psql reads in the same way, and no program writes.
@@ -140,6 +142,9 @@ impl Lexer {
     /// A byte of a statement. True when it can't be the half of what follows.
     fn statement(&mut self, byte: u8) -> bool {
         let before = self.before;
+        let is_word = matches!(before, Before::Word(_));
+        self.variable = if is_word { self.variable } else { self.last == b':' };
+        self.doubtful |= is_word && self.variable && matches!(byte, b'$' | b'\'');
         let opened = match (self.last, byte) {
             (_, b'\'') => {
                 self.doubtful |= before == Before::Number;
@@ -184,7 +189,8 @@ impl Lexer {
             tag.push(byte);
             return false;
         }
-        self.doubtful |= tag.len() == LONGEST_TAG;
+        // Of the word behind the sign psql counts brackets of bodies by.
+        self.doubtful |= tag.len() > 1;
         // It was no tag: what stands behind the dollar sign is a word.
         let before = tag[1..].iter().fold(Before::Nothing, |before, byte| before.then(*byte));
         self.close(before);

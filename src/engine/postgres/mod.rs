@@ -89,6 +89,8 @@ mod use_list;
 
 use copy_freeze::{Freeze, FreezeTarget};
 
+pub(super) use plain::bounds;
+
 pub use directory::{inspect_directory, misnamed_lists};
 pub use snapshot::{Shared, Snapshot, SnapshotSession};
 pub use toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};

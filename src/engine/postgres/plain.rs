@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::commands::{Kind, Nesting, is_statement, judge, shown};
+use super::commands::{Kind, Nesting, escapes_after, is_statement, judge, mentions_strings, shown, without_commands};
 use super::content::{Asked, COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Tables};
 use super::dump_lines::{described, identifier, owner_or_grantees, policy_roles, qualified};
 use super::encoding::Encoding;
@@ -20,6 +20,7 @@ use super::lexer::Lexer;
 use super::sections::Sections;
 use super::tablespaces;
 use super::untrusted::{Untrusted, is_untrusted};
+use crate::engine::bounds::Stretch;
 use crate::engine::stray::{self, MARK, Stray};
 use crate::engine::{
     Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MAX_ENTRIES, RowSum, too_many,
@@ -57,6 +58,10 @@ pub struct Plain {
     /// The line so far, if it began outside of strings.
     line: Vec<u8>,
     inside: bool,
+    /// Rows have passed by, and no statement since.
+    behind_rows: bool,
+    /// A semicolon came that did not end the statement.
+    parted: bool,
     /// The line holds a psql command behind its start.
     commanded: bool,
     /// Where the line starts.
@@ -73,6 +78,17 @@ pub struct Plain {
     sql: Vec<u8>,
     tables: Tables,
     seen: Seen,
+    /// Where statements stand, and where the next begins, if anybody asks.
+    bounds: Option<(Vec<Range<u64>>, u64)>,
+}
+
+/// The statements of a script, with the comments before each.
+pub(in crate::engine) fn bounds(script: &[u8]) -> Vec<Stretch> {
+    let mut plain = Plain { bounds: Some((Vec::new(), 0)), ..Plain::default() };
+    plain.see(script);
+    let at = |offset| usize::try_from(offset).unwrap_or(script.len());
+    let ranges = plain.bounds.unwrap_or_default().0.into_iter();
+    ranges.map(|range| Stretch { range: at(range.start)..at(range.end), is_statement: true }).collect()
 }
 
 struct Copying {
@@ -145,8 +161,12 @@ impl Inspector for Plain {
             self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
         }
         while !bytes.is_empty() && self.sections.count() <= *MAX_ENTRIES {
-            let rest = if self.copying.is_some() { self.rows(bytes) } else { self.script(bytes) };
+            let had_rows = self.copying.is_some();
+            let rest = if had_rows { self.rows(bytes) } else { self.script(bytes) };
             self.offset += (bytes.len() - rest.len()) as u64;
+            if let Some((_, start)) = self.bounds.as_mut().filter(|_| had_rows) {
+                *start = self.offset;
+            }
             bytes = rest;
         }
     }
@@ -184,6 +204,10 @@ impl Inspector for Plain {
         let missing = "the last line of a dump, \"PostgreSQL database dump complete\", is missing";
         let appended = self.seen.completed.filter(|_| !self.seen.complete);
         let appended = appended.map(|(line, offset)| Incomplete::appended(line, offset));
+        if !self.nesting.is_flat() {
+            // psql sends what is left, and nobody has judged it.
+            return incomplete("it ends in the middle of a statement: a bracket or a body is open".into(), self.offset);
+        }
         if !self.seen.complete && self.open[1] {
             return incomplete(format!("{missing}: it ends in the middle of a statement"), self.offset);
         }
@@ -226,6 +250,7 @@ impl Plain {
                 copying.sum.without(&copying.head[..if copying.length == 2 { 2 } else { 3 }]);
                 self.tables.count(copying.table, copying.rows, copying.sum.sum());
                 self.copying = None;
+                self.behind_rows = true;
                 break;
             }
             copying.rows += 1;
@@ -269,6 +294,7 @@ impl Plain {
                         self.seen.longest = self.seen.longest.max(self.statement);
                         self.statement = 0;
                         if self.nesting.is_flat() {
+                            self.end_of_statement(self.offset + at as u64 + 1);
                             self.seen.whole(&self.sql);
                             self.sql.clear();
                         }
@@ -282,6 +308,12 @@ impl Plain {
         &[]
     }
 
+    fn end_of_statement(&mut self, end: u64) {
+        if let Some((stretches, start)) = &mut self.bounds {
+            stretches.push(std::mem::replace(start, end)..end);
+        }
+    }
+
     /// A statement is about to end: is it one of a dump's own, and do rows follow?
     fn judge(&mut self) {
         self.ended += 1;
@@ -290,11 +322,18 @@ impl Plain {
         let kind = judge(self.nesting.first(), &sql, whole);
         self.announced = kind == Kind::Rows;
         // What is inside of strings and bodies may be of any length.
-        let cut = !whole && ![&b"create"[..], b"comment", b"select"].contains(&self.nesting.first());
+        let sent = self.nesting.ends();
+        let is_parted = std::mem::replace(&mut self.parted, !sent);
+        let kind = if is_parted && mentions_strings(&sql) { Kind::Odd } else { kind };
+        if let Some(escapes) = escapes_after(&sql).filter(|_| self.nesting.first() == b"set") {
+            self.lexer.escapes = escapes;
+        }
+        let cut = !whole && (is_parted || ![&b"create"[..], b"comment", b"select"].contains(&self.nesting.first()));
+        // psql 17 and 18 take what follows an empty statement behind rows for more rows.
+        let odd = cut || std::mem::take(&mut self.behind_rows) && gate::begins_empty(&sql);
         // psql sends none at a semicolon within brackets or a body.
-        let sent = self.nesting.is_flat();
-        let judged = if sent && !cut { gate::judge(without_commands(&sql)) } else { Judged::default() };
-        let reason = if cut { Some(Reason::Unknown) } else { judged.reason };
+        let judged = if sent && !cut { gate::judge_all(without_commands(&sql)) } else { Judged::default() };
+        let reason = if odd { Some(Reason::Unknown) } else { judged.reason };
         let place = || format!("line {}: {}", self.number + 1, shown(&sql));
         if self.nesting.first() == b"create" && is_untrusted(&sql) {
             let place = place();
@@ -378,14 +417,8 @@ impl Plain {
             // Rows for us and SQL for psql, or the other way round.
             _ => self.suspect(text),
         }
-        match text {
-            "SET standard_conforming_strings = off;" => self.lexer.escapes = true,
-            "SET standard_conforming_strings = on;" => self.lexer.escapes = false,
-            _ => {
-                if let Some(name) = Encoding::announced(text) {
-                    self.seen.encoding = Some(name.to_owned());
-                }
-            }
+        if let Some(name) = Encoding::announced(text) {
+            self.seen.encoding = Some(name.to_owned());
         }
         self.line = line;
         self.line.clear();
@@ -441,15 +474,6 @@ fn connects(line: &str) -> bool {
     let commands = line.split('\\').skip(1);
     let mut names = commands.map(|command| command.split(char::is_whitespace).next().unwrap_or_default());
     names.any(|name| name == "c" || name.starts_with("connect"))
-}
-
-/// A statement without the remarks and psql's commands before it; the commands are judged by themselves.
-fn without_commands(sql: &str) -> &str {
-    let mut rest = sql.trim_start();
-    while rest.starts_with('\\') || rest.starts_with("--") {
-        rest = rest.split_once(['\n', '\r']).map_or("", |(_, rest)| rest).trim_start();
-    }
-    rest
 }
 
 impl Seen {

@@ -214,7 +214,9 @@ impl<'a> Cursor<'a> {
         let numbers =
             |text: &str| kind == "BLOB METADATA" && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_whitespace());
         let judged = texts.into_iter().filter(|text| sent && !numbers(text));
-        let (mut stopped, mut acts) = (None, Vec::new());
+        // Behind the rows of the entry before, psql would take what follows for more rows.
+        let begins_empty = texts.into_iter().any(gate::begins_empty);
+        let (mut stopped, mut acts) = (begins_empty.then_some(Reason::Unknown), Vec::new());
         for judged in judged.map(gate::judge_all) {
             let Judged { reason, acts: more } = judged;
             stopped = stopped.or(reason);

@@ -3,6 +3,7 @@
 //! Each trick tries to make a file; each test looks for it. Where `--trust` lets a trick through to a client that obeys
 //! it, the file is made: so the trick is one.
 
+mod bounds;
 mod functions;
 mod gate;
 mod mysql;

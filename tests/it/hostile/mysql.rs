@@ -56,11 +56,11 @@ fn nothing_runs(server: &Server) {
         // Most are errors for the server; the table of their beginnings goes.
         target.sql("DROP TABLE IF EXISTS t");
     }
-    // In the middle of a statement nobody looks for them; the client does not obey them there either.
+    // In the middle of a statement the client does not obey them either; outside of strings no backslash passes.
     for trick in ["INSERT INTO t VALUES (1 \\! touch MARK\n);\n", "SELECT '\n\\! touch MARK\n';\n"] {
         let path = trap.write(script(server, &trap.set(trick)));
         let output = restore(&server.client_dir(), &path, &target).arg("--clean=schema").run();
-        assert!(matches!(output.code, Some(0 | 7)), "{trick:?}: {}", output.stderr);
+        assert!(matches!(output.code, Some(0 | 10)), "{trick:?}: {}", output.stderr);
         assert!(!trap.sprung(), "{trick:?} ran");
     }
 }

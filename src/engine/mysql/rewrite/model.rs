@@ -64,8 +64,11 @@ type Item<'a> = Vec<Token<'a>>;
 fn items(script: &[u8]) -> Vec<Item<'_>> {
     let (mut items, mut item, mut at): (Vec<Item<'_>>, Item<'_>, usize) = (Vec::new(), Item::new(), 0);
     let (mut delimiter, mut backslash, mut open) = (b";".to_vec(), true, false);
+    // What was sent, or obeyed, ends here; at the end of a line.
+    let (mut since, mut line_ends) = (0, true);
     while at < script.len() {
-        let token = token(&script[at..], &delimiter, backslash, item.is_empty(), open);
+        let obeys = item.is_empty() && obeys(&script[since..at], line_ends);
+        let token = token(&script[at..], &delimiter, backslash, (item.is_empty(), obeys), open);
         at += token.text.len();
         open = match token.kind {
             Kind::Bracket => token.text[0] == b'/',
@@ -75,9 +78,10 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
         match token.kind {
             Kind::Space => {}
             Kind::Comment | Kind::Command | Kind::Delimiter if item.is_empty() => {
-                if token.text[..token.text.len().min(9)].eq_ignore_ascii_case(b"delimiter") {
-                    let word = token.text[9..].split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
-                    delimiter = word.map_or(delimiter, |word| word[..word.len().min(16)].to_vec());
+                if let Some(word) = delimiter_of(token.text).filter(|_| token.kind == Kind::Command) {
+                    (delimiter, since, line_ends) = (word.to_vec(), at, true);
+                } else if token.kind == Kind::Delimiter {
+                    (since, line_ends) = (at, false);
                 }
                 items.push(vec![token]);
             }
@@ -85,6 +89,7 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
                 backslash = backslash_after(&item).unwrap_or(backslash);
                 item.push(token);
                 items.push(std::mem::take(&mut item));
+                (since, line_ends) = (at, false);
             }
             _ => item.push(token),
         }
@@ -103,7 +108,38 @@ fn last<'i, 'a>(tokens: &'i [Token<'a>]) -> Vec<&'i Token<'a>> {
     tokens.iter().rev().filter(|token| token.has_meaning()).take(4).collect()
 }
 
-fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, open: bool) -> Token<'a> {
+/// Whether no statement has the client's command in it.
+pub fn obeys_all(script: &[u8]) -> bool {
+    let is_command = |token: &Token<'_>| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(b"delimiter");
+    !items(script).iter().flatten().any(is_command)
+}
+
+/// Whether the client obeys a command behind this, which it has not sent: nothing but remarks on lines of their own.
+pub fn obeys(held: &[u8], line_ends: bool) -> bool {
+    let mut lines: Vec<_> = held.split(|byte| *byte == b'\n').collect();
+    let is_blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let here = lines.pop().unwrap_or_default();
+    let rest = if line_ends {
+        here
+    } else if lines.is_empty() {
+        return false;
+    } else {
+        lines.remove(0)
+    };
+    let is_remark = |line: &[u8]| line.starts_with(b"#") || line.starts_with(b"--");
+    let ends_well = line_ends || is_blank(rest) || is_remark(rest.trim_ascii_start());
+    ends_well && lines.iter().all(|line| line.is_empty() || is_remark(line) || is_sandbox(line)) && is_blank(here)
+}
+
+/// The delimiter of the client's command.
+pub fn delimiter_of(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.get(9..).filter(|rest| rest.starts_with(b" ") && line[..9].eq_ignore_ascii_case(b"delimiter"))?;
+    let word = rest.split(|byte| matches!(byte, b' ' | b'\n')).find(|word| !word.is_empty())?;
+    let is_odd = |byte: &u8| !byte.is_ascii_graphic() || b"'\"`\\".contains(byte);
+    (word.len() <= 15 && line.len() <= 200 && !word.iter().any(is_odd)).then_some(word)
+}
+
+fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, (first, obeys): (bool, bool), open: bool) -> Token<'a> {
     let upto = |from: usize, end: &[u8]| {
         (from..rest.len()).find(|&at| rest[at..].starts_with(end)).map_or(rest.len(), |at| at + end.len())
     };
@@ -116,7 +152,10 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, first: bool, ope
         (Kind::Command, upto(0, b"\n"))
     } else if rest.starts_with(delimiter) {
         (Kind::Delimiter, delimiter.len())
-    } else if first && rest[..word].eq_ignore_ascii_case(b"delimiter") {
+    } else if obeys
+        && rest[..word].eq_ignore_ascii_case(b"delimiter")
+        && delimiter_of(&rest[..upto(0, b"\n")]).is_some()
+    {
         (Kind::Command, upto(0, b"\n"))
     } else if rest[0] == b'#' || rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) {
         (Kind::Comment, upto(0, b"\n"))

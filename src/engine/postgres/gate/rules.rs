@@ -105,14 +105,14 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Relations, Stopped, judge};
+    use super::super::{Relations, Stopped, judge_all};
     use super::*;
 
     /// How many statements of a script are stopped.
     fn stopped(script: &[&str]) -> usize {
         let (mut relations, mut stopped) = (Relations::default(), Stopped::default());
         for sql in script {
-            let Judged { reason, acts } = judge(sql);
+            let Judged { reason, acts } = judge_all(sql);
             assert_eq!(reason, None, "{sql}");
             for act in acts {
                 relations.note(act, || (*sql).to_owned(), &mut stopped);
