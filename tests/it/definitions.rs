@@ -79,6 +79,35 @@ fn what_mysql_and_mariadb_restore_has_the_same_definitions() {
     }
 }
 
+/// MySQL keeps the semicolon of a body that came with another statement behind it, mysqldump writes it before the end of a
+/// versioned comment, and the server reads no statement that ends there. MariaDB keeps none.
+#[test]
+fn bodies_that_end_with_a_semicolon_come_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = mysql().database("semicolons");
+    source.sql("CREATE TABLE t (a int)");
+    for statement in [
+        "CREATE TRIGGER t_one BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.a + 1",
+        "CREATE EVENT e_one ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DO DELETE FROM t",
+        "CREATE PROCEDURE p_one() SELECT 1",
+    ] {
+        source.sql_at_once(&format!("{statement}; SELECT 1"));
+    }
+    assert!(source.sql("SHOW CREATE TRIGGER t_one").contains("NEW.a + 1;"));
+    let archive = archive(&source, &folder, &[]);
+    verified(&archive, &source);
+    for jobs in ["1", "2"] {
+        let [target, copy] = ["restored", "copied"].map(|name| mysql().database(name));
+        let restore = with_clients_of(mysql()).arg("restore").arg(&archive).arg(target.uri());
+        let output = restore.args(["--jobs", jobs]).run().expect_code(0);
+        assert!(output.stderr.contains("semicolons taken from the ends of bodies"), "{}", output.stderr);
+        with_clients_of(mysql()).args(["copy", "--jobs", jobs, &source.uri(), &copy.uri()]).run().expect_code(0);
+        for database in [target, copy] {
+            assert_eq!(database.sql("INSERT INTO t VALUES (1); SELECT a FROM t"), "2");
+        }
+    }
+}
+
 /// `IS DISTINCT FROM` of an extension's type means another type's comparison where the search path is empty.
 #[test]
 fn a_trigger_that_changed_its_meaning_is_named() {

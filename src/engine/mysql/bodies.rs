@@ -4,8 +4,10 @@
 //! Blocks are opened where a statement may begin, and nowhere else: `begin` and `end` may be names as well. What is not
 //! understood counts as several.
 
-use super::lexer::Token;
-use super::statement::SpannedToken;
+use std::ops::Range;
+
+use super::lexer::{Syntax, Token};
+use super::statement::{self, SpannedToken};
 
 /// What a body is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,15 @@ pub(super) fn follow_body(pieces: &[SpannedToken<'_>], name_end: usize, routine:
         walk.blocks.push(Block::Package);
     }
     walk.run()
+}
+
+/// The semicolons between a body and the end of the versioned comment that holds it. A server keeps the semicolon of a body
+/// that came together with other statements, dump programs write it there, and no server reads it: the comment is open.
+pub(super) fn spare_semicolons(head: &[u8], syntax: &Syntax) -> Option<Range<usize>> {
+    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    let spare = |piece: &&SpannedToken<'_>| piece.is_symbol(b';') && piece.bracket % 2 == 1;
+    let (last, first) = (pieces.last().filter(spare)?, pieces.iter().rev().take_while(spare).last()?);
+    Some(first.at..last.at + 1)
 }
 
 fn is_one_of(piece: &SpannedToken<'_>, words: &str) -> bool {
@@ -290,8 +301,6 @@ impl<'p, 'a> Walk<'p, 'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::Syntax;
-    use super::super::statement;
     use super::*;
 
     fn several(text: &str) -> bool {
@@ -337,6 +346,23 @@ mod tests {
         ] {
             assert!(!several(body), "{body}");
         }
+    }
+
+    #[test]
+    fn a_semicolon_before_the_end_of_a_versioned_comment_is_spare() {
+        let mut syntax = Syntax::new();
+        syntax.delimit(b";;");
+        let spare = |text: &'static str| spare_semicolons(text.as_bytes(), &syntax).map(|range| &text[range]);
+        assert_eq!(
+            spare("/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON u FOR EACH ROW SET @a = ';'; */"),
+            Some(";")
+        );
+        assert_eq!(spare("/*!50106 CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN SELECT 1; END ; ; */"), Some("; ;"));
+        assert_eq!(
+            spare("/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON u FOR EACH ROW BEGIN SET @a = 1; END */"),
+            None
+        );
+        assert_eq!(spare("CREATE PROCEDURE p() SELECT 1;"), None);
     }
 
     #[test]

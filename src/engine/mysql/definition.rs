@@ -54,7 +54,9 @@ pub(super) fn has_counter(head: &[u8], syntax: &Syntax) -> bool {
 /// event without whether it runs, which a trial never lets it.
 pub(super) fn hash(head: &[u8], syntax: &Syntax, subject: &StatementInfo, database: Option<&str>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    let mut pieces: Vec<_> = statement::pieces(head, syntax).collect();
+    // One behind a body, which a restore leaves out.
+    while pieces.pop_if(|piece| piece.is_symbol(b';')).is_some() {}
     let implied = if subject.object == Object::Table { implied(&pieces) } else { BTreeSet::new() };
     let mut pieces = pieces.iter().filter(|piece| !implied.contains(&piece.at)).peekable();
     let mut schedules = subject.object == Object::Event;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::bodies;
 use super::collation;
 use super::content::sets_gtid;
 use super::early::{self, HeldBack};
@@ -99,6 +100,7 @@ impl Filter for Rewriter {
             ("collations mapped", counts.collations),
             ("database names taken out of what calls a sequence", counts.own_names),
             ("events disabled", counts.events),
+            ("semicolons taken from the ends of bodies, where no server reads them", counts.semicolons),
             ("triggers and events made behind the rows", counts.held_back),
             ("statements left out as asked", counts.left_out),
         ]
@@ -122,6 +124,7 @@ struct Counts {
     collations: u64,
     events: u64,
     own_names: u64,
+    semicolons: u64,
     held_back: u64,
     left_out: u64,
 }
@@ -167,6 +170,7 @@ impl Visitor for Writer {
         let head = &*self.without_own_name(&subject, head, syntax);
         let subject = if self.adapt.own_name.is_none() { subject } else { statement::subject(head, syntax) };
         let head = &*self.disable_event(&subject, head, syntax);
+        let head = &*self.without_spare_semicolons(&subject, head, syntax);
         let begin = self.out.len();
         self.adapted(&subject, head, syntax);
         self.hold(subject, begin, syntax);
@@ -241,6 +245,20 @@ impl Writer {
         let disabled = events::disabled(subject, head, syntax);
         self.counts.events += u64::from(matches!(disabled, Cow::Owned(_)));
         disabled
+    }
+
+    fn without_spare_semicolons<'h>(
+        &mut self,
+        subject: &StatementInfo,
+        head: &'h [u8],
+        syntax: &Syntax,
+    ) -> Cow<'h, [u8]> {
+        let has_body = subject.verb == Verb::Create && matches!(subject.object, Object::Trigger | Object::Event);
+        let Some(spare) = bodies::spare_semicolons(head, syntax).filter(|_| has_body) else {
+            return Cow::Borrowed(head);
+        };
+        self.counts.semicolons += 1;
+        Cow::Owned([&head[..spare.start], &head[spare.end..]].concat())
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) struct SpannedToken<'a> {
     pub(super) text: &'a [u8],
     pub(super) at: usize,
     /// How many brackets of versioned comments stand before it.
-    bracket: usize,
+    pub(super) bracket: usize,
     /// The version from which on servers read it; 0 where all do.
     pub(super) since: u32,
 }

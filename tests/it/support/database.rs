@@ -40,6 +40,11 @@ impl<'s> Database<'s> {
         self.server.try_sql(&self.name, text)
     }
 
+    /// The same as one query of several statements, as applications send them.
+    pub fn sql_at_once(&self, text: &str) {
+        self.server.sql_at_once(&self.name, text);
+    }
+
     /// Ends every session in it; how many that were.
     pub fn end_sessions(&self) -> usize {
         let (server, name) = (self.server, &self.name);

@@ -250,6 +250,10 @@ impl Server {
         Ok(text)
     }
 
+    pub(super) fn sql_at_once(&self, database: &str, text: &str) {
+        mysql_session::run(&self.socket(), database, text).unwrap_or_else(|error| panic!("{database}: {error}"));
+    }
+
     /// Sends the server a signal that ends it. Its folder stays: [`Server::resume`] starts it there again.
     pub fn halt(&self, signal: Signal) {
         fs::write(self.folder.join("stopped"), "").expect("write");
