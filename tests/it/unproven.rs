@@ -81,6 +81,37 @@ fn exports_without_an_end_mark_come_back_when_that_is_said() {
     );
 }
 
+/// How exporters write a routine: phpMyAdmin, Adminer, `HeidiSQL`, Navicat, `SQLyog`, Sequel Ace, Workbench.
+const ROUTINES: [&str; 7] = [
+    "\nDELIMITER $$\n--\n-- Procedures\n--\nCREATE DEFINER=`root`@`localhost` PROCEDURE `p` ()   BEGIN\n  SELECT 1;\nEND$$\n\n\
+     DELIMITER ;\n\n-- --------------------------------------------------------\n\n",
+    "DELIMITER ;;\n\nDROP PROCEDURE IF EXISTS `p`;;\nCREATE PROCEDURE `p`()\nBEGIN\n  SELECT 1;\nEND;;\n\nDELIMITER ;\n\n",
+    "-- Dumping structure for procedure shop.p\nDROP PROCEDURE IF EXISTS `p`;\nDELIMITER //\nCREATE PROCEDURE `p`()\nBEGIN\n\tSELECT 1;\n\
+     END//\nDELIMITER ;\n\n",
+    "-- ----------------------------\n-- Procedure structure for p\n-- ----------------------------\nDROP PROCEDURE IF EXISTS `p`;\n\
+     delimiter ;;\nCREATE PROCEDURE `p`()\nBEGIN\n  SELECT 1;\nEND\n;;\ndelimiter ;\n\n",
+    "/*!50003 DROP PROCEDURE IF EXISTS  `p` */;\n\nDELIMITER $$\n\n/*!50003 CREATE DEFINER=`root`@`localhost` PROCEDURE `p`()\nBEGIN\n\
+     SELECT 1;\nEND */$$\nDELIMITER ;\n\n",
+    "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */;\nDELIMITER ;;\n/*!50003 DROP PROCEDURE IF EXISTS `p` */;;\n/*!50003 SET SESSION SQL_MODE=\"NO_AUTO_VALUE_ON_ZERO\"*/;;\n\
+     /*!50003 CREATE*/ /*!50020 DEFINER=`root`@`localhost`*/ /*!50003 PROCEDURE `p`()\nBEGIN\n  SELECT 1;\nEND */;;\n\n\
+     /*!50003 SET SESSION SQL_MODE=@OLD_SQL_MODE */;;\nDELIMITER ;\n",
+    "-- -----------------------------------------------------\n-- procedure p\n-- -----------------------------------------------------\n\n\
+     DELIMITER $$\nCREATE PROCEDURE `p` ()\nBEGIN\n  SELECT 1;\nEND$$\n\nDELIMITER ;\n\n",
+];
+
+#[test]
+fn routines_come_back_as_each_exporter_writes_them() {
+    let files = Files::new(mysql());
+    for routine in ROUTINES {
+        let text = PHPMYADMIN.replace("COMMIT;", &format!("{routine}COMMIT;"));
+        for text in [text.replace('\n', "\r\n"), text] {
+            let target = mysql().database("unproven_routine");
+            files.run(&text, &["restore", &target.uri(), "--accept-unproven"]).expect_code(0);
+            assert_eq!(target.sql("CALL p()"), "1", "{routine}");
+        }
+    }
+}
+
 #[test]
 fn inspect_says_who_wrote_a_file_and_what_it_holds() {
     let files = Files::new(mysql());
