@@ -45,7 +45,7 @@ mod grants;
 mod hints;
 mod identity;
 mod lexer;
-mod lossy_bytes;
+mod lossy_texts;
 mod other_tables;
 mod own_name;
 mod parallel;
