@@ -124,13 +124,14 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     };
     let dependents = lines(server, DEPENDENTS).into_iter().filter_map(read).filter(is_lost);
     let (refusals, others): (Vec<_>, Vec<_>) = dependents.partition(|dependent| dependent.is_refused);
+    let named = |all: Vec<Dependent<'_>>| all.iter().map(|one| one.what.to_owned()).collect::<BTreeSet<String>>();
     if refusals.is_empty() {
-        let named = some(others.iter().map(|other| other.what.to_owned()));
-        return Ok((!others.is_empty()).then(|| format!("goes with what is dropped, and does not come back: {named}")));
+        let others = named(others);
+        let what = "goes with what is dropped, and does not come back";
+        return Ok((!others.is_empty()).then(|| format!("{what}: {}", some(others.into_iter()))));
     }
-    let refusals: BTreeSet<&str> = refusals.into_iter().map(|refusal| refusal.what).collect();
     let error = refused("--clean objects would drop what the dump does not bring back");
-    Err(refusals.into_iter().fold(error, Error::why).hint(TAKE_IT_OUT))
+    Err(named(refusals).into_iter().fold(error, Error::why).hint(TAKE_IT_OUT))
 }
 
 /// Kinds of entries that are relations.
