@@ -550,7 +550,9 @@ fn a_template_and_a_tablespace_are_said() {
             is_left_to_people(&hands, "IS_TEMPLATE true;", "nobody can drop it");
             is_left_to_people(&hands, "SET TABLESPACE \"the place\";", "it moves the database's files");
             assert_eq!(hands.len(), 2, "{hands:?}");
-            hands.iter().for_each(|(statement, _)| drop(server.sql(statement)));
+            for (statement, _) in &hands {
+                server.sql(statement);
+            }
             assert_eq!(facts(&target, "datistemplate, dattablespace > 2000"), "t t");
             server.sql(&format!("ALTER DATABASE {} IS_TEMPLATE false", target.name()));
         }
