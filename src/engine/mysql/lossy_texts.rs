@@ -63,7 +63,7 @@ async fn suspects(conn: &mut Conn, server: &Server) -> mysql_async::Result<BTree
          ELSE CHARACTER_SET_NAME END FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
          AND IFNULL(GENERATION_EXPRESSION, '') = '' AND (DATA_TYPE IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext') \
          AND CHARACTER_SET_NAME NOT IN ('utf8mb4', 'utf8mb3', 'utf8', 'latin1', 'binary'{whole}) \
-         OR DATA_TYPE = 'enum' AND (COLUMN_TYPE LIKE '%(\'\'%' OR COLUMN_TYPE LIKE '%,\'\'%') OR DATA_TYPE = '{json}') \
+         OR DATA_TYPE = 'enum' AND COLUMN_TYPE REGEXP '[(,]''''[,)]' OR DATA_TYPE = '{json}') \
          ORDER BY TABLE_NAME, ORDINAL_POSITION"
     );
     let mut columns: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
