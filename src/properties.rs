@@ -43,6 +43,12 @@ pub struct DatabaseProperties {
     /// PostgreSQL: how many sessions it takes, where that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_limit: Option<i64>,
+    /// PostgreSQL: whether others are made from it; absent where that is not so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<bool>,
+    /// PostgreSQL: where it is kept; absent for the server's usual place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tablespace: Option<String>,
     /// PostgreSQL: what others than the owner may do; absent where nobody ever changed what the server grants by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<DatabaseGrant>>,

@@ -67,6 +67,9 @@ pub struct Manifest {
     /// Columns of which the dump holds fewer digits than the source, as `table.column`; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inexact_columns: Option<Vec<String>>,
+    /// Columns with values that come back in other types, as `table.column`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retyped_columns: Vec<String>,
     /// What is in the database but not in the dump.
     #[serde(default)]
     pub missing: Vec<String>,

@@ -34,8 +34,9 @@ pub struct CopyArgs {
     jobs: u32,
     /// With --table, --schema and their like: copies along what the chosen part needs, and what that needs
     ///
-    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys point
-    /// at. Without it, what is needed must be in the target: a copy that lacks something is refused, and names it.
+    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys
+    /// point at, and that rules and policies name. Without it, what is needed must be in the target: a copy that lacks
+    /// something is refused, and names it.
     #[arg(long, env = "DBHAUL_WITH_DEPENDENCIES")]
     with_dependencies: bool,
     /// Copies what can be read, and says what is missing

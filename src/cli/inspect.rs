@@ -136,12 +136,14 @@ fn properties(properties: &DatabaseProperties) -> Vec<String> {
         ("locale provider", &properties.locale_provider),
         ("provider's locale", &properties.locale),
         ("ICU rules", &properties.icu_rules),
+        ("tablespace", &properties.tablespace),
         ("owner", &properties.owner),
         ("comment", &properties.comment),
     ];
     let mut lines: Vec<_> =
         named.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?))).collect();
     lines.extend(properties.connection_limit.map(|limit| format!("connection limit {limit}")));
+    lines.extend((properties.template == Some(true)).then(|| "a template".to_owned()));
     lines.extend((properties.encryption == Some(true)).then(|| "default encryption on".to_owned()));
     lines.extend((properties.read_only == Some(true)).then(|| "read-only".to_owned()));
     for DatabaseGrant { role, privilege, .. } in properties.grants.iter().flatten() {

@@ -53,8 +53,9 @@ pub struct RestoreArgs {
     schema: Vec<String>,
     /// With --table or --schema: brings along what the chosen part needs, and what that needs
     ///
-    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys point
-    /// at. Without it, what is needed must be in the target: a restore that lacks something is refused, and names it.
+    /// Sequences with their values, types, functions, extensions, schemas, a view's tables, the tables that foreign keys
+    /// point at, and that rules and policies name. Without it, what is needed must be in the target: a restore that lacks
+    /// something is refused, and names it.
     #[arg(long, env = "DBHAUL_WITH_DEPENDENCIES")]
     with_dependencies: bool,
     /// Not the rows of this table, NAME or SCHEMA.NAME, literally; repeatable

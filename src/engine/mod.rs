@@ -66,6 +66,17 @@ pub fn of(dialect: Dialect) -> &'static dyn Engine {
     }
 }
 
+/// Whether a dump's definitions can be tried before a target is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// A failure takes the drops back.
+    Needless,
+    /// In a database of their own.
+    Possible,
+    /// They would change more than that database.
+    Harmful,
+}
+
 /// One database engine.
 pub trait Engine: Sync {
     /// Which one.
@@ -365,10 +376,9 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
 
-    /// Whether a dump's definitions can be tried in a database of their own before a target is emptied: where no drop can be
-    /// taken back, and where they say nothing of another database than the one that they come into.
-    fn rehearses(&self, _: &Content, _: &RestoreOptions) -> bool {
-        false
+    /// Whether a dump's definitions are tried in a database of their own before a target is emptied.
+    fn rehearsal(&self, _: &Content) -> Rehearsal {
+        Rehearsal::Needless
     }
 
     /// Databases that were made to [replace](Self::replace) others, or were replaced, by restores that were killed. Each

@@ -34,6 +34,8 @@ pub struct DumpPlan {
     pub warnings: Vec<String>,
     /// Columns whose values the dump holds with fewer digits than the source, as `table.column`.
     pub inexact: Vec<String>,
+    /// MySQL: JSON columns with values that come back as others of their kind, as `table.column`.
+    pub retyped: Vec<String>,
     /// What is done otherwise than asked, for people.
     pub notes: Vec<String>,
     /// PostgreSQL: the locale in which amounts of money are written, where that is known.

@@ -124,7 +124,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     for note in &notes {
         context.note(note);
     }
-    if rehearsal::is_needed(&target, &planned, &request.restore) {
+    if rehearsal::is_needed(context, &target, &planned, &request.restore) {
         Box::pin(rehearse(context, &source, &target, &planned, &request)).await.map_err(Error::unchanged)?;
     }
     let properties = Content { properties: planned.properties.clone(), ..Content::new(source.plan.format) };

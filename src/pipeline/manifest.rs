@@ -47,6 +47,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
             })
             .collect(),
         inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format == Format::MysqlSql),
+        retyped_columns: plan.retyped.clone(),
         missing: plan.missing.clone(),
         not_held: not_held.collect(),
         dependencies: server

@@ -11,7 +11,7 @@ use super::verify_restore;
 use super::watch::stopped;
 use super::{Context, target};
 use crate::connection::Connection;
-use crate::engine::{Clean, Content, Purpose, RestoreInput, RestoreOptions, Scene};
+use crate::engine::{Clean, Content, Purpose, Rehearsal, RestoreInput, RestoreOptions, Scene};
 use crate::error::{Error, Kind, Result};
 
 /// What the names of these databases begin with.
@@ -20,11 +20,21 @@ pub(super) const PREFIX: &str = "dbhaul_rehearsal_";
 /// Opens the dump at its beginning.
 pub type Opening<'a> = &'a dyn Fn() -> Result<Box<dyn Read + Send>>;
 
-/// Whether everything that the target holds would be dropped, and could not be brought back.
-pub fn is_needed(reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> bool {
+/// Whether everything that the target holds would be dropped, and could not be brought back. Where that can't be tried
+/// before, a note says so.
+pub fn is_needed(context: &Context, reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> bool {
     let target = &reached.server.target;
     let empties = matches!(options.clean, Some(Clean::Schema | Clean::Database));
-    reached.engine.rehearses(held, options) && empties && !options.data_only && target.exists && target.object_count > 0
+    if !empties || options.data_only || !target.exists || target.object_count == 0 {
+        return false;
+    }
+    let rehearsal = reached.engine.rehearsal(held);
+    if rehearsal == Rehearsal::Harmful {
+        context.note(
+            "the definitions were not tried before everything is dropped: the dump holds statements for more than its database",
+        );
+    }
+    rehearsal == Rehearsal::Possible
 }
 
 /// Refuses a dump whose definitions the target's server does not take. Where that can't be tried, a note says so.
@@ -88,6 +98,8 @@ async fn try_definitions(
         create: false,
         schema_only: true,
         disable_events: true,
+        // The gate found nothing that this would let through.
+        trust: false,
         ..options.clone()
     };
     reached.scene = Scene::restore(&reached.server, held, &options);

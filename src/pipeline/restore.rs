@@ -94,7 +94,7 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
     for note in &plan.notes {
         context.note(note);
     }
-    if rehearsal::is_needed(&reached, &content, &request.options) {
+    if rehearsal::is_needed(context, &reached, &content, &request.options) {
         let open = || input.dump(plan.parts.as_deref());
         Box::pin(rehearsal::rehearse(context, &reached, &content, &request.options, &open)).await?;
     }

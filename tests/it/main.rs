@@ -63,5 +63,6 @@ mod targets;
 mod triggers;
 mod tunnels;
 mod unproven;
+mod values;
 mod verify_restore;
 mod without_rows;

@@ -48,6 +48,37 @@ fn every_kind_of_object_comes_back_with_owners_and_privileges_on_postgres18() {
     comes_back(postgres18(), &[], &["--keep-owner", "--keep-privileges"], &[]);
 }
 
+/// By several sessions, and without an archive between.
+#[test]
+fn every_kind_of_object_comes_back_in_every_way() {
+    for server in [postgres18(), mysql(), mariadb()] {
+        let source = everything(server);
+        let keep = if server.flavour().is_postgres() {
+            &["--keep-owner", "--keep-privileges"][..]
+        } else {
+            &["--events", "enabled"]
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, _) = dumped(&source, &folder, &["--jobs", "2"]);
+        let restore = server.database("back");
+        restored(&archive, &restore, &[keep, &["--jobs", "2"]].concat());
+        let copies = ["1", "2"].map(|jobs| {
+            let target = server.database("copied");
+            let copy = with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", jobs]).args(keep);
+            copy.run().expect_code(0);
+            target
+        });
+        for target in copies.iter().chain([&restore]) {
+            assert_same(&source, target);
+        }
+        if server.flavour().is_postgres() {
+            for database in copies.iter().chain([&restore, &source]) {
+                database.sql("DROP SUBSCRIPTION \"from elsewhere\"");
+            }
+        }
+    }
+}
+
 const KEEP: [&str; 5] = ["--format", "plain", "--keep-owner", "--keep-privileges", "--keep-comments"];
 
 #[test]

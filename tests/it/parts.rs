@@ -347,6 +347,43 @@ fn a_table_of_a_whole_archive_brings_what_it_needs_or_names_it() {
     }
 }
 
+/// What a rule and a policy name comes, too, with its rows.
+#[test]
+fn rules_policies_and_triggers_of_a_part_bring_their_tables() {
+    for server in [postgres15(), postgres18()] {
+        let source = server.database("ruled");
+        source.sql(
+            "CREATE SCHEMA lib; CREATE TABLE lib.log (i int); CREATE TABLE lib.allowed (i int); INSERT INTO lib.allowed VALUES (7);
+             CREATE FUNCTION lib.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE TABLE main (i int); INSERT INTO main VALUES (1); CREATE TABLE other (i int); INSERT INTO lib.log VALUES (8);
+             CREATE TRIGGER tr AFTER INSERT ON main FOR EACH ROW EXECUTE FUNCTION lib.f(); ALTER TABLE main DISABLE TRIGGER tr;
+             CREATE RULE ru AS ON INSERT TO main DO ALSO INSERT INTO lib.log VALUES (NEW.i);
+             CREATE POLICY po ON main USING (EXISTS (SELECT 1 FROM lib.allowed a WHERE a.i = main.i))",
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let (custom, _) = dumped(&source, &folder, &["--name", "custom"]);
+        let (plain, _) = dumped(&source, &folder, &["--format", "plain", "--name", "plain"]);
+        let part = ["--table", "main", "--with-dependencies"];
+        let check = |target: &Database<'_>, how: &str| {
+            let holds = "SELECT (SELECT i FROM lib.allowed), (SELECT i FROM lib.log), (SELECT count(*) FROM pg_policy), \
+                         (SELECT count(*) FROM pg_rewrite WHERE rulename = 'ru'), (SELECT tgenabled FROM pg_trigger), \
+                         (SELECT i FROM main), to_regclass('other')";
+            assert_eq!(target.sql(holds), "7\t8\t1\t1\tD\t1\t", "{how}");
+        };
+        for archive in [&custom, &plain] {
+            let target = server.database("ruled");
+            restored(archive, &target, &part);
+            check(&target, &archive.display().to_string());
+        }
+        for jobs in ["1", "2"] {
+            let target = server.database("ruled");
+            let copy = with_clients_of(server).args(["copy", &source.uri(), &target.uri(), "--jobs", jobs]).args(part);
+            copy.run().expect_code(0);
+            check(&target, jobs);
+        }
+    }
+}
+
 #[test]
 fn a_copy_of_a_part_brings_what_it_needs_or_names_it() {
     for server in [postgres15(), postgres18()] {

@@ -432,3 +432,32 @@ fn a_restore_into_postgresql_builds_indexes_with_more_memory_than_a_session_has(
         assert_eq!(target.sql("SELECT count(*) FROM public.track"), source.sql("SELECT count(*) FROM public.track"));
     }
 }
+
+/// They are for whatever this user makes there, and not the source's.
+#[test]
+fn what_the_targets_default_privileges_change_is_named() {
+    for server in [postgres15(), postgres18()] {
+        let source = server.database("source");
+        source.sql("CREATE SCHEMA s; CREATE TABLE t (i int); GRANT SELECT ON t TO PUBLIC; CREATE TABLE s.u (i int)");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, _) = dumped(&source, &folder, &[]);
+        let named = "the target's default privileges change what is restored: ALTER DEFAULT PRIVILEGES";
+        for args in [&[][..], &["--keep-privileges"]] {
+            let target = server.database("target");
+            target.sql(
+                "ALTER DEFAULT PRIVILEGES GRANT INSERT, UPDATE ON TABLES TO PUBLIC; CREATE SCHEMA s;
+                 ALTER DEFAULT PRIVILEGES REVOKE DELETE ON TABLES FROM CURRENT_USER;
+                 ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO pg_monitor;
+                 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO PUBLIC;
+                 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+            );
+            let output = restore(&archive, &target, &[args, &["--into-non-empty"]].concat()).expect_code(0);
+            let all = "GRANT INSERT, UPDATE ON TABLES TO PUBLIC; REVOKE DELETE ON TABLES FROM dbhaul; \
+                       IN SCHEMA s GRANT SELECT ON TABLES TO pg_monitor\n";
+            assert!(output.stderr.contains(&format!("{named} {all}")), "{}", output.stderr);
+            let again = restore(&archive, &target, &[args, &["--clean", "schema", "--yes"]].concat()).expect_code(0);
+            assert_eq!(again.stderr.contains(named), args.is_empty(), "{}", again.stderr);
+        }
+        assert!(!restore(&archive, &server.database("plain"), &[]).expect_code(0).stderr.contains(named));
+    }
+}

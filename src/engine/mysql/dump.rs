@@ -8,7 +8,7 @@ use super::probe_keys::some;
 use super::server_settings::{self, SessionUse};
 use super::suitability::is_member;
 use super::{
-    computed, connection_args as common, cut, excuse, extra, findings, lossy_bytes, own_name, probe_keys, rows,
+    computed, connection_args as common, cut, excuse, extra, findings, lossy_texts, own_name, probe_keys, rows,
 };
 use crate::connection::{Connection, Limits};
 use crate::engine::{
@@ -77,11 +77,14 @@ pub(super) fn plan(
         return Err(Error::new(Kind::Usage, "the options leave nothing to dump"));
     }
     let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, moment) };
+    let retyped =
+        if options.schema_only { Vec::new() } else { rows::among(server, &selection, probe_keys::TYPED_JSON) };
     let mut warnings = warnings(server, client, options, &selection, &consistency);
     warnings.extend(six_digits(server, &inexact));
     if !options.schema_only {
         warnings.extend(computed::warnings(server, &selection));
-        warnings.extend(lossy_bytes::warning(server, &selection));
+        warnings.extend(histograms(server, options, &selection));
+        warnings.extend(lossy_texts::warnings(server, &selection, !without_rows));
     }
     warnings.extend(crate::engine::warnings(server.selected.as_ref()));
     warnings.extend(own_name::left_out(server, options, &selection));
@@ -97,6 +100,7 @@ pub(super) fn plan(
         missing: lacks.into_iter().map(|finding| finding.what.clone()).collect(),
         warnings,
         inexact: inexact.into_iter().map(str::to_owned).collect(),
+        retyped: retyped.into_iter().map(str::to_owned).collect(),
         notes: own_name::spelled_out(server, options, &selection).into_iter().collect(),
         lc_monetary: None,
     })
@@ -348,6 +352,14 @@ fn warnings(
     warnings
         .extend(selection.idle.iter().map(|pattern| format!("nothing matches {pattern:?}, which leaves nothing out")));
     warnings
+}
+
+/// Names the columns with histograms, which a client only makes again where it is told to.
+fn histograms(server: &Server, options: &DumpOptions, selection: &Selection) -> Option<String> {
+    let columns = rows::among(server, selection, probe_keys::HISTOGRAMS);
+    let comes = options.extra.iter().any(|argument| argument == "--column-statistics");
+    let what = "histograms are not in the dump (-- --column-statistics makes them again, without AUTO UPDATE)";
+    (!columns.is_empty() && !comes && !options.data_only).then(|| format!("{what}: {}", some(&columns)))
 }
 
 /// Names the FLOAT columns that come back with other values.

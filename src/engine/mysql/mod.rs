@@ -11,8 +11,9 @@ use std::sync::atomic::AtomicU64;
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
     Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpOptions, DumpPlan, DumpSnapshot, Engine, Flavour,
-    Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity, Version,
+    Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rehearsal, Rejected, Relation, RestoreInput,
+    RestoreOptions, RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity,
+    Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -49,7 +50,7 @@ mod grants;
 mod hints;
 mod identity;
 mod lexer;
-mod lossy_bytes;
+mod lossy_texts;
 mod other_tables;
 mod own_name;
 mod parallel;
@@ -171,11 +172,12 @@ impl Engine for Mysql {
         Box::pin(identity::relation(source, target, exists, limits))
     }
 
-    fn rehearses(&self, content: &Content, options: &RestoreOptions) -> bool {
+    fn rehearsal(&self, content: &Content) -> Rehearsal {
         use content::{fact, names};
         // Statements with a database's name would come into that one.
         let lists = [fact::ELSEWHERE, fact::STOPPED];
-        !options.trust && lists.iter().all(|list| names(content, list).is_empty())
+        let is_harmless = lists.iter().all(|list| names(content, list).is_empty());
+        if is_harmless { Rehearsal::Possible } else { Rehearsal::Harmful }
     }
 
     fn preview_options(&self, options: &DumpOptions) -> DumpOptions {

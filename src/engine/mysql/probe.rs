@@ -11,7 +11,7 @@ use super::probe_keys::JOIN;
 use super::products::{PRODUCTS, WITNESSES};
 use super::server_settings::{self, Pinned, SessionUse};
 use super::session::{self, quote, tolerant};
-use super::{computed, findings, lossy_bytes, own_name, probe_keys, replication};
+use super::{computed, findings, lossy_texts, own_name, probe_keys, replication};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
@@ -189,9 +189,8 @@ async fn read(
 async fn look_inside(conn: &mut Conn, server: &mut Server) -> mysql_async::Result<()> {
     let bodies = own_name::read(conn, &server.database).await?;
     server.settings.insert(probe_keys::BODIES.to_owned(), bodies);
-    let lossy = lossy_bytes::find(conn, &server.database, server.flavour, &server.tables).await?;
-    server.settings.insert(probe_keys::LOSSY_BYTES.to_owned(), lossy.join(JOIN));
-    Ok(())
+    lossy_texts::histograms(conn, server).await?;
+    lossy_texts::read(conn, server).await
 }
 
 /// Tables and views that call a sequence by the database's name.

@@ -29,8 +29,12 @@ pub(super) const BROKEN_VIEWS: &str = "views.broken";
 pub(super) const GENERATED: &str = "columns.generated";
 /// FLOAT columns without a fixed scale, as `table.column`, joined: a client writes six digits of them.
 pub(super) const FLOATS: &str = "columns.float";
-/// Columns whose bytes don't come back, as `table.column`, joined: see `lossy_bytes`.
-pub(super) const LOSSY_BYTES: &str = "columns.lossy_bytes";
+/// Columns whose texts don't come back as the same values, as `table.column`, joined: see `lossy_texts`.
+pub(super) const LOSSY_TEXTS: &str = "columns.lossy_texts";
+/// Columns with a histogram, in the same form.
+pub(super) const HISTOGRAMS: &str = "columns.histogram";
+/// JSON columns that hold values of types that JSON's text does not have, in the same form.
+pub(super) const TYPED_JSON: &str = "columns.typed_json";
 /// Names of tables and sequences without SELECT, joined.
 pub(super) const UNREADABLE: &str = "tables.unreadable";
 /// Names of views whose definitions the user may not read, joined.

@@ -131,6 +131,7 @@ fn wishes<'a>(
         let statement = format!("ALTER DATABASE {} CONNECTION LIMIT {limit}", identifier(name));
         wishes.push(Wish::new("connection limit", statement));
     }
+    wishes.extend(left_to_owner(source, name));
     if let Some(grants) = source.grants.as_ref().filter(|_| options.keep_privileges) {
         wishes.extend(database::grant_all(name, grants).into_iter().map(|statement| Wish::new("grants", statement)));
     }
@@ -139,6 +140,24 @@ fn wishes<'a>(
         wishes.push(Wish::new("owner", statement));
     }
     wishes
+}
+
+/// What changes whom the database is open to, or where it is kept: never an archive's to decide.
+fn left_to_owner<'a>(source: &DatabaseProperties, name: &str) -> impl Iterator<Item = Wish<'a>> {
+    let alter = |what: String, why: &str| Wish {
+        declined: Some(why.to_owned()),
+        ..Wish::new("", format!("ALTER DATABASE {} {what}", identifier(name)))
+    };
+    let template = source.template.unwrap_or(false).then(|| {
+        alter("IS_TEMPLATE true".to_owned(), "whoever may create databases can copy a template, and nobody can drop it")
+    });
+    let tablespace = source.tablespace.as_ref().map(|tablespace| {
+        alter(
+            format!("SET TABLESPACE {}", identifier(tablespace)),
+            "it moves the database's files, while nobody is connected",
+        )
+    });
+    template.into_iter().chain(tablespace)
 }
 
 fn wish<'a>(

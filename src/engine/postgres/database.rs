@@ -25,6 +25,8 @@ pub async fn read(session: &Session, version: Version, database: &str) -> error:
         icu_rules: next(),
         owner: next(),
         connection_limit: next().and_then(|limit| limit.parse().ok()),
+        template: next().map(|_| true),
+        tablespace: next(),
         ..DatabaseProperties::default()
     };
     let (comment, is_bytes) = (next(), next());
@@ -81,6 +83,8 @@ fn facts(version: Version, database: &str) -> String {
     format!(
         "SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, {provider}, {locale}, {rules}, \
          pg_catalog.pg_get_userbyid(d.datdba), CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit END, \
+         CASE WHEN d.datistemplate THEN true END, \
+         (SELECT t.spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = d.dattablespace AND t.spcname <> 'pg_default'), \
          {}, d.datacl IS NOT NULL FROM pg_catalog.pg_database d LEFT JOIN \
          LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS comment) c ON {} WHERE d.datname = {database}",
         sent("c.comment"),

@@ -35,6 +35,7 @@ fn created(properties: &mut DatabaseProperties, words: &[Word]) {
     properties.locale_provider = Some(value("LOCALE_PROVIDER").unwrap_or_else(|| "libc".to_owned()));
     properties.locale = value("ICU_LOCALE").or_else(|| value("BUILTIN_LOCALE"));
     properties.icu_rules = value("ICU_RULES");
+    properties.tablespace = value("TABLESPACE");
 }
 
 /// `ALTER DATABASE shop SET work_mem TO '8MB'`, `ALTER ROLE app IN DATABASE shop SET ...`, `... CONNECTION LIMIT = 5`.
@@ -51,6 +52,8 @@ fn altered(properties: &mut DatabaseProperties, words: &[Word]) {
     let (Some(first), to) = (rest.first(), rest.iter().position(|word| word.is("TO"))) else { return };
     if first.is("CONNECTION") {
         properties.connection_limit = rest.last().and_then(|limit| limit.text.parse().ok());
+    } else if first.is("IS_TEMPLATE") {
+        properties.template = rest.last().filter(|value| value.is("true")).map(|_| true);
     } else if let (true, Some(to)) = (first.is("SET"), to) {
         let name: String = rest[1..to].iter().map(|word| word.text.as_str()).collect();
         let values = rest[to..].iter().filter(|word| word.kind == Kind::Text).map(|word| word.text.as_str());

@@ -97,6 +97,7 @@ pub fn plan(
             .collect(),
         warnings,
         inexact: Vec::new(),
+        retyped: Vec::new(),
         notes: Vec::new(),
         lc_monetary: pinned_settings::money_of_dump(server),
     };

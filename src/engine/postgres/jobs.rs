@@ -202,6 +202,7 @@ mod tests {
             missing: Vec::new(),
             warnings: Vec::new(),
             inexact: Vec::new(),
+            retyped: Vec::new(),
             notes: Vec::new(),
             lc_monetary: None,
         }

@@ -177,7 +177,7 @@ impl<'a> Entries<'a> {
             }
             if options.with_dependencies {
                 chosen.extend(self.needed(&chosen).into_iter().map(|(_, needed)| needed.id));
-                chosen.extend(self.pointed_at(&chosen));
+                chosen.extend(self.named_by_belongings(&chosen));
             }
             if chosen.len() == before {
                 break;
@@ -302,12 +302,12 @@ impl<'a> Entries<'a> {
         all.into_values().collect()
     }
 
-    /// The tables that foreign keys of chosen tables point at.
-    fn pointed_at(&self, chosen: &BTreeSet<i64>) -> Vec<i64> {
-        let keys = self.list.iter().filter(|e| e.kind == "FK CONSTRAINT");
+    /// The tables that foreign keys, rules, policies and triggers of chosen tables name.
+    fn named_by_belongings(&self, chosen: &BTreeSet<i64>) -> Vec<i64> {
+        let naming = self.list.iter().filter(|e| ["FK CONSTRAINT", "RULE", "POLICY", "TRIGGER"].contains(&&*e.kind));
         let tables = |e: &Entry| self.anchors(e).into_iter().filter(|a| is_relation(a)).collect::<Vec<_>>();
         let of_chosen =
-            keys.map(|e| (e, tables(e))).filter(|(e, all)| all.iter().any(|t| chosen.contains(&t.id) && owns(t, e)));
+            naming.map(|e| (e, tables(e))).filter(|(e, all)| all.iter().any(|t| chosen.contains(&t.id) && owns(t, e)));
         of_chosen.flat_map(|(_, all)| all.into_iter().map(|table| table.id)).collect()
     }
 }

@@ -7,7 +7,10 @@ use super::gate::{STOPPED, STOPPED_COUNT};
 use super::restore_filter::select;
 use super::target::lines;
 use super::untrusted;
-use super::{clean, dependencies, extensions, features, pinned_settings, pooler, replace, triggers};
+use super::{
+    clean, default_privileges, dependencies, dependents, extensions, features, pinned_settings, pooler, replace,
+    triggers,
+};
 use crate::engine::{
     Clean, Content, Feature, Format, RestoreOptions, Server, TRUST, Target, Version, more_than_its_database,
 };
@@ -39,6 +42,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         if options.clean == Some(Clean::Schema) {
             clean::check(server, content, options)?;
         }
+        told.extend(dependents::check(server, content, options)?);
         told.extend(extensions::check_schemas(server, content, options)?);
     }
     triggers::check(server, content, options)?;
@@ -48,6 +52,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     crossing(server, content, options)?;
     dependencies::check(server, content)?;
     told.extend(warnings(server, content, options));
+    told.extend(default_privileges::warning(server, content, options));
     told.extend(replace::warnings(server));
     Ok(told)
 }

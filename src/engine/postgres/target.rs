@@ -2,7 +2,7 @@
 
 use super::object_classes::{self, Object};
 use super::session::Session;
-use super::{on_extensions, replace, triggers};
+use super::{default_privileges, dependents, on_extensions, replace, triggers};
 use crate::engine::{Server, Target};
 use crate::error::Result;
 
@@ -71,6 +71,8 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
         (IDENTITIES, IDENTITY_COLUMNS),
         (HELD, replace::HELD_QUERY),
         (ON_EXTENSIONS, on_extensions::QUERY),
+        (dependents::DEPENDENTS, &dependents::query(server.version)),
+        (default_privileges::GIVEN, default_privileges::QUERY),
         (
             "schema.public.owned",
             "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'",

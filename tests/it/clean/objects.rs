@@ -42,3 +42,73 @@ fn x18_a_view_in_the_place_of_a_table_is_7_unchanged_and_clean_schema_works() {
     restoring(&archive, &target, &["--clean", "schema", "--yes"]).run().expect_code(0);
     assert_eq!(checksum(&target), checksum(&source));
 }
+
+/// Tables that a publication, a parent and partitions of the target's know, and that the archive brings alone.
+#[test]
+fn what_a_drop_would_take_along_for_good_is_10_and_nothing_is_dropped() {
+    for server in [postgres15(), postgres18()] {
+        let (source, target) = (server.database("source"), server.database("target"));
+        let root = "CREATE TABLE root (k int) PARTITION BY RANGE (k); CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (10)";
+        source.sql(&format!(
+            "{root}; INSERT INTO root VALUES (1); CREATE SCHEMA s; CREATE PUBLICATION own FOR TABLE low"
+        ));
+        target.sql(&format!(
+            "{root}; CREATE TABLE high PARTITION OF root FOR VALUES FROM (10) TO (20); INSERT INTO root VALUES (1), (11);
+             CREATE PUBLICATION p FOR TABLE root; CREATE TABLE kept (k int); CREATE PUBLICATION own FOR TABLE low, kept;
+             CREATE SCHEMA s; CREATE PUBLICATION whole FOR TABLES IN SCHEMA s"
+        ));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, _) = dumped(&source, &folder, &[]);
+        let before = state(&target);
+        let words = [
+            "--clean objects would drop what the dump does not bring back",
+            "partition public.high of public.root",
+            "public.root in publication p",
+            "public.kept in publication own",
+            "schema s in publication whole",
+        ];
+        for args in
+            [&OBJECTS[..], &["--clean", "objects", "--yes", "--jobs", "2"], &["--clean", "objects", "--dry-run"]]
+        {
+            let refused = restoring(&archive, &target, args).run().refused(10, &words);
+            assert!(!refused.stderr.contains("low in publication own"), "{}", refused.stderr);
+        }
+        let part = [&OBJECTS[..], &["--table", "low"]].concat();
+        let refused =
+            restoring(&archive, &target, &part).run().refused(10, &["the place of public.low below public.root"]);
+        refused.follows("take-it-out-first");
+        assert_eq!(state(&target), before);
+        target.sql(
+            "ALTER TABLE root DETACH PARTITION high; ALTER PUBLICATION p DROP TABLE root; ALTER PUBLICATION own DROP TABLE kept;
+             DROP PUBLICATION whole",
+        );
+        restoring(&archive, &target, &OBJECTS).run().expect_code(0);
+        target.sql("ALTER TABLE root ATTACH PARTITION high FOR VALUES FROM (10) TO (20)");
+        assert_eq!(target.sql("SELECT k FROM root ORDER BY 1"), "1\n11");
+    }
+}
+
+/// What belongs to a table and to nothing else.
+#[test]
+fn what_goes_with_a_table_and_does_not_come_back_is_named() {
+    for server in [postgres15(), postgres18()] {
+        let (source, target) = (server.database("source"), server.database("target"));
+        let table = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE INDEX both_have ON t (a)";
+        source.sql(table);
+        target.sql(&format!(
+            "{table}; CREATE INDEX extra ON t (a); CREATE RULE r AS ON DELETE TO t DO ALSO NOTHING; CREATE POLICY po ON t;
+             CREATE STATISTICS st ON id, a FROM t; CREATE SEQUENCE sq OWNED BY t.a; ALTER TABLE t ADD CONSTRAINT u UNIQUE (a);
+             CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); GRANT SELECT ON t TO PUBLIC"
+        ));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, _) = dumped(&source, &folder, &[]);
+        let output = restoring(&archive, &target, &OBJECTS).run().expect_code(0);
+        let named = "goes with what is dropped, and does not come back: constraint u of public.t, index public.extra, \
+                     policy po of public.t, privileges on public.t, rule r of public.t, sequence public.sq, statistics public.st, \
+                     trigger tr of public.t\n";
+        assert!(output.stderr.contains(named), "{}", output.stderr);
+        let output = restoring(&archive, &target, &OBJECTS).run().expect_code(0);
+        assert!(!output.stderr.contains("goes with what is dropped"), "{}", output.stderr);
+    }
+}

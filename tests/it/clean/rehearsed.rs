@@ -1,5 +1,7 @@
 //! MySQL and MariaDB: what a server does not take of a dump's definitions is known before the first drop, whatever it is.
 
+use std::fs;
+
 use super::{beforehand::User, restoring, state};
 use crate::{
     roundtrip::{dumped, with_clients_of},
@@ -106,5 +108,35 @@ fn who_may_create_no_database_is_told_and_goes_on() {
         let restore = User::of(&target, "ALL").restore(&archive, &["--clean", "schema", "--yes"]).expect_code(0);
         assert!(restore.stderr.contains("definitions were not tried"), "{}", restore.stderr);
         assert_eq!(checksum(&target), checksum(&source));
+    }
+}
+
+/// `--trust` lets statements through that a rehearsal could not hold back: there are none in most dumps.
+#[test]
+fn trust_leaves_the_rehearsal_where_it_is() {
+    for server in [mysql(), mariadb()] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (source, other) = (server.database("source"), server.database("other"));
+        other.sql("CREATE TABLE x (id INT PRIMARY KEY)");
+        source
+            .sql(&format!("CREATE TABLE t (id INT PRIMARY KEY); CREATE VIEW w AS SELECT id FROM `{}`.x", other.name()));
+        let (archive, _) = dumped(&source, &folder, &[]);
+        other.sql("DROP TABLE x");
+        let target = full(server);
+        let before = state(&target);
+        let clean = ["--clean", "schema", "--yes", "--trust"];
+        let words = ["does not take all that the dump defines", "view w", "nothing was changed"];
+        restoring(&archive, &target, &clean).run().refused(10, &words);
+        assert_eq!(state(&target), before);
+        let script = folder.path().join("script.sql");
+        let sql =
+            source.client(server.flavour().family().dump()).args([source.name(), "t"]).output().expect("run it").stdout;
+        let more = format!("UPDATE `{}`.y SET id = id + 1;\n", other.name());
+        fs::write(&script, [more.as_bytes(), &sql].concat()).expect("written");
+        other.sql("CREATE TABLE y (id INT); INSERT INTO y VALUES (4)");
+        let output = restoring(&script, &target, &clean).run().expect_code(0);
+        assert!(output.stderr.contains("were not tried before everything is dropped"), "{}", output.stderr);
+        assert_eq!(other.sql("SELECT id FROM y"), "5", "once");
+        assert_nothing_left(server);
     }
 }

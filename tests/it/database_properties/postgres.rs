@@ -1,4 +1,4 @@
-use std::{fs, path::Path, path::PathBuf, sync::OnceLock};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, path::PathBuf, sync::OnceLock};
 
 use super::{absent, by_hand, dump, made, restored, restoring, said, set};
 use crate::support::{Database, Flavour, Server, dbhaul, postgres15, postgres18, shared};
@@ -521,4 +521,41 @@ fn settings_beyond_ascii_come_in_the_transaction_that_ends_the_restore_too() {
     let result = restored(&archive, &latin, &[]);
     is_left_to_people(&by_hand(&result), "'€'", "has no equivalent");
     assert_eq!(latin.sql("SELECT count(*) FROM other"), "0");
+}
+
+/// Whom it is open to and where it is kept is no archive's to decide.
+#[test]
+fn a_template_and_a_tablespace_are_said() {
+    let server = Server::start(Flavour::Postgres15);
+    let place = server.data().parent().expect("the server's folder").join("place");
+    fs::create_dir(&place).expect("made");
+    let owner = fs::metadata(server.data()).expect("there");
+    std::os::unix::fs::chown(&place, Some(owner.uid()), Some(owner.gid())).expect("given");
+    server.sql(&format!("CREATE TABLESPACE \"the place\" LOCATION '{}'", place.display()));
+    let source = made(&server, "src", "IS_TEMPLATE true TABLESPACE \"the place\"");
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = dump(&source, folder.path());
+    let shown = said(&dbhaul().arg("inspect").arg(&archive).run().expect_code(0));
+    for line in ["tablespace the place", "a template"] {
+        assert!(shown.contains(&format!("property       {line}")), "{line}: {shown}");
+    }
+    let by_client = folder.path().join("client");
+    for format in ["custom", "plain"] {
+        let mut client = source.client("pg_dump");
+        client.args(["--create", "--format", format, "--file"]).arg(&by_client);
+        assert!(client.status().expect("run pg_dump").success());
+        for archive in [&archive, &by_client] {
+            let target = absent(&server, "new");
+            let hands = by_hand(&restored(archive, &target, &["--create", "--keep-owner"]));
+            is_left_to_people(&hands, "IS_TEMPLATE true;", "nobody can drop it");
+            is_left_to_people(&hands, "SET TABLESPACE \"the place\";", "it moves the database's files");
+            assert_eq!(hands.len(), 2, "{hands:?}");
+            for (statement, _) in &hands {
+                server.sql(statement);
+            }
+            assert_eq!(facts(&target, "datistemplate, dattablespace > 2000"), "t t");
+            server.sql(&format!("ALTER DATABASE {} IS_TEMPLATE false", target.name()));
+        }
+    }
+    server.sql(&format!("ALTER DATABASE {} IS_TEMPLATE false", source.name()));
 }

@@ -1,5 +1,5 @@
 //! The rows of a dump by sessions of our own, in the place of the client's one: several where that is asked for, one where
-//! there are FLOAT columns, of which the client writes six digits.
+//! there are FLOAT columns, of which the client writes six digits, or texts that its UTF-8 can't hold.
 //!
 //! ```text
 //! mysqldump --where=0 ──▶ schema_stream: everything but the rows ──┐
@@ -7,7 +7,7 @@
 //! reader (a session) ──▶ ...                                      ──┘
 //! ```
 //!
-//! What comes of it is what the client alone would have written, byte for byte, FLOATs apart. `read_lock` makes all sessions see the same;
+//! What comes of it is what the client alone would have written, byte for byte, these columns apart. `read_lock` makes all sessions see the same;
 //! `tables` says how a large table is divided. Each session reads stretches ahead of their turn, as far as there is room.
 //! Why it is done so: `docs/decisions/mysql-rows-in-order.md`.
 
@@ -73,13 +73,13 @@ enum RowReader {
 }
 
 impl RowReader {
-    /// Of the rows of these tables. Several sessions read where that is asked for; one does where the client would write
-    /// FLOATs with six digits, or would get a part of the rows.
+    /// Of the rows of these tables. Several sessions read where that is asked for; one does where the client would lose
+    /// something of values, or would get a part of the rows.
     fn choose(server: &Server, options: &DumpOptions, selection: &Selection) -> Self {
         let several = options.jobs > 1;
         let names: Vec<&str> = selection.with_rows(server).collect();
         let some = |setting| probe_keys::list(server, setting).iter().any(|table| names.contains(table));
-        let client_would_do = floats(server, selection).is_empty() && !some(probe_keys::OVER_LIMIT);
+        let client_would_do = !loses(server, selection) && !some(probe_keys::OVER_LIMIT);
         if options.client_rows || !several && (options.schema_only || client_would_do) {
             return Self::Client(None);
         }
@@ -116,7 +116,17 @@ fn lock(flavour: Flavour, tables: &[String]) -> String {
 
 /// The FLOAT columns among the rows of a dump that lose digits in a client's text, as `table.column`.
 pub(super) fn floats<'s>(server: &'s Server, selection: &Selection) -> Vec<&'s str> {
-    let columns = probe_keys::list(server, probe_keys::FLOATS);
+    among(server, selection, probe_keys::FLOATS)
+}
+
+/// Whether a client's text would lose something of these rows.
+fn loses(server: &Server, selection: &Selection) -> bool {
+    [probe_keys::FLOATS, probe_keys::LOSSY_TEXTS].iter().any(|key| !among(server, selection, key).is_empty())
+}
+
+/// Of a list of columns those among the rows of a dump.
+pub(super) fn among<'s>(server: &'s Server, selection: &Selection, key: &str) -> Vec<&'s str> {
+    let columns = probe_keys::list(server, key);
     if columns.is_empty() {
         return columns;
     }
@@ -140,7 +150,7 @@ pub(super) async fn hold(
     let DumpSnapshot::Alone(Some(why)) = &held else { return Ok(held) };
     let over = probe_keys::list(server, probe_keys::OVER_LIMIT);
     let cut = selection.with_rows(server).any(|table| over.contains(&table));
-    if options.jobs <= 1 || options.schema_only || !cut && floats(server, &selection).is_empty() {
+    if options.jobs <= 1 || options.schema_only || !cut && !loses(server, &selection) {
         return Ok(held);
     }
     let one = DumpOptions { jobs: 1, ..options.clone() };

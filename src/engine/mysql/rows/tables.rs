@@ -1,13 +1,14 @@
 //! What has to be known of tables whose rows are read by sessions of our own: columns that a statement must name, and
 //! how a large table is divided.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params};
 
 use super::super::session::quote;
-use crate::engine::{Flavour, Server};
+use super::{is_member, probe_keys};
+use crate::engine::{Flavour, Server, Table as Dumped};
 
 /// A table is divided into stretches of about this many bytes of its data: what a session may read ahead of its turn.
 const STRETCH: u64 = 2 << 20;
@@ -17,8 +18,8 @@ const MOST_STRETCHES: u64 = 1 << 16;
 /// What is known of a table; nothing for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
-    /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or are FLOATs, or where
-    /// all are named.
+    /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or have texts that are not
+    /// their values, or where all are named.
     pub(super) columns: Vec<Column>,
     /// Its statements name all of them.
     pub(super) all_named: bool,
@@ -32,8 +33,31 @@ pub(super) struct Column {
     pub(super) name: String,
     pub(super) generated: bool,
     pub(super) hidden: bool,
-    /// A FLOAT whose text has fewer digits than its values.
-    pub(super) float: bool,
+    /// How it is asked for where its text is not its value.
+    pub(super) exact: Option<Exact>,
+}
+
+/// How a value is asked for whose text means another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exact {
+    /// A FLOAT as the double that it is: `* 1e0` keeps even the sign of a zero.
+    Double,
+    /// Text that UTF-8 can't hold, as its bytes.
+    Bytes,
+    /// An ENUM that has the error's empty text for a value, too, as its number.
+    Number,
+}
+
+impl Column {
+    fn expression(&self) -> String {
+        let name = quote(&self.name);
+        match self.exact {
+            None => name,
+            Some(Exact::Double) => format!("{name} * 1e0"),
+            Some(Exact::Bytes) => format!("CAST({name} AS BINARY)"),
+            Some(Exact::Number) => format!("CAST({name} AS UNSIGNED)"),
+        }
+    }
 }
 
 /// A table divided by the first column of its primary key, a whole number.
@@ -58,16 +82,14 @@ impl Table {
         written.map(|column| column.name.as_str()).collect()
     }
 
-    /// What is selected, for a client's statements. A FLOAT is asked for as the double that it is: `* 1e0` keeps even the
-    /// sign of a zero.
+    /// What is selected, for a client's statements.
     pub(super) fn selected(&self, client: Flavour) -> String {
         let named = self.named(client);
-        if !self.columns.iter().any(|column| column.float) {
+        if !self.columns.iter().any(|column| column.exact.is_some()) {
             return if named.is_empty() { "*".to_owned() } else { quoted(&named) };
         }
         let wanted = self.columns.iter().filter(|column| named.is_empty() || named.contains(&column.name.as_str()));
-        let one = |column: &Column| quote(&column.name) + if column.float { " * 1e0" } else { "" };
-        wanted.map(one).collect::<Vec<_>>().join(", ")
+        wanted.map(Column::expression).collect::<Vec<_>>().join(", ")
     }
 
     /// The conditions of its stretches, in the order of their rows: together every row, each once.
@@ -106,7 +128,11 @@ impl Division {
 pub(super) async fn ask(conn: &mut Conn, server: &Server, all: bool) -> mysql_async::Result<HashMap<String, Table>> {
     let mut tables: HashMap<String, Table> = HashMap::new();
     let database = &server.database;
-    let special: Vec<String> = conn
+    let lossy = probe_keys::list(server, probe_keys::LOSSY_TEXTS);
+    let has_lossy = |table: &&Dumped| lossy.iter().any(|column| is_member(column, &table.name));
+    let mut special: BTreeSet<String> =
+        server.tables.iter().filter(has_lossy).map(|table| table.name.clone()).collect();
+    let others: Vec<String> = conn
         .exec(
             "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
              AND (? OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
@@ -114,14 +140,21 @@ pub(super) async fn ask(conn: &mut Conn, server: &Server, all: bool) -> mysql_as
             (database, all),
         )
         .await?;
-    let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
-                   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+    special.extend(others);
+    let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), CASE WHEN DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
+                   THEN 'double' WHEN DATA_TYPE = 'enum' THEN 'number' ELSE 'bytes' END FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
     for table in &special {
-        let rows: Vec<(String, String, String, bool)> = conn.exec(columns, (database, table)).await?;
-        for (table, name, extra, float) in rows {
+        let rows: Vec<(String, String, String, String)> = conn.exec(columns, (database, table)).await?;
+        for (table, name, extra, how) in rows {
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
-            let (hidden, float) = (extra.contains("INVISIBLE"), float && !generated);
-            let column = Column { name, generated, hidden, float };
+            let is_lossy = lossy.iter().any(|column| is_member(column, &table) && column[table.len() + 1..] == name);
+            let exact = match how.as_str() {
+                "double" => Some(Exact::Double),
+                "number" => is_lossy.then_some(Exact::Number),
+                _ => is_lossy.then_some(Exact::Bytes),
+            };
+            let hidden = extra.contains("INVISIBLE");
+            let column = Column { name, generated, hidden, exact: exact.filter(|_| !generated) };
             let table = tables.entry(table).or_default();
             table.all_named = all;
             table.columns.push(column);
@@ -218,7 +251,7 @@ mod tests {
 
     #[test]
     fn columns_are_named_where_the_client_names_them() {
-        let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden, float: false };
+        let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden, exact: None };
         let table = |columns: &[Column]| Table { columns: columns.to_vec(), ..Table::default() };
         let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
         let generated = table(&[a.clone(), g.clone()]);
