@@ -2,7 +2,7 @@
 //! beside what a target holds.
 
 use super::{Clean, CollationMap, Content, Format, RestoreOptions, Server};
-use crate::hint::Hint;
+use crate::hint::{self, Hint};
 
 /// What a client was doing when it failed.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Scene {
     pub map_collations: Vec<CollationMap>,
     /// The collations that the target knows, where some are mapped.
     pub collations: Vec<String>,
+    /// A dump's options for the client that the user chose, behind `--`.
+    pub extra: Vec<String>,
 }
 
 /// What a client wrote to, if it wrote.
@@ -53,7 +55,32 @@ impl Scene {
         let functions = functions.filter_map(|entry| entry.tag.split('(').next().map(str::to_owned)).collect();
         let map_collations = options.map_collations.clone();
         let collations = if map_collations.is_empty() { Vec::new() } else { server.target.collations.clone() };
-        Self { doing, is_script, extensions: content.extensions.clone(), functions, map_collations, collations }
+        Self {
+            doing,
+            is_script,
+            extensions: content.extensions.clone(),
+            functions,
+            map_collations,
+            collations,
+            extra: Vec::new(),
+        }
+    }
+
+    /// A client that refuses an option: the user's own, or one that its version should know. `line` is what it said.
+    #[must_use]
+    pub fn refused_option(&self, line: &str) -> Hint {
+        let name = |option: &str| option.split('=').next().unwrap_or(option).trim_start_matches('-').replace('_', "-");
+        let said = line.split(['\'', '`', '"']).nth(1).map(name).unwrap_or_default();
+        match self.extra.iter().find(|option| option.starts_with('-') && name(option) == said) {
+            Some(option) => Hint::naming(
+                "leave-option-out",
+                format!(
+                    "leave {} out behind --: the client does not know it",
+                    option.split('=').next().unwrap_or(option)
+                ),
+            ),
+            None => hint::ANOTHER_CLIENT,
+        }
     }
 
     /// How a restore that left a part behind is begun again, without dropping what the target held before it. `first` says what comes

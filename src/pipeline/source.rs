@@ -41,6 +41,7 @@ impl Source {
     pub async fn open(context: &Context, connection: &Connection, options: &DumpOptions) -> Result<Self> {
         engine::of(connection.dialect).check_options(connection, options)?;
         let mut reached = connect(context, connection, Purpose::Dump).await?;
+        reached.scene.extra.clone_from(&options.extra);
         judge(context, &reached)?;
         let engine = reached.engine;
         engine.check_patterns(&reached.connection, options, &context.limits).await?;

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::connection::Route;
 use crate::error::{Error, Kind, Result};
-use crate::hint::Hint;
 
 /// The way to a database that is not reached directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +72,7 @@ impl TunnelSpec {
 
 /// The value is for the caller to show, who knows what may be in it.
 fn usage(option: &str, wanted: &str) -> Error {
-    Error::new(Kind::Usage, format!("{option} can't be understood"))
-        .hint(Hint::naming("option-takes", format!("{option} takes {wanted}")))
+    Error::new(Kind::Usage, format!("{option} takes {wanted}"))
 }
 
 fn unbracket(host: &str) -> Option<&str> {

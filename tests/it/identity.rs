@@ -187,9 +187,21 @@ fn a_mysql_that_follows_the_source_is_no_target_and_any_name_is_its_own_login() 
     // Only what arrives is meant: nothing of the shared server's is to be done here.
     server.sql("START REPLICA IO_THREAD");
     copy(&["--clean", "schema", "--yes"])
-        .refused(10, &["the target is a replica of the source", "nothing was changed"]);
+        .refused(10, &["the target is a replica of the source", "nothing was changed"])
+        .follows("server-that-follows-none");
+    let free = source_server.database("follows_none");
+    with_clients_of(&server).args(["copy", &source.uri(), &free.uri()]).run().expect_code(0);
     assert_eq!(target.sql("SELECT count(*) FROM t"), "1");
-    server.sql("STOP REPLICA; RESET REPLICA ALL");
+    // The other way round, between databases of one name.
+    let here = server.database_named(source.name());
+    here.sql("CREATE TABLE t (n int); INSERT INTO t VALUES (2)");
+    let back =
+        |into: &str| with_clients_of(&server).args(["copy", &here.uri(), into, "--clean", "schema", "--yes"]).run();
+    back(&source.uri()).refused(10, &["the source is a replica of the target"]).follows("stop-replication");
+    back(&free.uri()).expect_code(0);
+    server.sql("STOP REPLICA");
+    back(&source.uri()).expect_code(0);
+    server.sql("RESET REPLICA ALL");
 
     // Who may not look is told so.
     server.sql(&format!("CREATE USER few@'%' IDENTIFIED BY 'x'; GRANT ALL ON {}.* TO few@'%'", target.name()));

@@ -100,6 +100,12 @@ fn a_postgres_older_than_the_oldest_supported_is_tried_with_force_version_only()
     let words = ["PostgreSQL 12.", "is older than the oldest supported, PostgreSQL 13", "hint: --force-version"];
     let archive = fixture("dumps/pg_dump-15.custom.dump");
     all_refuse(&database.uri(), archive.to_str().expect("UTF-8"), &words);
+    let dump = |more: &[&str]| {
+        let dump = dbhaul().client_dirs([server.client_dir()]).args(["dump", &database.uri(), "-o", "-"]);
+        dump.args(more).run()
+    };
+    dump(&[]).refused(10, &words).follows("force-version");
+    dump(&["--force-version"]).expect_code(0);
 
     let folder = tempfile::tempdir().expect("a folder");
     let forced = || dbhaul().client_dirs([server.client_dir()]).cwd(folder.path()).env("DBHAUL_FORCE_VERSION", "1");

@@ -172,7 +172,10 @@ fn row_19_another_database_behind_the_tunnel_is_left_alone() {
         let output = dbhaul().client_dirs([server.client_dir()]).args(words).args(["--tunnel", &port]).cwd(out.path());
         let output = output.run().expect_code(10);
         assert!(output.stderr.contains("another database answered"), "{}", output.stderr);
+        output.follows("check-tunnels-port");
     }
+    let proxy = Proxy::to(server.port());
+    dump(&source, &uri, out.path()).args(["--tunnel", &proxy.port().to_string()]).run().expect_code(0);
     assert_eq!(theirs.sql("SELECT string_agg(n::text, ' ') FROM kept"), "7");
     assert_eq!(
         theirs.sql("SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"),

@@ -1,5 +1,6 @@
 //! Collations that the target does not know, and those that may take their place.
 
+use super::hints::SOURCES_FLAVOUR;
 use super::probe_keys::some;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
@@ -77,10 +78,7 @@ fn hint(server: &Server, unknown: &[&str]) -> Hint {
             "map-collation",
             format!("{} compares and sorts by what the target has instead", maps.join(" ")),
         ),
-        None => Hint::new(
-            "sources-flavour-or-newer",
-            "restore into the flavour and version that the dump comes from, or a newer one",
-        ),
+        None => SOURCES_FLAVOUR,
     }
 }
 

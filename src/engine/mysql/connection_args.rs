@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::probe_keys;
+use super::{probe_keys, session};
 use crate::connection::{Connection, Host, Limits, TlsMode};
 use crate::engine::{Client, Flavour, Server, Version};
 use crate::error::{Error, Kind, Result};
@@ -108,10 +108,7 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
     let mode = connection.tls.mode;
     let refuse = |what: &str, hint: Hint| Err(Error::new(Kind::Config, what).why(client).hint(hint));
     if mode >= TlsMode::Require && !server.encrypted {
-        return refuse(
-            "the server's session is not encrypted, and the URI asks for TLS",
-            Hint::new("tls-at-server-or-preferred", "turn TLS on at the server, or say ssl-mode=PREFERRED in the URI"),
-        );
+        return refuse("the server's session is not encrypted, and the URI asks for TLS", session::NO_TLS);
     }
     if mode < TlsMode::VerifyCa {
         return Ok(());
@@ -138,7 +135,8 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
             "this client can't verify an authority without the name, and verifies nothing at 127.0.0.1",
             Hint::new(
                 "mysqls-client-or-older-mariadbs",
-                "use MySQL's client, or MariaDB's before 11.4; or say ssl-mode=REQUIRED in the URI if the way is trusted",
+                "use MySQL's client, or MariaDB's before 11.4, with ssl-mode=VERIFY_CA; or say ssl-mode=REQUIRED in the URI if the \
+                 way is trusted",
             ),
         );
     }

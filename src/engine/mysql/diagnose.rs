@@ -4,7 +4,11 @@
 //! failing statement does not get here (`Invocation::echo_fence`).
 
 use super::collation;
-use super::session::NO_CONNECTION_LEFT;
+use super::findings::REPAIR;
+use super::hints::{
+    INTO_MARIADB, LARGER_PACKET, LOCKED, SOURCES_FLAVOUR, THE_PRIMARY, TRUST_CREATORS, grant_all_on, mends_or_admin,
+};
+use super::session::{CHECK_LOGIN, CHECK_TLS, NO_CONNECTION_LEFT, OTHER_HOSTS};
 use crate::engine::{Diagnosis, Into, Scene, cut};
 use crate::hint::{self, Hint};
 
@@ -15,34 +19,27 @@ const MOST_LINES: usize = 12;
 /// A table's definition is not what it was at the beginning of the dump; the words that tell it without a number.
 const CHANGED: &[u32] = &[1412, NO_TABLE];
 const NO_TABLE: u32 = 1146;
-const LACKS: Hint =
-    Hint::new("needs-what-is-not-there", "the dump needs a table or view that is neither in it nor in the target");
+const NO_DATABASE: u32 = 1049;
+const NO_RIGHT_ON_DATABASE: u32 = 1044;
+const NO_RIGHT_ON_SERVER: u32 = 1227;
+/// The source's table was made with `innodb_strict_mode` off.
+const ROW_TOO_LARGE: u32 = 1118;
+/// The target adds an invisible primary key to a table whose own column counts.
+const INVISIBLE_KEY: u32 = 4109;
+/// A foreign key points at columns that are no whole unique key.
+const KEY_OF_NO_KEY: u32 = 6125;
+/// A right is missing on a table, a column or a routine.
+const NO_RIGHT: &[u32] = &[1142, 1143, 1370];
 const FIELD_COUNT: &str = "Error in field count";
 
 /// Error numbers, what they mean for a way in, and what to do.
 const CAUSES: &[(&[u32], Hint)] = &[
+    (&[1045, 1698], CHECK_LOGIN),
     (
-        &[1045, 1698],
-        Hint::new(
-            "check-login",
-            "check the user and the password in the URI; the server also looks at the host that you come from",
-        ),
+        &[NO_DATABASE],
+        Hint::new("check-name-or-create", "check the database's name in the URI; restore --create makes it"),
     ),
-    (&[1049], Hint::new("check-name-or-create", "check the database's name in the URI; restore --create makes it")),
-    (
-        &[1044],
-        Hint::new(
-            "grant-rights-on-database",
-            "grant the user rights on the database: GRANT ALL ON `database`.* TO user",
-        ),
-    ),
-    (
-        &[1130],
-        Hint::new(
-            "tunnel-or-grant-the-user",
-            "the server lets this user in from other hosts only: go through a tunnel, or grant the user this host",
-        ),
-    ),
+    (&[1130], OTHER_HOSTS),
     (&[1040, 1203, 1226], NO_CONNECTION_LEFT),
     (
         &[2059, 1251, 1524],
@@ -51,26 +48,13 @@ const CAUSES: &[(&[u32], Hint)] = &[
             "the client lacks the plugin to log in with: caching_sha2_password needs MySQL's own client (Alpine: apk add mariadb-connector-c), mysql_native_password MariaDB's or MySQL's before 9",
         ),
     ),
-    (&[2026], Hint::new("check-tls", "TLS failed: check ssl-mode and ssl-ca in the URI")),
+    (&[2026], CHECK_TLS),
     (
         &[2003, 2002],
         Hint::new("check-host-and-port", "check host and port, and that the server is running and reachable from here"),
     ),
     (&[2005], hint::CHECK_HOST),
-    (
-        &[1227],
-        Hint::new(
-            "no-keep-definers",
-            "the user may not set other definers or global variables: restore without --keep-definers, or as a user with SET_ANY_DEFINER (SUPER on MariaDB)",
-        ),
-    ),
-    (
-        &[1419],
-        Hint::new(
-            "log-bin-trust-function-creators",
-            "the server's binary log refuses routines: SET GLOBAL log_bin_trust_function_creators = 1 there, or restore as a user with SUPER",
-        ),
-    ),
+    (&[1419], TRUST_CREATORS),
     (
         &[1071, 1709],
         Hint::new(
@@ -85,35 +69,7 @@ const CAUSES: &[(&[u32], Hint)] = &[
             "the server refuses to read so many rows at once: SET GLOBAL sql_big_selects = ON, max_join_size = DEFAULT there",
         ),
     ),
-    (
-        &[1118],
-        Hint::new(
-            "strict-mode-off",
-            "the source's table was made with innodb_strict_mode off, it is on at the target, and this user may not turn it \
-         off: SET GLOBAL innodb_strict_mode = OFF there, or restore as a user with SESSION_VARIABLES_ADMIN",
-        ),
-    ),
-    (
-        &[4109],
-        Hint::new(
-            "invisible-key-off",
-            "the target adds an invisible primary key to a table whose own column counts, and this user may not turn that \
-         off: SET GLOBAL sql_generate_invisible_primary_key = OFF there, or restore as a user with \
-         SESSION_VARIABLES_ADMIN",
-        ),
-    ),
-    (
-        &[6125],
-        Hint::new(
-            "standard-keys-off",
-            "a foreign key points at columns that are no whole unique key: SET GLOBAL restrict_fk_on_non_standard_key = OFF \
-         on the target",
-        ),
-    ),
-    (
-        &[1153],
-        Hint::new("raise-max-allowed-packet", "raise max_allowed_packet on the server: a row is larger than it takes"),
-    ),
+    (&[1153], LARGER_PACKET),
     (
         &[2006, 2013, 2055],
         Hint::new(
@@ -121,20 +77,8 @@ const CAUSES: &[(&[u32], Hint)] = &[
             "the connection was lost: the server was restarted, its wait or packet limits were exceeded (max_allowed_packet, net_write_timeout), or the network cut it",
         ),
     ),
-    (
-        &[1273, 1115, 1253],
-        Hint::new(
-            "unknown-collation",
-            "the target doesn't know a collation or character set of the dump: restore into the flavour and version it came from, or newer",
-        ),
-    ),
-    (
-        &[3105, 1906],
-        Hint::new(
-            "restore-into-mariadb",
-            "a generated column has values in the dump, which MariaDB writes and MySQL refuses: restore into MariaDB",
-        ),
-    ),
+    (&[1273, 1115, 1253], SOURCES_FLAVOUR),
+    (&[3105, 1906], INTO_MARIADB),
     (
         &[3546, 3911, 1840, 1841],
         Hint::new(
@@ -156,7 +100,7 @@ const CAUSES: &[(&[u32], Hint)] = &[
             "the server ended a long query: raise max_execution_time (max_statement_time on MariaDB) for this user",
         ),
     ),
-    (&[1290, 1836, 3989], Hint::new("take-the-primary", "the server is read-only: take the primary")),
+    (&[1290, 1836, 3989], THE_PRIMARY),
     (&[1114, 1021, 3], hint::SERVERS_DISK_IS_FULL),
     (
         &[1449],
@@ -165,33 +109,19 @@ const CAUSES: &[(&[u32], Hint)] = &[
             "an object's definer doesn't exist on the server: create that user, or recreate the object",
         ),
     ),
-    (
-        &[1356],
-        Hint::new(
-            "repair-view",
-            "a view refers to something that is gone or forbidden: drop or repair it, or leave it out with --exclude-table",
-        ),
-    ),
-    (&[1142, 1143, 1370], Hint::new("doctor-tells-rights", "a right is missing: doctor tells which")),
-    (
-        CHANGED,
-        Hint::new(
-            "while-nobody-changes-structure",
-            "a table was changed or dropped while it was read: run the dump while nobody changes the structure",
-        ),
-    ),
-    (
-        &[1205, 1213],
-        Hint::new(
-            "wait-or-processlist",
-            "a lock was waited for too long: run it when less is written, or see SHOW PROCESSLIST for who holds it",
-        ),
-    ),
+    (&[1356], REPAIR),
+    (CHANGED, STRUCTURE_CHANGED),
+    (&[1205, 1213], LOCKED),
     (
         &[1231],
         Hint::new("unknown-setting", "a setting in the dump is unknown to the target (sql_mode of an older version?)"),
     ),
 ];
+
+const STRUCTURE_CHANGED: Hint = Hint::new(
+    "while-nobody-changes-structure",
+    "a table was changed or dropped while it was read: run the dump while nobody changes the structure",
+);
 
 /// Two rows with one key. MariaDB's bulk load sees it at the end of a transaction only.
 const DUPLICATE: &[u32] = &[1062, 1180];
@@ -215,13 +145,7 @@ const DISK_IS_FULL: Hint = Hint::new("disk-is-full", "the disk is full");
 const PHRASES: &[(&str, Hint)] = &[
     ("insufficient privileges to SHOW CREATE", ROUTINES_OF_OTHERS),
     ("insufficent privileges to SHOW CREATE", ROUTINES_OF_OTHERS),
-    (
-        FIELD_COUNT,
-        Hint::new(
-            "table-was-changed",
-            "a table was changed while it was read: run the dump while nobody changes the structure",
-        ),
-    ),
+    (FIELD_COUNT, STRUCTURE_CHANGED),
     ("Got error 28 ", hint::SERVERS_DISK_IS_FULL),
     (
         "Got error 24 ",
@@ -232,8 +156,6 @@ const PHRASES: &[(&str, Hint)] = &[
     ),
     ("errno: 28", DISK_IS_FULL),
     ("No space left on device", DISK_IS_FULL),
-    ("unknown option", hint::ANOTHER_CLIENT),
-    ("unknown variable", hint::ANOTHER_CLIENT),
     (
         "ASCII '\\0' appeared",
         Hint::new("binary-data-as-text", "the dump holds binary data that the client took for text"),
@@ -258,7 +180,7 @@ pub(super) fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
 fn explain(line: &str, scene: &Scene, diagnosis: &mut Diagnosis) {
     // A line that says what was being done comes from a session that had begun; one that TLS breaks then is lost.
     let begun = [" at line ", "when ", "Couldn't execute "].iter().any(|mark| line.contains(mark))
-        && !line.contains("when trying to connect");
+        && !["when trying to connect", "when selecting the database"].iter().any(|mark| line.contains(mark));
     let number = number(line).map(|number| if begun && number == 2026 { 2013 } else { number });
     // A restore meets no table that is changed meanwhile.
     let restores = scene.doing != Into::Nothing;
@@ -266,7 +188,17 @@ fn explain(line: &str, scene: &Scene, diagnosis: &mut Diagnosis) {
         |number: u32| CAUSES.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, hint)| hint.clone());
     let phrase = || PHRASES.iter().find(|(phrase, _)| line.contains(phrase)).map(|(_, hint)| hint.clone());
     let hints = match number {
-        Some(NO_TABLE) if restores => vec![LACKS],
+        Some(NO_TABLE) if restores => vec![lacks("table or view", line)],
+        Some(NO_DATABASE) if begun => vec![lacks("database", line)],
+        Some(NO_RIGHT_ON_SERVER) => privilege(line).into_iter().collect(),
+        Some(ROW_TOO_LARGE) => vec![mends_or_admin("SET GLOBAL innodb_strict_mode = OFF")],
+        Some(KEY_OF_NO_KEY) => vec![mends_or_admin("SET GLOBAL restrict_fk_on_non_standard_key = OFF")],
+        Some(INVISIBLE_KEY) => vec![mends_or_admin("SET GLOBAL sql_generate_invisible_primary_key = OFF")],
+        Some(NO_RIGHT_ON_DATABASE) => quoted(line, "to database ").map(grant_all_on).into_iter().collect(),
+        Some(number) if NO_RIGHT.contains(&number) => vec![grant_what_is_denied(line)],
+        None if ["unknown option", "unknown variable"].iter().any(|words| line.contains(words)) => {
+            vec![scene.refused_option(line)]
+        }
         Some(number) if restores && DUPLICATE.contains(&number) => duplicate(scene),
         Some(number) if restores && THERE.contains(&number) => vec![there(scene)],
         number => number.and_then(known).or_else(phrase).into_iter().collect(),
@@ -283,6 +215,39 @@ fn explain(line: &str, scene: &Scene, diagnosis: &mut Diagnosis) {
     let lost_at_login = number == Some(2013) && line.contains("initial communication packet");
     diagnosis.passing |= !restores && number.is_some_and(|n| CHANGED.contains(&n)) || line.contains(FIELD_COUNT);
     diagnosis.connection |= lost_at_login || !begun && number.is_some_and(|n| NOT_IN.contains(&n));
+}
+
+/// What stands in quotes behind these words.
+fn quoted<'l>(line: &'l str, words: &str) -> Option<&'l str> {
+    line.split_once(words)?.1.trim_start_matches(['\'', '`']).split(['\'', '`']).next()
+}
+
+/// A statement names what is not there at its line. The dump may make it further down, or never.
+fn lacks(kind: &str, line: &str) -> Hint {
+    let name = quoted(line, "Unknown database ").or_else(|| quoted(line, "Table ")).unwrap_or_default();
+    Hint::naming(
+        "make-what-is-named",
+        format!("the dump names a {kind} that is not there by then: make {name} first, and restore again"),
+    )
+}
+
+/// `SELECT command denied to user 'a'@'b' for table 't'`, `execute command denied to user 'a'@'b' for routine 'd.f'`.
+fn grant_what_is_denied(line: &str) -> Hint {
+    let (before, behind) = line.split_once(" command denied").unwrap_or((line, ""));
+    let right = before.rsplit(' ').next().unwrap_or_default().trim_matches(['\'', '"']).to_uppercase();
+    // MySQL says ANY of a view's table on which the user has no right at all.
+    let right = if right == "ANY" { "SELECT" } else { &right };
+    let on = behind.split_once(" for ").map_or("", |(_, on)| on).split(" when ").next().unwrap_or_default();
+    let on = on.trim_end_matches(['"', '.', ')']);
+    Hint::naming("grant-what-is-denied", format!("GRANT {right} on {on} to the user"))
+}
+
+/// `Access denied; you need (at least one of) the SUPER, SET_ANY_DEFINER privilege(s) for this operation`.
+fn privilege(line: &str) -> Option<Hint> {
+    let privileges = line.split_once("at least one of) the ")?.1.split(" privilege").next()?;
+    let first = privileges.split([',', ' ']).next()?;
+    let others = if first == privileges { String::new() } else { format!(" (one of {privileges} is enough)") };
+    Some(Hint::naming("grant-privilege", format!("GRANT {first} ON *.* TO the user{others}")))
 }
 
 /// Two rows are one to the target.
@@ -372,18 +337,23 @@ mod tests {
             ),
             (
                 "ERROR 1227 (42000) at line 7: Access denied; you need (at least one of) the SUPER privilege(s)",
-                "definers",
+                "GRANT SUPER ON *.*",
                 false,
             ),
             ("ERROR 2003 (HY000): Can't connect to MySQL server on '127.0.0.1:1' (111)", "host and port", true),
-            ("ERROR 1044 (42000) at line 3: Access denied for user", "GRANT", false),
+            ("ERROR 1044 (42000) at line 3: Access denied for user 'a'@'%' to database 'd'", "GRANT ALL ON `d`", false),
             (
                 "mariadb-dump: Error 2013: Lost connection to server during query when dumping table `t` at row: 7",
                 "max_allowed_packet",
                 false,
             ),
             ("mysqldump: app has insufficent privileges to SHOW CREATE FUNCTION `fn`!", "SHOW_ROUTINE", false),
-            ("mysqldump: Couldn't execute 'FLUSH TABLES': Access denied (1227)", "definers", false),
+            (
+                "mysqldump: Couldn't execute 'FLUSH TABLES': Access denied; you need (at least one of) the RELOAD or \
+                 FLUSH_TABLES privilege(s) for this operation (1227)",
+                "GRANT RELOAD ON *.* TO the user (one of RELOAD or FLUSH_TABLES is enough)",
+                false,
+            ),
             (
                 "mariadb-dump: Got error: 1030: \"Got error 24 \"Too many open files\" from storage engine Aria\" when using LOCK TABLES",
                 "open_files_limit",

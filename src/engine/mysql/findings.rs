@@ -184,7 +184,7 @@ fn limits(server: &Server) -> Vec<Finding> {
         found.push(finding(
             Severity::Warning,
             "hardly a connection is left".to_owned(),
-            Hint::new("raise-max-connections", "raise max_connections"),
+            super::session::NO_CONNECTION_LEFT,
         ));
     }
     found

@@ -6,6 +6,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::database;
+use super::hints::LOCKED;
 use super::session::{self, quote, tolerant};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Clean, Content, RestoreOptions, Server};
@@ -67,7 +68,7 @@ pub(super) async fn prepare(
 fn undropped(e: Error) -> Error {
     let words = e.why.join("\n");
     let hint = if words.starts_with("ERROR 1205") {
-        Hint::new("processlist-says-whose-lock", "another session holds a lock: SHOW PROCESSLIST says whose")
+        LOCKED
     } else {
         Hint::new(
             "grant-or-clean-database",

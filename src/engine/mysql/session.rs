@@ -202,7 +202,7 @@ pub(super) fn explain(error: &mysql_async::Error, connection: &Connection) -> Er
         other => other.to_string(),
     };
     let explained = failed(connection).why(connection.redactor().redact(&words));
-    let explained = explained.hints(hint(error, connection));
+    let explained = explained.hints(hint(error, connection)).hints(wants_tls(error, connection));
     if may_pass(error) { explained.transient() } else { explained }
 }
 
@@ -217,20 +217,58 @@ fn may_pass(error: &mysql_async::Error) -> bool {
 }
 
 /// For a server whose sessions are all taken.
-pub(super) const NO_CONNECTION_LEFT: Hint =
-    Hint::new("no-connection-left", "the server has no connection left: try later, or raise max_connections");
+pub(super) const NO_CONNECTION_LEFT: Hint = Hint::new(
+    "no-connection-left",
+    "no connection is left: try later, or raise max_connections, or MAX_USER_CONNECTIONS of the user",
+);
+
+/// For a login that the server refuses.
+pub(super) const CHECK_LOGIN: Hint = Hint::new(
+    "check-login-and-host",
+    "check the user and the password in the URI; the server also looks at the host you come from",
+);
+
+/// For an account whose plugin the server or we don't have.
+const OTHER_ACCOUNT: Hint = Hint::new(
+    "account-with-known-plugin",
+    "the account's login plugin does not work here: use an account with caching_sha2_password or mysql_native_password",
+);
+
+/// For a host that no account is for.
+pub(super) const OTHER_HOSTS: Hint = Hint::new(
+    "tunnel-or-grant-host",
+    "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
+);
+
+/// For a session in the clear.
+pub(super) const NO_TLS: Hint = Hint::new(
+    "ssl-mode-preferred",
+    "the server has no TLS, and the URI asks for it: turn it on there, or say ssl-mode=PREFERRED",
+);
+
+/// For a handshake that fails.
+pub(super) const CHECK_TLS: Hint = Hint::new(
+    "check-tls-against-certificate",
+    "TLS failed: check ssl-mode and ssl-ca in the URI against the server's certificate",
+);
 
 const HUNG_UP: Hint =
     Hint::new("hung-up", "the other end hung up: it is no MySQL server, or the tunnel can't reach one");
+
+/// An account that is for sessions with TLS alone is refused as if its password were wrong; MariaDB says the same of a
+/// server that wants TLS of everybody.
+fn wants_tls(error: &mysql_async::Error, connection: &Connection) -> Option<Hint> {
+    let clear = connection.tls.mode == TlsMode::Off && connection.address().is_some();
+    (clear && number(error) == Some(1045)).then(|| {
+        Hint::new("account-may-want-tls", "or the account or the server wants TLS: say ssl-mode=REQUIRED in the URI")
+    })
+}
 
 fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<Hint> {
     let database = &connection.database;
     Some(match error {
         mysql_async::Error::Server(server) => match server.code {
-            1045 | 1698 => Hint::new(
-                "check-login-and-host",
-                "check the user and the password in the URI; the server also looks at the host you come from",
-            ),
+            1045 | 1698 => CHECK_LOGIN,
             1049 => Hint::naming(
                 "no-such-database",
                 format!("there is no database {database:?}: check the URI; restore --create makes one"),
@@ -242,32 +280,17 @@ fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<Hint> {
                     "there is no such database, or the user has no right on it: GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON `{database}`.* TO the user"
                 ),
             ),
-            1130 => Hint::new(
-                "tunnel-or-grant-host",
-                "the server lets nobody in from this host: go through a tunnel, or grant the user this host",
-            ),
+            1130 => OTHER_HOSTS,
             1040 | 1203 | 1226 => NO_CONNECTION_LEFT,
-            1251 | 1524 | 1275 => Hint::new(
-                "account-with-sha2",
-                "the server's login plugin is unknown here: use an account with caching_sha2_password",
-            ),
+            1251 | 1524 | 1275 => OTHER_ACCOUNT,
             3159 => Hint::new("ssl-mode-required", "the server insists on TLS: say ssl-mode=REQUIRED in the URI"),
             _ => return None,
         },
-        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => Hint::new(
-            "ssl-mode-preferred",
-            "the server has no TLS, and the URI asks for it: turn it on there, or say ssl-mode=PREFERRED",
-        ),
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => NO_TLS,
         mysql_async::Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::CleartextPluginDisabled) => {
-            Hint::new(
-                "account-with-known-plugin",
-                "the server's login plugin is unknown here: use an account with caching_sha2_password or mysql_native_password",
-            )
+            OTHER_ACCOUNT
         }
-        e if is_tls(e) => Hint::new(
-            "check-tls-against-certificate",
-            "TLS failed: check ssl-mode and ssl-ca in the URI against the server's certificate",
-        ),
+        e if is_tls(e) => CHECK_TLS,
         mysql_async::Error::Io(IoError::Io(io)) => match io.kind() {
             std::io::ErrorKind::ConnectionRefused => Hint::new(
                 "check-port-and-tunnel",

@@ -179,7 +179,7 @@ fn room(server: &Server, content: &Content, options: &RestoreOptions) -> Result<
     let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     if server.read_only || server.replica {
         let what = if server.replica { "a replica" } else { "read-only" };
-        return refuse(format!("the target is {what}"), Hint::new("name-the-primary", "name the primary in the URI"));
+        return refuse(format!("the target is {what}"), hints::THE_PRIMARY);
     }
     if !target.exists && !options.create {
         return refuse(format!("the database {:?} does not exist", server.database), hint::CREATE);
@@ -243,10 +243,7 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
     if packet > 0 && content.longest_statement >= packet && !options.schema_only {
         return refuse(
             format!("the longest statement has {} bytes, and the server takes {packet}", content.longest_statement),
-            Hint::new(
-                "max-allowed-packet-of-target",
-                "raise the target's max_allowed_packet (SET GLOBAL max_allowed_packet = 1073741824)",
-            ),
+            hints::LARGER_PACKET,
         );
     }
     structure(server, content, options)
@@ -304,7 +301,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     {
         return refuse(
             format!("MariaDB's dump has values for generated columns, which MySQL refuses: {}", some(&generated)),
-            Hint::new("mariadb-or-schema-only", "restore into MariaDB, or only the structure with --schema-only"),
+            hints::INTO_MARIADB,
         );
     }
     if options.data_only {
@@ -330,10 +327,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     if !trusted && !probe_keys::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
         return refuse(
             format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
-            Hint::new(
-                "trust-function-creators",
-                "SET GLOBAL log_bin_trust_function_creators = 1 on the target, or restore as a user with SUPER",
-            ),
+            hints::TRUST_CREATORS,
         );
     }
     rights(server, content, &wanted)

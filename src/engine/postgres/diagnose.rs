@@ -1,8 +1,11 @@
 //! What `pg_dump`, `pg_restore` and `psql` say on stderr, and what to do about it.
 
 use super::dump_lines::qualified;
-use super::findings::BYPASSRLS;
-use super::session::{ALL_TAKEN, CHECK_USER, NO_PASSWORD, NO_TLS, identifier};
+use super::findings::{BYPASSRLS, OWNER_OF_LARGE_OBJECTS};
+use super::roles::create_first;
+use super::session::{
+    ALL_TAKEN, CHECK_LOGIN, CHECK_TLS, CHECK_USER, NO_LINE, NO_PASSWORD, NO_TLS, STARTING, identifier,
+};
 use crate::engine::{Diagnosis, Into, Scene};
 use crate::hint::{self, Hint};
 
@@ -38,12 +41,7 @@ const MAX_LOCKS: Hint = Hint::new("raise-max-locks", "raise max_locks_per_transa
 
 /// The first that fits a line counts.
 const CAUSES: &[Cause] = &[
-    cause(
-        &["server version mismatch"],
-        Hint::new("older-pg-dump", "this pg_dump is older than the server: install the client of its version"),
-    ),
-    cause(&["unrecognized option"], hint::ANOTHER_CLIENT),
-    cause(&["invalid option"], hint::ANOTHER_CLIENT),
+    cause(&["server version mismatch"], hint::ANOTHER_CLIENT),
     cause(
         &["unsupported version", "in file header"],
         Hint::new("older-pg-restore", "this pg_restore is older than the pg_dump that made the archive"),
@@ -54,7 +52,7 @@ const CAUSES: &[Cause] = &[
     ),
     cause(
         &["must be owner of extension"],
-        Hint::new("no-comments", "restore as a superuser, or leave comments out with --no-comments"),
+        Hint::new("no-comments", "restore as a superuser, or dump again without comments: -- --no-comments"),
     ),
     cause(
         &["permission denied to create extension"],
@@ -66,13 +64,6 @@ const CAUSES: &[Cause] = &[
     cause(
         &["extension", "is not available"],
         Hint::new("install-extensions-package", "install the extension's package on the server"),
-    ),
-    cause(
-        &["schema \"public\" already exists"],
-        Hint::new(
-            "public-left-out",
-            "the dump names schema public: restore it with dbhaul, which leaves that entry out",
-        ),
     ),
     cause(
         &["permission denied for schema"],
@@ -109,15 +100,8 @@ const CAUSES: &[Cause] = &[
             "restore as a superuser, or dump again without subscriptions: -- --no-subscriptions",
         ),
     ),
-    cause(
-        &["permission denied for large object"],
-        Hint::new("owner-of-large-object", "dump as the large object's owner or as a superuser"),
-    ),
+    cause(&["permission denied for large object"], OWNER_OF_LARGE_OBJECTS),
     cause(&["query would be affected by row-level security"], BYPASSRLS),
-    cause(
-        &["role", "does not exist"],
-        Hint::new("without-keep-owner", "restore without --keep-owner and --keep-privileges, or create the role first"),
-    ),
     cause(
         &["is an identity column"],
         Hint::new(
@@ -169,10 +153,7 @@ const CAUSES: &[Cause] = &[
         &["unsupported startup parameter"],
         Hint::new("pooler-refuses-settings", "a pooler refuses the client's settings: connect to the server itself"),
     ),
-    cause(
-        &["invalid command \\restrict"],
-        Hint::new("newer-psql", "this psql is too old for the dump: install a newer one"),
-    ),
+    cause(&["invalid command \\restrict"], hint::ANOTHER_CLIENT),
     cause(
         &["backslash commands are restricted"],
         Hint::new(
@@ -189,10 +170,7 @@ const CAUSES: &[Cause] = &[
         &["terminating connection due to"],
         Hint::new("session-was-ended", "somebody ended the session on the server: see the server's log"),
     ),
-    cause(
-        &["the database system is shutting down"],
-        Hint::new("server-is-stopping", "the server is stopping: try again when it is back"),
-    ),
+    cause(&["the database system is shutting down"], STARTING),
     cause(
         &["no matching schemas were found"],
         Hint::new("no-schema-matches", "no schema matches the --schema patterns"),
@@ -219,16 +197,19 @@ const BROKEN_KEY: Hint = Hint::new(
 );
 
 /// Words of one line, and the hint for what the client did.
-type ByScene = (&'static [&'static str], fn(&Scene) -> Hint);
+type ByScene = (&'static [&'static str], fn(&Scene, &str) -> Hint);
 
 /// Causes whose way on depends on what the client did. The first that fits counts.
 const BY_SCENE: &[ByScene] = &[
-    (&["could not create unique index"], |_| KEY_TWICE),
-    (&["violates unique constraint"], |scene| match scene.doing {
+    (&["role \"", "\" does not exist"], |_, line| create_first(line.split('"').nth(1).into_iter())),
+    (&["unrecognized option"], |scene, line| scene.refused_option(line)),
+    (&["invalid option"], |scene, line| scene.refused_option(line)),
+    (&["could not create unique index"], |_, _| KEY_TWICE),
+    (&["violates unique constraint"], |scene, _| match scene.doing {
         Into::Beside | Into::InPlace | Into::Tables => hint::KEY_IS_IN_THE_TABLE,
         Into::Nothing | Into::Empty => KEY_TWICE,
     }),
-    (&["already exists"], |scene| match scene.doing {
+    (&["already exists"], |scene, _| match scene.doing {
         Into::Empty => hint::MADE_TWICE,
         Into::InPlace => OTHER_KIND,
         _ if scene.is_script => {
@@ -240,14 +221,14 @@ const BY_SCENE: &[ByScene] = &[
              nothing else",
         ),
     }),
-    (&["violates foreign key constraint"], |scene| match scene.doing {
+    (&["violates foreign key constraint"], |scene, _| match scene.doing {
         Into::Tables => Hint::new(
             "drop-that-constraint",
             "rows come table by table: drop that constraint in the target, restore, and make it again; or restore the whole dump",
         ),
         _ => BROKEN_KEY,
     }),
-    (&["permission denied for"], |scene| match scene.doing {
+    (&["permission denied for"], |scene, _| match scene.doing {
         Into::Nothing => Hint::new(
             "grant-select-or-leave-out",
             "GRANT SELECT to this user (PostgreSQL 14 and newer: GRANT pg_read_all_data), or leave the object out",
@@ -258,30 +239,16 @@ const BY_SCENE: &[ByScene] = &[
 
 /// Causes why nobody was let in.
 const AT_THE_DOOR: &[Cause] = &[
-    cause(
-        &["password authentication failed"],
-        Hint::new("check-user-and-password", "check user and password in the URI"),
-    ),
+    cause(&["password authentication failed"], CHECK_LOGIN),
     cause(&["no password supplied"], NO_PASSWORD),
-    cause(
-        &["no pg_hba.conf entry"],
-        Hint::new(
-            "pg-hba-has-no-line",
-            "the server's pg_hba.conf has no line for this user, database, address and encryption",
-        ),
-    ),
+    cause(&["no pg_hba.conf entry"], NO_LINE),
     cause(&["database", "does not exist"], Hint::new("check-databases-name", "check the database's name in the URI")),
     cause(&["role", "does not exist"], CHECK_USER),
     cause(&["too many"], ALL_TAKEN),
     cause(&["remaining connection slots"], ALL_TAKEN),
-    cause(&["starting up"], Hint::new("server-is-starting", "the server is starting: try again in a moment")),
-    cause(
-        &["certificate"],
-        Hint::new(
-            "sslrootcert-names-authority",
-            "sslrootcert=FILE in the URI names the authority that signed the server's certificate",
-        ),
-    ),
+    cause(&["starting up"], STARTING),
+    cause(&["shutting down"], STARTING),
+    cause(&["certificate"], CHECK_TLS),
     cause(&["does not support SSL"], NO_TLS),
     cause(&["could not translate host name"], hint::CHECK_HOST),
     cause(
@@ -312,7 +279,7 @@ pub fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
         let list = if door { AT_THE_DOOR } else { CAUSES };
         // A detail says what of, and is no error of its own.
         let own = !door && !line.starts_with("DETAIL:");
-        let by_scene = || BY_SCENE.iter().find(|(pieces, _)| own && fits(pieces)).map(|(_, hint)| hint(scene));
+        let by_scene = || BY_SCENE.iter().find(|(pieces, _)| own && fits(pieces)).map(|(_, hint)| hint(scene, line));
         let found = list.iter().find(|c| fits(c.pieces)).map(|cause| cause.hint.clone()).or_else(by_scene);
         if let Some(hint) = found.filter(|hint| !hints.contains(hint)) {
             hints.push(hint);

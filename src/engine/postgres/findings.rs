@@ -160,6 +160,10 @@ async fn sequences_and_configuration(session: &Session, server: &mut Server) -> 
     Ok(findings)
 }
 
+/// For large objects that the user may not read.
+pub const OWNER_OF_LARGE_OBJECTS: Hint =
+    Hint::new("owner-of-large-objects-or-superuser", "dump as their owner or as a superuser");
+
 /// For rows that policies hide.
 pub const BYPASSRLS: Hint = Hint::new("owner-or-bypassrls", "dump as the tables' owner or as a user with BYPASSRLS");
 
@@ -183,7 +187,7 @@ async fn large_objects(session: &Session, server: &mut Server) -> Result<Vec<Fin
     let all = session.column("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").await?.join("");
     let finding = missing(
         format!("{unreadable}; pg_dump takes all large objects or none, and there are {all}"),
-        Hint::new("owner-of-large-objects-or-superuser", "dump as their owner or as a superuser"),
+        OWNER_OF_LARGE_OBJECTS,
     );
     Ok(vec![finding.about(Subject::LargeObjects)])
 }

@@ -54,10 +54,7 @@ pub fn plan(
     let mut plan = match content.format {
         Format::PgPlain => job.script()?,
         Format::PgCustom | Format::PgDirectory => job.archive()?,
-        Format::PgTar => {
-            return Err(Error::new(Kind::Archive, "pg_dump's tar format is not read")
-                .hint(Hint::new("unpack-tar-first", "unpack it first")));
-        }
+        Format::PgTar => return Err(Error::new(Kind::Archive, "pg_dump's tar format is read unpacked alone")),
         Format::MysqlSql => return Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
     };
     plan.notes.extend(job.differing());

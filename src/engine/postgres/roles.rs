@@ -84,6 +84,12 @@ fn needed<'c>(
     needed
 }
 
+/// For roles that a server does not have.
+pub fn create_first<'a>(roles: impl Iterator<Item = &'a str>) -> Hint {
+    let statements: Vec<String> = roles.map(|role| format!("CREATE ROLE {};", identifier(role))).collect();
+    Hint::naming("create-roles-first", format!("make them there first: {}", statements.join(" ")))
+}
+
 /// Refuses to begin without them.
 pub fn check(lacking: &[Dependency], content: &Content) -> Result<()> {
     let roles: Vec<&Dependency> = lacking.iter().filter(|dependency| is_role(dependency)).collect();
@@ -93,11 +99,7 @@ pub fn check(lacking: &[Dependency], content: &Content) -> Result<()> {
     let error = Error::new(Kind::Refused, "the dump names roles that the target's server does not have");
     let for_what = |role: &Dependency| role.needed_by.iter().cloned().collect::<Vec<_>>().join(", ");
     let said = roles.iter().map(|role| format!("role {}, of {}", role.name, for_what(role)));
-    let statements = roles.iter().map(|role| format!("CREATE ROLE {};", identifier(&role.name)));
-    let create = Hint::naming(
-        "create-roles-first",
-        format!("make them there first: {}", statements.collect::<Vec<_>>().join(" ")),
-    );
+    let create = create_first(roles.iter().map(|role| role.name.as_str()));
     let without = match content.format {
         Format::PgPlain => {
             Some(Hint::new("or-dump-without-owners", "or dump again with --no-owner and --no-privileges"))

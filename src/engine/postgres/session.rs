@@ -337,20 +337,37 @@ pub const NO_PASSWORD: Hint = Hint::new("no-password", "the server asks for a pa
 pub const NO_TLS: Hint =
     Hint::new("no-tls", "the server offers no TLS; sslmode=disable or prefer in the URI does without");
 
+/// For a login that the server refuses.
+pub const CHECK_LOGIN: Hint = Hint::new(
+    "check-login-and-encoding",
+    "check user and password; in a URI, characters such as / @ % must be percent-encoded",
+);
+
+/// For a login that no line of the server's is for.
+pub const NO_LINE: Hint = Hint::new(
+    "no-line-in-pg-hba",
+    "the server lets nobody like this in from here: its pg_hba.conf has no line for this user, database, \
+     address and encryption",
+);
+
+/// For a server that takes no sessions yet, or no more.
+pub const STARTING: Hint =
+    Hint::new("starting-or-stopping", "the server is starting or stopping: try again in a moment");
+
+/// For a handshake that fails.
+pub const CHECK_TLS: Hint = Hint::new(
+    "sslrootcert-or-require",
+    "TLS failed: sslrootcert=FILE in the URI names the authority that signed the server's certificate; \
+     sslmode=require encrypts without verifying",
+);
+
 /// For a user who does not exist.
 pub const CHECK_USER: Hint = Hint::new("check-user", "check the user's name in the URI");
 
 fn server_hint(code: &SqlState, words: &str, database: &str) -> Hint {
     match code.code() {
-        "28P01" => Hint::new(
-            "check-login-and-encoding",
-            "check user and password; in a URI, characters such as / @ % must be percent-encoded",
-        ),
-        "28000" if words.contains("pg_hba") => Hint::new(
-            "no-line-in-pg-hba",
-            "the server lets nobody like this in from here: its pg_hba.conf has no line for this user, database, \
-             address and encryption",
-        ),
+        "28P01" => CHECK_LOGIN,
+        "28000" if words.contains("pg_hba") => NO_LINE,
         "28000" => CHECK_USER,
         "3D000" => Hint::naming(
             "right-name-or-create",
@@ -361,7 +378,7 @@ fn server_hint(code: &SqlState, words: &str, database: &str) -> Hint {
             format!("the user needs the privilege CONNECT on database \"{database}\""),
         ),
         "53300" => ALL_TAKEN,
-        "57P03" => Hint::new("starting-or-stopping", "the server is starting or stopping: try again in a moment"),
+        "57P03" => STARTING,
         "0A000" if words.contains("conversion between") => Hint::new(
             "pg-dump-alone",
             "dbhaul speaks UTF-8 with a server, which can't translate this database's encoding: pg_dump alone dumps it",
@@ -394,11 +411,7 @@ fn system_hint(error: &tokio_postgres::Error, words: &str, connection: &Connecti
         return NO_PASSWORD;
     }
     if tls_failed(error) {
-        return Hint::new(
-            "sslrootcert-or-require",
-            "TLS failed: sslrootcert=FILE in the URI names the authority that signed the server's certificate; \
-             sslmode=require encrypts without verifying",
-        );
+        return CHECK_TLS;
     }
     if words.contains("lookup address") || words.contains("not known") {
         return Hint::new(

@@ -189,19 +189,27 @@ fn what_can_not_be_dropped_or_made_is_10_before_anything() {
             "CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)",
             "it has subscription sub",
             "ALTER SUBSCRIPTION sub DISABLE; ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub",
+            "drop-subscription",
         ),
-        ("BEGIN; DELETE FROM kept; PREPARE TRANSACTION 'x'", "it has a prepared transaction", "ROLLBACK PREPARED 'x'"),
+        (
+            "BEGIN; DELETE FROM kept; PREPARE TRANSACTION 'x'",
+            "it has a prepared transaction",
+            "ROLLBACK PREPARED 'x'",
+            "end-prepared-transaction",
+        ),
         (
             &format!("ALTER DATABASE {name} IS_TEMPLATE true"),
             "it is a template",
             &format!("ALTER DATABASE {name} IS_TEMPLATE false"),
+            "no-template",
         ),
     ];
-    for (sql, what, way_on) in held {
+    for (sql, what, way_on, hint) in held {
         target.sql(sql);
         let before = state(&target);
         let refused = restoring(&archive, &target, &CLEAN).run();
-        refused.refused(10, &[what, way_on, "nothing was changed", "hint: ", "--clean schema"]);
+        let refused = refused.refused(10, &[what, "nothing was changed", "hint: ", "--clean schema"]);
+        assert!(refused.follows(hint).contains(way_on), "{}", refused.stderr);
         assert_eq!((state(&target), beside(&target).as_str()), (before, ""));
         way_on.split("; ").for_each(|statement| drop(target.sql(statement)));
     }
@@ -213,6 +221,7 @@ fn what_can_not_be_dropped_or_made_is_10_before_anything() {
     refused.refused(10, &["may not drop and create database", "nothing was changed", "hint: --clean schema"]);
     assert_eq!((state(&target), beside(&target).as_str()), (before, ""));
     server().sql(&format!("ALTER DATABASE {name} OWNER TO {}; DROP ROLE poor", server().user()));
+    restored(&archive, &target, &CLEAN);
 }
 
 #[test]

@@ -98,7 +98,9 @@ fn row_49_a_standby_is_named_and_a_conflict_with_its_recovery_is_explained() {
     assert!(output.stderr.contains("the server is a standby"), "{}", output.stderr);
     let archive = folder.path().join(output.text().trim());
     let restore = with_clients_of(&primary).arg("restore").arg(&archive).arg(&uri).run();
-    restore.refused(10, &["the target is a standby", "nothing was changed", "hint: restore into its primary"]);
+    restore.refused(10, &["the target is a standby", "nothing was changed"]).follows("restore-into-primary");
+    let into_primary = primary.database("into_primary");
+    with_clients_of(&primary).arg("restore").arg(&archive).arg(into_primary.uri()).run().expect_code(0);
 
     // Nor is it a target of its primary, by any name of the database.
     let beside = primary.database("beside");
@@ -122,5 +124,17 @@ fn row_49_a_standby_is_named_and_a_conflict_with_its_recovery_is_explained() {
     let mut sink = Vec::new();
     reader.read_to_end(&mut sink).expect("read");
     let output = running.wait();
-    output.refused(6, &["conflict with recovery", "hint: the standby's recovery came first", "primary"]);
+    output.refused(6, &["conflict with recovery", "primary"]).follows("recovery-came-first");
+    eventually("the standby has caught up", || standby.sql(&source, "SELECT b FROM more LIMIT 1").is_some());
+    let again = |uri: &str, more: &[&str]| dump(&source, uri, folder.path()).args(["-o", "-"]).args(more).run();
+    again(&uri, &[]).expect_code(0);
+    again(&source.uri(), &[]).expect_code(0);
+
+    source.sql("CREATE UNLOGGED TABLE quick (i int)");
+    eventually("the standby has it", || standby.sql(&source, "SELECT 'quick'::regclass").is_some());
+    again(&uri, &[]).refused(10, &["quick"]).follows("primary-or-exclude");
+    again(&uri, &["--exclude-table", "quick"]).expect_code(0);
+    let doctor = with_clients_of(&primary).args(["doctor", &uri]).run();
+    doctor.follows("primary-or-streaming-delay");
+    again(&source.uri(), &[]).expect_code(0);
 }

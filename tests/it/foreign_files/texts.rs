@@ -69,10 +69,13 @@ fn a_text_of_which_a_part_went_through_a_terminal_is_refused() {
         for file in ["first.sql", "first.sql.gz", "first.sql.tar.gz", "last.sql"] {
             // As the hint says.
             let refused = source.verify(file, &[]);
+            refused.follows("no-terminal-between");
             refused.follows("take-carriage-returns-out");
             source.bash(&command_of(&refused.stderr));
             source.comes_back("fixed.sql", &[]);
         }
+        source.write("again.sql", &source.dump);
+        source.verify("again.sql", &[]).expect_code(0);
     }
 }
 
@@ -99,6 +102,8 @@ fn a_binary_file_through_a_terminal_says_so() {
             source.write("c.dump", vendor(&source.database, "pg_dump", &["-Fc"]));
             source.bash("sed 's/$/\\r/' c.dump > tty.dump");
             source.refused("tty.dump", 8, &["through a terminal", "docker exec -t", "without -t"], &[]);
+            source.verify("tty.dump", &[]).follows("make-again-without-t");
+            source.verify("c.dump", &[]).expect_code(0);
         }
         for file in ["n.sql.gz", "n.sql.zst", "a.tar.gz", "a.zip"] {
             source.write("tty", through_a_terminal(&super::read(&source.path(file))));

@@ -169,3 +169,43 @@ fn a_folder_for_temporary_files_and_a_server_for_a_trial_are_named() {
     none.follows("restore-into-uri");
     verify(mysql(), folder.path(), &[archive, "--restore-into", &source.uri()]).expect_code(0);
 }
+
+#[test]
+fn what_somebody_added_to_a_member_is_unpacked_by_hand_or_made_again() {
+    for server in [postgres15(), mysql()] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        fs::write(path.join("d.sql"), script(server)).expect("write");
+        bash(path, "gzip -k d.sql; cp d.sql.gz good.sql.gz; echo 'something else' >> d.sql.gz; tar cf a.tar d.sql.gz");
+        verify(server, path, &["a.tar"]).refused(8, &["something else behind"]).follows("unpack-by-hand");
+        bash(path, "tar xf a.tar; gzip -dc d.sql.gz > unpacked.sql || true; tar cf again.tar good.sql.gz");
+        verify(server, path, &["unpacked.sql"]).expect_code(0);
+        verify(server, path, &["again.tar"]).expect_code(0);
+    }
+}
+
+#[test]
+fn an_archive_for_a_terminal_goes_to_a_file_or_a_program() {
+    let source = postgres15().database("terminal");
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let folder = tempfile::tempdir().expect("a folder");
+    let on_a_terminal = |more: &str| {
+        let dump = format!("{} dump '{}' --output - {more}", env!("CARGO_BIN_EXE_dbhaul"), source.uri());
+        let mut script = Command::new("script");
+        script
+            .env("NO_COLOR", "1")
+            .args(["-qec", &dump, "/dev/null"])
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::null());
+        let Ok(output) = script.env("DBHAUL_CLIENT_DIR", postgres15().client_dir()).output() else {
+            panic!("there is no program script: apt install bsdutils")
+        };
+        let (code, signal) = (output.status.code(), None);
+        Output { code, signal, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    };
+    on_a_terminal("").expect_code(2).follows("redirect-archive");
+    on_a_terminal("> archive.tar.gz").expect_code(0);
+    on_a_terminal("| cat > piped.tar.gz").expect_code(0);
+    verify(postgres15(), folder.path(), &["archive.tar.gz"]).expect_code(0);
+    verify(postgres15(), folder.path(), &["piped.tar.gz"]).expect_code(0);
+}

@@ -4,7 +4,9 @@ use std::fs;
 
 use super::dump_of;
 use crate::roundtrip::with_clients_of;
-use crate::support::{Database, Family, Flavour, Output, Server, closed_port, mariadb, mysql, postgres15};
+use crate::support::{
+    Database, Family, Flavour, Output, Proxy, Server, Silent, closed_port, mariadb, mysql, postgres15, postgres18,
+};
 
 /// A dump by this URI, to nowhere that stays.
 fn by(server: &Server, uri: &str, more: &[&str]) -> Output {
@@ -199,4 +201,40 @@ fn all_connections_that_are_taken_are_ended_as_the_hint_says() {
     by(postgres15(), &uri, &[]).refused(4, &[]).follows("all-connections-taken");
     postgres15().sql(&format!("ALTER ROLE {} CONNECTION LIMIT 9", guest.1));
     by(postgres15(), &uri, &[]).expect_code(0);
+}
+
+#[test]
+fn a_host_that_stays_silent_is_the_right_one_in_the_uri() {
+    for (server, hint) in
+        [(postgres15(), "firewall-or-tunnel"), (mysql(), "not-mysql-there"), (mariadb(), "not-mysql-there")]
+    {
+        let source = server.database("silent");
+        source.sql("CREATE TABLE t (id int PRIMARY KEY)");
+        let silent = Silent::listen();
+        let uri = source.uri().replace(&format!(":{}/", server.port()), &format!(":{}/", silent.port));
+        by(server, &uri, &["--connect-timeout", "1"]).refused(4, &[]).follows(hint);
+        by(server, &source.uri(), &[]).expect_code(0);
+        let proxy = Proxy::to(server.port());
+        by(server, &uri, &["--tunnel", &proxy.port().to_string()]).expect_code(0);
+    }
+}
+
+#[test]
+fn a_port_that_is_closed_to_a_login_with_rules_is_the_right_one() {
+    let source = postgres18().database("rules");
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let uri = format!("{}?require_auth=scram-sha-256", source.uri());
+    let closed = uri.replace(&format!(":{}/", postgres18().port()), &format!(":{}/", closed_port()));
+    by(postgres18(), &closed, &[]).refused(4, &[]).follows("check-host-and-server");
+    by(postgres18(), &uri, &[]).expect_code(0);
+}
+
+#[test]
+fn a_host_that_no_way_leads_to_is_the_right_one_in_the_uri() {
+    let source = mysql().database("unreached");
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    // No machine has this address.
+    let uri = source.uri().replace("@127.0.0.1:", "@255.255.255.255:");
+    by(mysql(), &uri, &[]).refused(4, &[]).follows("check-that-server-is-reached");
+    by(mysql(), &source.uri(), &[]).expect_code(0);
 }

@@ -6,7 +6,7 @@ use super::{between, dump, restore};
 use crate::support::{Flavour, Server, mariadb, mysql, shared};
 
 /// A script as mysqldump writes one, around these statements.
-fn script(body: &str) -> String {
+pub(super) fn script(body: &str) -> String {
     format!(
         "-- MySQL dump 10.13  Distrib 8.4.0, for Linux (x86_64)\n\n{body}\n-- Dump completed on 2026-01-01  0:00:00\n"
     )

@@ -173,3 +173,42 @@ fn rows_alone_that_fail_by_several_jobs_are_not_told_to_clean() {
     restore(&archive, &target, &options).expect_code(0);
     assert_eq!(target.sql("SELECT p FROM c"), "1");
 }
+
+#[test]
+fn a_comparison_that_hides_its_operator_is_written_with_its_schema() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, target) = (postgres15().database("hidden"), postgres15().database("hidden_target"));
+    source.sql(
+        "CREATE EXTENSION ltree; CREATE TABLE node (id int, path ltree); CREATE TABLE log (id int);
+         CREATE RULE moved AS ON UPDATE TO node WHERE OLD.path IS DISTINCT FROM NEW.path DO ALSO INSERT INTO log VALUES (1)",
+    );
+    let doctor = || with_clients_of(postgres15()).args(["doctor", &source.uri()]).run().expect_code(0);
+    doctor().follows("write-the-operator");
+    let failed =
+        restore(&dump(&source, &folder, "hidden.tar.gz"), &target, &[]).refused(7, &["operator does not exist"]);
+    failed.follows("operator-with-schema");
+    source.sql(
+        "CREATE OR REPLACE RULE moved AS ON UPDATE TO node WHERE OLD.path OPERATOR(public.<>) NEW.path
+         DO ALSO INSERT INTO log VALUES (1)",
+    );
+    assert!(!doctor().stderr.contains("compares with"));
+    restore(&dump(&source, &folder, "mended.tar.gz"), &target, &[]).expect_code(0);
+}
+
+#[test]
+fn several_jobs_beside_other_tables_are_begun_again_with_clean_objects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = postgres15().database("again");
+    source.sql("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p)");
+    source.sql("INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1)");
+    source.sql("SET session_replication_role = replica; INSERT INTO c VALUES (2, 99)");
+    let target = postgres15().database("again_target");
+    target.sql("CREATE TABLE kept (i int); INSERT INTO kept VALUES (7)");
+    let broken = dump(&source, &folder, "broken.tar.gz");
+    let failed = restore(&broken, &target, &["--into-non-empty", "--jobs", "2"]).expect_code(7);
+    failed.follows("clean-objects-again");
+    source.sql("DELETE FROM c WHERE id = 2");
+    let mended = dump(&source, &folder, "mended.tar.gz");
+    restore(&mended, &target, &["--clean", "objects", "--yes", "--jobs", "2"]).expect_code(0);
+    assert_eq!(target.sql("SELECT c.p, kept.i FROM c, kept"), "1\t7");
+}

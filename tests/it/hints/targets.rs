@@ -1,46 +1,8 @@
 //! Hints on what a target holds, and on what its user may do.
 
-use super::{dump_of, restore};
+use super::{User, dump_of, restore};
 use crate::roundtrip::with_clients_of;
-use crate::support::{Database, Family, Output, Server, mariadb, mysql, postgres15};
-
-/// A user with these rights, gone with the value.
-struct User<'s> {
-    server: &'s Server,
-    name: String,
-    uri: String,
-}
-
-impl<'s> User<'s> {
-    fn of(database: &Database<'s>) -> Self {
-        let (server, name) = (database.server(), format!("t_{}", database.name()));
-        server.sql(&match server.flavour().family() {
-            Family::Postgres => format!("CREATE ROLE {name} LOGIN PASSWORD 'secret-9fX'"),
-            _ => format!("CREATE USER {name}@'%' IDENTIFIED BY 'secret-9fX'"),
-        });
-        let uri = server.uri_as(&name, "secret-9fX", database.name());
-        Self { server, name, uri }
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        with_clients_of(self.server).args(words).run()
-    }
-
-    /// Says what a hint says; `the user` is this one.
-    fn grant(&self, statement: &str) {
-        let statement = statement.split(", or ").next().expect("a statement");
-        self.server.sql(&statement.replace("the user", &format!("{}@'%'", self.name)));
-    }
-}
-
-impl Drop for User<'_> {
-    fn drop(&mut self) {
-        self.server.sql(&match self.server.flavour().family() {
-            Family::Postgres => format!("DROP ROLE IF EXISTS {}", self.name),
-            _ => format!("DROP USER IF EXISTS {}@'%'", self.name),
-        });
-    }
-}
+use crate::support::{Family, mariadb, mysql, postgres15};
 
 #[test]
 fn a_target_that_is_not_empty_is_emptied_or_restored_beside() {
@@ -284,7 +246,7 @@ fn a_database_that_can_not_be_dropped_is_freed_or_emptied_instead() {
     refused.follows("clean-schema-keeps-database");
     clean("schema").expect_code(0);
     let free = format!("ALTER DATABASE {} IS_TEMPLATE false", target.name());
-    assert!(refused.stderr.contains(&free), "{}", refused.stderr);
+    assert_eq!(refused.follows("no-template"), free);
     postgres15().sql(&free);
     clean("database").expect_code(0);
 
@@ -299,8 +261,9 @@ fn a_database_that_can_not_be_dropped_is_freed_or_emptied_instead() {
     clean("schema").expect_code(0);
     target.sql(subscribe);
     let refused = clean("database").refused(10, &[]);
-    let way = refused.stderr.lines().find_map(|line| line.strip_prefix("hint: ALTER SUBSCRIPTION")).expect("a way");
-    target.sql(&format!("ALTER SUBSCRIPTION{}", way.replace("; ", ";\n")));
+    let way = refused.follows("drop-subscription");
+    assert!(way.starts_with("ALTER SUBSCRIPTION"), "{way}");
+    target.sql(&way.replace("; ", ";\n"));
     clean("database").expect_code(0);
 }
 

@@ -6,7 +6,7 @@ use super::{both, dump, ended, restore, vendor_load, written};
 use crate::{
     clients::whole_mysql_dump,
     roundtrip::with_clients_of,
-    support::{Database, Flavour, Output, Server, dbhaul, fake_client, mariadb, mysql, recorded_client},
+    support::{Database, Flavour, Output, Server, dbhaul, fake_client, mariadb, mysql, recorded_client, shared},
 };
 
 fn small(server: &Server) -> Database<'_> {
@@ -73,8 +73,10 @@ fn row_10_a_server_without_tls_gets_a_dump_only_when_none_was_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     for query in ["?ssl-mode=REQUIRED", "?ssl-mode=VERIFY_CA&ssl-ca=/etc/ssl/certs/ca-certificates.crt"] {
         let output = dump(&server, &format!("{}{query}", database.uri()), &folder, &[]);
-        output.refused(4, &["hint: the server has no TLS, and the URI asks for it"]);
+        output.refused(4, &["hint: the server has no TLS, and the URI asks for it"]).follows("ssl-mode-preferred");
     }
+    let other = tempfile::tempdir().expect("a folder");
+    dump(&server, &format!("{}?ssl-mode=PREFERRED", database.uri()), &other, &[]).expect_code(0);
     dump(&server, &database.uri(), &folder, &[]).expect_code(0);
 }
 
@@ -85,7 +87,11 @@ fn row_11_a_client_without_the_login_plugin_gets_a_hint_that_names_it() {
     let (output, called) =
         dump_by(&small(mysql()), "", "mariadb-dump-11.8.6", &format!("echo \"{message}\" >&2; exit 2"));
     assert!(called.is_some());
-    output.refused(4, &["caching_sha2_password' cannot be loaded", "hint:", "apk add mariadb-connector-c"]);
+    output
+        .refused(4, &["caching_sha2_password' cannot be loaded", "hint:", "apk add mariadb-connector-c"])
+        .follows("client-with-the-plugin");
+    let own = small(mysql());
+    dump(mysql(), &own.uri(), &tempfile::tempdir().expect("a folder"), &[]).expect_code(0);
     // Those that are known to lack it are not even started.
     let (output, called) = dump_by(&small(mysql()), "", "mariadb-dump-10.3.22", "exit 1");
     assert!(called.is_none());
@@ -224,7 +230,13 @@ fn surprise_07_a_client_that_would_not_verify_is_not_asked_to() {
         recorded_client(clients.path(), "mariadb-dump", "mariadb-dump-11.8.6", "exit 1");
         let uri = format!("{uri}{}", query(&mariadb().ca_file(), mode));
         let output = dbhaul().client_dirs([clients.path()]).args(["dump", &uri]).cwd(out.path()).run();
-        output.refused(3, &["verifies nothing at 127.0.0.1", "MariaDB 11.8.6", "hint:"]);
+        output
+            .refused(3, &["verifies nothing at 127.0.0.1", "MariaDB 11.8.6", "hint:"])
+            .follows("mysqls-client-or-older-mariadbs");
         assert!(!clients.path().join("called").exists());
+        let older = with_clients_of(mariadb()).args(["dump", "--output", "-", &uri.replace(mode, "VERIFY_CA")]).run();
+        older.expect_code(0);
+        let required = dbhaul().client_dirs([shared(Flavour::Mariadb118).client_dir()]).args(["dump", "--output", "-"]);
+        required.arg(format!("{}?ssl-mode=REQUIRED", database.uri())).run().expect_code(0);
     }
 }

@@ -104,38 +104,34 @@ fn row_41_mariadbs_client_lifts_mariadbs_limit() {
     assert!(output.stderr.contains("max_statement_time is 1 s on the server"), "{}", output.stderr);
 }
 
-/// A dump while somebody holds the table.
-fn locked_out(server: &Server, code: i32, words: &[&str]) {
+/// A dump while somebody holds the table; when nobody does, it ends well.
+fn locked_out(server: &Server, code: i32, words: &[&str]) -> Output {
     let source = server.database("limits");
     source.sql("CREATE TABLE held (n INT PRIMARY KEY)");
     let folder = tempfile::tempdir().expect("a folder");
     let lock = Lock::on(&source, "held");
-    dump(server, &source.uri(), &folder, &["--idle-timeout", "10"]).refused(code, words);
+    let output = dump(server, &source.uri(), &folder, &["--idle-timeout", "10"]).refused(code, words);
     drop(lock);
     dump(server, &source.uri(), &folder, &[]).expect_code(0);
+    output
 }
 
 #[test]
 fn row_42_a_locked_table_ends_a_dump_of_mysql_with_the_servers_words() {
-    locked_out(
-        mysql(),
-        6,
-        &["Lock wait timeout exceeded", "`held`", "it waited for a lock of session", "hint:", "SHOW PROCESSLIST"],
-    );
+    let words = ["Lock wait timeout exceeded", "`held`", "it waited for a lock of session", "SHOW PROCESSLIST"];
+    locked_out(mysql(), 6, &words).follows("wait-or-processlist");
 }
 
 #[test]
 fn row_42_a_locked_table_ends_a_dump_of_mariadb_by_our_own_watchdog() {
-    locked_out(mariadb(), 11, &["mariadb-dump moved no byte for 10 s", "hint:", "lock"]);
+    let words = ["mariadb-dump moved no byte for 10 s", "lock"];
+    locked_out(mariadb(), 11, &words).follows("silent-server");
 }
 
 #[test]
 fn row_42_a_locked_table_ends_a_dump_of_postgres_with_its_name() {
-    locked_out(
-        postgres15(),
-        6,
-        &["held", "it waited for a lock of session", "user \"dbhaul\"", "idle in transaction", "hint:"],
-    );
+    let words = ["held", "it waited for a lock of session", "user \"dbhaul\"", "idle in transaction"];
+    locked_out(postgres15(), 6, &words).follows("another-session-holds-a-lock");
 }
 
 #[test]
@@ -150,8 +146,12 @@ fn row_42_a_restore_that_waits_for_a_lock_is_ended() {
         let holder = if server.flavour() == Flavour::Mariadb { "" } else { "it waited for a lock of session" };
         let command = with_clients_of(server).arg("restore").arg(&path).arg(source.uri());
         let output = command.args(["--clean", "objects", "--yes", "--idle-timeout", "5"]).run();
-        output.refused(11, &["moved no byte for 5 s", holder, "the target may have been changed", "hint:", "lock"]);
+        let words = ["moved no byte for 5 s", holder, "the target may have been changed", "hint:", "lock"];
+        output.refused(11, &words).follows("end-session-of-gone-client");
         drop(lock);
         eventually("nobody waits any more", || stuck(&source) == 0);
+        source.end_sessions();
+        let again = with_clients_of(server).arg("restore").arg(&path).arg(source.uri());
+        again.args(["--clean", "objects", "--yes"]).run().expect_code(0);
     }
 }
