@@ -19,7 +19,7 @@ pub(super) use plain::Plain;
 pub(super) use zstandard::Zstandard;
 
 /// A container format. Implementations hold no state.
-pub(super) trait Codec: Send + Sync {
+pub(crate) trait Codec: Send + Sync {
     /// The bytes before the first piece.
     fn head(&self) -> &'static [u8];
 

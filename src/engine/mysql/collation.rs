@@ -1,7 +1,7 @@
 //! Collations that the target does not know, and those that may take their place.
 
 use super::hints::SOURCES_FLAVOUR;
-use super::probe_keys::some;
+use super::probe::probe_keys::some;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;

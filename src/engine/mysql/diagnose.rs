@@ -4,10 +4,10 @@
 //! failing statement does not get here (`Invocation::echo_fence`).
 
 use super::collation;
-use super::findings::REPAIR;
 use super::hints::{
     INTO_MARIADB, LARGER_PACKET, LOCKED, SOURCES_FLAVOUR, THE_PRIMARY, TRUST_CREATORS, grant_all_on, mends_or_admin,
 };
+use super::probe::findings::REPAIR;
 use super::session::{CHECK_LOGIN, CHECK_TLS, NO_CONNECTION_LEFT, OTHER_HOSTS};
 use crate::engine::{Diagnosis, Into, Scene, cut};
 use crate::hint::{self, Hint};

@@ -4,9 +4,10 @@
 //! Only tokens of code are looked at, never strings, comments or rows. MariaDB passes over versioned comments of MySQL
 //! 5.7 and later (`/*!80023 INVISIBLE */`): what stands in them is lost there, or worse than lost.
 
-use super::lexer::{Syntax, Token};
-use super::probe_keys;
-use super::statement::{self, Object, SpannedToken, StatementInfo};
+use super::probe::probe_keys;
+use super::sql::lexer::{Syntax, Token};
+use super::sql::statement;
+use super::sql::statement::{Object, SpannedToken, StatementInfo};
 use crate::engine::{Feature, Flavour, Server, Version};
 
 /// One row.

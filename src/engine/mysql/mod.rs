@@ -18,68 +18,24 @@ use crate::engine::{
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
-mod beforehand;
-mod bodies;
-mod bounds;
-mod buffer;
 mod clients;
 mod collation;
-mod columns;
-mod computed;
-mod connection_args;
-mod content;
-mod cut;
-mod database;
-mod definition;
-mod dependencies;
 mod diagnose;
-mod doubts;
 mod dump;
-mod dump_filter;
-mod early;
-mod events;
-mod excuse;
-mod exporter;
-mod extra;
 mod features;
-mod findings;
-mod foreign_keys;
-mod gate;
-mod generated;
-mod grants;
 mod hints;
-mod identity;
-mod lexer;
-mod lossy_texts;
-mod other_tables;
-mod own_name;
 mod parallel;
-mod prepare;
 mod probe;
-mod probe_keys;
 mod products;
-mod replication;
 mod restore;
-mod resume;
-mod rewrite;
-mod rows;
 mod scratch;
-mod sections;
-mod server_settings;
 mod session;
-mod session_activity;
-mod session_settings;
-mod splitter;
-mod statement;
-mod structure;
-mod suitability;
+mod sql;
 #[cfg(test)]
 mod test_fixtures;
-mod triggers;
-mod wide_tables;
 
-pub(super) use bounds::bounds;
-pub use rows::{MergedDump, Readers, RunningMerge};
+pub use parallel::rows::{MergedDump, Readers, RunningMerge};
+pub(super) use sql::bounds::bounds;
 
 /// The engine for MySQL and MariaDB.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +57,7 @@ impl Engine for Mysql {
         options: &'a DumpOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Option<Selected>> {
-        Box::pin(dependencies::selected(connection, server, options, limits))
+        Box::pin(dump::dependencies::selected(connection, server, options, limits))
     }
 
     fn lacking<'a>(
@@ -113,9 +69,9 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<Dependency>> {
         Box::pin(async {
-            columns::check(connection, server, content, options, limits).await?;
-            wide_tables::check(connection, server, content, options, limits).await?;
-            Ok(dependencies::lacking(server, content, options))
+            restore::columns::check(connection, server, content, options, limits).await?;
+            restore::wide_tables::check(connection, server, content, options, limits).await?;
+            Ok(dump::dependencies::lacking(server, content, options))
         })
     }
 
@@ -125,7 +81,7 @@ impl Engine for Mysql {
         server: &'a Server,
         limits: &'a Limits,
     ) -> Pending<'a, SessionActivity> {
-        Box::pin(session_activity::session_activity(connection, server, limits))
+        Box::pin(session::session_activity::session_activity(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -136,7 +92,7 @@ impl Engine for Mysql {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::prepare(connection, server, content, options, limits))
+        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
     }
 
     fn apply_properties<'a>(
@@ -147,7 +103,7 @@ impl Engine for Mysql {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, AppliedProperties> {
-        Box::pin(database::apply(connection, server, content, options, limits))
+        Box::pin(probe::database::apply(connection, server, content, options, limits))
     }
 
     fn inspect_target_for_resume<'a>(
@@ -159,7 +115,7 @@ impl Engine for Mysql {
         limits: &'a Limits,
         done: &'a AtomicU64,
     ) -> Pending<'a, ResumeState> {
-        Box::pin(resume::inspect_target(connection, server, content, options, limits, done))
+        Box::pin(restore::resume::inspect_target(connection, server, content, options, limits, done))
     }
 
     fn relation<'a>(
@@ -169,11 +125,11 @@ impl Engine for Mysql {
         exists: bool,
         limits: &'a Limits,
     ) -> Pending<'a, Relation> {
-        Box::pin(identity::relation(source, target, exists, limits))
+        Box::pin(probe::identity::relation(source, target, exists, limits))
     }
 
     fn rehearsal(&self, content: &Content) -> Rehearsal {
-        use content::{fact, names};
+        use sql::content::{fact, names};
         // Statements with a database's name would come into that one.
         let lists = [fact::ELSEWHERE, fact::STOPPED];
         let is_harmless = lists.iter().all(|list| names(content, list).is_empty());
@@ -212,7 +168,7 @@ impl Engine for Mysql {
     }
 
     fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions {
-        extra::adopted(options, &connection.database)
+        dump::extra::adopted(options, &connection.database)
     }
 
     fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
@@ -226,7 +182,7 @@ impl Engine for Mysql {
         options: &'a DumpOptions,
         limits: &'a Limits,
     ) -> Pending<'a, DumpSnapshot> {
-        Box::pin(rows::hold(connection, server, options, limits))
+        Box::pin(parallel::rows::hold(connection, server, options, limits))
     }
 
     fn plan_dump(
@@ -242,16 +198,16 @@ impl Engine for Mysql {
     }
 
     fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
-        Box::new(content::Reader::new())
+        Box::new(sql::content::Reader::new())
     }
 
     fn database_cutter(&self, _format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
-        Some(Box::new(sections::Cutter::new(wanted)))
+        Some(Box::new(restore::sections::Cutter::new(wanted)))
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
-        resume::check(server, content, options)?;
-        suitability::check(server, content, options)
+        restore::resume::check(server, content, options)?;
+        restore::suitability::check(server, content, options)
     }
 
     fn plan_restore(
@@ -273,7 +229,7 @@ impl Engine for Mysql {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(events::passed(connection, content, options, limits))
+        Box::pin(restore::events::passed(connection, content, options, limits))
     }
 
     fn generated_columns<'a>(
@@ -281,7 +237,7 @@ impl Engine for Mysql {
         connection: &'a Connection,
         limits: &'a Limits,
     ) -> Pending<'a, GeneratedColumns> {
-        Box::pin(generated::sums(connection, limits))
+        Box::pin(probe::generated::sums(connection, limits))
     }
 
     fn service_user(&self) -> &'static str {
@@ -303,7 +259,7 @@ impl Engine for Mysql {
         source: Option<&'a DatabaseProperties>,
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
-        Box::pin(prepare::create_database(connection, name, source, limits))
+        Box::pin(restore::prepare::create_database(connection, name, source, limits))
     }
 
     fn database_properties<'a>(
@@ -313,11 +269,11 @@ impl Engine for Mysql {
         name: &'a str,
         limits: &'a Limits,
     ) -> Pending<'a, DatabaseProperties> {
-        Box::pin(database::properties(connection, server, name, limits))
+        Box::pin(probe::database::properties(connection, server, name, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
-        Box::pin(prepare::drop_database(connection, name, limits))
+        Box::pin(restore::prepare::drop_database(connection, name, limits))
     }
 
     fn databases<'a>(
@@ -326,11 +282,11 @@ impl Engine for Mysql {
         prefix: &'a str,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::databases(connection, prefix, limits))
+        Box::pin(restore::prepare::databases(connection, prefix, limits))
     }
 
     fn left_out(&self, definition: &str, server: &Server, _: &RestoreOptions, _: bool) -> Option<&'static str> {
-        other_tables::left_out(definition, server)
+        restore::other_tables::left_out(definition, server)
     }
 
     fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {

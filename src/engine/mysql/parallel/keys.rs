@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
-use super::super::lexer::{Syntax, Token};
-use super::super::statement::{self, Object, SpannedToken, Verb};
+use crate::engine::mysql::sql::lexer::{Syntax, Token};
+use crate::engine::mysql::sql::statement;
+use crate::engine::mysql::sql::statement::{Object, SpannedToken, Verb};
 
 /// `CREATE TABLE` of an `InnoDB` table with a primary key, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,8 @@
 //! session what the dump had set where a statement stood. Why it is done so:
 //! `docs/decisions/mysql-sessions-of-our-own.md`.
 
+pub(super) mod rows;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
@@ -26,7 +28,7 @@ pub(super) use self::coordinator::Known;
 use self::script::{Script, Statement};
 use self::worker::{Common, Session};
 use super::session;
-use super::session_activity::processes;
+use super::session::session_activity::processes;
 use crate::connection::{Connection, Limits};
 use crate::engine::{RunningLoad, Scene, Sessions};
 use crate::error::{Error, Kind, Result};

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use tokio::sync::mpsc::Sender;
 
-use super::super::lexer::{Syntax, Token};
-use super::super::splitter::{Between, Splitter, Visitor};
-use super::super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use super::keys::Definition;
 use super::session_vars;
+use crate::engine::mysql::sql::lexer::{Syntax, Token};
+use crate::engine::mysql::sql::splitter::{Between, Splitter, Visitor};
+use crate::engine::mysql::sql::statement;
+use crate::engine::mysql::sql::statement::{Object, SpannedToken, StatementInfo, Verb};
 
 /// Rows are handed over in pieces of this many bytes, and few more.
 const PIECE: usize = 128 << 10;
@@ -345,7 +346,7 @@ mod tests {
         }
 
         #[test]
-        fn any_chunking_gives_the_same_statements(text in crate::engine::mysql::splitter::tests::script(), chunk in 1..50_usize) {
+        fn any_chunking_gives_the_same_statements(text in crate::engine::mysql::sql::splitter::tests::script(), chunk in 1..50_usize) {
             prop_assert_eq!(statements(text.as_bytes(), chunk), statements(text.as_bytes(), text.len().max(1)));
         }
     }

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::super::lexer::{Syntax, Token};
 use super::super::session;
-use super::super::statement::{self, SpannedToken};
+use crate::engine::mysql::sql::lexer::{Syntax, Token};
+use crate::engine::mysql::sql::statement;
+use crate::engine::mysql::sql::statement::SpannedToken;
 
 /// Session variables and their values, as they are written in SQL.
 pub(super) type SessionVars = BTreeMap<String, String>;

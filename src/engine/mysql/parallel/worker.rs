@@ -11,12 +11,12 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::super::diagnose::diagnose;
-use super::super::gate::shown;
 use super::super::session;
 use super::session_vars::{self, SessionVars};
 use super::work_queue::{Rows, Step, Table, Work, WorkQueue};
 use crate::connection::{Connection, Limits};
 use crate::engine::Scene;
+use crate::engine::mysql::sql::gate::shown;
 use crate::error::{Error, Kind, Result};
 
 /// Rows of so many bytes are committed at once: a commit waits for a disk, and what is not committed is held in logs.

@@ -1,0 +1,136 @@
+//! What a server's settings would cut from a dump, or make it fail: of a client that can't be told otherwise.
+//!
+//! mysqldump takes a statement for the beginning of its session from 8.4 on, MariaDB's client never does. The rows come
+//! by sessions of our own then, as far as they can; the client's questions are its own. A dump that comes right as it is
+//! is never refused.
+
+use super::dump_filter::Selection;
+use crate::engine::mysql::dump;
+use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::{findings, probe_keys};
+use crate::engine::mysql::session::server_settings;
+use crate::engine::mysql::session::server_settings::{AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
+use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
+
+/// Refuses what this client would dump in part.
+pub(crate) fn check(
+    server: &Server,
+    client: &Client,
+    options: &DumpOptions,
+    selection: &Selection,
+    moment: &DumpSnapshot,
+) -> Result<()> {
+    if let Some((limit, mends)) = server_settings::odd(server, SELECT_LIMIT, SessionUse::Read) {
+        limited(server, options, selection, moment, limit).map_or(Ok(()), |what| {
+            let what = format!("{client} would dump {what}: {SELECT_LIMIT} is {limit} for this user");
+            Err(refused(server, what, &mends))
+        })?;
+    }
+    let with_history = findings::dumps_history(server) && dump::knows_history(client);
+    let mut versioned = probe_keys::list(server, probe_keys::VERSIONED);
+    versioned.retain(|table| selection.with_rows(server).any(|name| name == *table));
+    if let Some((time, mends)) = server_settings::odd(server, AS_OF, SessionUse::Read)
+        && !(options.schema_only || with_history || versioned.is_empty())
+    {
+        let what = format!(
+            "{client} would dump system-versioned tables as of another time ({}): {AS_OF} is {time} for this user",
+            some(&versioned)
+        );
+        return Err(refused(server, what, &mends));
+    }
+    let mut views = probe_keys::list(server, probe_keys::VIEWS);
+    views.retain(|view| selection.takes(view));
+    if let Some((_, mends)) = server_settings::odd(server, BUFFERED, SessionUse::Read)
+        && !(server.flavour == Flavour::Mariadb || options.data_only || views.is_empty())
+    {
+        let what = format!("{client} would write {BUFFERED}, which is on for this user, into views: {}", some(&views));
+        return Err(refused(server, what, &mends));
+    }
+    if let Some((charset, mends)) = server_settings::odd(server, CLIENT_CHARSET, SessionUse::Read) {
+        let named = names(server).filter(|name| !name.is_ascii() && selection.takes(name)).collect::<Vec<_>>();
+        if !named.is_empty() && !["utf8", "utf8mb3"].contains(&charset) {
+            let what = format!(
+                "{client} would not find {}: the server reads its statements as {charset} ({CLIENT_CHARSET})",
+                some(&named)
+            );
+            return Err(refused(server, what, &mends));
+        }
+    }
+    Ok(())
+}
+
+/// What a limit on the rows of each `SELECT` cuts, in the words behind "would dump".
+fn limited(
+    server: &Server,
+    options: &DumpOptions,
+    selection: &Selection,
+    moment: &DumpSnapshot,
+    limit: &str,
+) -> Option<String> {
+    let limit = limit.parse::<u64>().unwrap_or(0);
+    if limit < probe_keys::number(server, probe_keys::MOST_LISTED) {
+        return Some("only a part of the tables and other objects".to_owned());
+    }
+    // Who reads is not decided yet where nobody says why the client does.
+    let by_client = options.client_rows || matches!(moment, DumpSnapshot::Alone(Some(_)));
+    if options.schema_only || !by_client {
+        return None;
+    }
+    let mut over = probe_keys::list(server, probe_keys::OVER_LIMIT);
+    over.retain(|table| selection.with_rows(server).any(|name| name == *table));
+    let why = match moment {
+        DumpSnapshot::Alone(Some(why)) => format!(" ({why})"),
+        _ => String::new(),
+    };
+    (!over.is_empty()).then(|| format!("only a part of the rows of {}{why}", some(&over)))
+}
+
+/// Tables, views and routines.
+fn names(server: &Server) -> impl Iterator<Item = &str> {
+    let tables = server.tables.iter().map(|table| table.name.as_str());
+    let routines = probe_keys::list(server, probe_keys::ROUTINES).into_iter();
+    let routines = routines.filter_map(|routine| routine.split_once(' ').map(|(_, name)| name));
+    tables.chain(probe_keys::list(server, probe_keys::VIEWS)).chain(routines)
+}
+
+fn refused(server: &Server, what: String, mends: &str) -> Error {
+    let newer = match server.flavour {
+        Flavour::Mysql => "; mysqldump 8.4 or later can be told otherwise",
+        _ => "",
+    };
+    let hint = Hint::naming(
+        "mend-the-setting",
+        format!("{mends} on the server; where its init_connect sets it, take it out there{newer}"),
+    );
+    Error::new(Kind::Refused, what).why("nothing was written").hint(hint)
+}
+
+/// The server's limits on time that this client does not take off its own session. MySQL's clients do both by
+/// `--init-command`; MariaDB's lift the first one in a comment that only MariaDB obeys, and have no way for the second.
+pub(crate) fn time_limits(server: &Server, client: &Client) -> Vec<String> {
+    const SHORT_SECONDS: u64 = 60;
+    let mut limits = Vec::new();
+    if dump::is_told(client) {
+        return limits;
+    }
+    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
+    for name in probe_keys::STATEMENT_TIME.iter().filter(|name| !by_mariadb && probe_keys::number(server, name) > 0) {
+        let unit = if *name == "max_execution_time" { "ms" } else { "s" };
+        limits.push(format!(
+            "{name} is {} {unit} on the server: the reading of a large table is ended, and this client can't lift it \
+             (MySQL's 8.4 can)",
+            probe_keys::number(server, name)
+        ));
+    }
+    let write = probe_keys::number(server, probe_keys::WRITE_TIME);
+    if (1..SHORT_SECONDS).contains(&write) {
+        limits.push(format!(
+            "{} is {write} s on the server: where the archive is written slowly the connection is lost, and this client \
+             can't raise it (SET GLOBAL {0} = 600 can, or MySQL's 8.4)",
+            probe_keys::WRITE_TIME
+        ));
+    }
+    limits
+}
