@@ -1,8 +1,8 @@
 //! What `pg_dump`, `pg_restore` and `psql` say on stderr, and what to do about it.
 
-use super::dump_lines::qualified;
-use super::findings::{BYPASSRLS, OWNER_OF_LARGE_OBJECTS};
-use super::roles::create_first;
+use super::format::dump_lines::qualified;
+use super::probe::findings::{BYPASSRLS, OWNER_OF_LARGE_OBJECTS};
+use super::restore::roles::create_first;
 use super::session::{
     ALL_TAKEN, CHECK_LOGIN, CHECK_TLS, CHECK_USER, NO_LINE, NO_PASSWORD, NO_TLS, STARTING, identifier,
 };

@@ -5,9 +5,9 @@
 //! only those, without a schema. Strings, bodies and comments are no tokens: nothing is found in them. Whatever is not
 //! in the table is for the server to judge, in a transaction.
 
-use super::lexer::{Token, tokens};
-use super::pinned_settings::MONEY;
-use super::target::lines;
+use super::restore::target::lines;
+use super::session::pinned_settings::MONEY;
+use super::sql::lexer::{Token, tokens};
 use crate::engine::Server;
 
 /// How the name of a feature begins that is a setting.

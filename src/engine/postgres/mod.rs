@@ -12,90 +12,28 @@ use crate::engine::{
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
-mod apply_properties;
-mod clean;
 mod clients;
-mod commands;
-mod content;
-#[cfg(test)]
-mod content_tests;
-mod copy_freeze;
-mod custom;
-mod database;
-mod database_entries;
-mod database_statements;
-mod default_privileges;
-mod definition;
-mod dependencies;
-mod dependents;
 mod diagnose;
-mod directory;
-mod drops;
 mod dump;
-mod dump_lines;
-mod encoding;
-mod epilogue;
-mod extensions;
-mod extra;
 mod features;
-mod filter;
-mod findings;
-pub mod gate;
-mod generated;
-mod hidden_operators;
-mod identity;
-mod inflate;
-mod jobs;
-mod large_objects;
-mod lexer;
-mod libpq;
-mod lz4;
-mod name_index;
-mod not_held;
-mod object_classes;
-mod of_many;
-mod on_extensions;
-mod pinned_settings;
-mod plain;
-mod pooler;
-mod postpone;
-mod prepare;
+mod format;
+mod parallel;
 mod probe;
 mod products;
-mod psql_patterns;
-mod replace;
-mod require_auth;
 mod restore;
-mod restore_filter;
-mod roles;
-mod row_security;
-mod rows;
 mod scratch;
-mod sections;
-pub mod server_settings;
-mod session;
-mod session_activity;
-mod snapshot;
-mod suitability;
-mod tablespaces;
-mod target;
+pub mod session;
+pub mod sql;
 #[cfg(test)]
 mod test_fixtures;
-mod toc;
-mod toc_merge;
-mod triggers;
-mod tuning;
-mod unheld;
-mod untrusted;
-mod use_list;
 
-use copy_freeze::{Freeze, FreezeTarget};
+use restore::copy_freeze::{Freeze, FreezeTarget};
 
-pub(super) use plain::bounds;
+pub(super) use format::plain::bounds;
 
-pub use directory::{inspect_directory, misnamed_lists};
-pub use snapshot::{Shared, Snapshot, SnapshotSession};
-pub use toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};
+pub use format::directory::{inspect_directory, misnamed_lists};
+pub use parallel::snapshot::{Shared, Snapshot, SnapshotSession};
+pub use parallel::toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};
 
 /// The engine.
 #[derive(Debug)]
@@ -126,7 +64,7 @@ impl Engine for Postgres {
         options: &'a DumpOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Option<Selected>> {
-        Box::pin(dependencies::selected(connection, server, options, limits))
+        Box::pin(dump::dependencies::selected(connection, server, options, limits))
     }
 
     fn lacking<'a>(
@@ -137,7 +75,7 @@ impl Engine for Postgres {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<Dependency>> {
-        Box::pin(dependencies::lacking(connection, server, content, options, limits))
+        Box::pin(dump::dependencies::lacking(connection, server, content, options, limits))
     }
 
     fn session_activity<'a>(
@@ -146,7 +84,7 @@ impl Engine for Postgres {
         server: &'a Server,
         limits: &'a Limits,
     ) -> Pending<'a, SessionActivity> {
-        Box::pin(session_activity::session_activity(connection, server, limits))
+        Box::pin(session::session_activity::session_activity(connection, server, limits))
     }
 
     fn prepare<'a>(
@@ -157,11 +95,11 @@ impl Engine for Postgres {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::prepare(connection, server, content, options, limits))
+        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
     }
 
     fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
-        replace::name(server, options)
+        restore::replace::name(server, options)
     }
 
     fn replace<'a>(
@@ -170,7 +108,7 @@ impl Engine for Postgres {
         server: &'a Server,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(replace::take_place(connection, server, limits))
+        Box::pin(restore::replace::take_place(connection, server, limits))
     }
 
     fn apply_properties<'a>(
@@ -181,7 +119,7 @@ impl Engine for Postgres {
         options: &'a RestoreOptions,
         limits: &'a Limits,
     ) -> Pending<'a, AppliedProperties> {
-        Box::pin(apply_properties::apply(connection, server, content, options, limits))
+        Box::pin(restore::apply_properties::apply(connection, server, content, options, limits))
     }
 
     fn relation<'a>(
@@ -191,7 +129,7 @@ impl Engine for Postgres {
         exists: bool,
         limits: &'a Limits,
     ) -> Pending<'a, Relation> {
-        Box::pin(identity::relation(source, target, exists, limits))
+        Box::pin(probe::identity::relation(source, target, exists, limits))
     }
 
     fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
@@ -226,7 +164,7 @@ impl Engine for Postgres {
     }
 
     fn adopted(&self, _: &Connection, options: DumpOptions) -> DumpOptions {
-        extra::adopted(options)
+        dump::extra::adopted(options)
     }
 
     fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
@@ -241,17 +179,17 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, DumpSnapshot> {
         Box::pin(async move {
-            let why = jobs::alone(options).map(str::to_owned);
+            let why = parallel::jobs::alone(options).map(str::to_owned);
             if options.jobs <= 1 || why.is_some() {
                 return Ok(DumpSnapshot::Alone(why));
             }
-            jobs::room(server, options)?;
-            snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
+            parallel::jobs::room(server, options)?;
+            parallel::snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
         })
     }
 
     fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
-        jobs::copied_alone(dump, restore)
+        parallel::jobs::copied_alone(dump, restore)
     }
 
     fn plan_dump(
@@ -267,15 +205,15 @@ impl Engine for Postgres {
     }
 
     fn inspector(&self, format: Format) -> Box<dyn Inspector> {
-        content::inspector(format)
+        format::content::inspector(format)
     }
 
     fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
-        (format == Format::PgPlain).then(|| Box::new(of_many::Cutter::new(wanted)) as _)
+        (format == Format::PgPlain).then(|| Box::new(restore::of_many::Cutter::new(wanted)) as _)
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
-        suitability::check(server, content, options)
+        restore::suitability::check(server, content, options)
     }
 
     fn plan_restore(
@@ -299,7 +237,7 @@ impl Engine for Postgres {
         connection: &'a Connection,
         limits: &'a Limits,
     ) -> Pending<'a, GeneratedColumns> {
-        Box::pin(generated::sums(connection, limits))
+        Box::pin(probe::generated::sums(connection, limits))
     }
 
     fn left_out(
@@ -309,7 +247,7 @@ impl Engine for Postgres {
         options: &RestoreOptions,
         exact: bool,
     ) -> Option<&'static str> {
-        definition::left_out(definition, server, options, exact)
+        format::definition::left_out(definition, server, options, exact)
     }
 
     fn rows_behind_policies<'a>(
@@ -317,7 +255,7 @@ impl Engine for Postgres {
         connection: &'a Connection,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<(String, String, u64)>> {
-        Box::pin(row_security::count_around(connection, limits))
+        Box::pin(probe::row_security::count_around(connection, limits))
     }
 
     fn service_user(&self) -> &'static str {
@@ -338,7 +276,7 @@ impl Engine for Postgres {
         content: &'a Content,
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
-        Box::pin(prepare::create_roles(connection, content, limits))
+        Box::pin(restore::prepare::create_roles(connection, content, limits))
     }
 
     fn create_database<'a>(
@@ -348,7 +286,7 @@ impl Engine for Postgres {
         source: Option<&'a DatabaseProperties>,
         limits: &'a Limits,
     ) -> Pending<'a, ()> {
-        Box::pin(prepare::create_database(connection, name, source, limits))
+        Box::pin(restore::prepare::create_database(connection, name, source, limits))
     }
 
     fn database_properties<'a>(
@@ -358,11 +296,11 @@ impl Engine for Postgres {
         name: &'a str,
         limits: &'a Limits,
     ) -> Pending<'a, DatabaseProperties> {
-        Box::pin(prepare::properties(connection, server, name, limits))
+        Box::pin(restore::prepare::properties(connection, server, name, limits))
     }
 
     fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
-        Box::pin(prepare::drop_database(connection, name, limits))
+        Box::pin(restore::prepare::drop_database(connection, name, limits))
     }
 
     fn databases<'a>(
@@ -371,7 +309,7 @@ impl Engine for Postgres {
         prefix: &'a str,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>> {
-        Box::pin(prepare::databases(connection, prefix, limits))
+        Box::pin(restore::prepare::databases(connection, prefix, limits))
     }
 
     fn replacements_left<'a>(
@@ -379,7 +317,7 @@ impl Engine for Postgres {
         connection: &'a Connection,
         limits: &'a Limits,
     ) -> Pending<'a, Vec<(String, String)>> {
-        Box::pin(replace::left_on_server(connection, limits))
+        Box::pin(restore::replace::left_on_server(connection, limits))
     }
 
     fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {

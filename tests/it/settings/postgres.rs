@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dbhaul::engine::postgres::server_settings::{NOT_OURS, PINNED, Sort, sort};
+use dbhaul::engine::postgres::session::server_settings::{NOT_OURS, PINNED, Sort, sort};
 use tempfile::TempDir;
 
 use crate::{
@@ -40,7 +40,7 @@ fn every_setting_of_every_postgresql_is_sorted() {
         }
         unsorted.extend(names.lines().filter(|name| sort(name).is_none()).map(|name| format!("{flavour:?}: {name}")));
     }
-    assert_eq!(unsorted, Vec::<String>::new(), "to be sorted in src/engine/postgres/server_settings.rs");
+    assert_eq!(unsorted, Vec::<String>::new(), "to be sorted in src/engine/postgres/session/server_settings.rs");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::engine::postgres::libpq::tests::connection;
+use crate::engine::postgres::session::libpq::tests::connection;
 use crate::engine::postgres::test_fixtures;
 use crate::engine::{Entry, Version};
 

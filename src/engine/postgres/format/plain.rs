@@ -1,0 +1,606 @@
+//! Reads a plain SQL dump as it passes by: what it creates, how many rows it copies, and whether it is whole.
+//!
+//! A plain dump is whole when the comment that `pg_dump` writes last stands behind its last statement, and when every
+//! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
+//! within strings or function bodies.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::content::{Asked, COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Tables};
+use super::dump_lines::{described, identifier, owner_or_grantees, policy_roles, qualified};
+use super::encoding::Encoding;
+use super::large_objects::LargeObjects;
+use super::sections::Sections;
+use super::untrusted::{Untrusted, is_untrusted};
+use crate::engine::bounds::Stretch;
+use crate::engine::postgres::restore::tablespaces;
+use crate::engine::postgres::sql::commands::{
+    Kind, Nesting, escapes_after, is_statement, judge, mentions_strings, shown, without_commands,
+};
+use crate::engine::postgres::sql::gate;
+use crate::engine::postgres::sql::gate::{Judged, Reason, Relations, Stopped};
+use crate::engine::postgres::sql::lexer::Lexer;
+use crate::engine::stray::{self, MARK, Stray};
+use crate::engine::{
+    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MAX_ENTRIES, RowSum, too_many,
+};
+use crate::error::Result;
+
+/// The fact that says where the lines are that begin and end transactions.
+const TRANSACTIONS: &str = "transactions";
+
+/// The fact that says where `\restrict` and `\unrestrict` stand but for the first ones: a file may hold two dumps.
+const RESTRICTIONS: &str = "restrictions";
+
+/// As much of a line is kept as is ever looked at: COPY with 1,600 columns of the longest names fits.
+const LONGEST_LINE: usize = 256 << 10;
+
+/// As much of a statement is looked at for what an older server does not know.
+const LONGEST_STATEMENT: usize = 4 << 20;
+
+/// The reader of one script.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about the line that is being read")]
+pub struct Plain {
+    offset: u64,
+    /// The table whose rows pass by.
+    copying: Option<Copying>,
+    lexer: Lexer,
+    nesting: Nesting,
+    /// Where a zero byte stands: psql would lose what follows it.
+    zero: Option<u64>,
+    /// The line that is being read, from 1.
+    number: u64,
+    /// Statements that ended on it, and whether the last of them announced rows.
+    ended: u64,
+    announced: bool,
+    /// The line so far, if it began outside of strings.
+    line: Vec<u8>,
+    inside: bool,
+    /// Rows have passed by, and no statement since.
+    behind_rows: bool,
+    /// A semicolon came that did not end the statement.
+    parted: bool,
+    /// The line holds a psql command behind its start.
+    commanded: bool,
+    /// Where the line starts.
+    line_start: u64,
+    /// A statement is open: at the line's start, and now.
+    open: [bool; 2],
+    /// Within brackets or a body, at the line's start.
+    nested: bool,
+    /// The first line that is no SQL.
+    stray: Option<Stray>,
+    sections: Sections,
+    statement: u64,
+    /// The statement's text, as far as it is kept.
+    sql: Vec<u8>,
+    tables: Tables,
+    seen: Seen,
+    /// Where statements stand, and where the next begins, if anybody asks.
+    bounds: Option<(Vec<Range<u64>>, u64)>,
+}
+
+/// The statements of a script, with the comments before each.
+pub(in crate::engine) fn bounds(script: &[u8]) -> Vec<Stretch> {
+    let mut plain = Plain { bounds: Some((Vec::new(), 0)), ..Plain::default() };
+    plain.see(script);
+    let at = |offset| usize::try_from(offset).unwrap_or(script.len());
+    let ranges = plain.bounds.unwrap_or_default().0.into_iter();
+    ranges.map(|range| Stretch { range: at(range.start)..at(range.end), is_statement: true }).collect()
+}
+
+struct Copying {
+    table: usize,
+    rows: u64,
+    /// Bytes of the row so far, and the first of them.
+    length: u64,
+    head: [u8; SAID.len()],
+    sum: RowSum,
+}
+
+/// How a line begins that pg_dump said.
+const SAID: &[u8] = b"pg_dump: ";
+
+/// What the lines said.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each set by a line of its own")]
+#[derive(Default)]
+struct Seen {
+    complete: bool,
+    /// Some remark says that `pg_dump` begins here.
+    headed: bool,
+    /// The line behind the last one that says that a dump ends.
+    completed: Option<(u64, u64)>,
+    restricted: Option<String>,
+    was_restricted: bool,
+    /// The lines of such pairs behind the first.
+    restrictions: Vec<Range<u64>>,
+    tablespaces: tablespaces::Named,
+    source: Option<String>,
+    client: Option<String>,
+    objects: u64,
+    /// The first row that looks like what a program said.
+    odd_row: Option<String>,
+    /// What the remark before a statement says that it makes.
+    entry: Entry,
+    asked: Asked,
+    large_objects: LargeObjects,
+    extensions: Vec<String>,
+    schemas: Vec<String>,
+    longest: u64,
+    /// The lines that begin and end transactions within the dump, in turns.
+    transactions: Vec<Range<u64>>,
+    /// There are such lines that are not in turns.
+    odd_transactions: bool,
+    roles: BTreeSet<String>,
+    /// The sections that name each of them; 0 for what stands before the first.
+    roles_of_sections: BTreeSet<(usize, String)>,
+    /// The number of the section that passes by.
+    section: usize,
+    /// Rows come as INSERT, which is not counted.
+    inserts: bool,
+    /// The first psql command that `pg_dump` does not write into a dump of one database, and its line.
+    command: Option<String>,
+    /// The first that goes to another database.
+    connects: Option<String>,
+    stopped: Stopped,
+    relations: Relations,
+    untrusted: Untrusted,
+    /// What the script is written in, as it says.
+    encoding: Option<String>,
+}
+
+impl Inspector for Plain {
+    fn see(&mut self, mut bytes: &[u8]) {
+        if let Some(rest) = bytes.strip_prefix(MARK).filter(|_| self.offset == 0) {
+            self.offset = MARK.len() as u64;
+            (self.line_start, bytes) = (self.offset, rest);
+        }
+        if self.zero.is_none() {
+            self.zero = memchr(0, bytes).map(|at| self.offset + at as u64);
+        }
+        while !bytes.is_empty() && self.sections.count() <= *MAX_ENTRIES {
+            let had_rows = self.copying.is_some();
+            let rest = if had_rows { self.rows(bytes) } else { self.script(bytes) };
+            self.offset += (bytes.len() - rest.len()) as u64;
+            if let Some((_, start)) = self.bounds.as_mut().filter(|_| had_rows) {
+                *start = self.offset;
+            }
+            bytes = rest;
+        }
+    }
+
+    fn position(&self) -> Option<(&DumpedTable, usize)> {
+        let copying = self.copying.as_ref()?;
+        Some((self.tables.get(copying.table)?, usize::try_from(copying.rows).unwrap_or(usize::MAX)))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Content, Incomplete> {
+        let incomplete = |what: String, offset| Err(Incomplete::new(what, offset));
+        if self.offset == 0 {
+            return incomplete("it is empty".into(), 0);
+        }
+        if self.sections.count() > *MAX_ENTRIES {
+            return Err(too_many(self.offset));
+        }
+        if let Some(at) = self.zero {
+            return incomplete("it holds a zero byte, which no SQL of PostgreSQL's does".into(), at);
+        }
+        if let Some(stray) = self.stray.take() {
+            return Err(Incomplete::stray(stray));
+        }
+        if let Some((table, rows)) = self.position() {
+            let what = format!("it ends inside the rows of table {}, after {rows}", table.name);
+            return incomplete(what, self.offset);
+        }
+        if !self.line.is_empty() {
+            self.number += 1;
+            self.end_of_line(self.offset);
+        }
+        if !self.lexer.outside() {
+            return incomplete("it ends inside a string or a comment".into(), self.offset);
+        }
+        let missing = "the last line of a dump, \"PostgreSQL database dump complete\", is missing";
+        let appended = self.seen.completed.filter(|_| !self.seen.complete);
+        let appended = appended.map(|(line, offset)| Incomplete::appended(line, offset));
+        if !self.nesting.is_flat() {
+            // psql sends what is left, and nobody has judged it.
+            return incomplete("it ends in the middle of a statement: a bracket or a body is open".into(), self.offset);
+        }
+        if !self.seen.complete && self.open[1] {
+            return incomplete(format!("{missing}: it ends in the middle of a statement"), self.offset);
+        }
+        // pg_dump's comments are there, and so its last one should be.
+        let commented = self.seen.headed || self.seen.client.is_some() || self.seen.objects > 0;
+        if !self.seen.complete && appended.is_none() && (commented || self.seen.longest == 0) {
+            return incomplete(missing.into(), self.offset);
+        }
+        if self.seen.restricted.is_some() {
+            return incomplete("its \\restrict is never answered by the \\unrestrict".into(), self.offset);
+        }
+        let proved = self.seen.complete || appended.is_some();
+        let unproven =
+            (!proved).then(|| Incomplete::new(format!("{missing}, and pg_dump's comments are"), self.offset));
+        Ok(Content { unproven, appended, ..self.content() })
+    }
+}
+
+impl Plain {
+    /// Rows, up to and including the line `\.`. What is left of the bytes.
+    fn rows<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+        while let Some(copying) = &mut self.copying {
+            let end = memchr(b'\n', bytes);
+            let row = &bytes[..end.unwrap_or(bytes.len())];
+            let started = usize::try_from(copying.length).unwrap_or(SAID.len()).min(SAID.len());
+            for (place, byte) in copying.head[started..].iter_mut().zip(row) {
+                *place = *byte;
+            }
+            copying.length += row.len() as u64;
+            let Some(end) = end else {
+                copying.sum.part(row);
+                return &[];
+            };
+            copying.sum.end(row);
+            bytes = &bytes[end + 1..];
+            self.number += 1;
+            let ends = (copying.length == 2 && copying.head.starts_with(b"\\."))
+                || (copying.length == 3 && copying.head.starts_with(b"\\.\r"));
+            if ends {
+                copying.sum.without(&copying.head[..if copying.length == 2 { 2 } else { 3 }]);
+                self.tables.count(copying.table, copying.rows, copying.sum.sum());
+                self.copying = None;
+                self.behind_rows = true;
+                break;
+            }
+            copying.rows += 1;
+            if copying.head == SAID && copying.length >= SAID.len() as u64 {
+                let line = format!("line {}: {}", self.number, shown(&String::from_utf8_lossy(row)));
+                self.seen.odd_row.get_or_insert(line);
+            }
+            self.seen.longest = self.seen.longest.max(copying.length);
+            copying.length = 0;
+        }
+        bytes
+    }
+
+    /// SQL, up to the line that starts COPY. What is left of the bytes.
+    fn script<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        for (at, &byte) in bytes.iter().enumerate() {
+            self.lexer.see(byte);
+            self.statement += 1;
+            if self.sql.len() < LONGEST_STATEMENT {
+                self.sql.push(byte);
+            }
+            let in_statement = self.lexer.in_statement();
+            if in_statement && byte == b';' {
+                self.judge();
+            }
+            self.nesting.see(in_statement.then_some(byte));
+            self.number += u64::from(byte == b'\n');
+            // The line of COPY goes on behind a name with a newline in it.
+            if byte == b'\n' && (self.inside || !self.lexer.in_name()) {
+                self.end_of_line(self.offset + at as u64 + 1);
+                if self.copying.is_some() {
+                    return &bytes[at + 1..];
+                }
+            } else if !self.inside && self.line.len() < LONGEST_LINE {
+                self.line.push(byte);
+            }
+            if in_statement {
+                self.open[1] = byte != b';' && (self.open[1] || !byte.is_ascii_whitespace());
+                match byte {
+                    b';' => {
+                        self.seen.longest = self.seen.longest.max(self.statement);
+                        self.statement = 0;
+                        if self.nesting.is_flat() {
+                            self.end_of_statement(self.offset + at as u64 + 1);
+                            self.seen.whole(&self.sql);
+                            self.sql.clear();
+                        }
+                    }
+                    // psql takes its own commands anywhere in a statement.
+                    b'\\' => self.commanded |= self.inside || self.line.len() > 1,
+                    _ => {}
+                }
+            }
+        }
+        &[]
+    }
+
+    fn end_of_statement(&mut self, end: u64) {
+        if let Some((stretches, start)) = &mut self.bounds {
+            stretches.push(std::mem::replace(start, end)..end);
+        }
+    }
+
+    /// A statement is about to end: is it one of a dump's own, and do rows follow?
+    fn judge(&mut self) {
+        self.ended += 1;
+        let whole = self.sql.len() < LONGEST_STATEMENT;
+        let sql = self.seen.text(&self.sql);
+        let kind = judge(self.nesting.first(), &sql, whole);
+        self.announced = kind == Kind::Rows;
+        // What is inside of strings and bodies may be of any length.
+        let sent = self.nesting.ends();
+        let is_parted = std::mem::replace(&mut self.parted, !sent);
+        let kind = if is_parted && mentions_strings(&sql) { Kind::Odd } else { kind };
+        if let Some(escapes) = escapes_after(&sql).filter(|_| self.nesting.first() == b"set") {
+            self.lexer.escapes = escapes;
+        }
+        let cut = !whole && (is_parted || ![&b"create"[..], b"comment", b"select"].contains(&self.nesting.first()));
+        // psql 17 and 18 take what follows an empty statement behind rows for more rows.
+        let odd = cut || std::mem::take(&mut self.behind_rows) && gate::begins_empty(&sql);
+        // psql sends none at a semicolon within brackets or a body.
+        let judged = if sent && !cut { gate::judge_all(without_commands(&sql)) } else { Judged::default() };
+        let reason = if odd { Some(Reason::Unknown) } else { judged.reason };
+        let place = || format!("line {}: {}", self.number + 1, shown(&sql));
+        if self.nesting.first() == b"create" && is_untrusted(&sql) {
+            let place = place();
+            self.seen.untrusted.add(&place);
+        }
+        for act in judged.acts {
+            self.seen.relations.note(act, place, &mut self.seen.stopped);
+        }
+        match (kind, reason) {
+            (Kind::Odd, _) => self.seen.command = self.seen.command.take().or_else(|| Some(place())),
+            (_, Some(reason)) => {
+                let place = place();
+                self.seen.stopped.add(&place, reason);
+            }
+            _ => {}
+        }
+    }
+
+    /// Something that psql would obey, or might, on the line that has just ended.
+    fn suspect(&mut self, what: &str) {
+        let place = format!("line {}: {}", self.number, shown(what));
+        if connects(what) {
+            self.seen.connects.get_or_insert_with(|| place.clone());
+        }
+        self.seen.command.get_or_insert(place);
+    }
+
+    /// A line has ended, and the next one starts at this offset.
+    fn end_of_line(&mut self, next: u64) {
+        let start = std::mem::replace(&mut self.line_start, next);
+        let between = !self.open[0];
+        let inside = std::mem::replace(&mut self.inside, !self.lexer.outside());
+        let nested = std::mem::replace(&mut self.nested, !self.nesting.is_flat());
+        let line = std::mem::take(&mut self.line);
+        let text = self.seen.text(&line);
+        let text = text.trim_end();
+        let (announced, alone) = (std::mem::take(&mut self.announced), std::mem::take(&mut self.ended) == 1);
+        if std::mem::take(&mut self.commanded) {
+            self.suspect(if inside { "a command behind the end of a string" } else { text });
+        }
+        if self.lexer.doubtful {
+            self.suspect("quotes or dollar signs that not every psql reads in the same way");
+        }
+        if inside {
+            if announced {
+                self.suspect("COPY behind the end of a string");
+            }
+            self.open[0] = self.open[1];
+            return;
+        }
+        // The first byte of a comment looked like one of a statement.
+        if between && (text.starts_with("--") || text.starts_with('\\')) {
+            self.open[1] = false;
+        }
+        self.open[0] = self.open[1];
+        self.sections.line(text, start, between);
+        let place = start..start + text.len() as u64;
+        if text.starts_with('\\') && !(between && self.seen.command(text, place.clone())) {
+            self.suspect(text);
+        }
+        if between {
+            self.seen.tablespaces.line(text, place.clone());
+            self.seen.transaction(text, place);
+        }
+        if between && !nested && !is_statement(text) {
+            self.stray.get_or_insert_with(|| Stray::at(text.as_bytes(), self.number, start));
+        }
+        self.seen.section = self.sections.count();
+        let found = self.seen.line(text, &mut self.tables);
+        if self.seen.complete && self.seen.restricted.is_none() {
+            self.seen.completed = Some((self.number + 1, next));
+        }
+        match (found, announced) {
+            (Some(table), true) if between && alone && self.nesting.is_flat() => {
+                self.copying =
+                    Some(Copying { table, rows: 0, length: 0, head: [0; SAID.len()], sum: RowSum::default() });
+                self.statement = 0;
+                self.sql.clear();
+            }
+            (None, false) => {}
+            // Rows for us and SQL for psql, or the other way round.
+            _ => self.suspect(text),
+        }
+        if let Some(name) = Encoding::announced(text) {
+            self.seen.encoding = Some(name.to_owned());
+        }
+        self.line = line;
+        self.line.clear();
+    }
+
+    fn content(self: Box<Self>) -> Content {
+        let entries = self.sections.finish(self.offset);
+        let mut seen = self.seen;
+        seen.relations.judge(&mut seen.stopped);
+        let mut facts = BTreeMap::new();
+        if seen.was_restricted {
+            facts.insert("psql.restricted".to_owned(), "true".to_owned());
+        }
+        if !seen.transactions.is_empty() {
+            let is_odd = seen.odd_transactions || !seen.transactions.len().is_multiple_of(2);
+            facts.insert(TRANSACTIONS.to_owned(), if is_odd { String::new() } else { joined(&seen.transactions) });
+        }
+        facts.extend(seen.tablespaces.facts());
+        if !seen.restrictions.is_empty() {
+            facts.insert(RESTRICTIONS.to_owned(), joined(&seen.restrictions));
+        }
+        if !seen.roles.is_empty() {
+            facts.insert(ROLES.to_owned(), seen.roles.into_iter().collect::<Vec<_>>().join("\0"));
+            let of_sections = seen.roles_of_sections.iter().map(|(id, role)| format!("{id}\t{role}"));
+            facts.insert(ROLES_OF_ENTRIES.to_owned(), of_sections.collect::<Vec<_>>().join("\0"));
+        }
+        let found =
+            [(stray::ROW, seen.odd_row), (COMMAND, seen.command), (CONNECTS, seen.connects), (ENCODING, seen.encoding)];
+        facts.extend(seen.stopped.facts());
+        facts.extend(seen.untrusted.facts());
+        facts.extend(found.into_iter().filter_map(|(fact, found)| Some((fact.to_owned(), found?))));
+        let mut content = Content {
+            tables: self.tables.into_list(|_| seen.inserts),
+            objects: seen.objects,
+            source_version: seen.source,
+            source_flavour: Some(Flavour::Postgres),
+            client_version: seen.client,
+            extensions: seen.extensions,
+            schemas: seen.schemas,
+            longest_statement: seen.longest,
+            facts,
+            entries,
+            ..Content::new(Format::PgPlain)
+        };
+        seen.large_objects.tell(&mut content);
+        seen.asked.tell(&mut content);
+        content
+    }
+}
+
+/// Whether a line holds psql's `\connect`, in any of its spellings: a command's name ends at a blank or at the next backslash.
+fn connects(line: &str) -> bool {
+    let commands = line.split('\\').skip(1);
+    let mut names = commands.map(|command| command.split(char::is_whitespace).next().unwrap_or_default());
+    names.any(|name| name == "c" || name.starts_with("connect"))
+}
+
+impl Seen {
+    /// A part of the script as text.
+    fn text<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
+        self.encoding.as_deref().map_or(Encoding::Utf8, Encoding::named).decode(bytes)
+    }
+
+    /// Learns from a line that began outside of strings. The table, if its rows follow.
+    fn line(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
+        if let Some(remark) = line.strip_prefix("-- ") {
+            self.remark(remark);
+        } else if !line.starts_with('\\') && !line.is_empty() && line != "--" {
+            self.complete = false;
+            return self.statement(line, tables);
+        }
+        None
+    }
+
+    fn remark(&mut self, remark: &str) {
+        if remark == "PostgreSQL database dump complete" || remark == "PostgreSQL database cluster dump complete" {
+            self.complete = true;
+        } else if remark == "PostgreSQL database dump" {
+            (self.headed, self.completed) = (true, None);
+        } else if let Some(version) = remark.strip_prefix("Dumped from database version ") {
+            self.source.get_or_insert_with(|| version.to_owned());
+        } else if let Some(version) = remark.strip_prefix("Dumped by pg_dump version ") {
+            self.client.get_or_insert_with(|| version.to_owned());
+        } else if remark.starts_with("Name: ") || remark.starts_with("Data for Name: ") {
+            self.objects += 1;
+            self.entry = described(remark);
+        }
+    }
+
+    /// A whole statement has passed by. Rows are no concern of it.
+    fn whole(&mut self, sql: &[u8]) {
+        let sql = self.text(sql);
+        if self.entry.kind == "BLOBS" {
+            self.large_objects.statement(&sql);
+        } else if !sql.trim_start().starts_with("INSERT INTO ") {
+            self.asked.note(&self.entry, &sql);
+        }
+    }
+
+    /// Learns of a transaction that a line begins or ends.
+    fn transaction(&mut self, line: &str, place: Range<u64>) {
+        if ["BEGIN;", "COMMIT;", "ROLLBACK;"].contains(&line) {
+            let begins = self.transactions.len().is_multiple_of(2);
+            self.odd_transactions |= line != if begins { "BEGIN;" } else { "COMMIT;" };
+            self.transactions.push(place);
+        }
+    }
+
+    /// Whether a line with a psql command is one of the two that `pg_dump` writes, in turns.
+    fn command(&mut self, line: &str, place: Range<u64>) -> bool {
+        let is_token = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let restrict = line.strip_prefix("\\restrict ").filter(is_token).filter(|_| self.restricted.is_none());
+        let unrestrict = line.strip_prefix("\\unrestrict ").filter(is_token);
+        if let Some(token) = restrict {
+            self.restricted = Some(token.to_owned());
+            self.restrictions.extend(self.was_restricted.then_some(place));
+            self.was_restricted = true;
+            return true;
+        }
+        if unrestrict.is_some() && self.restricted.as_deref() == unrestrict {
+            self.restricted = None;
+            self.restrictions.extend((!self.restrictions.is_empty()).then_some(place));
+            return true;
+        }
+        self.complete = false;
+        false
+    }
+
+    fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
+        for role in policy_roles(line).into_iter().chain(owner_or_grantees(line)) {
+            self.roles_of_sections.insert((self.section, role.clone()));
+            self.roles.insert(role);
+        }
+        self.inserts |= line.starts_with("INSERT INTO ");
+        if let Some(rest) = line.strip_prefix("COPY ") {
+            let (schema, name, rest) = qualified(rest)?;
+            if !rest.ends_with(" FROM stdin;") {
+                return None;
+            }
+            let table = tables.place(schema.as_deref(), &name);
+            tables.copied(table, line);
+            return Some(table);
+        }
+        if let Some(rest) = line.strip_prefix("DROP TABLE ") {
+            let (schema, name, _) = qualified(rest.strip_prefix("IF EXISTS ").unwrap_or(rest))?;
+            tables.dropped(schema.as_deref(), &name);
+            return None;
+        }
+        if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
+            let (schema, name, _) = qualified(rest)?;
+            tables.place(schema.as_deref(), &name);
+        } else if let Some(rest) = line.strip_prefix("CREATE EXTENSION IF NOT EXISTS ") {
+            self.extensions.push(identifier(rest)?.0);
+        } else if let Some(rest) = line.strip_prefix("CREATE SCHEMA ") {
+            self.schemas.push(identifier(rest)?.0);
+        }
+        None
+    }
+}
+
+/// The lines of a script that begin and end transactions; none where they are not in turns.
+pub fn transactions(content: &Content) -> Option<Vec<Range<u64>>> {
+    content.facts.get(TRANSACTIONS).map_or_else(|| Some(Vec::new()), |lines| divided(lines))
+}
+
+/// The lines that begin and end restrictions behind the first, which ours takes the place of.
+pub fn restrictions(content: &Content) -> Vec<Range<u64>> {
+    content.facts.get(RESTRICTIONS).and_then(|lines| divided(lines)).unwrap_or_default()
+}
+
+/// Places in the script, as a fact.
+pub fn joined(places: &[Range<u64>]) -> String {
+    places.iter().map(|place| format!("{}-{}", place.start, place.end)).collect::<Vec<_>>().join(" ")
+}
+
+pub fn divided(places: &str) -> Option<Vec<Range<u64>>> {
+    let place = |text: &str| text.split_once('-').and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    places.split(' ').map(place).collect()
+}
+
+#[cfg(test)]
+mod tests;
