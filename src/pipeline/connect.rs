@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::lines::Lines;
 use super::watch::{stopped, until_stopped};
 use crate::connection::{Connection, Limits};
 use crate::engine::{self, Engine, Purpose, Scene, Server, SupportLevel};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
+use crate::pipeline::restore::lines::Lines;
 use crate::report::units;
 use crate::tunnel::{self, Tunnel};
 
@@ -20,7 +20,7 @@ pub struct ConnectedServer {
     pub engine: &'static dyn Engine,
     /// The connection, with the tunnel's route.
     pub connection: Connection,
-    /// Where the target is, while `connection` leads to a database that will [take its place](super::replace).
+    /// Where the target is, while `connection` leads to a database that will [take its place](crate::pipeline::restore::replace).
     pub replaced: Option<Connection>,
     /// What it said of itself.
     pub server: Server,

@@ -4,10 +4,12 @@
 use std::path::Path;
 
 use super::connect::{ConnectedServer, connect};
-use super::{Context, clients, leftovers, rehearsal, verify_restore};
+use super::{Context, clients, leftovers};
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{self, DumpOptions, DumpPlan, DumpSnapshot, Finding, Found, Purpose, Role, Server, Severity};
 use crate::error::Result;
+use crate::pipeline::restore::rehearsal;
+use crate::pipeline::verify::verify_restore;
 
 /// Clients of one engine.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-pub use super::foreign::Foreign;
-use super::{archive_error, foreign};
+use super::archive_error;
 use crate::archive::{self, ArchiveError, Manifest, Reader};
 use crate::error::Result;
+use crate::pipeline::input::foreign;
+pub use crate::pipeline::input::foreign::Foreign;
 
 /// What is in an archive.
 #[derive(Debug)]

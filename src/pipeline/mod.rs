@@ -21,38 +21,17 @@ use crate::store::what_helps;
 use crate::tunnel::{Tunnel, TunnelSpec};
 
 pub mod clients;
-mod compare;
 mod connect;
-mod copied_columns;
 pub mod copy;
-mod copy_failure;
-mod copy_jobs;
 pub mod doctor;
 pub mod dump;
-mod foreign;
-mod found;
 mod input;
-mod input_error;
 pub mod inspect;
 mod leftovers;
-mod lines;
-mod load;
-mod manifest;
-mod of_many;
-mod parallel_members;
-mod preparing;
-mod progress_estimate;
-mod rehearsal;
-mod replace;
 pub mod restore;
-mod resume;
 mod source;
-mod spool;
 mod target;
 pub mod verify;
-mod verify_properties;
-mod verify_restore;
-mod verifying_reader;
 mod watch;
 
 /// The world around a run: everything that a pipeline takes from the process that it runs in.
@@ -133,7 +112,7 @@ fn tell_stand_in(context: &Context, client: &Client, server: &Server) {
 
 /// An archive that can't be read, by the name that people gave it.
 fn archive_error(name: &str, error: &ArchiveError) -> Error {
-    if let Some(error) = input_error::which_dump(name, error) {
+    if let Some(error) = input::input_error::which_dump(name, error) {
         return error;
     }
     let why = chain(error);

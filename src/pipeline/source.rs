@@ -9,7 +9,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Poll;
 
 use super::connect::{ConnectedServer, connect};
-use super::load::poll_interval;
 use super::watch::{asked_to_end, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
@@ -17,6 +16,7 @@ use crate::engine::{self, Client, DumpOptions, DumpPlan, DumpSnapshot, Purpose, 
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
+use crate::pipeline::restore::load::poll_interval;
 use crate::process::{Activity, Cause, Exited, Failure, Output, Running, StderrTail, spawn};
 
 /// A database that is about to be dumped.

@@ -191,7 +191,7 @@ pub struct Ends {
 /// The last lines of a failed restore: whether the target was changed. Once a loader has got everything, only the
 /// server's own word tells that it did not commit: a loader that was killed, or that lost its session, may have sent its
 /// COMMIT just before.
-/// Of a [replaced](super::replace) target it is told when the replacement is gone.
+/// Of a [replaced](crate::pipeline::restore::replace) target it is told when the replacement is gone.
 pub fn say_what_is_left(
     reached: &ConnectedServer,
     error: Error,

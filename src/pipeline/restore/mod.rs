@@ -4,16 +4,21 @@
 //! archive ──▶ load: [decoder] ──▶ [Filter] ──▶ loader ──▶ target
 //! ```
 
+pub(super) mod lines;
+pub(super) mod load;
+pub(super) mod rehearsal;
+pub(super) mod replace;
+pub(super) mod resume;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::connect::{ConnectedServer, connect};
 use super::input::{Checked, Input};
-use super::load::{Feed, Loaded, load};
 use super::target::{self, Approve, Ends};
 use super::watch::{ProgressHandle, shown};
-use super::{Context, chain, leftovers, rehearsal, replace, resume};
+use super::{Context, chain, leftovers};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{
@@ -24,6 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::AppliedProperties;
 use crate::report::units;
+use load::{Feed, Loaded, load};
 
 /// A restore as it was asked for.
 pub struct Request<'a> {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
-use super::manifest::qualified;
 use crate::archive::Manifest;
 use crate::engine::{Content, DumpedTable, Flavour, Format, ROW_CHECKSUM, Version};
+use crate::pipeline::dump::manifest::qualified;
 use crate::report::units;
 
 /// What was compared, and what differs.

@@ -2,12 +2,12 @@
 //!
 //! After any failure before that, the other database is dropped, and the target is as it was.
 
-use super::Context;
-use super::connect::ConnectedServer;
-use super::watch::{ProgressHandle, shown, stopped};
 use crate::engine::RestoreOptions;
 use crate::error::{Error, Result};
 use crate::hint::Hint;
+use crate::pipeline::Context;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::watch::{ProgressHandle, shown, stopped};
 
 /// From here on the connection leads to the replacement, if there is to be one.
 pub fn lead(reached: &mut ConnectedServer, options: &RestoreOptions) {

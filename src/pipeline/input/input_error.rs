@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::archive_error;
+use super::Input;
 use super::found::Shape;
-use super::input::Input;
 use crate::archive::{self, ArchiveError, Reader};
 use crate::engine::stray::Stray;
 use crate::error::{Error, Kind};
 use crate::hint::Hint;
 use crate::invocation::quote_path;
+use crate::pipeline::archive_error;
 use crate::report::units;
 
 /// At most so many dumps of an archive are named.
@@ -19,7 +19,7 @@ const MAX_NAMED: usize = 20;
 
 impl Input {
     /// An archive that can't be read, and what can be done about this one.
-    pub(super) fn unread(&self, error: &ArchiveError) -> Error {
+    pub(crate) fn unread(&self, error: &ArchiveError) -> Error {
         let error = match error {
             ArchiveError::Behind { offset, member, .. } => {
                 let what = format!("{} has something else behind its end", self.name());
@@ -74,7 +74,7 @@ impl Input {
     }
 
     /// Of a file that is not whole: what a terminal did to it, if it did.
-    pub(super) fn or_through_a_terminal(&self, mut error: Error) -> Error {
+    pub(crate) fn or_through_a_terminal(&self, mut error: Error) -> Error {
         if error.kind == Kind::Archive && went_through_a_terminal(self.path()).unwrap_or(false) {
             error.hints = vec![Hint::new(
                 "make-again-without-t",
@@ -95,7 +95,7 @@ impl Input {
     }
 
     /// A dump that holds a line which is no SQL, and the command that takes it out.
-    pub(super) fn stray(&self, stray: &Stray) -> Error {
+    pub(crate) fn stray(&self, stray: &Stray) -> Error {
         let address = stray.address();
         let lines = if stray.count > 1 { "lines" } else { "line" };
         if stray.is_within {

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::progress_estimate::ProgressEstimate;
-use super::watch::ProgressHandle;
 use crate::engine::{Complete, Content, Inspector};
+use crate::pipeline::watch::ProgressHandle;
 use crate::process::Exited;
 
 /// Fails for a dump that is not what was planned for.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::found::{self, Found, Shape};
-use super::input::{CheckError, check};
-use super::watch::ProgressHandle;
+use super::{CheckError, check};
 use crate::archive::Reading;
 use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, Format, HeldDatabase};
+use crate::pipeline::watch::ProgressHandle;
 
 /// A larger file is read only where that is asked for, in bytes.
 const QUICK: u64 = 64 << 20;

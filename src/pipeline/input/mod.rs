@@ -1,5 +1,11 @@
 //! An archive as people hand it over: recognised by content, checked to its last byte, then read as a dump's stream.
 
+pub(super) mod foreign;
+pub(super) mod found;
+pub(super) mod input_error;
+pub(super) mod of_many;
+pub(super) mod spool;
+
 use std::collections::HashMap;
 use std::fs::{DirEntry, File, Metadata};
 use std::io::{self, Read};
@@ -12,10 +18,6 @@ use std::sync::atomic::Ordering;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::Context;
-use super::found::{self, Found, Shape, dump_stream, look_inside};
-use super::manifest::{disagreement, properties};
-use super::of_many::{self, CutReader};
-use super::spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
 use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
@@ -23,7 +25,11 @@ use crate::engine::stray;
 use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, postgres};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
+use crate::pipeline::dump::manifest::{disagreement, properties};
 use crate::report::units;
+use found::{Found, Shape, dump_stream, look_inside};
+use of_many::CutReader;
+use spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
 
 /// An archive that was opened and recognised.
 pub struct Input {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::connect::ConnectedServer;
-use super::source::Source;
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
 use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity, Subject};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::source::Source;
 use crate::properties::DatabaseProperties;
 use crate::report::units;
 

@@ -1,10 +1,14 @@
 //! Verifying: an archive, ours or not, read to its last byte; and, if that is wanted, restored for a trial.
 
+pub(super) mod compare;
+pub(super) mod verify_properties;
+pub(super) mod verify_restore;
+
 use super::input::Input;
-pub use super::verify_restore::{Place, Tried};
 use super::{Context, leftovers};
 use crate::engine::Content;
 use crate::error::Result;
+pub use verify_restore::{Place, Tried};
 
 /// What a whole archive turned out to be.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> R
         context.note(note);
     }
     let tried = match trial {
-        Some(place) => Some(Box::pin(super::verify_restore::attempt(context, &input, &checked, place)).await?),
+        Some(place) => Some(Box::pin(verify_restore::attempt(context, &input, &checked, place)).await?),
         None => None,
     };
     let description = input.describe();

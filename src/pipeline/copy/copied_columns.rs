@@ -1,11 +1,11 @@
 //! Stored generated columns after a copy: the target computes them anew, and where its rows are the source's, so must they
 //! be.
 
-use super::Context;
-use super::connect::ConnectedServer;
-use super::watch::{ProgressHandle, shown, until_stopped};
 use crate::engine::GeneratedColumns;
 use crate::error::{Error, Result};
+use crate::pipeline::Context;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::watch::{ProgressHandle, shown, until_stopped};
 
 /// Warns of columns whose values differ. The copy is done, whatever can't be looked at now; what was not compared comes
 /// back.

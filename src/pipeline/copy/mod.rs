@@ -9,6 +9,11 @@
 //! (`docs/decisions/copy-reads-the-schema-first.md`). Whoever fails first ends the other, and is named. Several jobs are
 //! in `copy_jobs`.
 
+pub(super) mod copied_columns;
+pub(super) mod copy_failure;
+pub(super) mod copy_jobs;
+pub(super) mod preparing;
+
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::path::Path;
@@ -20,18 +25,10 @@ use std::time::Instant;
 use tempfile::NamedTempFile;
 
 use super::connect::{ConnectedServer, connect};
-pub use super::copy_failure::CommandPair;
-use super::copy_failure::{both, broken, named, side, source_failed};
-use super::copy_jobs::{self, Jobs};
-use super::load::{Feed, Loaded, load};
-use super::preparing::Preparing;
-use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source, snapshot_ended};
-use super::spool::spool_file;
 use super::target::{self, Approve, Ends};
-use super::verifying_reader::{Planned, VerifyingReader};
 use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
-use super::{Context, copied_columns, leftovers, rehearsal, replace};
+use super::{Context, leftovers};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, DumpSnapshot, Inspector, Purpose, Relation, RestoreInput,
@@ -39,8 +36,17 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
+use crate::pipeline::dump::progress_estimate::ProgressEstimate;
+use crate::pipeline::dump::verifying_reader::{Planned, VerifyingReader};
+use crate::pipeline::input::spool::spool_file;
+use crate::pipeline::restore::load::{Feed, Loaded, load};
+use crate::pipeline::restore::{rehearsal, replace};
 use crate::properties::AppliedProperties;
 use crate::tunnel::TunnelSpec;
+pub use copy_failure::CommandPair;
+use copy_failure::{both, broken, named, side, source_failed};
+use copy_jobs::Jobs;
+use preparing::Preparing;
 
 /// A copy as it was asked for.
 pub struct Request<'a> {

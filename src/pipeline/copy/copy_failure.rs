@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::connect::ConnectedServer;
-use super::explain;
-use super::source::Source;
 use crate::error::{Error, Kind, Result};
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::explain;
+use crate::pipeline::source::Source;
 use crate::process::{Cause, Failure};
 
 /// Commands, redacted and ready to paste: first one after the other, then into these.

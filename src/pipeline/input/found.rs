@@ -3,12 +3,12 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::archive_error;
 use crate::archive::{self, ArchiveError, Candidate, Candidates, Kind, Reader, Reading, is_called};
 use crate::engine::Format;
 use crate::error::{self, Error};
 use crate::hint::Hint;
 use crate::invocation::quote_path;
+use crate::pipeline::archive_error;
 
 /// What holds the dump.
 #[derive(Clone, Debug)]

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use super::Context;
-use super::connect::ConnectedServer;
 use super::load::silence;
-use super::watch::{ProgressHandle, shown as with_gauge, until_stopped};
 use crate::connection::Dialect;
 use crate::engine::{Content, RestoreOptions, ResumeState};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
+use crate::pipeline::Context;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::watch::{ProgressHandle, shown as with_gauge, until_stopped};
 use crate::report::units;
 
 /// How many names are told; a dry run names all.

@@ -5,17 +5,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::connect::{ConnectedServer, connect};
 use super::load::{Feed, load};
-use super::verify_restore;
-use super::watch::stopped;
-use super::{Context, target};
 use crate::connection::Connection;
 use crate::engine::{Clean, Content, Purpose, Rehearsal, RestoreInput, RestoreOptions, Scene};
 use crate::error::{Error, Kind, Result};
+use crate::pipeline::connect::{ConnectedServer, connect};
+use crate::pipeline::verify::verify_restore;
+use crate::pipeline::watch::stopped;
+use crate::pipeline::{Context, target};
 
 /// What the names of these databases begin with.
-pub(super) const PREFIX: &str = "dbhaul_rehearsal_";
+pub(crate) const PREFIX: &str = "dbhaul_rehearsal_";
 
 /// Opens the dump at its beginning.
 pub type Opening<'a> = &'a dyn Fn() -> Result<Box<dyn Read + Send>>;

@@ -11,6 +11,11 @@
 //!
 //! Several clients at once have a lane of the archive each: `parallel_members`.
 
+pub(super) mod manifest;
+pub(super) mod parallel_members;
+pub(super) mod progress_estimate;
+pub(super) mod verifying_reader;
+
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,11 +25,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::parallel_members::{Lanes, Waiting, Watch};
-use super::progress_estimate::ProgressEstimate;
 use super::source::{Relay, Source};
 use super::watch::{ProgressHandle, on_thread, shown, stopped};
-use super::{Context, dump_error, explain, leftovers, manifest, parallel_members};
+use super::{Context, dump_error, explain, leftovers};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, DumpSnapshot, Inspector, TocMerger};
@@ -33,6 +36,8 @@ use crate::hint::Hint;
 use crate::process::{Exited, Output};
 use crate::report::units;
 use crate::store::{self, Destination, NullStore, Proof, Staged, Store, Stream, parent};
+use parallel_members::{Lanes, Waiting, Watch};
+use progress_estimate::ProgressEstimate;
 
 /// A dump as it was asked for.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::watch::ProgressHandle;
 use crate::engine::{DumpedTable, Inspector, Table};
+use crate::pipeline::watch::ProgressHandle;
 
 /// Weighs each table by its bytes, and the rows seen of it by its estimated rows; where there is no such estimate, the
 /// bytes that passed by its size. A table that turns out to be much larger than it was thought ends the estimate.

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::connect::ConnectedServer;
 use super::lines::{Lines, Remembered};
-use super::watch::{on_thread, until_stopped};
-use super::{Context, explain, target};
 use crate::engine::{Filter, Loader, RestorePlan, RunningLoad, Sessions};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::watch::{on_thread, until_stopped};
+use crate::pipeline::{Context, explain, target};
 use crate::process::{self, Running, SpawnOptions, spawn};
 
 /// What is fed into a loader.

@@ -9,11 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::compare::{Comparison, Scope, compare, other_words};
-use super::connect::{ConnectedServer, connect};
-use super::dump::{self, Outcome};
-use super::input::{Checked, Input};
-use super::watch::stopped;
-use super::{Context, clients, restore, verify_properties};
+use super::verify_properties;
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
 use crate::engine::{
@@ -23,13 +19,19 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::hint::Hint;
+use crate::pipeline::connect::{ConnectedServer, connect};
+use crate::pipeline::dump;
+use crate::pipeline::dump::Outcome;
+use crate::pipeline::input::{Checked, Input};
+use crate::pipeline::watch::stopped;
+use crate::pipeline::{Context, clients, restore};
 use crate::report::units;
 use crate::scratch::{self, Folder, Scratch};
 use crate::secret::Secret;
 use crate::store::Destination;
 
 /// What the names of our databases begin with.
-pub(super) const PREFIX: &str = "dbhaul_verify_";
+pub(crate) const PREFIX: &str = "dbhaul_verify_";
 
 /// A scratch server has this long until it lets us in: it may have much to set up on a slow disk.
 const UNTIL_READY: Duration = Duration::from_secs(120);
@@ -168,7 +170,7 @@ async fn in_own_database(
 }
 
 /// A connection may fail once where a server was just busy; nobody else will drop it.
-pub(super) async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection, name: &str) -> Result<()> {
+pub(crate) async fn drop_it(context: &Context, engine: &dyn Engine, connection: &Connection, name: &str) -> Result<()> {
     match engine.drop_database(connection, name, &context.limits).await {
         Err(_) => {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -316,7 +318,7 @@ fn differs(name: &str, differences: &[String], redefined: &[String]) -> Error {
 }
 
 /// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.
-pub(super) fn quiet(context: &Context) -> Context {
+pub(crate) fn quiet(context: &Context) -> Context {
     let quiet = without(context, |event| matches!(event, Event::Fact { .. } | Event::Note(_)));
     Context { tunnel: None, ..quiet }
 }
@@ -333,7 +335,7 @@ fn without(context: &Context, unwanted: fn(&Event) -> bool) -> Context {
 }
 
 /// So many random bytes, as hexadecimal digits.
-pub(super) fn random(bytes: usize) -> Result<String> {
+pub(crate) fn random(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))

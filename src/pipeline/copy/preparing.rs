@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::io::{Cursor, Read};
 
-use super::Context;
-use super::connect::ConnectedServer;
-use super::load::Feed;
-use super::target::{self, Ends, PREPARING};
-use super::watch::on_thread;
 use crate::engine::{Content, RestoreOptions};
 use crate::error::{Error, Kind, Result};
+use crate::pipeline::Context;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::restore::load::Feed;
+use crate::pipeline::target;
+use crate::pipeline::target::{Ends, PREPARING};
+use crate::pipeline::watch::on_thread;
 
 /// Makes or empties the target, once, however often the copy begins.
 pub struct Preparing<'a> {

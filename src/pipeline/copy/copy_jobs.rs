@@ -22,16 +22,8 @@ use std::task::Poll;
 
 use tempfile::NamedTempFile;
 
-use super::Context;
-use super::connect::ConnectedServer;
 use super::copy_failure::{CommandPair, both, broken, named, side, source_failed};
-use super::load::{Feed, load};
 use super::preparing::Preparing;
-use super::progress_estimate::ProgressEstimate;
-use super::source::{Relay, Source};
-use super::target;
-use super::verifying_reader::{Planned, VerifyingReader};
-use super::watch::{ProgressHandle, on_thread, until_stopped};
 use crate::engine::{
     Client, Complete, Content, DumpOptions, DumpPlan, Inspector, Pending, RestoreInput, RestoreOptions, RestorePlan,
     Section, Shared, SplitDump, fingerprint_of_entries,
@@ -39,6 +31,14 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::hint;
 use crate::invocation::Invocation;
+use crate::pipeline::Context;
+use crate::pipeline::connect::ConnectedServer;
+use crate::pipeline::dump::progress_estimate::ProgressEstimate;
+use crate::pipeline::dump::verifying_reader::{Planned, VerifyingReader};
+use crate::pipeline::restore::load::{Feed, load};
+use crate::pipeline::source::{Relay, Source};
+use crate::pipeline::target;
+use crate::pipeline::watch::{ProgressHandle, on_thread, until_stopped};
 use crate::process::{Exited, Output};
 
 /// What was adapted, and how often.

@@ -3,11 +3,11 @@
 //! Behind the second dump: a `statement_timeout` is for those who use the database. It is read from another database for
 //! the same reason.
 
-use super::Context;
-use super::watch::until_stopped;
 use crate::connection::Connection;
 use crate::engine::{self, Content, RestoreOptions, Server, Target};
 use crate::error::Result;
+use crate::pipeline::Context;
+use crate::pipeline::watch::until_stopped;
 use crate::properties::{DatabaseProperties, PropertyDifference};
 
 /// What came of it, in sentences.

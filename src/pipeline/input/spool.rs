@@ -7,13 +7,13 @@ use std::os::unix::fs::FileExt;
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::watch::{on_thread, until_stopped};
-use super::{Context, archive_error};
 use crate::archive::{ArchiveError, lane_of};
 use crate::engine::Filter;
 use crate::error::{Error, Kind, Result};
 use crate::hint;
 use crate::leftovers::{self, SPOOL};
+use crate::pipeline::watch::{on_thread, until_stopped};
+use crate::pipeline::{Context, archive_error};
 
 /// A private temporary file, held as ours, and gone with this value.
 pub fn spool_file(context: &Context) -> Result<NamedTempFile> {
