@@ -24,44 +24,26 @@
 //! only its index and manifest, [`dump_stream`] feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes
 //! anybody's archive, and goes by content alone.
 
-mod ahead;
-mod beginning;
-mod candidates;
 mod codec;
 mod compression;
-mod crc;
-mod decompress;
-mod encode;
 mod error;
-mod extract;
-mod header;
-mod index;
-mod input;
-mod manifest;
-mod output;
-mod part_writer;
-mod parts;
-mod reader;
-mod sniff;
-mod tar_reader;
+mod format;
+mod read;
 #[cfg(test)]
 mod tests;
-mod text;
-mod verify;
-mod writer;
-mod zip_reader;
+mod write;
 
-pub use beginning::{BEGINNING, is_ours};
-pub use candidates::{Candidate, Candidates, is_called};
 pub use compression::{Compression, Level, UnknownCompression};
 pub use error::{ArchiveError, Result};
-pub use index::{Index, IndexedMember, Span};
-pub use manifest::{Client, FORMAT_VERSION, MANIFEST, MANIFEST_MAX, Manifest, Table};
-pub use part_writer::{Lane, is_lane, lane_of};
-pub use parts::{dump_parts, stretches};
-pub use reader::{Entry, Reader, Stream};
-pub use sniff::{Kind, SNIFF, sniff};
-pub use tar_reader::Type;
-pub use text::Reading;
-pub use verify::{DumpStream, Inspected, Verified, dump_stream, inspect, verify};
-pub use writer::{Member, Options, Sealed, Sink, Writer};
+pub use format::index::{Index, IndexedMember, Span};
+pub use format::manifest::{Client, FORMAT_VERSION, MANIFEST, MANIFEST_MAX, Manifest, Table};
+pub use format::sniff::{Kind, SNIFF, sniff};
+pub use format::text::Reading;
+pub use read::beginning::{BEGINNING, is_ours};
+pub use read::candidates::{Candidate, Candidates, is_called};
+pub use read::parts::{dump_parts, stretches};
+pub use read::reader::{Entry, Reader, Stream};
+pub use read::tar_reader::Type;
+pub use read::verify::{DumpStream, Inspected, Verified, dump_stream, inspect, verify};
+pub use write::part_writer::{Lane, is_lane, lane_of};
+pub use write::writer::{Member, Options, Sealed, Sink, Writer};

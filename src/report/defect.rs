@@ -28,7 +28,7 @@ pub fn caught<T, E: From<Error>>(work: impl FnOnce() -> Result<T, E>) -> Result<
     })
 }
 
-/// `defect         src/archive/reader.rs:12:9: index out of bounds`, and the way there with `RUST_BACKTRACE=1`.
+/// `defect         src/archive/read/reader.rs:12:9: index out of bounds`, and the way there with `RUST_BACKTRACE=1`.
 fn told(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map_or_else(|| "at an unknown place".to_owned(), ToString::to_string);
     let words = literal(info.payload()).map_or(String::new(), |words| format!(": {words}"));

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use flate2::{Compress, FlushCompress, Status};
 
-use super::super::crc::Crc;
 use super::{Codec, Encode, STORED_MAX};
+use crate::archive::format::crc::Crc;
 
 /// Magic, deflate, no flags, no time, no extra flags, unknown system: the header that every reader accepts.
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];

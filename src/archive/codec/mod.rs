@@ -12,7 +12,7 @@ mod zstandard;
 use std::io::{self, BufRead, Read};
 
 use super::compression::Compression;
-use super::crc::Crc;
+use crate::archive::format::crc::Crc;
 
 pub(super) use gzip::Gzip;
 pub(super) use plain::Plain;

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::super::crc::Crc;
 use super::{Codec, Encode};
+use crate::archive::format::crc::Crc;
 
 pub(in super::super) struct Plain;
 

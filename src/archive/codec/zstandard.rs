@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe;
 
-use super::super::crc::Crc;
 use super::{Codec, Encode, STORED_MAX};
+use crate::archive::format::crc::Crc;
 
 pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The last of the sixteen skippable magics; pzstd and seekable zstd use others.

@@ -107,8 +107,8 @@ fn a_manifest_that_disagrees() {
 
 #[test]
 fn an_index_that_is_whole_but_wrong() {
-    use super::super::crc::Crc;
-    use super::super::index::Gather;
+    use crate::archive::format::crc::Crc;
+    use crate::archive::format::index::Gather;
 
     let bytes = small(Compression::None, true);
     let index = Index::read(&mut io::Cursor::new(&bytes)).expect("our own").expect("our own");

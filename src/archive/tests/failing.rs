@@ -5,8 +5,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::super::codec::{Codec, Encode, Gzip};
-use super::super::crc::Crc;
 use super::*;
+use crate::archive::format::crc::Crc;
 
 /// Fails a test that hangs.
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

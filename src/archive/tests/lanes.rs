@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
-use super::super::part_writer::{joined, out_of_order};
 use super::*;
+use crate::archive::write::part_writer::{joined, out_of_order};
 
 const STEM: &str = "part.pgsql";
 

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::encode::BLOCK;
-use super::super::part_writer::PART;
 use super::*;
+use crate::archive::write::encode::BLOCK;
+use crate::archive::write::part_writer::PART;
 
 const PYTHON: &str = "
 import sys, tarfile

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use proptest::prelude::*;
 
-use super::super::encode::BLOCK;
-use super::super::part_writer::PART;
 use super::*;
+use crate::archive::write::encode::BLOCK;
+use crate::archive::write::part_writer::PART;
 
 fn check(compression: Compression, can_patch: bool, dump: &[u8]) {
     let bytes = archive(compression, can_patch, dump);

@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::codec::Codec;
-use super::crc::Crc;
-use super::error::{ArchiveError, Result};
+use crate::archive::codec::Codec;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::crc::Crc;
 
 /// How much input becomes one block. Larger blocks gain 0.2 points of size at most.
-pub(super) const BLOCK: usize = 256 * 1024;
+pub(crate) const BLOCK: usize = 256 * 1024;
 
 /// A block after compression.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     pub bytes: Vec<u8>,
     /// Of the bytes as they stand in the file.
     pub file: Crc,
@@ -28,10 +28,10 @@ pub(super) struct Encoded {
 }
 
 /// The promise of a block.
-pub(super) type Pending = Receiver<io::Result<Encoded>>;
+pub(crate) type Pending = Receiver<io::Result<Encoded>>;
 
 /// Waits for a block that was promised.
-pub(super) fn kept(pending: &Pending) -> Result<Encoded> {
+pub(crate) fn kept(pending: &Pending) -> Result<Encoded> {
     let lost = |what: String| ArchiveError::Worker { what };
     let block = pending.recv().map_err(|_| lost("an encoder thread ended before its block was done".into()))?;
     block.map_err(|error| lost(error.to_string()))
@@ -45,7 +45,7 @@ struct Job {
 
 /// Buffers to be used again. Bounded, because the blocks in flight are.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Pool {
     pub fn take(&self) -> Vec<u8> {
@@ -64,7 +64,7 @@ impl Pool {
 }
 
 /// The encoder threads, from outside.
-pub(super) struct Encoders {
+pub(crate) struct Encoders {
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
     busy: Arc<AtomicU64>,

@@ -5,15 +5,15 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use super::candidates::{Candidate, Candidates, is_called};
-use super::codec;
 use super::decompress::decode;
-use super::error::{ArchiveError, Result};
-use super::index::Index;
 use super::input::{self, Bytes, Medium, Position};
-use super::sniff::{Kind, SNIFF, sniff};
 use super::tar_reader::{TarReader, Type};
-use super::text::{Reading, Text, narrow_beginning};
 use super::zip_reader::ZipReader;
+use crate::archive::codec;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::index::Index;
+use crate::archive::format::sniff::{Kind, SNIFF, sniff};
+use crate::archive::format::text::{Reading, Text, narrow_beginning};
 
 /// Reads an archive, anyone's: a tar, a zip or a bare dump, compressed or not. The kind is found by content.
 ///
@@ -348,7 +348,7 @@ impl Read for Inside {
 }
 
 /// The path of the part that follows this one.
-pub(super) fn successor(path: &str) -> Option<String> {
+pub(crate) fn successor(path: &str) -> Option<String> {
     let (stem, digits) = path.rsplit_once('.')?;
     let numbered = digits.len() >= 5 && digits.bytes().all(|digit| digit.is_ascii_digit());
     let number = digits.parse::<u64>().ok().filter(|number| numbered && *number > 0)?;

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::codec::{self, Codec};
-use super::compression::{Compression, Pace};
 use super::encode::{BLOCK, Encoders};
-use super::error::{ArchiveError, Result};
 use super::header;
 use super::output::{Output, Piece, Written};
 use super::part_writer::Lane;
+use crate::archive::codec;
+use crate::archive::codec::Codec;
+use crate::archive::compression::{Compression, Pace};
+use crate::archive::error::{ArchiveError, Result};
 
 /// Where an archive's bytes go. It moves to a thread of its own.
 pub trait Sink: Send + 'static {
@@ -54,7 +55,7 @@ pub struct Member {
 }
 
 /// Pieces that may wait for the output thread. Each holds at most a block, raw or compressed.
-pub(super) const QUEUE: usize = 8;
+pub(crate) const QUEUE: usize = 8;
 /// The level is reconsidered after so many blocks.
 const PERIOD: u32 = 16;
 
@@ -64,15 +65,15 @@ const PERIOD: u32 = 16;
 /// After an error every further call fails; dropping the writer waits for its threads and drops the sink.
 pub struct Writer<S: Sink> {
     turn: Mutex<Turn<S>>,
-    pub(super) encoders: Encoders,
+    pub(crate) encoders: Encoders,
     gauge: Mutex<Gauge>,
-    pub(super) root: String,
-    pub(super) mtime: u64,
+    pub(crate) root: String,
+    pub(crate) mtime: u64,
     in_place: bool,
 }
 
 /// The output thread, from outside: whoever has the lock is next in the file.
-pub(super) struct Turn<S> {
+pub(crate) struct Turn<S> {
     pieces: Option<SyncSender<Piece>>,
     output: Option<JoinHandle<Result<Written<S>>>>,
     /// What was written, in its order.
@@ -111,7 +112,7 @@ impl<S: Sink> Writer<S> {
         Self::with_codec(sink, options, codec)
     }
 
-    pub(super) fn with_codec(sink: S, options: Options, codec: &'static dyn Codec) -> Result<Self> {
+    pub(crate) fn with_codec(sink: S, options: Options, codec: &'static dyn Codec) -> Result<Self> {
         header::check_name(&options.root)?;
         let in_place = sink.can_patch();
         let no_thread = |error: io::Error| ArchiveError::Worker { what: error.to_string() };
@@ -211,7 +212,7 @@ impl<S: Sink> Writer<S> {
     }
 
     /// Reads until a block is full or the source ends.
-    pub(super) fn read_block(&self, source: &mut dyn Read) -> Result<Vec<u8>> {
+    pub(crate) fn read_block(&self, source: &mut dyn Read) -> Result<Vec<u8>> {
         let mut block = self.encoders.raw.take();
         block.resize(BLOCK, 0);
         let mut filled = 0;
@@ -235,11 +236,11 @@ impl<S: Sink> Writer<S> {
     }
 
     /// The level of the next block.
-    pub(super) fn level(&self) -> u32 {
+    pub(crate) fn level(&self) -> u32 {
         self.gauge.lock().unwrap_or_else(PoisonError::into_inner).level(&self.encoders)
     }
 
-    pub(super) fn turn(&self) -> MutexGuard<'_, Turn<S>> {
+    pub(crate) fn turn(&self) -> MutexGuard<'_, Turn<S>> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -253,7 +254,7 @@ impl<S: Sink> Writer<S> {
 }
 
 impl<S> Turn<S> {
-    pub(super) fn send(&mut self, piece: Piece) -> Result<()> {
+    pub(crate) fn send(&mut self, piece: Piece) -> Result<()> {
         match self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?.send(piece) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure()),
@@ -261,7 +262,7 @@ impl<S> Turn<S> {
     }
 
     /// Why the output thread takes no more pieces.
-    pub(super) fn failure(&mut self) -> ArchiveError {
+    pub(crate) fn failure(&mut self) -> ArchiveError {
         self.join().err().unwrap_or(ArchiveError::Abandoned)
     }
 
@@ -307,7 +308,7 @@ impl Gauge {
 }
 
 /// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         for digit in [byte >> 4, byte & 15] {
             text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));

@@ -8,8 +8,8 @@ use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdD
 use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-use super::error::ArchiveError;
-use super::sniff::{Kind, sniff};
+use crate::archive::error::ArchiveError;
+use crate::archive::format::sniff::{Kind, sniff};
 
 /// What a decoder may take to undo `xz -9` and no more, in bytes.
 const XZ_MEMORY: u64 = 128 << 20;
@@ -20,7 +20,7 @@ const MAGIC: usize = 6;
 ///
 /// The end comes only where the last stream was whole and nothing but zero bytes follow it: tapes and block devices pad
 /// with them, and gzip passes over them, too.
-pub(super) fn decode<'a>(kind: Kind, input: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
+pub(crate) fn decode<'a>(kind: Kind, input: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
     let input = Counted { inner: Box::new(input), ahead: Vec::new(), consumed: 0 };
     match decoder(kind, input) {
         Ok(decoder) => Box::new(Streams { kind, state: State::Reading(decoder) }),

@@ -6,11 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-use super::codec::{self, Codec};
-use super::error::{ArchiveError, Result};
-use super::index::Index;
 use super::input::{Bytes, Medium};
-use super::part_writer::joined;
+use crate::archive::codec;
+use crate::archive::codec::Codec;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::index::Index;
+use crate::archive::write::part_writer::joined;
 
 /// Tar pads every member to a multiple of this.
 const BLOCK: u64 = 512;

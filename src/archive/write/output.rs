@@ -2,16 +2,16 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::codec::Codec;
-use super::crc::Crc;
 use super::encode::{Encoded, Pending, Pool, kept};
-use super::error::{ArchiveError, Result};
 use super::header;
-use super::index::{Gather, IndexedMember};
 use super::writer::Sink;
+use crate::archive::codec::Codec;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::crc::Crc;
+use crate::archive::format::index::{Gather, IndexedMember};
 
 /// What the writer asks for, in the order of the file.
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A member begins. Its last header block may be a placeholder, where the sink can be patched.
     Member { path: String, headers: Vec<u8> },
     /// More of its content.
@@ -25,7 +25,7 @@ pub(super) enum Piece {
 }
 
 /// A member that is complete.
-pub(super) struct Part {
+pub(crate) struct Part {
     pub path: String,
     pub headers: Vec<u8>,
     /// Its pieces, one behind the other, and what each of them is.
@@ -37,13 +37,13 @@ pub(super) struct Part {
 
 /// A piece's bytes as they stand in the file, and as they stand in the tar.
 #[derive(Clone, Copy)]
-pub(super) struct Piecewise {
+pub(crate) struct Piecewise {
     pub file: Crc,
     pub raw: Crc,
 }
 
 /// A finished file.
-pub(super) struct Written<S> {
+pub(crate) struct Written<S> {
     pub sink: S,
     pub bytes: u64,
     pub raw_bytes: u64,
@@ -59,7 +59,7 @@ struct Current {
     header_end: u64,
 }
 
-pub(super) struct Output<S> {
+pub(crate) struct Output<S> {
     sink: S,
     codec: &'static dyn Codec,
     pool: Pool,

@@ -4,19 +4,19 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::error::{ArchiveError, Result};
-use super::index::Span;
-use super::sniff::SNIFF;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::index::Span;
+use crate::archive::format::sniff::SNIFF;
 
 /// How much of a file is read at once.
 const BUFFER: usize = 128 * 1024;
 
 /// Bytes that are read once.
-pub(super) type Bytes = Box<dyn Read + Send>;
+pub(crate) type Bytes = Box<dyn Read + Send>;
 
 /// How far the outermost file was read, for messages.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Position(Arc<AtomicU64>);
+pub(crate) struct Position(Arc<AtomicU64>);
 
 impl Position {
     pub fn get(&self) -> u64 {
@@ -29,7 +29,7 @@ impl Position {
 }
 
 /// The outermost reader: counts, and marks its errors as the medium's own.
-pub(super) struct Medium<R> {
+pub(crate) struct Medium<R> {
     inner: R,
     position: Position,
 }
@@ -64,7 +64,7 @@ fn is_named(error: &io::Error) -> bool {
 }
 
 /// Checks the file's own bytes against the index's checksums as they pass.
-pub(super) struct Spanned<R> {
+pub(crate) struct Spanned<R> {
     inner: R,
     spans: std::vec::IntoIter<(Span, u64)>,
     current: Option<(Span, u64)>,
@@ -101,7 +101,7 @@ impl<R: Read> Read for Spanned<R> {
 }
 
 /// The first bytes of something, and all of it.
-pub(super) fn peek(mut input: impl Read) -> Result<(Vec<u8>, impl Read)> {
+pub(crate) fn peek(mut input: impl Read) -> Result<(Vec<u8>, impl Read)> {
     let mut first = Vec::with_capacity(SNIFF);
     (&mut input).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::from_read)?;
     Ok((first.clone(), Cursor::new(first).chain(input)))

@@ -9,7 +9,7 @@ use super::input::{Bytes, Position};
 const STRETCH: usize = 256 * 1024;
 
 /// What another reader reads, read by a thread of its own. It ends with the last stretch that is wanted.
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     /// Each with how far its file was read then. An empty one is the end: without it, nothing was proved to be the end.
     stretches: Receiver<(io::Result<Vec<u8>>, u64)>,
     /// Buffers to be used again.

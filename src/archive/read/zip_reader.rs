@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use flate2::bufread::DeflateDecoder;
 
-use super::error::{ArchiveError, Result};
 use super::input::Position;
 use super::tar_reader::Type;
+use crate::archive::error::{ArchiveError, Result};
 
 /// The record at the end, and the most that a comment behind it may take.
 const END: usize = 22;
@@ -24,14 +24,14 @@ const CENTRAL: usize = 46;
 const LOCAL: usize = 30;
 
 /// The header of a member.
-pub(super) struct Head {
+pub(crate) struct Head {
     pub path: String,
     pub size: u64,
     pub kind: Type,
 }
 
 /// A zip, read once in the order of its list.
-pub(super) struct ZipReader {
+pub(crate) struct ZipReader {
     file: Arc<File>,
     /// What stands before the zip's first byte.
     before: u64,

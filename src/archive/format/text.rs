@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::{memchr, memchr_iter};
 
-use super::error::ArchiveError;
 use super::sniff::{self, SNIFF};
+use crate::archive::error::ArchiveError;
 
 /// How much is read at once.
 const BUFFER: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub struct Reading {
 }
 
 /// The bytes of a text, mended while they pass.
-pub(super) struct Text<R> {
+pub(crate) struct Text<R> {
     lines: Lines<Narrow<R>>,
     front: Option<Front>,
     input: Vec<u8>,
@@ -365,7 +365,7 @@ impl<R: Read> Narrow<R> {
 }
 
 /// How a text in UTF-16 begins, with a question mark for what is not ASCII.
-pub(super) fn narrow_beginning(first: &[u8]) -> Vec<u8> {
+pub(crate) fn narrow_beginning(first: &[u8]) -> Vec<u8> {
     let order = Order::of(first);
     let pairs = first.chunks_exact(2).skip(1).map(|pair| order.unit([pair[0], pair[1]]));
     pairs.map(|unit| u8::try_from(unit).ok().filter(u8::is_ascii).unwrap_or(b'?')).collect()

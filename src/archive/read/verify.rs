@@ -8,17 +8,18 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::ahead::Ahead;
-use super::codec::{self, Codec};
-use super::crc::Crc;
-use super::error::{ArchiveError, Result};
-use super::index::{Index, IndexedMember};
 use super::input::{Medium, Position, Spanned};
-use super::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
-use super::part_writer::{is_lane, joined, out_of_order};
 use super::parts::dump_parts;
 use super::reader::Reader;
 use super::tar_reader::{TarReader, Type};
-use super::writer::{Member, hex};
+use crate::archive::codec;
+use crate::archive::codec::Codec;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::crc::Crc;
+use crate::archive::format::index::{Index, IndexedMember};
+use crate::archive::format::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
+use crate::archive::write::part_writer::{is_lane, joined, out_of_order};
+use crate::archive::write::writer::{Member, hex};
 
 /// An archive of which every byte was read and checked. Only [`verify`] makes one.
 #[derive(Debug)]

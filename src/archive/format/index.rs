@@ -8,9 +8,10 @@ use std::path::Path;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::codec::{self, Codec};
 use super::crc::Crc;
-use super::error::{ArchiveError, Result};
+use crate::archive::codec;
+use crate::archive::codec::Codec;
+use crate::archive::error::{ArchiveError, Result};
 
 /// The version of the index, and of the whole format.
 const VERSION: u64 = 1;
@@ -36,7 +37,7 @@ pub struct Index {
     /// Length of the tar stream before the index, in bytes.
     pub tar_len: u64,
     /// The index and its trailer as they stand in the tar stream, where they do.
-    pub(super) tail: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
 }
 
 /// A member's place.
@@ -157,7 +158,7 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, len: u64) -> Result<Vec<u8>> {
 
 /// Gathers the index while the archive is written.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(crate) struct Gather {
     pub members: Vec<IndexedMember>,
     /// What the members will take of the index, about.
     length: u64,

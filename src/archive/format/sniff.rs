@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::tar_reader;
+use crate::archive::read::tar_reader;
 
 /// How many bytes [`sniff`] wants to see.
 pub const SNIFF: usize = 1024;
@@ -145,7 +145,7 @@ fn text(first: &[u8]) -> Kind {
 }
 
 /// Whether a text begins with a comment, a command of psql's or a statement.
-pub(super) fn begins_as_sql(start: &[u8]) -> bool {
+pub(crate) fn begins_as_sql(start: &[u8]) -> bool {
     // `-- ` and `--` alone, `/*`, `#` comments of MySQL are left to the words after them; `\restrict`, `\connect`.
     if start.starts_with(b"--") || start.starts_with(b"/*") || start.starts_with(b"\\") {
         return true;
@@ -157,7 +157,7 @@ pub(super) fn begins_as_sql(start: &[u8]) -> bool {
 }
 
 /// Where the line feed stands behind which a dump program's first line follows.
-pub(super) fn header_at(text: &[u8]) -> Option<usize> {
+pub(crate) fn header_at(text: &[u8]) -> Option<usize> {
     HEADERS.iter().filter_map(|header| memmem::find(text, header.as_bytes())).min()
 }
 

@@ -7,7 +7,7 @@ use crc32fast::Hasher;
 
 /// Checksum and length of a stretch of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Crc {
+pub(crate) struct Crc {
     pub sum: u32,
     pub len: u64,
 }

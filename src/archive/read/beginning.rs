@@ -2,7 +2,8 @@
 
 use tar::Header;
 
-use super::{codec, header::BLOCK};
+use crate::archive::codec;
+use crate::archive::write::header::BLOCK;
 
 /// So many bytes tell whose a file is.
 pub const BEGINNING: u64 = 4 * BLOCK as u64;
@@ -25,9 +26,9 @@ pub fn is_ours(first: &[u8]) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::codec::{Codec, Gzip, Plain, Zstandard};
-    use super::super::header;
     use super::*;
+    use crate::archive::codec::{Codec, Gzip, Plain, Zstandard};
+    use crate::archive::write::header;
 
     #[test]
     fn it_is_known_in_every_container_by_its_first_header() {

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::candidates::{Candidate, Candidates, is_apples};
-use super::error::{ArchiveError, Result};
 use super::reader::Reader;
 use super::tar_reader::Type;
+use crate::archive::error::{ArchiveError, Result};
 
 impl Reader {
     /// Extracts the files of the archive's folder `of` (empty: the files that are in none) into `folder`, which must exist

@@ -4,8 +4,9 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::error::{ArchiveError, Result};
-use super::header::{self, BLOCK};
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::write::header;
+use crate::archive::write::header::BLOCK;
 
 /// The most that the extension entries before one member may take.
 const EXTENSIONS_MAX: u64 = 1 << 20;
@@ -23,7 +24,7 @@ pub enum Type {
 
 /// The header of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub path: String,
     pub size: u64,
     pub kind: Type,
@@ -32,12 +33,12 @@ pub(super) struct Head {
 }
 
 /// Whether these bytes begin with a tar header: its checksum is right, and it is not empty.
-pub(super) fn is_header(first: &[u8]) -> bool {
+pub(crate) fn is_header(first: &[u8]) -> bool {
     first.get(..BLOCK).is_some_and(|block| block[0] != 0 && checksum_fits(block))
 }
 
 /// A tar that is read once, from its first byte to its last.
-pub(super) struct TarReader<R> {
+pub(crate) struct TarReader<R> {
     input: R,
     /// Content of the current member that was not read yet, and the padding behind it.
     left: u64,

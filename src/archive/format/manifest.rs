@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{ArchiveError, Result};
-use super::writer::Member;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::write::writer::Member;
 use crate::dependency::Dependency;
 use crate::properties::DatabaseProperties;
 

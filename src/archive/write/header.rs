@@ -2,23 +2,23 @@
 
 use tar::{EntryType, Header};
 
-use super::error::{ArchiveError, Result};
+use crate::archive::error::{ArchiveError, Result};
 
 /// Everything in a tar is padded to blocks of this many bytes.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// Two empty blocks end a tar.
-pub(super) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 /// Longer names fit no file system, and would not fit one stored piece.
 const NAME_MAX: usize = 4096;
 
 /// How many bytes of padding follow `size` bytes of content.
-pub(super) fn padding(size: u64) -> usize {
+pub(crate) fn padding(size: u64) -> usize {
     let over = usize::try_from(size % BLOCK as u64).expect("less than a block");
     (BLOCK - over) % BLOCK
 }
 
 /// Refuses names that some reader would refuse, change, or extract elsewhere.
-pub(super) fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let refuse = |why| Err(ArchiveError::Name { name: name.to_owned(), why });
     if name.is_empty() || name.split('/').any(str::is_empty) {
         return refuse("it has an empty component");
@@ -36,7 +36,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 }
 
 /// The header blocks of a regular file: one, or three and more where the path is too long for one.
-pub(super) fn file(path: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
+pub(crate) fn file(path: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
     check_name(path)?;
     let mut header = Header::new_ustar();
     if header.set_path(path).is_ok() {
@@ -63,7 +63,7 @@ pub(super) fn file(path: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
 /// The same blocks with a checksum that no reader accepts, while the size is not known.
 ///
 /// An empty header would read as the end of an empty, valid archive.
-pub(super) fn placeholder(path: &str, mtime: u64) -> Result<Vec<u8>> {
+pub(crate) fn placeholder(path: &str, mtime: u64) -> Result<Vec<u8>> {
     let mut blocks = file(path, 0, mtime)?;
     let last = blocks.len() - BLOCK;
     // No sum of 512 bytes is this large.

@@ -9,11 +9,11 @@ use std::path::Path;
 use memchr::memmem;
 
 use super::decompress::decode;
-use super::error::{ArchiveError, Result};
 use super::reader::{Entry, successor};
-use super::sniff::{Kind, SNIFF, sniff};
 use super::tar_reader::Type;
-use super::text;
+use crate::archive::error::{ArchiveError, Result};
+use crate::archive::format::sniff::{Kind, SNIFF, sniff};
+use crate::archive::format::text;
 
 /// A member that may be the dump.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ const MAX_CANDIDATES: usize = 1000;
 
 impl Candidates {
     /// Of one that was found already.
-    pub(super) fn after(candidate: Candidate) -> Self {
+    pub(crate) fn after(candidate: Candidate) -> Self {
         Self { before: Some(candidate.path.clone()), found: vec![candidate], ..Self::default() }
     }
 
@@ -149,7 +149,7 @@ fn names(dumps: &[Candidate]) -> Vec<(String, Option<u64>)> {
 }
 
 /// The folder of a member: `a/b` of `./a/b/c`.
-pub(super) fn folder_of(path: &str) -> &str {
+pub(crate) fn folder_of(path: &str) -> &str {
     let path = path.strip_prefix("./").unwrap_or(path);
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -161,7 +161,7 @@ pub fn is_called(path: &str, name: &str) -> bool {
 }
 
 /// What macOS puts beside each file of a tar or a zip, with the file's own name behind `._`.
-pub(super) fn is_apples(path: &str) -> bool {
+pub(crate) fn is_apples(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with("._") || part == "__MACOSX")
 }
 

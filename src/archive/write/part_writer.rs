@@ -11,14 +11,14 @@ use std::sync::mpsc::sync_channel;
 use sha2::{Digest, Sha256};
 
 use super::encode::{Encoded, Pending, kept};
-use super::error::Result;
 use super::header;
 use super::output::{Part, Piece, Piecewise};
-use super::reader::successor;
 use super::writer::{Member, QUEUE, Sink, Writer, hex};
+use crate::archive::error::Result;
+use crate::archive::read::reader::successor;
 
 /// Raw bytes in one part, at most.
-pub(super) const PART: u64 = 16 << 20;
+pub(crate) const PART: u64 = 16 << 20;
 /// Compressed bytes that the parts of all lanes hold together, about. With one lane, the raw bytes are the limit.
 const HELD: usize = 16 << 20;
 /// However many lanes there are: an index has room for so many parts only.
@@ -54,7 +54,7 @@ fn place(path: &str) -> Option<(&str, usize, u64)> {
 }
 
 /// The places of the dump's members among all of an archive's, in the order in which their contents are joined.
-pub(super) fn joined<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<usize> {
+pub(crate) fn joined<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let paths: Vec<_> = paths.collect();
     let Some(first) = paths.first() else { return Vec::new() };
     let Some((stem, ..)) = place(first) else {
@@ -69,7 +69,7 @@ pub(super) fn joined<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<usize> {
 
 /// The first part that does not follow the one before it in its lane. Who reads lanes as they stand in the tar relies
 /// on that.
-pub(super) fn out_of_order<'a>(paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn out_of_order<'a>(paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut last: BTreeMap<(&str, usize), u64> = BTreeMap::new();
     let mut follows = |path: &'a str| {
         let Some((stem, lane, number)) = place(path) else { return true };
@@ -93,7 +93,7 @@ struct Held {
 
 impl<S: Sink> Writer<S> {
     /// Reads `source` to its end into numbered parts.
-    pub(super) fn numbered(
+    pub(crate) fn numbered(
         &self,
         name: &str,
         lane: Option<Lane>,
