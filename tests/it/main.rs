@@ -29,6 +29,7 @@ mod frozen;
 mod hidden_operators;
 mod hints;
 mod hostile;
+mod house;
 mod huge;
 mod identity;
 mod json;

@@ -54,7 +54,7 @@ pub(crate) trait Codec: Send + Sync {
 }
 
 /// Compresses blocks, one at a time, each as a piece of its own.
-pub(super) trait Encode: Send {
+pub(crate) trait Encode: Send {
     /// Compresses `raw` into `out`, which is empty. It may keep `raw`'s buffer and leave another in its place.
     fn encode(&mut self, raw: &mut Vec<u8>, level: u32, out: &mut Vec<u8>) -> io::Result<()>;
 }

@@ -1,10 +1,9 @@
 //! MySQL and MariaDB.
 //!
-//! Beside the files that every engine has: `connection_args` (what all clients take), `dump_filter` and `extra` (which tables,
-//! which arguments), `session`, `grants`, `probe_keys`, `products` and `findings` (the probe's parts), `prepare` (emptying a target), `resume` (what it holds already). A dump's bytes go
-//! through `lexer` (tokens), `splitter` (statements) and `statement` (what a statement is), and from there into `content`,
-//! which reads, or `rewrite`, which adapts; `structure` is what a table's definition names. A dump's rows are read by
-//! several sessions in `rows`, a restore's are written by several in `parallel`.
+//! `session` opens the SQL sessions. `probe` reads the server. `dump` and `restore` make the clients' command lines and decide what
+//! is dumped and what is changed on the way. A dump's bytes go through `sql`: `lexer` (tokens), `splitter` (statements) and
+//! `statement` (what a statement is), and from there into `content`, which reads, or into `restore::rewrite`, which adapts.
+//! `parallel` reads and writes rows by several sessions of dbhaul's own.
 
 use std::sync::atomic::AtomicU64;
 

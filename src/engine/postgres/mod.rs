@@ -1,7 +1,8 @@
 //! `PostgreSQL`: `pg_dump`, `pg_restore` and `psql`.
 //!
-//! Reading begins at `dump` and `restore` (command lines); `custom`, `plain` and `directory` read dumps; `session`
-//! opens the SQL sessions of `probe`, `findings`, `target` and `prepare`.
+//! `session` opens the SQL sessions. `probe` reads the server. `dump` and `restore` make the clients' command lines and decide what
+//! is dumped and restored. `format` reads each format of `pg_dump`, `sql` what psql would run. `parallel` divides a dump among
+//! several `pg_dump`s, and joins what they write.
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
@@ -22,8 +23,8 @@ mod probe;
 mod products;
 mod restore;
 mod scratch;
-pub mod session;
-pub mod sql;
+mod session;
+mod sql;
 #[cfg(test)]
 mod test_fixtures;
 
@@ -34,6 +35,8 @@ pub(super) use format::plain::bounds;
 pub use format::directory::{inspect_directory, misnamed_lists};
 pub use parallel::snapshot::{Shared, Snapshot, SnapshotSession};
 pub use parallel::toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};
+pub use session::server_settings;
+pub use sql::gate;
 
 /// The engine.
 #[derive(Debug)]

@@ -53,6 +53,7 @@ fn logins_that_a_mariadb_refuses_are_made_as_the_hints_say() {
     let others = format!("ALTER USER {name}@'%' IDENTIFIED VIA ed25519 USING PASSWORD('{password}')");
     let natives = format!("ALTER USER {name}@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('{password}')");
     server.sql(&others);
+    dump(&user.uri).expect_code(0);
     server.sql("UNINSTALL SONAME 'auth_ed25519'");
     dump(&user.uri).refused(4, &["1524"]).follows("account-with-known-plugin");
     server.sql(&natives);

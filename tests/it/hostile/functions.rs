@@ -1,6 +1,6 @@
 //! The lists of functions that expressions may call, against every server.
 
-use dbhaul::engine::postgres::sql::gate::{Act, is_of_the_server, judge_all, sort_function};
+use dbhaul::engine::postgres::gate::{Act, is_of_the_server, judge_all, sort_function};
 
 use crate::support::{Database, Flavour, shared};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dbhaul::engine::postgres::session::server_settings::{NOT_OURS, PINNED, Sort, sort};
+use dbhaul::engine::postgres::server_settings::{NOT_OURS, PINNED, Sort, sort};
 use tempfile::TempDir;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dbhaul::engine::postgres::session::server_settings::{Sort, sort};
+use dbhaul::engine::postgres::server_settings::{Sort, sort};
 
 use super::{
     another_number, only,

@@ -4,30 +4,27 @@
 //! `\restrict` was answered by its `\unrestrict`. Both are looked for where psql would see them: not among rows, not
 //! within strings or function bodies.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use memchr::memchr;
 
-use super::content::{Asked, COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Tables};
-use super::dump_lines::{described, identifier, owner_or_grantees, policy_roles, qualified};
+mod seen;
+
+use seen::Seen;
+
+use super::content::{COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Tables};
 use super::encoding::Encoding;
-use super::large_objects::LargeObjects;
 use super::sections::Sections;
-use super::untrusted::{Untrusted, is_untrusted};
+use super::untrusted::is_untrusted;
 use crate::engine::bounds::Stretch;
-use crate::engine::postgres::restore::tablespaces;
 use crate::engine::postgres::sql::commands::{
     Kind, Nesting, escapes_after, is_statement, judge, mentions_strings, shown, without_commands,
 };
-use crate::engine::postgres::sql::gate;
-use crate::engine::postgres::sql::gate::{Judged, Reason, Relations, Stopped};
+use crate::engine::postgres::sql::gate::{self, Judged, Reason};
 use crate::engine::postgres::sql::lexer::Lexer;
 use crate::engine::stray::{self, MARK, Stray};
-use crate::engine::{
-    Content, DumpedTable, Entry, Flavour, Format, Incomplete, Inspector, MAX_ENTRIES, RowSum, too_many,
-};
+use crate::engine::{Content, DumpedTable, Flavour, Format, Incomplete, Inspector, MAX_ENTRIES, RowSum, too_many};
 use crate::error::Result;
 
 /// The fact that says where the lines are that begin and end transactions.
@@ -105,54 +102,6 @@ struct Copying {
 
 /// How a line begins that pg_dump said.
 const SAID: &[u8] = b"pg_dump: ";
-
-/// What the lines said.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each set by a line of its own")]
-#[derive(Default)]
-struct Seen {
-    complete: bool,
-    /// Some remark says that `pg_dump` begins here.
-    headed: bool,
-    /// The line behind the last one that says that a dump ends.
-    completed: Option<(u64, u64)>,
-    restricted: Option<String>,
-    was_restricted: bool,
-    /// The lines of such pairs behind the first.
-    restrictions: Vec<Range<u64>>,
-    tablespaces: tablespaces::Named,
-    source: Option<String>,
-    client: Option<String>,
-    objects: u64,
-    /// The first row that looks like what a program said.
-    odd_row: Option<String>,
-    /// What the remark before a statement says that it makes.
-    entry: Entry,
-    asked: Asked,
-    large_objects: LargeObjects,
-    extensions: Vec<String>,
-    schemas: Vec<String>,
-    longest: u64,
-    /// The lines that begin and end transactions within the dump, in turns.
-    transactions: Vec<Range<u64>>,
-    /// There are such lines that are not in turns.
-    odd_transactions: bool,
-    roles: BTreeSet<String>,
-    /// The sections that name each of them; 0 for what stands before the first.
-    roles_of_sections: BTreeSet<(usize, String)>,
-    /// The number of the section that passes by.
-    section: usize,
-    /// Rows come as INSERT, which is not counted.
-    inserts: bool,
-    /// The first psql command that `pg_dump` does not write into a dump of one database, and its line.
-    command: Option<String>,
-    /// The first that goes to another database.
-    connects: Option<String>,
-    stopped: Stopped,
-    relations: Relations,
-    untrusted: Untrusted,
-    /// What the script is written in, as it says.
-    encoding: Option<String>,
-}
 
 impl Inspector for Plain {
     fn see(&mut self, mut bytes: &[u8]) {
@@ -477,109 +426,6 @@ fn connects(line: &str) -> bool {
     let commands = line.split('\\').skip(1);
     let mut names = commands.map(|command| command.split(char::is_whitespace).next().unwrap_or_default());
     names.any(|name| name == "c" || name.starts_with("connect"))
-}
-
-impl Seen {
-    /// A part of the script as text.
-    fn text<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
-        self.encoding.as_deref().map_or(Encoding::Utf8, Encoding::named).decode(bytes)
-    }
-
-    /// Learns from a line that began outside of strings. The table, if its rows follow.
-    fn line(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
-        if let Some(remark) = line.strip_prefix("-- ") {
-            self.remark(remark);
-        } else if !line.starts_with('\\') && !line.is_empty() && line != "--" {
-            self.complete = false;
-            return self.statement(line, tables);
-        }
-        None
-    }
-
-    fn remark(&mut self, remark: &str) {
-        if remark == "PostgreSQL database dump complete" || remark == "PostgreSQL database cluster dump complete" {
-            self.complete = true;
-        } else if remark == "PostgreSQL database dump" {
-            (self.headed, self.completed) = (true, None);
-        } else if let Some(version) = remark.strip_prefix("Dumped from database version ") {
-            self.source.get_or_insert_with(|| version.to_owned());
-        } else if let Some(version) = remark.strip_prefix("Dumped by pg_dump version ") {
-            self.client.get_or_insert_with(|| version.to_owned());
-        } else if remark.starts_with("Name: ") || remark.starts_with("Data for Name: ") {
-            self.objects += 1;
-            self.entry = described(remark);
-        }
-    }
-
-    /// A whole statement has passed by. Rows are no concern of it.
-    fn whole(&mut self, sql: &[u8]) {
-        let sql = self.text(sql);
-        if self.entry.kind == "BLOBS" {
-            self.large_objects.statement(&sql);
-        } else if !sql.trim_start().starts_with("INSERT INTO ") {
-            self.asked.note(&self.entry, &sql);
-        }
-    }
-
-    /// Learns of a transaction that a line begins or ends.
-    fn transaction(&mut self, line: &str, place: Range<u64>) {
-        if ["BEGIN;", "COMMIT;", "ROLLBACK;"].contains(&line) {
-            let begins = self.transactions.len().is_multiple_of(2);
-            self.odd_transactions |= line != if begins { "BEGIN;" } else { "COMMIT;" };
-            self.transactions.push(place);
-        }
-    }
-
-    /// Whether a line with a psql command is one of the two that `pg_dump` writes, in turns.
-    fn command(&mut self, line: &str, place: Range<u64>) -> bool {
-        let is_token = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let restrict = line.strip_prefix("\\restrict ").filter(is_token).filter(|_| self.restricted.is_none());
-        let unrestrict = line.strip_prefix("\\unrestrict ").filter(is_token);
-        if let Some(token) = restrict {
-            self.restricted = Some(token.to_owned());
-            self.restrictions.extend(self.was_restricted.then_some(place));
-            self.was_restricted = true;
-            return true;
-        }
-        if unrestrict.is_some() && self.restricted.as_deref() == unrestrict {
-            self.restricted = None;
-            self.restrictions.extend((!self.restrictions.is_empty()).then_some(place));
-            return true;
-        }
-        self.complete = false;
-        false
-    }
-
-    fn statement(&mut self, line: &str, tables: &mut Tables) -> Option<usize> {
-        for role in policy_roles(line).into_iter().chain(owner_or_grantees(line)) {
-            self.roles_of_sections.insert((self.section, role.clone()));
-            self.roles.insert(role);
-        }
-        self.inserts |= line.starts_with("INSERT INTO ");
-        if let Some(rest) = line.strip_prefix("COPY ") {
-            let (schema, name, rest) = qualified(rest)?;
-            if !rest.ends_with(" FROM stdin;") {
-                return None;
-            }
-            let table = tables.place(schema.as_deref(), &name);
-            tables.copied(table, line);
-            return Some(table);
-        }
-        if let Some(rest) = line.strip_prefix("DROP TABLE ") {
-            let (schema, name, _) = qualified(rest.strip_prefix("IF EXISTS ").unwrap_or(rest))?;
-            tables.dropped(schema.as_deref(), &name);
-            return None;
-        }
-        if let Some(rest) = ["CREATE TABLE ", "CREATE UNLOGGED TABLE "].iter().find_map(|p| line.strip_prefix(p)) {
-            let (schema, name, _) = qualified(rest)?;
-            tables.place(schema.as_deref(), &name);
-        } else if let Some(rest) = line.strip_prefix("CREATE EXTENSION IF NOT EXISTS ") {
-            self.extensions.push(identifier(rest)?.0);
-        } else if let Some(rest) = line.strip_prefix("CREATE SCHEMA ") {
-            self.schemas.push(identifier(rest)?.0);
-        }
-        None
-    }
 }
 
 /// The lines of a script that begin and end transactions; none where they are not in turns.

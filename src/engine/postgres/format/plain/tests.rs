@@ -1,5 +1,6 @@
 //! Tests of the reader of scripts: what it finds, and what it must not.
 
+use super::super::dump_lines::{identifier, policy_roles, qualified};
 use super::*;
 
 #[test]
