@@ -9,8 +9,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::crc::Crc;
-use crate::archive::codec;
-use crate::archive::codec::Codec;
+use crate::archive::codec::{self, Codec};
 use crate::archive::error::{ArchiveError, Result};
 
 /// The version of the index, and of the whole format.

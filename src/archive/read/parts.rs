@@ -7,8 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::input::{Bytes, Medium};
-use crate::archive::codec;
-use crate::archive::codec::Codec;
+use crate::archive::codec::{self, Codec};
 use crate::archive::error::{ArchiveError, Result};
 use crate::archive::format::index::Index;
 use crate::archive::write::part_writer::joined;

@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use tar::{EntryType, Header, PaxExtensions};
 
 use crate::archive::error::{ArchiveError, Result};
-use crate::archive::write::header;
-use crate::archive::write::header::BLOCK;
+use crate::archive::write::header::{self, BLOCK};
 
 /// The most that the extension entries before one member may take.
 const EXTENSIONS_MAX: u64 = 1 << 20;

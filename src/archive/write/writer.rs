@@ -13,8 +13,7 @@ use super::encode::{BLOCK, Encoders};
 use super::header;
 use super::output::{Output, Piece, Written};
 use super::part_writer::Lane;
-use crate::archive::codec;
-use crate::archive::codec::Codec;
+use crate::archive::codec::{self, Codec};
 use crate::archive::compression::{Compression, Pace};
 use crate::archive::error::{ArchiveError, Result};
 

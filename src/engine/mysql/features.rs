@@ -6,8 +6,7 @@
 
 use super::probe::probe_keys;
 use super::sql::lexer::{Syntax, Token};
-use super::sql::statement;
-use super::sql::statement::{Object, SpannedToken, StatementInfo};
+use super::sql::statement::{self, Object, SpannedToken, StatementInfo};
 use crate::engine::{Feature, Flavour, Server, Version};
 
 /// One row.

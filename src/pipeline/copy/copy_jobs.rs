@@ -31,14 +31,13 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::hint;
 use crate::invocation::Invocation;
-use crate::pipeline::Context;
 use crate::pipeline::connect::ConnectedServer;
 use crate::pipeline::dump::progress_estimate::ProgressEstimate;
 use crate::pipeline::dump::verifying_reader::{Planned, VerifyingReader};
 use crate::pipeline::restore::load::{Feed, load};
 use crate::pipeline::source::{Relay, Source};
-use crate::pipeline::target;
 use crate::pipeline::watch::{ProgressHandle, on_thread, until_stopped};
+use crate::pipeline::{Context, target};
 use crate::process::{Exited, Output};
 
 /// What was adapted, and how often.

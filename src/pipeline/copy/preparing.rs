@@ -8,8 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pipeline::Context;
 use crate::pipeline::connect::ConnectedServer;
 use crate::pipeline::restore::load::Feed;
-use crate::pipeline::target;
-use crate::pipeline::target::{Ends, PREPARING};
+use crate::pipeline::target::{self, Ends, PREPARING};
 use crate::pipeline::watch::on_thread;
 
 /// Makes or empties the target, once, however often the copy begins.

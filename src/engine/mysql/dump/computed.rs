@@ -6,11 +6,9 @@ use mysql_async::prelude::Queryable;
 
 use super::dump_filter::Selection;
 use crate::engine::Server;
-use crate::engine::mysql::probe::probe_keys;
-use crate::engine::mysql::probe::probe_keys::{JOIN, some};
+use crate::engine::mysql::probe::probe_keys::{self, JOIN, some};
 use crate::engine::mysql::restore::suitability::is_member;
-use crate::engine::mysql::session::server_settings;
-use crate::engine::mysql::session::server_settings::SessionUse;
+use crate::engine::mysql::session::server_settings::{self, SessionUse};
 
 /// Settings that say what an expression gives, and what stands in such expressions.
 const SETTINGS: [(&str, &[&str]); 5] = [

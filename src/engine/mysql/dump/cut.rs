@@ -6,10 +6,9 @@
 
 use super::dump_filter::Selection;
 use crate::engine::mysql::dump;
-use crate::engine::mysql::probe::probe_keys::some;
-use crate::engine::mysql::probe::{findings, probe_keys};
-use crate::engine::mysql::session::server_settings;
-use crate::engine::mysql::session::server_settings::{AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
+use crate::engine::mysql::probe::findings;
+use crate::engine::mysql::probe::probe_keys::{self, some};
+use crate::engine::mysql::session::server_settings::{self, AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
 use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;

@@ -11,13 +11,12 @@ pub(super) mod extra;
 use std::collections::BTreeSet;
 
 use super::parallel::rows;
-use super::probe::probe_keys::some;
-use super::probe::{findings, lossy_texts, probe_keys};
+use super::probe::probe_keys::{self, some};
+use super::probe::{findings, lossy_texts};
 use super::restore::own_name;
 use super::restore::suitability::is_member;
 use super::session::connection_args as common;
-use super::session::server_settings;
-use super::session::server_settings::SessionUse;
+use super::session::server_settings::{self, SessionUse};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
     Client, DumpOptions, DumpPlan, DumpSnapshot, Flavour, Format, Server, Version, left_out_by, missing, refuse_missing,

@@ -7,8 +7,7 @@
 use std::ops::Range;
 
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, SpannedToken, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, Verb};
 
 /// `CREATE TABLE` of an `InnoDB` table with a primary key, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,7 @@ use super::keys::Definition;
 use super::session_vars;
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
 use crate::engine::mysql::sql::splitter::{Between, Splitter, Visitor};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, SpannedToken, StatementInfo, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 
 /// Rows are handed over in pieces of this many bytes, and few more.
 const PIECE: usize = 128 << 10;

@@ -11,8 +11,7 @@ use mysql_async::prelude::Queryable;
 
 use super::super::session;
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::SpannedToken;
+use crate::engine::mysql::sql::statement::{self, SpannedToken};
 
 /// Session variables and their values, as they are written in SQL.
 pub(super) type SessionVars = BTreeMap<String, String>;

@@ -9,8 +9,7 @@ use mysql_async::prelude::Queryable;
 
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::collation;
-use crate::engine::mysql::session;
-use crate::engine::mysql::session::quote;
+use crate::engine::mysql::session::{self, quote};
 use crate::engine::{Clean, Content, DatabaseSettings, Flavour, RestoreOptions, Server, Version};
 use crate::error::Result;
 use crate::properties::{AppliedProperties, ByHand, DatabaseProperties};

@@ -4,10 +4,8 @@
 //! options, or leaves out what [`left_out`] names.
 
 use super::grants::{Grants, SELECT_OF_PROC};
-use super::probe_keys;
-use super::probe_keys::some;
-use crate::engine::mysql::session::server_settings;
-use crate::engine::mysql::session::server_settings::SessionUse;
+use super::probe_keys::{self, some};
+use crate::engine::mysql::session::server_settings::{self, SessionUse};
 use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
 use crate::hint::Hint;
 

@@ -6,8 +6,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::session;
-use crate::engine::mysql::session::quote;
+use crate::engine::mysql::session::{self, quote};
 use crate::engine::{GeneratedColumns, GeneratedSums};
 use crate::error::Result;
 

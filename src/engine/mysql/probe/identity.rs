@@ -5,8 +5,7 @@ use mysql_async::prelude::Queryable;
 
 use super::replication::{Member, Source, member, sources};
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::session;
-use crate::engine::mysql::session::{tolerant, within};
+use crate::engine::mysql::session::{self, tolerant, within};
 use crate::engine::{Relation, SAME_DATABASE};
 use crate::error::Result;
 use crate::hint::Hint;

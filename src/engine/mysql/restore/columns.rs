@@ -12,8 +12,7 @@ use crate::engine::mysql::probe::probe_keys::some;
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{SpannedToken, StatementInfo};
+use crate::engine::mysql::sql::statement::{self, SpannedToken, StatementInfo};
 use crate::engine::{Content, RestoreOptions, Server};
 use crate::error::{Error, Kind, Result};
 

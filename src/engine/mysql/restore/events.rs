@@ -11,8 +11,7 @@ use crate::engine::mysql::probe::probe_keys::{on, some};
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::StatementInfo;
+use crate::engine::mysql::sql::statement::{self, StatementInfo};
 use crate::engine::{Content, RestoreOptions, Server};
 use crate::error::Result;
 

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::mysql::features::Statement;
 use crate::engine::mysql::sql::lexer::Syntax;
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::SpannedToken;
+use crate::engine::mysql::sql::statement::{self, SpannedToken};
 
 /// The keys of the tables that a dump defines.
 #[derive(Clone, Debug, Default)]

@@ -21,12 +21,10 @@ use std::ops::Range;
 use super::clients;
 use super::dump::dependencies;
 use super::parallel::{Known, Load};
-use super::probe::probe_keys::some;
-use super::probe::{database, probe_keys};
-use super::session::connection_args as common;
-use super::session::server_settings;
-use super::session::server_settings::SessionUse;
-use super::session::{LOADING, UNCHECKED};
+use super::probe::database;
+use super::probe::probe_keys::{self, some};
+use super::session::server_settings::{self, SessionUse};
+use super::session::{LOADING, UNCHECKED, connection_args as common};
 use super::sql::content::{fact, names};
 use crate::connection::Connection;
 use crate::engine::{

@@ -8,12 +8,10 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::engine::mysql::dump::dump_filter::Selection;
-use crate::engine::mysql::probe::probe_keys;
-use crate::engine::mysql::probe::probe_keys::{JOIN, some};
+use crate::engine::mysql::probe::probe_keys::{self, JOIN, some};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, SpannedToken, StatementInfo, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::{Content, DumpOptions, RestoreOptions, Server};
 
 /// Between the parts of a line: no name can hold it.

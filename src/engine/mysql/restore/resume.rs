@@ -11,14 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::coming;
-use super::prepare;
 use super::suitability::strip_quotes;
+use super::{coming, prepare};
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::probe::probe_keys::some;
-use crate::engine::mysql::session;
-use crate::engine::mysql::session::server_settings;
-use crate::engine::mysql::session::{quote, tolerant};
+use crate::engine::mysql::session::{self, quote, server_settings, tolerant};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::Syntax;
 use crate::engine::mysql::sql::structure;

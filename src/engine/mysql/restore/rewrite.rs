@@ -8,15 +8,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::early::{self, HeldBack};
-use super::events;
-use super::own_name;
+use super::{events, own_name};
 use crate::engine::mysql::collation;
 use crate::engine::mysql::sql::bodies;
 use crate::engine::mysql::sql::content::sets_gtid;
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
 use crate::engine::mysql::sql::splitter::{Between, Ending, Splitter, Visitor};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, StatementInfo, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, StatementInfo, Verb};
 use crate::engine::{CollationMap, Filter};
 
 /// What is adapted, and what is left out.

@@ -5,8 +5,7 @@
 
 use crate::engine::mysql::sql::lexer::Syntax;
 use crate::engine::mysql::sql::splitter::{Between, Splitter, Visitor};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, SpannedToken, StatementInfo, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::of_many::{Choice, DatabaseCutter, HeldDatabase, HeldDatabases, blank};
 use crate::properties::DatabaseProperties;
 

@@ -7,12 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{beforehand, own_name, triggers};
 use crate::engine::mysql::dump::dependencies;
-use crate::engine::mysql::features;
-use crate::engine::mysql::features::Verdict;
-use crate::engine::mysql::probe::probe_keys;
-use crate::engine::mysql::probe::probe_keys::some;
-use crate::engine::mysql::session::server_settings;
-use crate::engine::mysql::session::server_settings::{INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
+use crate::engine::mysql::features::{self, Verdict};
+use crate::engine::mysql::probe::probe_keys::{self, some};
+use crate::engine::mysql::session::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::gate::CHARACTER_SET;
 use crate::engine::mysql::{collation, hints};

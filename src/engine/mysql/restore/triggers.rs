@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::coming;
-use crate::engine::mysql::probe::probe_keys;
-use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::probe_keys::{self, some};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::{Clean, Content, RestoreOptions, Server, triggers_run};
 use crate::error::{Error, Kind, Result};

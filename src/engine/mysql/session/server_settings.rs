@@ -11,8 +11,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::{quote, tolerant};
-use crate::engine::mysql::probe::probe_keys;
-use crate::engine::mysql::probe::probe_keys::JOIN;
+use crate::engine::mysql::probe::probe_keys::{self, JOIN};
 use crate::engine::{Flavour, Server, Version};
 
 /// A setting, and the value that it gets.

@@ -7,10 +7,8 @@
 use memchr::{memchr, memchr2, memmem};
 
 use super::buffer::{Buffer, mark, new_delimiter, sandbox};
-use super::doubts;
-use super::gate;
 use super::lexer::{StringEnd, Syntax, Token, in_word};
-use super::statement;
+use super::{doubts, gate, statement};
 use crate::engine::RowSum;
 
 /// The most that is held together: a `CREATE TABLE` of 4096 columns fits.

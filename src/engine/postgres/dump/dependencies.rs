@@ -13,8 +13,7 @@ use crate::engine::postgres::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
 use crate::engine::postgres::restore::restore_filter::{Selection, select, some};
 use crate::engine::postgres::restore::target::lines;
 use crate::engine::postgres::restore::{roles, unheld};
-use crate::engine::postgres::session;
-use crate::engine::postgres::session::{Row, Session, identifier, literal};
+use crate::engine::postgres::session::{self, Row, Session, identifier, literal};
 use crate::engine::{
     Clean, Content, Dependency, DumpOptions, Entry, RestoreOptions, Selected, Server, Version, sentences, with_comments,
 };

@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::custom::Custom;
-use super::database_entries;
-use super::definition;
 use super::dump_lines::{identifier, owner_or_grantees, policy_roles, qualified};
 use super::name_index::NameIndex;
 use super::plain::Plain;
 use super::toc::{Header, TocEntry};
 use super::untrusted::Untrusted;
+use super::{database_entries, definition};
 use crate::engine::postgres::features;
 use crate::engine::postgres::restore::tablespaces;
 use crate::engine::postgres::restore::unheld::Named;

@@ -10,8 +10,7 @@ use std::ops::Range;
 
 use super::encoding::Encoding;
 use super::untrusted::is_untrusted;
-use crate::engine::postgres::sql::gate;
-use crate::engine::postgres::sql::gate::{Act, Judged, Reason, Relation};
+use crate::engine::postgres::sql::gate::{self, Act, Judged, Reason, Relation};
 use crate::engine::{Entry, MAX_ENTRIES};
 
 /// The longest unit that is believed, in bytes: no function or view is larger than this. It is held until it is whole.

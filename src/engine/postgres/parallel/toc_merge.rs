@@ -16,8 +16,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::snapshot::Shared;
-use crate::engine::postgres::format::toc;
-use crate::engine::postgres::format::toc::{Cursor, Header, Sizes, Stop, put_int, put_text};
+use crate::engine::postgres::format::toc::{self, Cursor, Header, Sizes, Stop, put_int, put_text};
 use crate::engine::too_many;
 
 const DATA: u8 = 1;

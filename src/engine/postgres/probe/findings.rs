@@ -3,8 +3,7 @@
 //! `pg_dump` locks every table that it dumps and reads every sequence and large object: one that the user may not read
 //! ends it. With `--allow-incomplete` these are left out by [`LeftOut`]'s flags; without, [`Severity::Missing`] refuses.
 
-use super::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
-use super::{hidden_operators, not_held, on_extensions};
+use super::{NOT_OF_AN_EXTENSION, USER_SCHEMA, hidden_operators, not_held, on_extensions};
 use crate::engine::postgres::session::{Row, Session, identifier};
 use crate::engine::{Finding, Server, Severity, Subject, Version};
 use crate::error::Result;

@@ -2,8 +2,7 @@
 
 use super::{NOT_OF_AN_EXTENSION, USER_SCHEMA};
 use crate::connection::{Connection, Limits};
-use crate::engine::postgres::session;
-use crate::engine::postgres::session::{Session, identifier};
+use crate::engine::postgres::session::{self, Session, identifier};
 use crate::engine::{GeneratedColumns, GeneratedSums};
 use crate::error::Result;
 

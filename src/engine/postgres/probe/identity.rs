@@ -1,9 +1,7 @@
 //! Whether two connections lead to one database, whatever their hosts are called, or to databases that are tied.
 
 use crate::connection::{Connection, Limits};
-use crate::engine::postgres::session;
-use crate::engine::postgres::session::pinned_settings;
-use crate::engine::postgres::session::{Row, Session};
+use crate::engine::postgres::session::{self, Row, Session, pinned_settings};
 use crate::engine::{Relation, SAME_DATABASE};
 use crate::error::Result;
 

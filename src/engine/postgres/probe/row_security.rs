@@ -2,8 +2,7 @@
 
 use super::USER_SCHEMA;
 use crate::connection::{Connection, Limits};
-use crate::engine::postgres::session;
-use crate::engine::postgres::session::identifier;
+use crate::engine::postgres::session::{self, identifier};
 use crate::error::Result;
 
 /// Schema, name and rows of each such table of the user's, counted in a transaction that leaves everything as it was.

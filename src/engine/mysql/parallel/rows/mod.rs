@@ -24,12 +24,11 @@ use self::merge::{Form, RowMerger};
 use self::read_lock::ReadLock;
 use self::reader::{Beginning, ReaderContext};
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::dump::dump_filter;
-use crate::engine::mysql::dump::dump_filter::Selection;
+use crate::engine::mysql::dump::dump_filter::{self, Selection};
+use crate::engine::mysql::dump::{self};
 use crate::engine::mysql::probe::{findings, probe_keys};
 use crate::engine::mysql::restore::suitability::is_member;
-use crate::engine::mysql::session::quote;
-use crate::engine::mysql::{dump, session};
+use crate::engine::mysql::session::{self, quote};
 use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, room};
 use crate::error::{Error, Kind, Result};
 

@@ -7,8 +7,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::session;
-use crate::engine::mysql::session::quote;
+use crate::engine::mysql::session::{self, quote};
 use crate::error::Result;
 
 /// Seconds for which a lock is waited for, at most.

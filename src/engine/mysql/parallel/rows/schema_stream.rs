@@ -4,8 +4,7 @@ use std::io::{self, Read};
 
 use crate::engine::mysql::sql::lexer::Syntax;
 use crate::engine::mysql::sql::splitter::{Between, Splitter, Visitor};
-use crate::engine::mysql::sql::statement;
-use crate::engine::mysql::sql::statement::{Object, StatementInfo, Verb};
+use crate::engine::mysql::sql::statement::{self, Object, StatementInfo, Verb};
 
 /// No row is wanted.
 pub(in crate::engine::mysql) const NO_ROWS: &str = "--where=0";

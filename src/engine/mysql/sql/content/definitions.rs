@@ -1,17 +1,13 @@
 //! What `CREATE` and `ALTER` say of tables, views, triggers, routines and events.
 
-use super::super::definition;
 use super::super::lexer::Syntax;
 use super::super::statement::{self, Object, SpannedToken, StatementInfo};
-use super::super::structure;
+use super::super::{definition, structure};
 use super::created::Created;
 use super::{Seen, fact};
-use crate::engine::mysql::dump::dependencies;
-use crate::engine::mysql::dump::dependencies::Need;
+use crate::engine::mysql::dump::dependencies::{self, Need};
 use crate::engine::mysql::features;
-use crate::engine::mysql::restore::events;
-use crate::engine::mysql::restore::own_name;
-use crate::engine::mysql::restore::wide_tables;
+use crate::engine::mysql::restore::{events, own_name, wide_tables};
 use crate::engine::{Feature, Structure};
 
 impl Seen {

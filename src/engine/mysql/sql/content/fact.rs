@@ -1,4 +1,4 @@
-//! Facts in [`Content::facts`](crate::engine::Content::facts): lists of names are joined by [`JOIN`](crate::engine::mysql::setting::JOIN), numbers
+//! Facts in [`Content::facts`](crate::engine::Content::facts): lists of names are joined by [`JOIN`](crate::engine::mysql::probe::probe_keys::JOIN), numbers
 //! are decimal.
 
 /// Databases that the dump creates or switches to.
