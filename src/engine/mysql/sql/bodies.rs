@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::doubts::dollar_tag;
 use super::lexer::{Syntax, Token};
 use super::statement::{self, SpannedToken};
 
@@ -52,6 +53,9 @@ pub(crate) fn follow_body(pieces: &[SpannedToken<'_>], name_end: usize, routine:
     if !follow(pieces) {
         return false;
     }
+    if let Some(rest) = behind_javascript(pieces) {
+        return rest.iter().any(|piece| !piece.is_symbol(b';'));
+    }
     let Some(start) = body(pieces, name_end, routine) else { return true };
     let mut walk = Walk::new(&pieces[start..]);
     if routine == Routine::Package {
@@ -95,6 +99,17 @@ fn body(pieces: &[SpannedToken<'_>], name_end: usize, routine: Routine) -> Optio
         }
     };
     Some(name_end + behind)
+}
+
+/// Behind the body of a routine of MySQL's in JavaScript, a string between dollars. No other server takes a statement with these
+/// words.
+fn behind_javascript<'p, 'a>(pieces: &'p [SpannedToken<'a>]) -> Option<&'p [SpannedToken<'a>]> {
+    let head = pieces.iter().position(|piece| piece.is_symbol(b';'))?;
+    let language = pieces[..head].windows(2).position(|pair| pair[0].is("language") && pair[1].is("javascript"))?;
+    let start = language + pieces[language..head].iter().position(|piece| piece.is("as"))? + 1;
+    let tag = dollar_tag(pieces.get(start)?.text)?;
+    let end = pieces[start + 1..].iter().position(|piece| piece.text.starts_with(tag))?;
+    Some(&pieces[start + end + 2..])
 }
 
 /// Behind the brackets that open here.
@@ -340,6 +355,7 @@ mod tests {
             "CREATE FUNCTION f() RETURNS enum('a','b') BEGIN RETURN 1; END",
             "CREATE TRIGGER t BEFORE INSERT ON u FOR EACH ROW FOLLOWS v BEGIN SET NEW.a = 1; SET NEW.b = 2; END",
             "CREATE EVENT e ON SCHEDULE EVERY 1 DAY ON COMPLETION PRESERVE ENABLE COMMENT 'x' DO BEGIN SELECT 1; END",
+            "CREATE FUNCTION f() RETURNS int DETERMINISTIC LANGUAGE JAVASCRIPT AS $$ let a = 1; return a; $$",
             "CREATE PROCEDURE p() AS x INT; BEGIN x := 1; END",
             "CREATE PACKAGE k AS PROCEDURE p(); FUNCTION f() RETURN INT; END",
             "CREATE PACKAGE k AS x INT; PROCEDURE p() AS y INT; BEGIN y := 1; END; BEGIN x := 1; END",
@@ -380,6 +396,9 @@ mod tests {
             "CREATE PROCEDURE p() BEGIN SET @a := begin; END; DROP TABLE t",
             "CREATE FUNCTION f() RETURNS int RETURN 1; DROP TABLE t",
             "CREATE FUNCTION f() RETURNS int LANGUAGE JAVASCRIPT AS 'return 1'; DROP TABLE t; BEGIN",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE JAVASCRIPT AS $$ let a; $$; DROP TABLE t",
+            "CREATE FUNCTION f() RETURNS int RETURN $$x; DROP TABLE t; SELECT 1 AS $$",
+            "CREATE FUNCTION f() RETURNS int RETURN 1; SELECT LANGUAGE JAVASCRIPT AS $$ ; DROP TABLE t; $$",
             "CREATE TRIGGER begin BEFORE INSERT ON begin FOR EACH ROW SET @a = 1; DROP TABLE t",
             "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1; DROP TABLE t",
             "CREATE PACKAGE k AS PROCEDURE p(); END; DROP TABLE t",

@@ -33,7 +33,13 @@ pub(crate) fn is_doubtful(text: &[u8], syntax: &Syntax) -> bool {
             }
             Token::Symbol(b'\\') => !rest.starts_with(b"\\N"),
             Token::Symbol(b'-') => is_doubtful_dash(rest),
-            Token::Word => is_odd_dollar(token_text, &text[at + length..], syntax),
+            Token::Word => match dollar_string(token_text, &text[at + length..], syntax) {
+                Ok(inside) => {
+                    at += inside;
+                    false
+                }
+                Err(Doubt) => true,
+            },
             _ => false,
         };
         if doubtful {
@@ -66,16 +72,24 @@ pub(crate) fn is_doubtful_string(quote: u8, text: &[u8], syntax: &Syntax) -> boo
         || escapes && quote == b'"' && syntax.ansi_quotes && memchr::memchr(b'\\', text).is_some()
 }
 
-/// From version 9 on `$$ ... $$` and `$x$ ... $x$` are strings for `mysql`. It comes to the same where nothing of ours is
-/// open at the end of one, which stands in a word or begins one.
-fn is_odd_dollar(word: &[u8], rest: &[u8], syntax: &Syntax) -> bool {
-    let Some(tag) = word.strip_prefix(b"$").and_then(|rest| memchr::memchr(b'$', rest)).map(|at| &word[..at + 2])
-    else {
-        return false;
-    };
-    let behind = &word[tag.len()..];
-    let Some(end) = memmem::find(behind, tag).map(|_| 0).or_else(|| memmem::find(rest, tag)) else { return true };
-    !reads_up_to(end, rest, syntax)
+/// Clients and servers may end it in different places.
+struct Doubt;
+
+/// From version 9 on `$$ ... $$` and `$x$ ... $x$` are strings for `mysql`: how much of one follows the word that begins it. It
+/// comes to the same for all where nothing of ours is open at its end, which stands in a word or begins one.
+fn dollar_string(word: &[u8], rest: &[u8], syntax: &Syntax) -> Result<usize, Doubt> {
+    let Some(tag) = dollar_tag(word) else { return Ok(0) };
+    if holds(&word[tag.len()..], tag) {
+        return Ok(0);
+    }
+    let end = memmem::find(rest, tag).ok_or(Doubt)?;
+    let ends_alike = reads_up_to(end, rest, syntax) && !is_doubtful(&rest[..end], syntax);
+    if ends_alike { Ok(end + tag.len()) } else { Err(Doubt) }
+}
+
+/// `$$` or `$x$` at the beginning of a word.
+pub(crate) fn dollar_tag(word: &[u8]) -> Option<&[u8]> {
+    word.strip_prefix(b"$").and_then(|rest| memchr::memchr(b'$', rest)).map(|at| &word[..at + 2])
 }
 
 /// Two dashes before a control character: a comment for servers and some clients.
@@ -117,4 +131,19 @@ fn reads_up_to(end: usize, rest: &[u8], syntax: &Syntax) -> bool {
 
 fn holds(text: &[u8], what: &[u8]) -> bool {
     memmem::find(text, what).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_between_dollars_is_read_up_to_its_end() {
+        let doubtful = |text: &str| is_doubtful(text.as_bytes(), &Syntax::new());
+        assert!(!doubtful("AS $$ return a $$"));
+        assert!(!doubtful("AS $x$ return a $x$, $$b$$"));
+        for text in ["AS $$ return a", "AS $$ 'it' + ' $$", "AS $$ --\u{1} $$", "AS $$ a $$ \\"] {
+            assert!(doubtful(text), "{text}");
+        }
+    }
 }
