@@ -259,6 +259,8 @@ fn begun(database: &Database<'_>) -> usize {
          WHERE p.db = '{}'",
         database.name()
     );
+    // InnoDB answers as before to whoever asked within the last tenth of a second.
+    std::thread::sleep(std::time::Duration::from_millis(120));
     server.sql(&query).parse().expect("a number")
 }
 
