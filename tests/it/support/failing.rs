@@ -53,7 +53,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "still not: {what}");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -271,6 +271,6 @@ pub fn assert_gone(mark: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !processes_with(mark).is_empty() {
         assert!(Instant::now() < deadline, "still there: {:?}", processes_with(mark));
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(50));
     }
 }
