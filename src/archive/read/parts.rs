@@ -17,7 +17,7 @@ const BLOCK: u64 = 512;
 
 /// Some stretches of the dump in an archive of ours, in order, read from the index's spans that hold them.
 ///
-/// Nothing is checked on the way but that it can be decoded: [`verify`](super::verify) comes before.
+/// Nothing is checked on the way but that it can be decoded: `verify` comes before.
 pub fn dump_parts(path: &Path, parts: &[Range<u64>]) -> Result<impl Read + Send + use<>> {
     let mut file = File::open(path).map_err(ArchiveError::Read)?;
     let index = Index::read(&mut file)?
