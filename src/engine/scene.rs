@@ -69,15 +69,13 @@ impl Scene {
     /// A client that refuses an option: the user's own, or one that its version should know. `line` is what it said.
     #[must_use]
     pub fn refused_option(&self, line: &str) -> Hint {
-        let name = |option: &str| option.split('=').next().unwrap_or(option).trim_start_matches('-').replace('_', "-");
+        let bare = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
+        let name = |option: &str| bare(option).trim_start_matches('-').replace('_', "-");
         let said = line.split(['\'', '`', '"']).nth(1).map(name).unwrap_or_default();
         match self.extra.iter().find(|option| option.starts_with('-') && name(option) == said) {
             Some(option) => Hint::naming(
                 "leave-option-out",
-                format!(
-                    "leave {} out behind --: the client does not know it",
-                    option.split('=').next().unwrap_or(option)
-                ),
+                format!("leave {} out behind --: the client does not know it", bare(option)),
             ),
             None => hint::ANOTHER_CLIENT,
         }

@@ -5,6 +5,7 @@
 
 use super::grants::{Grants, SELECT_OF_PROC};
 use super::probe_keys::{self, some};
+use crate::engine::mysql::session::NO_CONNECTION_LEFT;
 use crate::engine::mysql::session::server_settings::{self, SessionUse};
 use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
 use crate::hint::Hint;
@@ -180,11 +181,7 @@ fn limits(server: &Server) -> Vec<Finding> {
         ));
     }
     if server.connections_left.is_some_and(|left| left < 2) {
-        found.push(finding(
-            Severity::Warning,
-            "hardly a connection is left".to_owned(),
-            crate::engine::mysql::session::NO_CONNECTION_LEFT,
-        ));
+        found.push(finding(Severity::Warning, "hardly a connection is left".to_owned(), NO_CONNECTION_LEFT));
     }
     found
 }

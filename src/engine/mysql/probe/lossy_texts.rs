@@ -110,6 +110,6 @@ pub(crate) fn warnings(server: &Server, selection: &Selection, by_client: bool) 
     };
     let text = "a dump is UTF-8, and columns hold bytes of their character sets that come back as others";
     let json = "JSON columns hold decimals, dates or bytes, which come back as the numbers and strings of JSON's text";
-    let text = named(probe_keys::LOSSY_TEXTS, text).filter(|_| by_client);
+    let text = by_client.then(|| named(probe_keys::LOSSY_TEXTS, text)).flatten();
     text.into_iter().chain(named(probe_keys::TYPED_JSON, json)).collect()
 }

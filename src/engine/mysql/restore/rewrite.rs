@@ -253,9 +253,10 @@ impl Writer {
         syntax: &Syntax,
     ) -> Cow<'h, [u8]> {
         let has_body = subject.verb == Verb::Create && matches!(subject.object, Object::Trigger | Object::Event);
-        let Some(spare) = bodies::spare_semicolons(head, syntax).filter(|_| has_body) else {
+        if !has_body {
             return Cow::Borrowed(head);
-        };
+        }
+        let Some(spare) = bodies::spare_semicolons(head, syntax) else { return Cow::Borrowed(head) };
         self.counts.semicolons += 1;
         Cow::Owned([&head[..spare.start], &head[spare.end..]].concat())
     }

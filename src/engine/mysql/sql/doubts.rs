@@ -7,8 +7,9 @@ use memchr::memmem;
 use super::lexer::{Syntax, Token};
 use super::statement::{NEW, version};
 
-/// Whether the end of a statement, or of a comment between statements, may be in doubt.
-pub(crate) fn is_doubtful(text: &[u8], syntax: &Syntax) -> bool {
+/// Whether the end of a statement, or of a comment between statements, may be in doubt. Where a versioned comment is open at
+/// the end, the next statement would begin within it for `mysql`; only before rows it `may_end_open`.
+pub(crate) fn is_doubtful(text: &[u8], syntax: &Syntax, may_end_open: bool) -> bool {
     let (mut at, mut open) = (0, None);
     while let Some((token, length)) = syntax.next(&text[at..], true) {
         let (token_text, rest) = (&text[at..at + length], &text[at..]);
@@ -47,21 +48,7 @@ pub(crate) fn is_doubtful(text: &[u8], syntax: &Syntax) -> bool {
         }
         at += length;
     }
-    false
-}
-
-/// Whether a versioned comment is open at the end: for `mysql` the next statement would begin within it.
-pub(crate) fn ends_open(text: &[u8], syntax: &Syntax) -> bool {
-    let (mut at, mut open) = (0, false);
-    while let Some((token, length)) = syntax.next(&text[at..], true) {
-        open = match token {
-            Token::Open => true,
-            Token::Symbol(b'*') if text[at..].starts_with(b"*/") => false,
-            _ => open,
-        };
-        at += length;
-    }
-    open
+    open.is_some() && !may_end_open
 }
 
 /// A string of which clients lose a part, or in which they disagree on what escapes.
@@ -83,7 +70,7 @@ fn dollar_string(word: &[u8], rest: &[u8], syntax: &Syntax) -> Result<usize, Dou
         return Ok(0);
     }
     let end = memmem::find(rest, tag).ok_or(Doubt)?;
-    let ends_alike = reads_up_to(end, rest, syntax) && !is_doubtful(&rest[..end], syntax);
+    let ends_alike = reads_up_to(end, rest, syntax) && !is_doubtful(&rest[..end], syntax, false);
     if ends_alike { Ok(end + tag.len()) } else { Err(Doubt) }
 }
 
@@ -139,10 +126,12 @@ mod tests {
 
     #[test]
     fn a_string_between_dollars_is_read_up_to_its_end() {
-        let doubtful = |text: &str| is_doubtful(text.as_bytes(), &Syntax::new());
+        let doubtful = |text: &str| is_doubtful(text.as_bytes(), &Syntax::new(), false);
         assert!(!doubtful("AS $$ return a $$"));
         assert!(!doubtful("AS $x$ return a $x$, $$b$$"));
-        for text in ["AS $$ return a", "AS $$ 'it' + ' $$", "AS $$ --\u{1} $$", "AS $$ a $$ \\"] {
+        for text in
+            ["AS $$ return a", "AS $$ 'it' + ' $$", "AS $$ --\u{1} $$", "AS $$ a $$ \\", "/*! a", "AS $$ /*! a $$"]
+        {
             assert!(doubtful(text), "{text}");
         }
     }

@@ -13,7 +13,7 @@ use words::{COMMANDS, REACHING, is_perconas};
 pub(in crate::engine::mysql) use words::{is_statement, rows_may_call};
 
 use super::bodies::{self, Routine};
-use super::doubts::{ends_open, is_doubtful};
+use super::doubts::is_doubtful;
 use super::lexer::{Syntax, Token};
 use super::session_settings::Settings;
 use super::statement::{self, NEW, SpannedToken};
@@ -108,8 +108,7 @@ impl Gate {
     pub(crate) fn judge(&mut self, head: &[u8], syntax: &Syntax) -> Found {
         let pieces: Vec<SpannedToken<'_>> = statement::pieces(head, syntax).collect();
         let mut statement = Statement { pieces: &pieces, at: 0, found: Found::default(), body: None };
-        let is_cut = !has_rows(head, syntax) && ends_open(head, syntax);
-        let doubtful = (is_cut || is_doubtful(head, syntax)).then_some(Reason::Unclear);
+        let doubtful = is_doubtful(head, syntax, pieces.first().is_some_and(brings_rows)).then_some(Reason::Unclear);
         let Some(first) = pieces.first() else { return Found { reason: doubtful, ..statement.found } };
         if is_perconas(&pieces) {
             return Found { reason: doubtful, ..statement.found };
@@ -136,7 +135,7 @@ fn is_read_by_some(pieces: &[SpannedToken<'_>], has_body: bool) -> bool {
     // Up to the name of what is made; of rows and bodies everything.
     const BEGINNING: usize = 3;
     let first = &pieces[0];
-    let has_rows = first.is("insert") || first.is("replace");
+    let has_rows = brings_rows(first);
     if first.is("set") {
         // What later statements are read by: every server must have set it.
         let decides = |piece: &SpannedToken<'_>| DECIDE.iter().any(|word| piece.is(word));
@@ -571,7 +570,12 @@ impl<'p, 'a> Statement<'p, 'a> {
 
 /// Whether rows follow this head.
 pub(crate) fn has_rows(head: &[u8], syntax: &Syntax) -> bool {
-    statement::pieces(head, syntax).next().is_some_and(|first| first.is("insert") || first.is("replace"))
+    statement::pieces(head, syntax).next().is_some_and(|first| brings_rows(&first))
+}
+
+/// Whether rows follow a statement's first word.
+fn brings_rows(first: &SpannedToken<'_>) -> bool {
+    first.is("insert") || first.is("replace")
 }
 
 /// The beginning of a statement, in one line.

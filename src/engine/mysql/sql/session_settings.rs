@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gate::Reason;
 use super::lexer::Token;
-use super::statement::SpannedToken;
+use super::statement::{SpannedToken, has_ansi_quotes};
 
 /// Character sets in which a backslash may be the second half of a character: a string's end is not where it seems.
 const WITH_BACKSLASHES: [&str; 5] = ["big5", "cp932", "gbk", "gb18030", "sjis"];
@@ -246,8 +246,7 @@ fn is_character_set(value: &[SpannedToken<'_>]) -> bool {
 /// A mode in which backslashes escape nothing, or double quotes are those of names.
 fn is_odd_mode(value: &[SpannedToken<'_>]) -> bool {
     let text = value.iter().flat_map(|piece| piece.text.to_ascii_uppercase()).collect::<Vec<_>>();
-    let odd = [&b"NO_BACKSLASH_ESCAPES"[..], b"ANSI", b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
-    odd.iter().any(|mode| memchr::memmem::find(&text, mode).is_some())
+    memchr::memmem::find(&text, b"NO_BACKSLASH_ESCAPES").is_some() || has_ansi_quotes(&text)
 }
 
 /// One literal without escapes, or a variable: what of it is `NO_BACKSLASH_ESCAPES` can be seen.

@@ -346,9 +346,13 @@ pub(crate) fn backslash_after(head: &[u8], syntax: &Syntax) -> Option<bool> {
 
 /// Whether double quotes are those of names after this statement: none when it is no `SET sql_mode`, or takes a variable's.
 pub(crate) fn ansi_quotes_after(head: &[u8], syntax: &Syntax) -> Option<bool> {
-    let value = head[sql_mode(head, syntax)?].to_ascii_uppercase();
-    let modes = [&b"ANSI"[..], b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
-    Some(modes.iter().any(|mode| memchr::memmem::find(&value, mode).is_some()))
+    Some(has_ansi_quotes(&head[sql_mode(head, syntax)?].to_ascii_uppercase()))
+}
+
+/// Whether double quotes are those of names in one of these modes, in capital letters.
+pub(crate) fn has_ansi_quotes(modes: &[u8]) -> bool {
+    const QUOTING: [&[u8]; 6] = [b"ANSI", b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
+    QUOTING.iter().any(|mode| memchr::memmem::find(modes, mode).is_some())
 }
 
 /// Where the value of `SET ... sql_mode = ...` stands: a string, or the variable that the old mode was saved in.

@@ -277,7 +277,9 @@ impl Plain {
         let sent = self.nesting.ends();
         let is_parted = std::mem::replace(&mut self.parted, !sent);
         let kind = if is_parted && mentions_strings(&sql) { Kind::Odd } else { kind };
-        if let Some(escapes) = escapes_after(&sql).filter(|_| self.nesting.first() == b"set") {
+        if self.nesting.first() == b"set"
+            && let Some(escapes) = escapes_after(&sql)
+        {
             self.lexer.escapes = escapes;
         }
         let cut = !whole && (is_parted || ![&b"create"[..], b"comment", b"select"].contains(&self.nesting.first()));

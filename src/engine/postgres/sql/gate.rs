@@ -117,7 +117,9 @@ pub fn judge_all(sql: &str) -> Judged {
 /// Whether nothing but remarks stands before the first semicolon.
 #[must_use]
 pub fn begins_empty(sql: &str) -> bool {
-    without_remarks(&tokens(sql)).first() == Some(&Token::Symbol(b';'))
+    // Whatever else comes first is no remark.
+    let first = sql.trim_start_matches(|c: char| c.is_ascii_whitespace());
+    first.starts_with([';', '-', '/']) && without_remarks(&tokens(sql)).first() == Some(&Token::Symbol(b';'))
 }
 
 /// Cut at the semicolons that stand in no bracket and in no body, as the server does: psql takes more for the inside of a

@@ -142,12 +142,13 @@ pub(super) async fn ask(conn: &mut Conn, server: &Server, all: bool) -> mysql_as
         .await?;
     special.extend(others);
     let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), CASE WHEN DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
-                   THEN 'double' WHEN DATA_TYPE = 'enum' THEN 'number' ELSE 'bytes' END FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+                   THEN 'double' WHEN DATA_TYPE = 'enum' THEN 'number' ELSE 'bytes' END FROM information_schema.COLUMNS \
+                   WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
     for table in &special {
         let rows: Vec<(String, String, String, String)> = conn.exec(columns, (database, table)).await?;
         for (table, name, extra, how) in rows {
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
-            let is_lossy = lossy.iter().any(|column| is_member(column, &table) && column[table.len() + 1..] == name);
+            let is_lossy = lossy.contains(&format!("{table}.{name}").as_str());
             let exact = match how.as_str() {
                 "double" => Some(Exact::Double),
                 "number" => is_lossy.then_some(Exact::Number),
