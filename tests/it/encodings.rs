@@ -1,7 +1,7 @@
 //! Encodings: a dump is written in the database's, whatever a role says, and names are themselves everywhere.
 
 use crate::{
-    roundtrip::{dumped, restored, with_clients_of},
+    roundtrip::{dumped, restored, restored_and_copied, with_clients_of},
     support::{Database, Dbhaul, Server, dbhaul, mariadb, mysql, postgres15, sweeping},
 };
 
@@ -274,16 +274,8 @@ fn bytes_that_utf8_does_not_hold_come_back() {
         let (archive, output) = dumped(&source, &folder, &[]);
         assert_eq!(output["warnings"].as_array().map(Vec::len), Some(0), "{output}");
         let bytes = "SELECT HEX(c), HEX(d) FROM j; SELECT HEX(a), HEX(b), HEX(g), HEX(s), HEX(d) FROM l";
-        for jobs in ["1", "2"] {
-            let (restored_into, copied_into) = (server.database("restored"), server.database("copied"));
-            restored(&archive, &restored_into, &["--jobs", jobs]);
-            with_clients_of(server)
-                .args(["copy", &source.uri(), &copied_into.uri(), "--jobs", jobs])
-                .run()
-                .expect_code(0);
-            for target in [restored_into, copied_into] {
-                assert_eq!(target.sql(bytes), source.sql(bytes), "{jobs}");
-            }
+        for target in restored_and_copied(&archive, &source) {
+            assert_eq!(target.sql(bytes), source.sql(bytes), "{}", target.name());
         }
         with_clients_of(server)
             .arg("verify")

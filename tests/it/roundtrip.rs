@@ -48,6 +48,18 @@ pub fn restored(archive: &Path, target: &Database<'_>, args: &[&str]) -> Value {
     output.args(args).run().expect_code(0).json()
 }
 
+/// What an archive and its source become by a restore and a copy, with one job and with two.
+pub fn restored_and_copied<'s>(archive: &Path, source: &Database<'s>) -> Vec<Database<'s>> {
+    let server = source.server();
+    let both = |jobs: &str| {
+        let [target, copy] = ["restored", "copied"].map(|name| server.database(name));
+        restored(archive, &target, &["--jobs", jobs]);
+        with_clients_of(server).args(["copy", &source.uri(), &copy.uri(), "--jobs", jobs]).run().expect_code(0);
+        [target, copy]
+    };
+    ["1", "2"].into_iter().flat_map(both).collect()
+}
+
 /// The rows of each table by themselves: what a table's partitions and heirs hold is theirs.
 pub fn real_rows(database: &Database<'_>) -> BTreeMap<String, u64> {
     let counts = if database.server().flavour().is_postgres() {

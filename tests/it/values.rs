@@ -1,7 +1,7 @@
 //! MySQL's values whose texts mean others: exact, or named.
 
 use crate::{
-    roundtrip::{dumped, restored, with_clients_of},
+    roundtrip::{dumped, restored, restored_and_copied, with_clients_of},
     support::{mariadb, mysql},
 };
 
@@ -17,15 +17,8 @@ fn the_errors_value_of_an_enum_comes_back_beside_an_empty_one() {
         let numbers = "SELECT id, a + 0, b + 0, c + 0 FROM e";
         let folder = tempfile::tempdir().expect("a folder");
         let (archive, _) = dumped(&source, &folder, &[]);
-        for jobs in ["1", "2"] {
-            let (restored_into, copied_into) = (server.database("restored"), server.database("copied"));
-            restored(&archive, &restored_into, &["--jobs", jobs]);
-            with_clients_of(server)
-                .args(["copy", &source.uri(), &copied_into.uri(), "--jobs", jobs])
-                .run()
-                .expect_code(0);
-            assert_eq!(restored_into.sql(numbers), source.sql(numbers), "{jobs}");
-            assert_eq!(copied_into.sql(numbers), source.sql(numbers), "{jobs}");
+        for target in restored_and_copied(&archive, &source) {
+            assert_eq!(target.sql(numbers), source.sql(numbers), "{}", target.name());
         }
     }
 }

@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 #![expect(clippy::cast_precision_loss, reason = "sizes for people")]
 
-mod dice;
 #[path = "../it/support/mod.rs"]
 #[allow(clippy::enum_glob_use, clippy::format_collect, clippy::similar_names, reason = "the tests', as they are")]
 mod support;

@@ -10,8 +10,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    dice::Dice,
-    support::{Database, Dbhaul, Output, Proxy, Server, checksum, dbhaul, eventually, names, sessions},
+    support::{Database, Dbhaul, Dice, Output, Proxy, Server, checksum, dbhaul, eventually, names, sessions},
     tally::Tally,
     watch::{Fault, Ran, watch},
 };

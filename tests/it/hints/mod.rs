@@ -66,6 +66,19 @@ impl<'s> User<'s> {
         Self { server, name, uri }
     }
 
+    /// One who owns this database of PostgreSQL's, and no more.
+    fn owner_of(database: &Database<'s>) -> Self {
+        let user = Self::of(database);
+        user.server.sql(&format!("ALTER DATABASE {} OWNER TO {}", database.name(), user.name));
+        user
+    }
+
+    /// Gives back what such a user owns.
+    fn gives_back(&self, database: &Database<'_>) {
+        self.server.sql(&format!("ALTER DATABASE {} OWNER TO {}", database.name(), self.server.user()));
+        database.sql(&format!("DROP OWNED BY {} CASCADE", self.name));
+    }
+
     fn run(&self, words: &[&str]) -> Output {
         with_clients_of(self.server).args(words).run()
     }

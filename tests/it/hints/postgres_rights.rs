@@ -4,20 +4,7 @@ use std::path::Path;
 
 use super::{User, by, dump, dump_of, restore};
 use crate::roundtrip::with_clients_of;
-use crate::support::{Database, postgres15};
-
-/// A user who owns this database, and no more.
-fn owner_of<'s>(target: &Database<'s>) -> User<'s> {
-    let user = User::of(target);
-    postgres15().sql(&format!("ALTER DATABASE {} OWNER TO {}", target.name(), user.name));
-    user
-}
-
-/// Gives back what the user owns.
-fn end(target: &Database<'_>, user: &User<'_>) {
-    postgres15().sql(&format!("ALTER DATABASE {} OWNER TO {}", target.name(), postgres15().user()));
-    target.sql(&format!("DROP OWNED BY {} CASCADE", user.name));
-}
+use crate::support::postgres15;
 
 /// A restore by that user.
 fn by_user(user: &User<'_>, archive: &Path, more: &[&str]) -> crate::support::Output {
@@ -46,11 +33,11 @@ fn a_wrapper_of_others_is_opened_by_the_hints_grant() {
     let (_folder, archive) = dump_of(&source);
     let target = postgres15().database("wrapper_target");
     target.sql("CREATE EXTENSION postgres_fdw");
-    let user = owner_of(&target);
+    let user = User::owner_of(&target);
     by_user(&user, &archive, &[]).refused(7, &["postgres_fdw"]).follows("grant-usage-on-wrapper");
     target.sql(&format!("GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO {}", user.name));
     by_user(&user, &archive, &[]).expect_code(0);
-    end(&target, &user);
+    user.gives_back(&target);
 }
 
 #[test]
@@ -65,12 +52,12 @@ fn an_event_trigger_of_a_plain_dump_is_made_by_a_superuser_or_left_out() {
     let made = with_clients_of(postgres15()).args(["dump", &source.uri(), "--format", "plain", "-o"]).arg(&plain).run();
     made.expect_code(0);
     let target = postgres15().database("event_target");
-    let user = owner_of(&target);
+    let user = User::owner_of(&target);
     by_user(&user, &plain, &[]).refused(7, &[]).follows("superuser-or-custom-format");
     by_user(&user, &dump(&source, &folder, "custom.tar.gz"), &[]).expect_code(0);
     target.sql("DROP FUNCTION f CASCADE");
     restore(&plain, &target, &[]).expect_code(0);
-    end(&target, &user);
+    user.gives_back(&target);
 }
 
 #[test]
@@ -89,7 +76,7 @@ fn publications_and_subscriptions_come_by_a_superuser_or_stay_behind() {
         source.sql(make);
         let (folder, archive) = dump_of(&source);
         let target = postgres15().database("publishes_target");
-        let user = owner_of(&target);
+        let user = User::owner_of(&target);
         by_user(&user, &archive, &[]).refused(7, &[]).follows(hint);
         let left_out = folder.path().join("without.tar.gz");
         let again = with_clients_of(postgres15()).args(["dump", &source.uri(), "-o"]).arg(&left_out);
@@ -101,7 +88,7 @@ fn publications_and_subscriptions_come_by_a_superuser_or_stay_behind() {
             let _ = database.try_sql("ALTER SUBSCRIPTION hinted SET (slot_name = NONE)");
             database.sql(drop_it);
         }
-        end(&target, &user);
+        user.gives_back(&target);
     }
 }
 
@@ -111,10 +98,10 @@ fn a_language_of_superusers_is_theirs_to_restore() {
     source.sql("CREATE FUNCTION plus(int, int) RETURNS int LANGUAGE internal IMMUTABLE AS 'int4pl'");
     let (_folder, archive) = dump_of(&source);
     let target = postgres15().database("internal_target");
-    let user = owner_of(&target);
+    let user = User::owner_of(&target);
     by_user(&user, &archive, &[]).refused(7, &["language"]).follows("databases-owner-or-superuser");
     restore(&archive, &target, &[]).expect_code(0);
-    end(&target, &user);
+    user.gives_back(&target);
 }
 
 #[test]

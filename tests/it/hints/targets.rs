@@ -205,20 +205,15 @@ fn jobs_are_as_many_as_the_server_has_room_for() {
     source.sql("CREATE TABLE t (id int PRIMARY KEY)");
     let (_folder, archive) = dump_of(&source);
     let target = postgres15().database("jobs_target");
-    let user = User::of(&target);
-    postgres15().sql(&format!(
-        "ALTER DATABASE {} OWNER TO {}; ALTER ROLE {1} CONNECTION LIMIT 4",
-        target.name(),
-        user.name
-    ));
+    let user = User::owner_of(&target);
+    postgres15().sql(&format!("ALTER ROLE {} CONNECTION LIMIT 4", user.name));
     let run = |jobs: &str| user.run(&["restore", archive.to_str().expect("UTF-8"), &user.uri, "--jobs", jobs]);
     let hint = run("6").refused(10, &[]).follows("fewer-jobs");
     run(hint.split(' ').nth(1).expect("a number")).expect_code(0);
     let dump = |jobs: &str| user.run(&["dump", &user.uri, "--output", "-", "--jobs", jobs]);
     dump("8").refused(10, &[]).follows("fewer-sessions");
     dump("1").expect_code(0);
-    postgres15().sql(&format!("ALTER DATABASE {} OWNER TO {}", target.name(), postgres15().user()));
-    target.sql(&format!("DROP OWNED BY {} CASCADE", user.name));
+    user.gives_back(&target);
 }
 
 #[test]
@@ -304,8 +299,8 @@ fn extensions_that_only_a_superuser_makes_are_made_or_left_out() {
     let (_folder, archive) = dump_of(&source);
     let archive = archive.to_str().expect("UTF-8");
     let target = postgres15().database("extension_target");
-    let user = User::of(&target);
-    postgres15().sql(&format!("ALTER DATABASE {} OWNER TO {}; ALTER ROLE {1} CREATEDB", target.name(), user.name));
+    let user = User::owner_of(&target);
+    postgres15().sql(&format!("ALTER ROLE {} CREATEDB", user.name));
     let run = |more: &[&str]| user.run(&[&["restore", archive, &user.uri][..], more].concat());
     let refused = run(&[]).refused(10, &[]);
     let without = refused.follows("or-exclude-extension");
@@ -317,8 +312,7 @@ fn extensions_that_only_a_superuser_makes_are_made_or_left_out() {
     run(&[]).expect_code(0);
     run(&["--clean", "database", "--yes"]).refused(10, &[]).follows("clean-schema-keeps-extensions");
     run(&["--clean", "schema", "--yes"]).expect_code(0);
-    postgres15().sql(&format!("ALTER DATABASE {} OWNER TO {}", target.name(), postgres15().user()));
-    target.sql(&format!("DROP OWNED BY {} CASCADE", user.name));
+    user.gives_back(&target);
 }
 
 #[test]

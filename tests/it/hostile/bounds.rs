@@ -20,32 +20,7 @@ use std::{
 
 use dbhaul::engine::{self, Format, bounds::Stretch};
 
-use crate::support::{Server, sweeping};
-
-/// Numbers that look random, and are the same with the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.roll() % most as u64).expect("small")
-    }
-
-    fn one_in(&mut self, most: usize) -> bool {
-        self.below(most) == 0
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
+use crate::support::{Dice, Server, sweeping};
 
 /// Fills templates: each `{w}` is a word with a number of its own, each `{f}` hostile pieces with such words among them.
 struct Maker {
@@ -65,7 +40,7 @@ impl Maker {
         for _ in 0..self.dice.below(4) {
             let word = self.word();
             text.push_str(&self.dice.pick(self.pieces).replace("{w}", &word));
-            if !self.dice.one_in(3) {
+            if !self.dice.once_in(3) {
                 let word = self.word();
                 text.push_str(&word);
             }
@@ -171,7 +146,7 @@ impl Fuzzed {
 
     /// Scripts that the gate lets pass, and whether the client reads each of them as we do.
     fn run(&self, server: &Server, seed: u64, scripts: usize) {
-        let mut maker = Maker { dice: Dice(seed), words: 0, pieces: self.pieces };
+        let mut maker = Maker { dice: Dice::new(seed), words: 0, pieces: self.pieces };
         let made: Vec<String> = (0..scripts).map(|_| (self.script)(&mut maker)).collect();
         let passed: Vec<&String> = made.iter().filter(|script| !is_refused(self.format, script.as_bytes())).collect();
         assert!(passed.len() > scripts / 10, "too few pass: {} of {scripts}", passed.len());

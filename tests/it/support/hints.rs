@@ -24,21 +24,26 @@ pub fn made_hints() -> &'static [MadeHint] {
 
 /// Every Rust file below a folder of the repository, with its text, sorted.
 pub fn sources(folder: &str) -> Vec<(String, String)> {
-    fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
+    files(folder, "rs")
+}
+
+/// The same of the files with another ending.
+pub fn files(folder: &str, wanted: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, wanted: &str, found: &mut Vec<(String, String)>) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let entries = fs::read_dir(root.join(folder)).expect("a folder of sources").flatten();
         for entry in entries {
             let path = folder.join(entry.file_name());
             if root.join(&path).is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                walk(&path, wanted, found);
+            } else if path.extension().is_some_and(|ending| ending == wanted) {
                 let text = fs::read_to_string(root.join(&path)).expect("a source");
                 found.push((path.to_string_lossy().into_owned(), text));
             }
         }
     }
     let mut found = Vec::new();
-    walk(Path::new(folder), &mut found);
+    walk(Path::new(folder), wanted, &mut found);
     found.sort();
     found
 }

@@ -7,6 +7,7 @@ mod compare;
 mod container;
 mod crowd;
 mod database;
+mod dice;
 mod failing;
 mod flavour;
 mod generated;
@@ -30,13 +31,14 @@ pub use {
     container::{Container, RunningContainer, container},
     crowd::Crowd,
     database::Database,
+    dice::Dice,
     failing::{
         Disk, Gate, Lock, Silent, alive, assert_gone, child_of, closed_port, descendants, error_lines, eventually,
         kill, names, peak, sessions,
     },
     flavour::{Family, Flavour},
     generated::{assert_section, sweeping, table_of_section, write_section},
-    hints::{made_hints, sources},
+    hints::{files, made_hints, sources},
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},

@@ -224,7 +224,7 @@ fn script(maker: &mut Maker) -> String {
         };
         let next = maker.dice.pick(ENDS);
         script.push_str(&maker.fill(&template.replace("{d}", delimiter).replace("{n}", next)));
-        if template.contains("{n}") && !maker.dice.one_in(4) {
+        if template.contains("{n}") && !maker.dice.once_in(4) {
             delimiter = next;
         }
     }

@@ -198,7 +198,7 @@ const BETWEEN: &[&str] = &[
 fn script(maker: &mut Maker) -> String {
     let mut script = String::new();
     for _ in 0..=maker.dice.below(5) {
-        let template = if maker.dice.one_in(4) { maker.dice.pick(BETWEEN) } else { maker.dice.pick(STATEMENTS) };
+        let template = if maker.dice.once_in(4) { maker.dice.pick(BETWEEN) } else { maker.dice.pick(STATEMENTS) };
         script.push_str(&maker.fill(template));
     }
     script.push('\n');
