@@ -181,7 +181,8 @@ impl<'s> Sweeping<'s> {
                 Ok(differs) => {
                     found.tried += 1;
                     for (how, stderr, code) in differs {
-                        if code == Some(10) && !change.changes_nothing {
+                        // By name: what a client can't be told.
+                        if code == Some(10) && (!change.changes_nothing || stderr.contains(&change.name)) {
                             found.refused.insert(change.name.clone());
                         } else {
                             let words = self.words(&stderr);

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
 use super::dump_filter::{self, TableFilter};
 use crate::connection::{Connection, Limits};
@@ -200,14 +199,14 @@ async fn needs(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Need>
     let defaults = "SELECT TABLE_NAME, COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                     AND COLUMN_DEFAULT LIKE '%val(%'";
     for (by_kind, query) in [("view", views), ("table", defaults)] {
-        for (by, text) in conn.exec::<(String, Option<String>), _, _>(query, (database,)).await? {
+        for (by, text) in session::rows_of::<(String, Option<String>)>(conn, query, &[database]).await? {
             let named = named(text.unwrap_or_default().as_bytes(), &syntax, Some(database));
             needs.extend(named.into_iter().map(|(kind, name)| Need { by_kind, by: by.clone(), kind, name, key: None }));
         }
     }
     let keys = "SELECT TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
                 WHERE CONSTRAINT_SCHEMA = ? AND UNIQUE_CONSTRAINT_SCHEMA = ? AND TABLE_NAME <> REFERENCED_TABLE_NAME";
-    let keys = conn.exec::<(String, String, String), _, _>(keys, (database, database)).await?;
+    let keys = session::rows_of::<(String, String, String)>(conn, keys, &[database, database]).await?;
     needs.extend(keys.into_iter().map(|(by, key, name)| Need {
         by_kind: "table",
         by,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
 use super::coming;
 use crate::connection::{Connection, Limits};
@@ -120,7 +119,7 @@ pub(crate) async fn check(
     let database = &connection.database;
     let query = "SELECT TABLE_NAME, COLUMN_NAME, EXTRA LIKE '%INVISIBLE%' FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION";
-    let work = async |conn: &mut Conn| conn.exec::<(String, String, bool), _, _>(query, (database,)).await;
+    let work = async |conn: &mut Conn| session::rows_of::<(String, String, bool)>(conn, query, &[database]).await;
     let found = session::ask(connection, Some(database), limits, work).await?;
     let mut there: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
     for (table, column, hidden) in found {

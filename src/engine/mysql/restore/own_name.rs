@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
 use crate::engine::mysql::dump::dump_filter::TableFilter;
 use crate::engine::mysql::probe::probe_keys::{self, JOIN, join_truncated};
+use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
 use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, StatementInfo, Verb};
@@ -137,7 +137,8 @@ pub(crate) async fn read(conn: &mut Conn, database: &str) -> mysql_async::Result
     let syntax = Syntax::new();
     let mut lines = Vec::new();
     for query in QUERIES {
-        for (object, on, body) in conn.exec::<(String, String, Option<String>), _, _>(query, (database,)).await? {
+        for (object, on, body) in session::rows_of::<(String, String, Option<String>)>(conn, query, &[database]).await?
+        {
             let body = format!("DO {}", body.unwrap_or_default());
             lines.extend(named(body.as_bytes(), &syntax, database).line(&object, &on));
         }

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::thread;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
@@ -247,7 +246,7 @@ impl Opening<'_> {
 async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<String>> {
     let query = "SELECT TABLE_NAME FROM information_schema.TABLES \
                  WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'";
-    conn.exec(query, (&server.database,)).await
+    session::rows_of(conn, query, &[&server.database]).await
 }
 
 /// Starts the sessions' threads, and has all of them begin while nobody writes: one alone needs no such moment. What

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params};
 
 use super::{is_member, probe_keys};
-use crate::engine::mysql::session::quote;
+use crate::engine::mysql::session::{self, quote};
 use crate::engine::{Flavour, Server, TableEstimate as Dumped};
 
 /// A table is divided into stretches of about this many bytes of its data: what a session may read ahead of its turn.
@@ -136,20 +136,17 @@ pub(super) async fn ask(
     let has_lossy = |table: &&Dumped| lossy.iter().any(|column| is_member(column, &table.name));
     let mut special: BTreeSet<String> =
         server.tables.iter().filter(has_lossy).map(|table| table.name.clone()).collect();
-    let others: Vec<String> = conn
-        .exec(
-            "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
-             AND (? OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
-             OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)",
-            (database, all),
-        )
-        .await?;
-    special.extend(others);
+    let others = format!(
+        "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+         AND ({all} OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
+         OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)"
+    );
+    special.extend(session::rows_of::<String>(conn, &others, &[database]).await?);
     let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), CASE WHEN DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
                    THEN 'double' WHEN DATA_TYPE = 'enum' THEN 'number' ELSE 'bytes' END FROM information_schema.COLUMNS \
                    WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
     for table in &special {
-        let rows: Vec<(String, String, String, String)> = conn.exec(columns, (database, table)).await?;
+        let rows: Vec<(String, String, String, String)> = session::rows_of(conn, columns, &[database, table]).await?;
         for (table, name, extra, how) in rows {
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
             let is_lossy = lossy.contains(&format!("{table}.{name}").as_str());
@@ -178,7 +175,7 @@ pub(super) async fn wide(conn: &mut Conn, server: &Server) -> mysql_async::Resul
                  'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') \
                  ORDER BY TABLE_NAME";
     let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-    for (table, column) in conn.exec::<(String, String), _, _>(query, (&server.database,)).await? {
+    for (table, column) in session::rows_of::<(String, String)>(conn, query, &[&server.database]).await? {
         match tables.last_mut().filter(|(last, _)| *last == table) {
             Some((_, columns)) => columns.push(column),
             None => tables.push((table, vec![column])),
@@ -194,24 +191,15 @@ async fn divisions(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<
     if large.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<(String, String)> = conn
-        .exec(
-            "SELECT s.TABLE_NAME, s.COLUMN_NAME FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c \
-             ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
-             WHERE s.TABLE_SCHEMA = ? AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 \
-             AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')",
-            (&server.database,),
-        )
-        .await?;
-    let partitioned: HashSet<String> = conn
-        .exec(
-            "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS \
-             WHERE TABLE_SCHEMA = ? AND PARTITION_NAME IS NOT NULL",
-            (&server.database,),
-        )
-        .await?
-        .into_iter()
-        .collect();
+    let keys = "SELECT s.TABLE_NAME, s.COLUMN_NAME FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c \
+                ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
+                WHERE s.TABLE_SCHEMA = ? AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 \
+                AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')";
+    let keys: Vec<(String, String)> = session::rows_of(conn, keys, &[&server.database]).await?;
+    let partitioned = "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS \
+                       WHERE TABLE_SCHEMA = ? AND PARTITION_NAME IS NOT NULL";
+    let partitioned: Vec<String> = session::rows_of(conn, partitioned, &[&server.database]).await?;
+    let partitioned: HashSet<String> = partitioned.into_iter().collect();
     let mut divisions = Vec::new();
     for (table, column) in keys {
         let Some(bytes) = large.get(table.as_str()).filter(|_| !partitioned.contains(&table)) else { continue };
@@ -221,7 +209,7 @@ async fn divisions(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<
             quote(&server.database),
             quote(&table)
         );
-        let found: Option<(Option<String>, Option<String>)> = conn.exec_first(query, Params::Empty).await?;
+        let found: Option<(Option<String>, Option<String>)> = conn.query_first(query).await?;
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let Some((Some(first), Some(last))) = found.map(|(first, last)| (number(first), number(last))) else {
             continue;
