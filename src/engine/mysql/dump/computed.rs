@@ -3,9 +3,9 @@
 
 use mysql_async::Conn;
 
-use super::dump_filter::Selection;
+use super::dump_filter::TableFilter;
 use crate::engine::Server;
-use crate::engine::mysql::probe::probe_keys::{self, JOIN, some};
+use crate::engine::mysql::probe::probe_keys::{self, JOIN, join_truncated};
 use crate::engine::mysql::restore::suitability::is_member;
 use crate::engine::mysql::session;
 use crate::engine::mysql::session::server_settings::{self, SessionUse};
@@ -48,7 +48,7 @@ fn key(name: &str) -> String {
 }
 
 /// Names the columns of tables that are dumped.
-pub(crate) fn warnings(server: &Server, selection: &Selection) -> Vec<String> {
+pub(crate) fn warnings(server: &Server, selection: &TableFilter) -> Vec<String> {
     let tables: Vec<&str> = selection.with_rows(server).collect();
     let of_setting = |(name, value, _): (&str, &str, _)| {
         let mut columns = probe_keys::list(server, &key(name));
@@ -57,7 +57,7 @@ pub(crate) fn warnings(server: &Server, selection: &Selection) -> Vec<String> {
             format!(
                 "{name} is {value} here: a restore computes stored columns anew, by the default, and these may come back \
                  otherwise: {}",
-                some(&columns)
+                join_truncated(&columns)
             )
         })
     };

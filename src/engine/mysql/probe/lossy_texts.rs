@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::probe_keys::{self, some};
-use crate::engine::mysql::dump::dump_filter::Selection;
+use super::probe_keys::{self, join_truncated};
+use crate::engine::mysql::dump::dump_filter::TableFilter;
 use crate::engine::mysql::parallel::rows;
 use crate::engine::mysql::session::{self, quote};
 use crate::engine::{Flavour, Server};
@@ -104,10 +104,10 @@ async fn lost(conn: &mut Conn, table: &str, columns: &[(String, String)]) -> mys
 }
 
 /// For a dump of these rows: what comes back as something else. `by_client`: no session of ours reads them.
-pub(crate) fn warnings(server: &Server, selection: &Selection, by_client: bool) -> Vec<String> {
+pub(crate) fn warnings(server: &Server, selection: &TableFilter, by_client: bool) -> Vec<String> {
     let named = |key: &str, what: &str| {
         let columns = rows::among(server, selection, key);
-        (!columns.is_empty()).then(|| format!("{what}: {}", some(&columns)))
+        (!columns.is_empty()).then(|| format!("{what}: {}", join_truncated(&columns)))
     };
     let text = "a dump is UTF-8, and columns hold bytes of their character sets that come back as others";
     let json = "JSON columns hold decimals, dates or bytes, which come back as the numbers and strings of JSON's text";

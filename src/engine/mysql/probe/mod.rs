@@ -20,7 +20,7 @@ use super::restore::own_name;
 use super::session::server_settings::{self, Pinned, SessionUse};
 use super::session::{self, literal, quote, tolerant};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
+use crate::engine::{Flavour, Purpose, Server, TableEstimate, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
 use grants::Grants;
 use probe_keys::JOIN;
@@ -40,7 +40,7 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
-    let (mut conn, exists, pinned) = enter(connection, purpose, limits).await?;
+    let (mut conn, exists, pinned) = open_session(connection, purpose, limits).await?;
     let read = async {
         let (version, words) = session::within(connection, limits, words(&mut conn)).await?;
         let products = recognise(PRODUCTS, "MySQL", &words)?;
@@ -55,7 +55,7 @@ pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Li
 }
 
 /// A session; for a restore, the database may be yet to come.
-async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool, Pinned)> {
+async fn open_session(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool, Pinned)> {
     let (opened, exists) = match session::open_for_probe(connection, Some(&connection.database), limits).await {
         Err(e)
             if purpose == Purpose::Restore
@@ -147,7 +147,7 @@ async fn read(
                 let limit = limit.to_owned();
                 let (over, longest) = over_limit(conn, &server, &limit).await?;
                 server.settings.insert(probe_keys::OVER_LIMIT.to_owned(), over.join(JOIN));
-                server.settings.insert(probe_keys::MOST_LISTED.to_owned(), longest.to_string());
+                server.settings.insert(probe_keys::LONGEST_LIST.to_owned(), longest.to_string());
             }
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(probe_keys::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
@@ -226,7 +226,7 @@ async fn tablespaces(conn: &mut Conn, flavour: Flavour) -> mysql_async::Result<V
 /// What the database holds, as far as this user sees it.
 #[derive(Default)]
 struct Objects {
-    tables: Vec<Table>,
+    tables: Vec<TableEstimate>,
     views: Vec<String>,
     size: u64,
     no_transactions: Vec<String>,
@@ -292,7 +292,7 @@ impl Objects {
                 if !TRANSACTIONS.contains(&engine.to_ascii_lowercase().as_str()) {
                     self.no_transactions.push(name.clone());
                 }
-                self.tables.push(Table { schema: database.to_owned(), name, rows, bytes });
+                self.tables.push(TableEstimate { schema: database.to_owned(), name, rows, bytes });
             }
             _ => {}
         }

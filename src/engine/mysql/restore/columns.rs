@@ -7,7 +7,7 @@ use mysql_async::Conn;
 use super::coming;
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::features::Statement;
-use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::probe_keys::join_truncated;
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
@@ -152,7 +152,7 @@ fn difference(
     let missing: Vec<&str> =
         columns.iter().filter(|column| !target.iter().any(|(name, _)| same(name, column))).copied().collect();
     if !missing.is_empty() {
-        return Some(format!("table {table}: the target's has no column {}", some(&missing)));
+        return Some(format!("table {table}: the target's has no column {}", join_truncated(&missing)));
     }
     let shown: Vec<&str> = target.iter().filter(|(_, hidden)| !hidden).map(|(name, _)| name.as_str()).collect();
     let in_order = shown.len() == columns.len() && shown.iter().zip(&columns).all(|(one, other)| same(one, other));

@@ -53,7 +53,7 @@ const fn setting(name: &'static str, value: &'static str, needed_by: NeededBy) -
 
 /// The limit on the rows of a `SELECT`. It cuts our own questions too, so each session lifts it before it asks anything.
 pub(crate) const SELECT_LIMIT: &str = "sql_select_limit";
-const MOST_ROWS: &str = "18446744073709551615";
+const MAX_ROWS: &str = "18446744073709551615";
 /// MariaDB: the time as of which system-versioned tables are read.
 pub(crate) const AS_OF: &str = "system_versioning_asof";
 /// The character set in which the server takes a client's statements to be written.
@@ -79,7 +79,7 @@ const OLD_MODE: &str = "old_mode";
 
 #[rustfmt::skip]
 pub(crate) const PINNED: &[Setting] = &[
-    setting(SELECT_LIMIT,                         MOST_ROWS,         All),
+    setting(SELECT_LIMIT,                         MAX_ROWS,         All),
     setting(BIG_SELECTS,                          "ON",              All),
     setting(BUFFERED,                             "OFF",             All),
     setting(AS_OF,                                "DEFAULT",         All),
@@ -195,7 +195,7 @@ pub(crate) fn prologue(server: &Server, database: &str) -> Vec<String> {
 pub(crate) async fn pin(conn: &mut Conn, database: Option<&str>, sessions: SessionUse) -> mysql_async::Result<Pinned> {
     // The limits would cut or end the list of settings.
     if !try_set(conn, LIFT).await? {
-        try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MOST_ROWS}")).await?;
+        try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MAX_ROWS}")).await?;
     }
     try_set(conn, ROOM).await?;
     let mut pinned = Pinned::default();
@@ -259,7 +259,7 @@ fn differing(server: &Server, sessions: SessionUse) -> impl Iterator<Item = (&'s
 }
 
 /// What a client is told behind `SET SESSION `, if anything.
-pub(crate) fn told(server: &Server, sessions: SessionUse) -> Option<String> {
+pub(crate) fn client_assignments(server: &Server, sessions: SessionUse) -> Option<String> {
     let refused = probe_keys::list(server, probe_keys::REFUSED);
     let settable = differing(server, sessions).filter(|(setting, _)| !refused.contains(&setting.name));
     let assignments: Vec<String> = settable.map(|(setting, wanted)| setting.assignment(wanted)).collect();
