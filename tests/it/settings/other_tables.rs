@@ -11,7 +11,7 @@ fn other_tables_that_mariadb_makes_are_named_and_a_good_archive_stays_good() {
         let server = Server::start(flavour);
         let source = server.database("source");
         source.sql(
-            "CREATE TABLE t (id int PRIMARY KEY, v varchar(9)); INSERT INTO t VALUES (1, 'x');
+            "CREATE TABLE t (id int PRIMARY KEY, v varchar(9), d datetime(3)); INSERT INTO t VALUES (1, 'x', '2020-02-29 01:02:03.456');
              CREATE TABLE own (id int PRIMARY KEY) ENGINE=MyISAM; INSERT INTO own VALUES (1)",
         );
         let folder = tempfile::tempdir().expect("a folder");
@@ -29,6 +29,12 @@ fn other_tables_that_mariadb_makes_are_named_and_a_good_archive_stays_good() {
                 "the target gives tables that name none ENCRYPTION_KEY_ID=5 (innodb_default_encryption_key_id)",
                 "`ENCRYPTION_KEY_ID`=",
             ),
+            (
+                "SET GLOBAL mysql56_temporal_format = OFF",
+                "SET GLOBAL mysql56_temporal_format = ON",
+                "the target stores new columns of times as MariaDB 5.3 did (mysql56_temporal_format)",
+                "/* mariadb-5.3 */",
+            ),
         ] {
             server.sql(set);
             for jobs in ["1", "2"] {
@@ -37,7 +43,7 @@ fn other_tables_that_mariadb_makes_are_named_and_a_good_archive_stays_good() {
                     with_clients_of(&server).args(["restore", "--jobs", jobs]).arg(&archive).arg(target.uri());
                 let done = restore.run().expect_code(0);
                 assert!(done.stderr.contains(words), "{}", done.stderr);
-                let shown = target.sql("SHOW CREATE TABLE t");
+                let shown = server.sql(&format!("{reset}; SHOW CREATE TABLE {}.t; {set}", target.name()));
                 assert!(shown.contains(made), "{shown}");
                 let rows = |sums: std::collections::BTreeMap<String, (u64, String)>| sums["t"].0;
                 assert_eq!(rows(checksum(&target)), rows(checksum(&source)));

@@ -38,6 +38,7 @@ const AVOIDED: &[(&str, &str)] = &[
     ("rpl_semi_sync_master_enabled", "each commit would wait for a replica that is not there"),
     ("enforce_storage_engine", "it makes other tables, which is named: see other_tables.rs"),
     ("innodb_default_encryption_key_id", "it makes other tables, which is named: see other_tables.rs"),
+    ("mysql56_temporal_format", "it makes other columns, which is named: see other_tables.rs"),
     ("connect_timeout", "a machine under load would be too slow for the least"),
     ("net_retry_count", "a limit for a network that breaks"),
 ];

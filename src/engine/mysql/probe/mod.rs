@@ -36,7 +36,7 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
     'event_scheduler','max_connections','max_user_connections','max_execution_time','max_statement_time',\
     'character_set_server','collation_server','disabled_storage_engines','innodb_read_only_compressed',\
     'innodb_read_only','innodb_force_recovery','innodb_file_per_table','innodb_page_size',\
-    'innodb_default_row_format','enforce_storage_engine','innodb_default_encryption_key_id'";
+    'innodb_default_row_format','enforce_storage_engine','innodb_default_encryption_key_id','mysql56_temporal_format'";
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {

@@ -10,6 +10,8 @@ use crate::engine::{Content, Flavour, RestoreOptions, Server};
 
 const ENFORCED_ENGINE: &str = "enforce_storage_engine";
 const ENCRYPTION_KEY: &str = "innodb_default_encryption_key_id";
+/// MariaDB: off, new columns of times are stored as MariaDB 5.3 did, which `SHOW CREATE TABLE` shows.
+const TIMES: &str = "mysql56_temporal_format";
 
 /// What the target makes otherwise, for people.
 pub(crate) fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<String> {
@@ -37,6 +39,9 @@ pub(crate) fn notes(server: &Server, content: &Content, options: &RestoreOptions
     }
     if let Some(key) = encryption_key(server) {
         notes.push(format!("the target gives tables that name none ENCRYPTION_KEY_ID={key} ({ENCRYPTION_KEY})"));
+    }
+    if server.settings.get(TIMES).is_some_and(|value| value == "OFF") {
+        notes.push(format!("the target stores new columns of times as MariaDB 5.3 did ({TIMES})"));
     }
     if let Some(format) = old_row_format(server).filter(|_| !all.is_empty()) {
         notes.push(format!("the target makes tables that name no row format {format} ({ROW_FORMAT})"));

@@ -93,7 +93,7 @@ fn expressions(major: u32) -> String {
         "SELECT i.type || ' ' || i.identity, e.tree \
          FROM ({}) AS e(class, id, part, owner_class, owner, tree), \
          LATERAL pg_catalog.pg_identify_object({of_object}, e.id, e.part) i \
-         WHERE e.tree ~ 'DISTINCTEXPR|NULLIFEXPR|CASETESTEXPR|:usingClause [(]|ROWCOMPAREEXPR|:testexpr [{{]BOOLEXPR' AND EXISTS ( \
+         WHERE e.owner >= 16384 AND e.tree ~ 'DISTINCTEXPR|NULLIFEXPR|CASETESTEXPR|:usingClause [(]|ROWCOMPAREEXPR|:testexpr [{{]BOOLEXPR' AND EXISTS ( \
          SELECT 1 FROM pg_catalog.pg_namespace n WHERE {USER_SCHEMA} AND n.oid IN ( \
          SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = e.owner AND e.owner_class = 'pg_class' \
          UNION ALL SELECT typnamespace FROM pg_catalog.pg_type WHERE oid = e.owner AND e.owner_class = 'pg_type' \
