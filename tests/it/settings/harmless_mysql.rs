@@ -8,12 +8,13 @@ use super::{
 use crate::support::{Flavour, Server};
 
 /// Limits that are for who sets them: at their least they end the work, and that is told.
-pub const LIMITS: [&str; 12] = [
+pub const LIMITS: [&str; 13] = [
     "connection_memory_limit",
     "connection_memory_chunk_size",
     "innodb_lock_wait_timeout",
     "interactive_timeout",
     "max_allowed_packet",
+    "max_binlog_cache_size",
     "max_join_size",
     "max_session_mem_used",
     "max_tmp_session_space_usage",
