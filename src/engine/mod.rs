@@ -77,60 +77,19 @@ pub enum Rehearsal {
     Harmful,
 }
 
-/// One database engine.
-pub trait Engine: Sync {
+/// One database engine: what varies among them, by concern.
+pub trait Engine:
+    Prober + DatabaseKeeper + DumpPlanner + DumpReader + RestorePlanner + TargetKeeper + ClientCatalog + ScratchServer
+{
     /// Which one.
     fn dialect(&self) -> Dialect;
+}
 
+/// Asks a server.
+pub trait Prober: Sync {
     /// One short session that reads everything that planning needs; one attempt, no retries. Fails with
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
-
-    /// Refuses, with `Kind::Usage`, what can be told from the options alone, before anybody is asked anything.
-    /// [`Engine::plan_dump`] refuses the same.
-    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()>;
-
-    /// The same options, where arguments for the client that choose tables and schemas stand among ours.
-    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions;
-
-    /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
-    /// `Kind::Usage` names the one that does not.
-    fn check_patterns<'a>(
-        &'a self,
-        connection: &'a Connection,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, ()> {
-        let _ = (connection, options, limits);
-        Box::pin(async { Ok(()) })
-    }
-
-    /// What these options choose of the database, and what that needs; none where they choose all, or where that can't be
-    /// told.
-    fn selected<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Option<Selected>> {
-        let _ = (connection, server, options, limits);
-        Box::pin(async { Ok(None) })
-    }
-
-    /// What the dump needs, or the chosen part of it, and neither brings nor the target has, once it is as the restore
-    /// begins.
-    fn lacking<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<Dependency>> {
-        let _ = (connection, server, content, options, limits);
-        Box::pin(async { Ok(Vec::new()) })
-    }
 
     /// What our sessions are doing in this database: tells a long index build from a restore that hangs. Ours are those of
     /// our login that came after the probe that `server` is of.
@@ -140,61 +99,6 @@ pub trait Engine: Sync {
         server: &'a Server,
         limits: &'a Limits,
     ) -> Pending<'a, SessionActivity>;
-
-    /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
-    fn prepare<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>>;
-
-    /// The name of the database that a restore fills in the target's place, where it does not fill the target itself. From
-    /// [`Engine::prepare`] on, which makes it, the connection leads there.
-    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
-        let _ = (server, options);
-        None
-    }
-
-    /// Gives the [replacement](Engine::replacement) the target's name, and drops the old one. Says what it did. After an
-    /// error both are what they were.
-    fn replace<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        let _ = (connection, server, limits);
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    /// Gives the restored database what belonged to its source itself, as the options say. What can't be given is no
-    /// error: the rows are there.
-    fn apply_properties<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, AppliedProperties>;
-
-    /// What an earlier restore of this dump left in the target, as the target itself tells. `done` counts the tables that
-    /// were looked at.
-    fn inspect_target_for_resume<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-        done: &'a AtomicU64,
-    ) -> Pending<'a, ResumeState> {
-        let _ = (connection, server, content, options, limits, done);
-        Box::pin(async { Ok(ResumeState::default()) })
-    }
 
     /// Whether a copy between two databases would come back to its source: they are the same, by whatever names and
     /// ways, or one gets the changes of the other. `exists` says whether the target's database is there.
@@ -206,106 +110,6 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Relation>;
 
-    /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
-    /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
-    fn preview_options(&self, options: &DumpOptions) -> DumpOptions;
-
-    /// The oldest server version of this flavour that is supported.
-    fn oldest(&self, flavour: Flavour) -> Version;
-
-    /// The bare names under which a client for this role may be installed, best first.
-    fn programs(&self, role: Role) -> &'static [&'static str];
-
-    /// Folders outside of PATH where packages put clients; a `*` stands for any name in its place.
-    fn folders(&self) -> &'static [&'static str];
-
-    /// Flavour and version from the text of `--version`; none when it is not such a client.
-    fn read_version(&self, text: &str) -> Option<(Flavour, Version)>;
-
-    /// The client that fits, or `Kind::Client` with what was found and what to install. `content` is there for a
-    /// restore.
-    fn choose<'c>(
-        &self,
-        role: Role,
-        server: &Server,
-        content: Option<&Content>,
-        found: &'c [Client],
-        rejected: &[Rejected],
-    ) -> Result<&'c Client>;
-
-    /// One point in time for the several clients or sessions that these options ask for, held until it is dropped.
-    fn acquire_snapshot<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, DumpSnapshot>;
-
-    /// Why a copy by several jobs is left to one, for people; none where it is not.
-    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
-        let _ = (dump, restore);
-        None
-    }
-
-    /// The dump's whole command lines, and how to read what they write; several at once only of one moment.
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan>;
-
-    /// A reader for a dump's bytes in this format.
-    fn inspector(&self, format: Format) -> Box<dyn Inspector>;
-
-    /// Passes one database of a script on that may name its databases: `wanted`, or else the first. None for forms that
-    /// hold one and don't name it.
-    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>>;
-
-    /// Everything that forbids this restore, before anything is touched: `Kind::Refused` with what was found. Warnings
-    /// come back. `--clean` and `--into-non-empty` are part of the judgement.
-    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>>;
-
-    /// The restore's command lines. `clients` holds every client found, by role.
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan>;
-
-    /// What such a restore leaves out of a whole dump, by the name of a definition, and what that is called; where the
-    /// dump is another server's or client's, not `exact`, also what that alone may leave out.
-    fn left_out(
-        &self,
-        definition: &str,
-        server: &Server,
-        options: &RestoreOptions,
-        exact: bool,
-    ) -> Option<&'static str> {
-        let _ = (definition, server, options, exact);
-        None
-    }
-
-    /// What the server made of a restore that ended well, where that is not what the dump says: a line each.
-    fn look_back<'a>(
-        &'a self,
-        connection: &'a Connection,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        let _ = (connection, content, options, limits);
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
     /// Schema, name and rows of tables of the user's own, of which a dump by that user has only what policies let through.
     fn rows_behind_policies<'a>(
         &'a self,
@@ -316,36 +120,13 @@ pub trait Engine: Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Adapts a dump on its way into the file that several jobs of a restore will read.
-    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
-        let _ = (server, options);
-        None
-    }
-
     /// What the stored generated columns of a database hold, in sums.
     fn generated_columns<'a>(&'a self, connection: &'a Connection, limits: &'a Limits)
     -> Pending<'a, GeneratedColumns>;
+}
 
-    /// The user that packages make for the server, who runs a throw-away one when we are root.
-    fn service_user(&self) -> &'static str;
-
-    /// Bytes that a server's data folder has before its first table, and its logs while it works.
-    fn base_disk_bytes(&self) -> u64;
-
-    /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
-    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan>;
-
-    /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
-    fn create_required_roles<'a>(
-        &'a self,
-        connection: &'a Connection,
-        content: &'a Content,
-        limits: &'a Limits,
-    ) -> Pending<'a, ()> {
-        let _ = (connection, content, limits);
-        Box::pin(async { Ok(()) })
-    }
-
+/// Makes, lists and drops databases of a server.
+pub trait DatabaseKeeper: Sync {
     /// Makes an empty database on the connection's server, as much like the source's as the server can; `Kind::Refused`
     /// when the user may not.
     fn create_database<'a>(
@@ -376,26 +157,271 @@ pub trait Engine: Sync {
         limits: &'a Limits,
     ) -> Pending<'a, Vec<String>>;
 
-    /// Whether a dump's definitions are tried in a database of their own before a target is emptied.
-    fn rehearsal(&self, _: &Content) -> Rehearsal {
-        Rehearsal::Needless
-    }
-
-    /// Databases that were made to [replace](Self::replace) others, or were replaced, by restores that were killed. Each
+    /// Databases that were made to [replace](TargetKeeper::replace) others, or were replaced, by restores that were killed. Each
     /// comes with what is to be said of it.
     fn replacements_left<'a>(&'a self, _: &'a Connection, _: &'a Limits) -> Pending<'a, Vec<(String, String)>> {
         Box::pin(async { Ok(Vec::new()) })
     }
+}
 
-    /// What a client's stderr means where it failed: the lines worth showing, word for word, and a hint for each known
-    /// cause. Never called on success, never decides whether something failed.
-    fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis;
+/// Plans a dump.
+pub trait DumpPlanner: Sync {
+    /// Refuses, with `Kind::Usage`, what can be told from the options alone, before anybody is asked anything.
+    /// [`DumpPlanner::plan_dump`] refuses the same.
+    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()>;
+
+    /// The same options, where arguments for the client that choose tables and schemas stand among ours.
+    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions;
+
+    /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
+    /// `Kind::Usage` names the one that does not.
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        let _ = (connection, options, limits);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What these options choose of the database, and what that needs; none where they choose all, or where that can't be
+    /// told.
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        let _ = (connection, server, options, limits);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
+    /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions;
+
+    /// One point in time for the several clients or sessions that these options ask for, held until it is dropped.
+    fn acquire_snapshot<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, DumpSnapshot>;
+
+    /// Why a copy by several jobs is left to one, for people; none where it is not.
+    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+        let _ = (dump, restore);
+        None
+    }
+
+    /// The dump's whole command lines, and how to read what they write; several at once only of one moment.
+    fn plan_dump(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        client: &Client,
+        options: &DumpOptions,
+        limits: &Limits,
+        snapshot: &DumpSnapshot,
+    ) -> Result<DumpPlan>;
+}
+
+/// Reads dumps.
+pub trait DumpReader: Sync {
+    /// A reader for a dump's bytes in this format.
+    fn inspector(&self, format: Format) -> Box<dyn Inspector>;
+
+    /// Passes one database of a script on that may name its databases: `wanted`, or else the first. None for forms that
+    /// hold one and don't name it.
+    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>>;
 
     /// What a statement makes or fills, by its beginning: `table orders`. Names alone; asked where a client tells no more
     /// than a line of its script.
     fn named(&self, statement: &str) -> Option<String> {
         let _ = statement;
         None
+    }
+}
+
+/// Judges and plans a restore.
+pub trait RestorePlanner: Sync {
+    /// Everything that forbids this restore, before anything is touched: `Kind::Refused` with what was found. Warnings
+    /// come back. `--clean` and `--into-non-empty` are part of the judgement.
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>>;
+
+    /// What the dump needs, or the chosen part of it, and neither brings nor the target has, once it is as the restore
+    /// begins.
+    fn lacking<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        let _ = (connection, server, content, options, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The restore's command lines. `clients` holds every client found, by role.
+    fn plan_restore(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        content: &Content,
+        clients: &Found,
+        options: &RestoreOptions,
+        source: RestoreInput<'_>,
+    ) -> Result<RestorePlan>;
+
+    /// Adapts a dump on its way into the file that several jobs of a restore will read.
+    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
+        let _ = (server, options);
+        None
+    }
+
+    /// What such a restore leaves out of a whole dump, by the name of a definition, and what that is called; where the
+    /// dump is another server's or client's, not `exact`, also what that alone may leave out.
+    fn left_out(
+        &self,
+        definition: &str,
+        server: &Server,
+        options: &RestoreOptions,
+        exact: bool,
+    ) -> Option<&'static str> {
+        let _ = (definition, server, options, exact);
+        None
+    }
+
+    /// Whether a dump's definitions are tried in a database of their own before a target is emptied.
+    fn rehearsal(&self, _: &Content) -> Rehearsal {
+        Rehearsal::Needless
+    }
+
+    /// What an earlier restore of this dump left in the target, as the target itself tells. `done` counts the tables that
+    /// were looked at.
+    fn inspect_target_for_resume<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+        done: &'a AtomicU64,
+    ) -> Pending<'a, ResumeState> {
+        let _ = (connection, server, content, options, limits, done);
+        Box::pin(async { Ok(ResumeState::default()) })
+    }
+}
+
+/// Changes a target before a restore and behind it.
+pub trait TargetKeeper: Sync {
+    /// Empties or makes the target before a restore, as `--clean` and `--create` ask. Says what it did.
+    fn prepare<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>>;
+
+    /// The name of the database that a restore fills in the target's place, where it does not fill the target itself. From
+    /// [`TargetKeeper::prepare`] on, which makes it, the connection leads there.
+    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
+        let _ = (server, options);
+        None
+    }
+
+    /// Gives the [replacement](TargetKeeper::replacement) the target's name, and drops the old one. Says what it did. After an
+    /// error both are what they were.
+    fn replace<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        let _ = (connection, server, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Gives the restored database what belonged to its source itself, as the options say. What can't be given is no
+    /// error: the rows are there.
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties>;
+
+    /// What the server made of a restore that ended well, where that is not what the dump says: a line each.
+    fn look_back<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        let _ = (connection, content, options, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// The vendor's programs: where they are, which one fits, what they say.
+pub trait ClientCatalog: Sync {
+    /// The oldest server version of this flavour that is supported.
+    fn oldest(&self, flavour: Flavour) -> Version;
+
+    /// The bare names under which a client for this role may be installed, best first.
+    fn programs(&self, role: Role) -> &'static [&'static str];
+
+    /// Folders outside of PATH where packages put clients; a `*` stands for any name in its place.
+    fn folders(&self) -> &'static [&'static str];
+
+    /// Flavour and version from the text of `--version`; none when it is not such a client.
+    fn read_version(&self, text: &str) -> Option<(Flavour, Version)>;
+
+    /// The client that fits, or `Kind::Client` with what was found and what to install. `content` is there for a
+    /// restore.
+    fn choose<'c>(
+        &self,
+        role: Role,
+        server: &Server,
+        content: Option<&Content>,
+        found: &'c [Client],
+        rejected: &[Rejected],
+    ) -> Result<&'c Client>;
+
+    /// What a client's stderr means where it failed: the lines worth showing, word for word, and a hint for each known
+    /// cause. Never called on success, never decides whether something failed.
+    fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis;
+}
+
+/// Plans throw-away servers.
+pub trait ScratchServer: Sync {
+    /// The user that packages make for the server, who runs a throw-away one when we are root.
+    fn service_user(&self) -> &'static str;
+
+    /// Bytes that a server's data folder has before its first table, and its logs while it works.
+    fn base_disk_bytes(&self) -> u64;
+
+    /// The command lines of a throw-away server. `Kind::Client` when a program that it needs is not where its own is.
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan>;
+
+    /// Gives a throw-away server what a dump of one database takes for granted: PostgreSQL's roles.
+    fn create_required_roles<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        let _ = (connection, content, limits);
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -9,9 +9,10 @@ use std::sync::atomic::AtomicU64;
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpOptions, DumpPlan, DumpSnapshot, Engine, Flavour,
-    Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rehearsal, Rejected, Relation, RestoreInput,
-    RestoreOptions, RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity,
+    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpOptions, DumpPlan,
+    DumpPlanner, DumpReader, DumpSnapshot, Engine, Flavour, Format, Found, GeneratedColumns, Inspector, Pending,
+    Prober, Purpose, Rehearsal, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, RestorePlanner,
+    ResumeState, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, TargetKeeper,
     Version,
 };
 use crate::error::Result;
@@ -44,34 +45,11 @@ impl Engine for Mysql {
     fn dialect(&self) -> Dialect {
         Dialect::Mysql
     }
+}
 
+impl Prober for Mysql {
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
         Box::pin(probe::probe(connection, purpose, limits))
-    }
-
-    fn selected<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Option<Selected>> {
-        Box::pin(dump::dependencies::selected(connection, server, options, limits))
-    }
-
-    fn lacking<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<Dependency>> {
-        Box::pin(async {
-            restore::columns::check(connection, server, content, options, limits).await?;
-            restore::wide_tables::check(connection, server, content, options, limits).await?;
-            Ok(dump::dependencies::lacking(server, content, options))
-        })
     }
 
     fn session_activity<'a>(
@@ -81,40 +59,6 @@ impl Engine for Mysql {
         limits: &'a Limits,
     ) -> Pending<'a, SessionActivity> {
         Box::pin(session::session_activity::session_activity(connection, server, limits))
-    }
-
-    fn prepare<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
-    }
-
-    fn apply_properties<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, AppliedProperties> {
-        Box::pin(probe::database::apply(connection, server, content, options, limits))
-    }
-
-    fn inspect_target_for_resume<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-        done: &'a AtomicU64,
-    ) -> Pending<'a, ResumeState> {
-        Box::pin(restore::resume::inspect_target(connection, server, content, options, limits, done))
     }
 
     fn relation<'a>(
@@ -127,110 +71,6 @@ impl Engine for Mysql {
         Box::pin(probe::identity::relation(source, target, exists, limits))
     }
 
-    fn rehearsal(&self, content: &Content) -> Rehearsal {
-        use sql::content::{fact, names};
-        // Statements with a database's name would come into that one.
-        let lists = [fact::ELSEWHERE, fact::STOPPED];
-        let is_harmless = lists.iter().all(|list| names(content, list).is_empty());
-        if is_harmless { Rehearsal::Possible } else { Rehearsal::Harmful }
-    }
-
-    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
-        DumpOptions { schema_only: true, data_only: false, ..options.clone() }
-    }
-
-    fn oldest(&self, flavour: Flavour) -> Version {
-        products::oldest(flavour)
-    }
-
-    fn programs(&self, role: Role) -> &'static [&'static str] {
-        clients::programs(role)
-    }
-
-    fn folders(&self) -> &'static [&'static str] {
-        clients::FOLDERS
-    }
-
-    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
-        clients::read_version(text)
-    }
-
-    fn choose<'c>(
-        &self,
-        role: Role,
-        server: &Server,
-        content: Option<&Content>,
-        found: &'c [Client],
-        rejected: &[Rejected],
-    ) -> Result<&'c Client> {
-        clients::choose(role, server, content, found, rejected)
-    }
-
-    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions {
-        dump::extra::adopted(options, &connection.database)
-    }
-
-    fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
-        dump::check(options)
-    }
-
-    fn acquire_snapshot<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, DumpSnapshot> {
-        Box::pin(parallel::rows::hold(connection, server, options, limits))
-    }
-
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, snapshot)
-    }
-
-    fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
-        Box::new(sql::content::Reader::new())
-    }
-
-    fn database_cutter(&self, _format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
-        Some(Box::new(restore::sections::Cutter::new(wanted)))
-    }
-
-    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
-        restore::resume::check(server, content, options)?;
-        restore::suitability::check(server, content, options)
-    }
-
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan> {
-        restore::plan(connection, server, content, clients, options, source)
-    }
-
-    fn look_back<'a>(
-        &'a self,
-        connection: &'a Connection,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        Box::pin(restore::events::passed(connection, content, options, limits))
-    }
-
     fn generated_columns<'a>(
         &'a self,
         connection: &'a Connection,
@@ -238,19 +78,9 @@ impl Engine for Mysql {
     ) -> Pending<'a, GeneratedColumns> {
         Box::pin(probe::generated::sums(connection, limits))
     }
+}
 
-    fn service_user(&self) -> &'static str {
-        "mysql"
-    }
-
-    fn base_disk_bytes(&self) -> u64 {
-        scratch::EMPTY
-    }
-
-    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
-        scratch::plan(site)
-    }
-
+impl DatabaseKeeper for Mysql {
     fn create_database<'a>(
         &'a self,
         connection: &'a Connection,
@@ -283,16 +113,203 @@ impl Engine for Mysql {
     ) -> Pending<'a, Vec<String>> {
         Box::pin(restore::prepare::databases(connection, prefix, limits))
     }
+}
+
+impl DumpPlanner for Mysql {
+    fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
+        dump::check(options)
+    }
+
+    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions {
+        dump::extra::adopted(options, &connection.database)
+    }
+
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        Box::pin(dump::dependencies::selected(connection, server, options, limits))
+    }
+
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
+        DumpOptions { schema_only: true, data_only: false, ..options.clone() }
+    }
+
+    fn acquire_snapshot<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, DumpSnapshot> {
+        Box::pin(parallel::rows::hold(connection, server, options, limits))
+    }
+
+    fn plan_dump(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        client: &Client,
+        options: &DumpOptions,
+        limits: &Limits,
+        snapshot: &DumpSnapshot,
+    ) -> Result<DumpPlan> {
+        dump::plan(connection, server, client, options, limits, snapshot)
+    }
+}
+
+impl DumpReader for Mysql {
+    fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
+        Box::new(sql::content::Reader::new())
+    }
+
+    fn database_cutter(&self, _format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
+        Some(Box::new(restore::sections::Cutter::new(wanted)))
+    }
+
+    fn named(&self, statement: &str) -> Option<String> {
+        diagnose::named(statement)
+    }
+}
+
+impl RestorePlanner for Mysql {
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        restore::resume::check(server, content, options)?;
+        restore::suitability::check(server, content, options)
+    }
+
+    fn lacking<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        Box::pin(async {
+            restore::columns::check(connection, server, content, options, limits).await?;
+            restore::wide_tables::check(connection, server, content, options, limits).await?;
+            Ok(dump::dependencies::lacking(server, content, options))
+        })
+    }
+
+    fn plan_restore(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        content: &Content,
+        clients: &Found,
+        options: &RestoreOptions,
+        source: RestoreInput<'_>,
+    ) -> Result<RestorePlan> {
+        restore::plan(connection, server, content, clients, options, source)
+    }
 
     fn left_out(&self, definition: &str, server: &Server, _: &RestoreOptions, _: bool) -> Option<&'static str> {
         restore::other_tables::left_out(definition, server)
     }
 
+    fn rehearsal(&self, content: &Content) -> Rehearsal {
+        use sql::content::{fact, names};
+        // Statements with a database's name would come into that one.
+        let lists = [fact::ELSEWHERE, fact::STOPPED];
+        let is_harmless = lists.iter().all(|list| names(content, list).is_empty());
+        if is_harmless { Rehearsal::Possible } else { Rehearsal::Harmful }
+    }
+
+    fn inspect_target_for_resume<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+        done: &'a AtomicU64,
+    ) -> Pending<'a, ResumeState> {
+        Box::pin(restore::resume::inspect_target(connection, server, content, options, limits, done))
+    }
+}
+
+impl TargetKeeper for Mysql {
+    fn prepare<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
+    }
+
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties> {
+        Box::pin(probe::database::apply(connection, server, content, options, limits))
+    }
+
+    fn look_back<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(restore::events::passed(connection, content, options, limits))
+    }
+}
+
+impl ClientCatalog for Mysql {
+    fn oldest(&self, flavour: Flavour) -> Version {
+        products::oldest(flavour)
+    }
+
+    fn programs(&self, role: Role) -> &'static [&'static str] {
+        clients::programs(role)
+    }
+
+    fn folders(&self) -> &'static [&'static str] {
+        clients::FOLDERS
+    }
+
+    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
+        clients::read_version(text)
+    }
+
+    fn choose<'c>(
+        &self,
+        role: Role,
+        server: &Server,
+        content: Option<&Content>,
+        found: &'c [Client],
+        rejected: &[Rejected],
+    ) -> Result<&'c Client> {
+        clients::choose(role, server, content, found, rejected)
+    }
+
     fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {
         diagnose::diagnose(stderr, scene)
     }
+}
 
-    fn named(&self, statement: &str) -> Option<String> {
-        diagnose::named(statement)
+impl ScratchServer for Mysql {
+    fn service_user(&self) -> &'static str {
+        "mysql"
+    }
+
+    fn base_disk_bytes(&self) -> u64 {
+        scratch::EMPTY
+    }
+
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
+        scratch::plan(site)
     }
 }

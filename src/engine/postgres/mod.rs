@@ -6,9 +6,10 @@
 
 use crate::connection::{Connection, Dialect, Limits};
 use crate::engine::{
-    Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpOptions, DumpPlan, DumpSnapshot, Engine, Filter,
-    Flavour, Format, Found, GeneratedColumns, Inspector, Pending, Purpose, Rejected, Relation, RestoreInput,
-    RestoreOptions, RestorePlan, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity, Version,
+    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpOptions, DumpPlan,
+    DumpPlanner, DumpReader, DumpSnapshot, Engine, Filter, Flavour, Format, Found, GeneratedColumns, Inspector,
+    Pending, Prober, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, RestorePlanner, Role,
+    Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, TargetKeeper, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -46,39 +47,11 @@ impl Engine for Postgres {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
     }
+}
 
+impl Prober for Postgres {
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
         Box::pin(probe::probe(connection, purpose, limits))
-    }
-
-    fn check_patterns<'a>(
-        &'a self,
-        connection: &'a Connection,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, ()> {
-        Box::pin(probe::check_patterns(connection, options, limits))
-    }
-
-    fn selected<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Option<Selected>> {
-        Box::pin(dump::dependencies::selected(connection, server, options, limits))
-    }
-
-    fn lacking<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<Dependency>> {
-        Box::pin(dump::dependencies::lacking(connection, server, content, options, limits))
     }
 
     fn session_activity<'a>(
@@ -88,41 +61,6 @@ impl Engine for Postgres {
         limits: &'a Limits,
     ) -> Pending<'a, SessionActivity> {
         Box::pin(session::session_activity::session_activity(connection, server, limits))
-    }
-
-    fn prepare<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
-    }
-
-    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
-        restore::replace::name(server, options)
-    }
-
-    fn replace<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>> {
-        Box::pin(restore::replace::take_place(connection, server, limits))
-    }
-
-    fn apply_properties<'a>(
-        &'a self,
-        connection: &'a Connection,
-        server: &'a Server,
-        content: &'a Content,
-        options: &'a RestoreOptions,
-        limits: &'a Limits,
-    ) -> Pending<'a, AppliedProperties> {
-        Box::pin(restore::apply_properties::apply(connection, server, content, options, limits))
     }
 
     fn relation<'a>(
@@ -135,104 +73,12 @@ impl Engine for Postgres {
         Box::pin(probe::identity::relation(source, target, exists, limits))
     }
 
-    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
-        options.clone()
-    }
-
-    fn oldest(&self, _: Flavour) -> Version {
-        products::OLDEST
-    }
-
-    fn programs(&self, role: Role) -> &'static [&'static str] {
-        clients::programs(role)
-    }
-
-    fn folders(&self) -> &'static [&'static str] {
-        clients::FOLDERS
-    }
-
-    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
-        clients::read_version(text)
-    }
-
-    fn choose<'c>(
-        &self,
-        role: Role,
-        server: &Server,
-        content: Option<&Content>,
-        found: &'c [Client],
-        rejected: &[Rejected],
-    ) -> Result<&'c Client> {
-        clients::choose(role, server, content, found, rejected)
-    }
-
-    fn adopted(&self, _: &Connection, options: DumpOptions) -> DumpOptions {
-        dump::extra::adopted(options)
-    }
-
-    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
-        dump::check(connection, options)
-    }
-
-    fn acquire_snapshot<'a>(
+    fn rows_behind_policies<'a>(
         &'a self,
         connection: &'a Connection,
-        server: &'a Server,
-        options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, DumpSnapshot> {
-        Box::pin(async move {
-            let why = parallel::jobs::alone(options).map(str::to_owned);
-            if options.jobs <= 1 || why.is_some() {
-                return Ok(DumpSnapshot::Alone(why));
-            }
-            parallel::jobs::check_jobs_connections(server, options)?;
-            parallel::snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
-        })
-    }
-
-    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
-        parallel::jobs::copied_alone(dump, restore)
-    }
-
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, snapshot.exported())
-    }
-
-    fn inspector(&self, format: Format) -> Box<dyn Inspector> {
-        format::content::inspector(format)
-    }
-
-    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
-        (format == Format::PgPlain).then(|| Box::new(restore::of_many::Cutter::new(wanted)) as _)
-    }
-
-    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
-        restore::suitability::check(server, content, options)
-    }
-
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan> {
-        restore::plan(connection, server, content, clients, options, source)
-    }
-
-    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
-        Some(Box::new(Freeze::new(server, options, FreezeTarget::File)?))
+    ) -> Pending<'a, Vec<(String, String, u64)>> {
+        Box::pin(probe::row_security::count_around(connection, limits))
     }
 
     fn generated_columns<'a>(
@@ -242,46 +88,9 @@ impl Engine for Postgres {
     ) -> Pending<'a, GeneratedColumns> {
         Box::pin(probe::generated::sums(connection, limits))
     }
+}
 
-    fn left_out(
-        &self,
-        definition: &str,
-        server: &Server,
-        options: &RestoreOptions,
-        exact: bool,
-    ) -> Option<&'static str> {
-        format::definition::left_out(definition, server, options, exact)
-    }
-
-    fn rows_behind_policies<'a>(
-        &'a self,
-        connection: &'a Connection,
-        limits: &'a Limits,
-    ) -> Pending<'a, Vec<(String, String, u64)>> {
-        Box::pin(probe::row_security::count_around(connection, limits))
-    }
-
-    fn service_user(&self) -> &'static str {
-        "postgres"
-    }
-
-    fn base_disk_bytes(&self) -> u64 {
-        scratch::EMPTY
-    }
-
-    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
-        scratch::plan(site)
-    }
-
-    fn create_required_roles<'a>(
-        &'a self,
-        connection: &'a Connection,
-        content: &'a Content,
-        limits: &'a Limits,
-    ) -> Pending<'a, ()> {
-        Box::pin(restore::prepare::create_roles(connection, content, limits))
-    }
-
+impl DatabaseKeeper for Postgres {
     fn create_database<'a>(
         &'a self,
         connection: &'a Connection,
@@ -322,8 +131,216 @@ impl Engine for Postgres {
     ) -> Pending<'a, Vec<(String, String)>> {
         Box::pin(restore::replace::left_on_server(connection, limits))
     }
+}
+
+impl DumpPlanner for Postgres {
+    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
+        dump::check(connection, options)
+    }
+
+    fn adopted(&self, _: &Connection, options: DumpOptions) -> DumpOptions {
+        dump::extra::adopted(options)
+    }
+
+    fn check_patterns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        Box::pin(probe::check_patterns(connection, options, limits))
+    }
+
+    fn selected<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Option<Selected>> {
+        Box::pin(dump::dependencies::selected(connection, server, options, limits))
+    }
+
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
+        options.clone()
+    }
+
+    fn acquire_snapshot<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        options: &'a DumpOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, DumpSnapshot> {
+        Box::pin(async move {
+            let why = parallel::jobs::alone(options).map(str::to_owned);
+            if options.jobs <= 1 || why.is_some() {
+                return Ok(DumpSnapshot::Alone(why));
+            }
+            parallel::jobs::check_jobs_connections(server, options)?;
+            parallel::snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
+        })
+    }
+
+    fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
+        parallel::jobs::copied_alone(dump, restore)
+    }
+
+    fn plan_dump(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        client: &Client,
+        options: &DumpOptions,
+        limits: &Limits,
+        snapshot: &DumpSnapshot,
+    ) -> Result<DumpPlan> {
+        dump::plan(connection, server, client, options, limits, snapshot.exported())
+    }
+}
+
+impl DumpReader for Postgres {
+    fn inspector(&self, format: Format) -> Box<dyn Inspector> {
+        format::content::inspector(format)
+    }
+
+    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
+        (format == Format::PgPlain).then(|| Box::new(restore::of_many::Cutter::new(wanted)) as _)
+    }
+}
+
+impl RestorePlanner for Postgres {
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        restore::suitability::check(server, content, options)
+    }
+
+    fn lacking<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<Dependency>> {
+        Box::pin(dump::dependencies::lacking(connection, server, content, options, limits))
+    }
+
+    fn plan_restore(
+        &self,
+        connection: &Connection,
+        server: &Server,
+        content: &Content,
+        clients: &Found,
+        options: &RestoreOptions,
+        source: RestoreInput<'_>,
+    ) -> Result<RestorePlan> {
+        restore::plan(connection, server, content, clients, options, source)
+    }
+
+    fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {
+        Some(Box::new(Freeze::new(server, options, FreezeTarget::File)?))
+    }
+
+    fn left_out(
+        &self,
+        definition: &str,
+        server: &Server,
+        options: &RestoreOptions,
+        exact: bool,
+    ) -> Option<&'static str> {
+        format::definition::left_out(definition, server, options, exact)
+    }
+}
+
+impl TargetKeeper for Postgres {
+    fn prepare<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(restore::prepare::prepare(connection, server, content, options, limits))
+    }
+
+    fn replacement(&self, server: &Server, options: &RestoreOptions) -> Option<String> {
+        restore::replace::name(server, options)
+    }
+
+    fn replace<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        limits: &'a Limits,
+    ) -> Pending<'a, Vec<String>> {
+        Box::pin(restore::replace::take_place(connection, server, limits))
+    }
+
+    fn apply_properties<'a>(
+        &'a self,
+        connection: &'a Connection,
+        server: &'a Server,
+        content: &'a Content,
+        options: &'a RestoreOptions,
+        limits: &'a Limits,
+    ) -> Pending<'a, AppliedProperties> {
+        Box::pin(restore::apply_properties::apply(connection, server, content, options, limits))
+    }
+}
+
+impl ClientCatalog for Postgres {
+    fn oldest(&self, _: Flavour) -> Version {
+        products::OLDEST
+    }
+
+    fn programs(&self, role: Role) -> &'static [&'static str] {
+        clients::programs(role)
+    }
+
+    fn folders(&self) -> &'static [&'static str] {
+        clients::FOLDERS
+    }
+
+    fn read_version(&self, text: &str) -> Option<(Flavour, Version)> {
+        clients::read_version(text)
+    }
+
+    fn choose<'c>(
+        &self,
+        role: Role,
+        server: &Server,
+        content: Option<&Content>,
+        found: &'c [Client],
+        rejected: &[Rejected],
+    ) -> Result<&'c Client> {
+        clients::choose(role, server, content, found, rejected)
+    }
 
     fn diagnose(&self, stderr: &str, scene: &Scene) -> Diagnosis {
         diagnose::diagnose(stderr, scene)
+    }
+}
+
+impl ScratchServer for Postgres {
+    fn service_user(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn base_disk_bytes(&self) -> u64 {
+        scratch::EMPTY
+    }
+
+    fn plan_scratch(&self, site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
+        scratch::plan(site)
+    }
+
+    fn create_required_roles<'a>(
+        &'a self,
+        connection: &'a Connection,
+        content: &'a Content,
+        limits: &'a Limits,
+    ) -> Pending<'a, ()> {
+        Box::pin(restore::prepare::create_roles(connection, content, limits))
     }
 }
