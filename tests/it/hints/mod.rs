@@ -18,6 +18,7 @@ mod output;
 mod postgres;
 mod postgres_rights;
 mod postgres_servers;
+mod postgres_targets;
 mod scratch;
 mod scripts;
 mod targets;
