@@ -11,9 +11,7 @@ use rustix::process::Signal;
 use super::{User, dump_of, restore};
 use crate::foreign_files::vendor;
 use crate::roundtrip::with_clients_of;
-use crate::support::{
-    Database, Flavour, Gate, Lock, Output, Server, eventually, names, postgres15, postgres18, sessions,
-};
+use crate::support::{Database, Flavour, Gate, Lock, Output, Server, eventually, names, postgres15, sessions};
 
 /// A restore by that user.
 fn by_user(user: &User<'_>, archive: &std::path::Path, more: &[&str]) -> Output {
@@ -124,7 +122,8 @@ fn a_restore_that_is_in_a_deadlock_with_another_session_is_tried_again() {
     let between = Lock::on(&target, "b");
     let mut other = Session::of(&target);
     other.say("SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE c;\n");
-    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'c'::regclass AND granted AND mode = 'AccessExclusiveLock'";
+    let held =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'c'::regclass AND granted AND mode = 'AccessExclusiveLock'";
     eventually("a lock on c", || target.sql(held) == "1");
     gate.open();
     eventually("a restore that waits for b", || sessions(&target, true) == 1);
@@ -202,24 +201,24 @@ fn an_extension_whose_package_the_server_of_a_new_database_lacks_is_installed() 
 }
 
 #[test]
-fn a_comment_of_a_plain_dump_on_an_extension_of_others_is_left_out_or_made_by_a_superuser() {
-    let source = postgres15().database("commented");
+fn an_extension_of_others_that_a_script_drops_or_comments_on_is_left_alone_or_a_superusers() {
+    let source = postgres15().database("dropping");
     source.sql("CREATE EXTENSION pg_stat_statements; CREATE TABLE t (id int PRIMARY KEY)");
     let folder = tempfile::tempdir().expect("a folder");
-    let plain = |name: &str, more: &[&str]| {
+    let script = |name: &str, args: &[&str]| {
         let path = folder.path().join(name);
-        let dump = with_clients_of(postgres15()).args(["dump", &source.uri(), "--format", "plain", "-o"]).arg(&path);
-        dump.args(more).run().expect_code(0);
+        fs::write(&path, vendor(&source, "pg_dump", &[&["--no-owner"], args].concat())).expect("write");
         path
     };
-    let commented = plain("plain.tar.gz", &[]);
-    let target = postgres15().database("commented_target");
+    let dropping = script("dropping.sql", &["--clean", "--if-exists"]);
+    let target = postgres15().database("dropping_target");
     target.sql("CREATE EXTENSION pg_stat_statements");
     let user = User::owner_of(&target);
-    by_user(&user, &commented, &[]).refused(7, &["must be owner of extension"]).follows("no-comments");
-    by_user(&user, &plain("without.tar.gz", &["--", "--no-comments"]), &[]).expect_code(0);
-    target.sql("DROP TABLE t");
-    restore(&commented, &target, &[]).expect_code(0);
+    for script in [&dropping, &script("commenting.sql", &[])] {
+        by_user(&user, script, &[]).refused(7, &["must be owner of extension"]).follows("no-comments");
+    }
+    by_user(&user, &script("plain.sql", &["--no-comments"]), &[]).expect_code(0);
+    restore(&dropping, &target, &["--into-non-empty"]).expect_code(0);
     user.gives_back(&target);
 }
 
@@ -245,25 +244,6 @@ fn a_collation_of_the_system_is_imported_into_the_target() {
     let hint = restore(&archive, &target, &[]).refused(10, &["C.utf8"]).follows("import-collations");
     target.sql(hint.split("and then: ").nth(1).expect("a statement"));
     restore(&archive, &target, &[]).expect_code(0);
-}
-
-#[test]
-fn a_database_that_takes_no_writes_is_opened_by_whoever_keeps_the_server() {
-    let (source, target) = (postgres18().database("kept"), postgres18().database("kept_target"));
-    source.sql("CREATE TABLE t (id int PRIMARY KEY)");
-    let (_folder, archive) = dump_of(&source);
-    let user = User::owner_of(&target);
-    target.sql(
-        "CREATE FUNCTION shut() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
-         PERFORM set_config('default_transaction_read_only', 'on', false);
-         PERFORM set_config('transaction_read_only', 'on', true); END $$;
-         CREATE EVENT TRIGGER shut ON login EXECUTE FUNCTION shut(); ALTER EVENT TRIGGER shut ENABLE ALWAYS",
-    );
-    let beside = ["--into-non-empty"];
-    by_user(&user, &archive, &beside).refused(10, &[]).follows("primary-or-ask-keeper");
-    target.sql("SET default_transaction_read_only = off; DROP EVENT TRIGGER shut");
-    by_user(&user, &archive, &beside).expect_code(0);
-    user.gives_back(&target);
 }
 
 #[test]
