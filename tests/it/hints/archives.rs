@@ -78,7 +78,7 @@ fn a_trigger_that_a_file_makes_in_two_ways_is_taken_out_once() {
     let (meant, other) = (trigger(7), trigger(8));
     let text = |triggers: &str| super::mysql::script(&format!("CREATE TABLE `t` (`id` int);\n{triggers}"));
     fs::write(&path, text(&(meant.clone() + &other))).expect("write");
-    restore(&path, &target, &[]).refused(10, &["trigger g"]).follows("take-one-table-out");
+    restore(&path, &target, &[]).refused(10, &["trigger g"]).follows("take-one-out");
     fs::write(&path, text(&meant)).expect("write");
     restore(&path, &target, &[]).expect_code(0);
     target.sql("INSERT INTO t VALUES (1)");

@@ -103,3 +103,13 @@ fn routines_whose_right_is_taken_meanwhile_are_granted_again() {
         by(server, &user.uri, &[]).run().expect_code(0);
     }
 }
+
+#[test]
+fn a_broken_view_hinders_no_dump_that_leaves_views_out() {
+    let source = mysql().database("broken_view");
+    source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t; ALTER TABLE t RENAME COLUMN id TO n",
+    );
+    by(mysql(), &source.uri(), &[]).run().refused(10, &["view v"]);
+    by(mysql(), &source.uri(), &["--", "--ignore-views"]).run().expect_code(0);
+}
