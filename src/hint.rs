@@ -74,7 +74,7 @@ pub const MAKE_THESE_FIRST: Hint =
 
 /// For a name that a dump does not have: those that it may have meant.
 #[must_use]
-pub fn near(names: &[String]) -> Hint {
+pub fn suggest(names: &[String]) -> Hint {
     Hint::naming("near", format!("near: {}", names.join(", ")))
 }
 

@@ -71,7 +71,7 @@ pub struct Leftover {
 #[must_use]
 pub fn find(folder: &Path) -> Vec<Leftover> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| Kind::of(name).is_some()));
+    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| LeftoverKind::of(name).is_some()));
     let mut found: Vec<_> = named.filter_map(|entry| examine(&entry.path())).map(|(leftover, _)| leftover).collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
@@ -90,14 +90,14 @@ impl Leftover {
 }
 
 /// What a name is the name of.
-enum Kind {
+enum LeftoverKind {
     /// An archive that is being written.
     Archive,
     /// Something in the folder for temporary files.
     Temporary,
 }
 
-impl Kind {
+impl LeftoverKind {
     fn of(name: &str) -> Option<Self> {
         if name.ends_with(PARTIAL) {
             return Some(Self::Archive);
@@ -109,14 +109,14 @@ impl Kind {
 /// A leftover, with its lock; nothing when it is not ours, or when somebody holds it.
 fn examine(path: &Path) -> Option<(Leftover, File)> {
     let name = path.file_name()?.to_str()?;
-    let kind = Kind::of(name)?;
+    let kind = LeftoverKind::of(name)?;
     let whole = path.symlink_metadata().ok()?;
     let marker = match kind {
-        Kind::Temporary if whole.is_dir() => path.join(LOCK),
+        LeftoverKind::Temporary if whole.is_dir() => path.join(LOCK),
         _ => path.to_owned(),
     };
     let file = open_ours(&marker)?;
-    if matches!(kind, Kind::Archive) && !begun_by_us(&file, name) {
+    if matches!(kind, LeftoverKind::Archive) && !begun_by_us(&file, name) {
         return None;
     }
     let unsure = match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -108,7 +108,7 @@ impl DatabaseSetting {
         self.value.is_none()
     }
 
-    fn shown(&self) -> String {
+    fn display_value(&self) -> String {
         self.value.clone().unwrap_or_else(|| "a value that is not shown".to_owned())
     }
 
@@ -199,10 +199,14 @@ impl DatabaseProperties {
         differs("connection limit".into(), limit(self), limit(target));
         for setting in &self.settings {
             let there = target.settings.iter().find(|other| setting.is_same(other));
-            differs(format!("setting {setting}"), Some(setting.shown()), there.map(DatabaseSetting::shown));
+            differs(
+                format!("setting {setting}"),
+                Some(setting.display_value()),
+                there.map(DatabaseSetting::display_value),
+            );
         }
         for added in target.settings.iter().filter(|other| !self.settings.iter().any(|own| own.is_same(other))) {
-            differs(format!("setting {added}"), None, Some(added.shown()));
+            differs(format!("setting {added}"), None, Some(added.display_value()));
         }
         differences
     }

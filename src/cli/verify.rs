@@ -11,7 +11,7 @@ use super::foreign::ForeignArgs;
 use crate::env_settings;
 use crate::error::Result;
 use crate::pipeline::Context;
-use crate::pipeline::verify::{Place, Tried, verify};
+use crate::pipeline::verify::{TrialPlace, Tried, verify};
 use crate::report::{Report, units};
 
 /// Reads an archive to its last byte: every checksum, and whether the dump in it is complete
@@ -42,8 +42,8 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
     let secret_file = std::env::var(env_settings::file_of("DBHAUL_RESTORE_INTO")).ok().filter(|path| !path.is_empty());
     let secret_file = secret_file.filter(|_| !args.restore).map(|path| format!("file:{path}"));
     let place = match args.restore_into.clone().or(secret_file) {
-        Some(uri) => Some(Place::Server(Box::new(ConnectArgs::connection(Some(&uri), report)?.connection))),
-        None => args.restore.then_some(Place::Scratch),
+        Some(uri) => Some(TrialPlace::Server(Box::new(ConnectArgs::connection(Some(&uri), report)?.connection))),
+        None => args.restore.then_some(TrialPlace::Scratch),
     };
     let context = Context { server_dir: args.server_dir.clone(), ..args.reach.context(report)? };
     let context = args.foreign.within(context);

@@ -21,7 +21,7 @@ pub struct RowSum {
 
 impl RowSum {
     /// A row begins or goes on, and has not ended yet.
-    pub fn part(&mut self, bytes: &[u8]) {
+    pub fn extend_row(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.open.get_or_insert_with(Default::default).write(bytes);
         }
@@ -91,7 +91,7 @@ mod tests {
             let mut pieces = RowSum::default();
             for row in &rows {
                 for piece in row.as_bytes().chunks(size) {
-                    pieces.part(piece);
+                    pieces.extend_row(piece);
                 }
                 pieces.end(b"");
             }

@@ -1,6 +1,6 @@
 //! One point in time that several read.
 
-use super::mysql::Readers;
+use super::mysql::RowReaders;
 use super::postgres::{Snapshot, SnapshotSession};
 use crate::error::{Error, Result};
 
@@ -11,7 +11,7 @@ pub enum DumpSnapshot {
     /// A session of ours exported it, for several clients.
     Exported(SnapshotSession),
     /// Sessions of ours see it, and read the rows.
-    Seen(Readers),
+    Seen(RowReaders),
 }
 
 impl DumpSnapshot {

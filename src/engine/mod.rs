@@ -42,7 +42,7 @@ pub use content::{
 pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
 pub use dump_snapshot::DumpSnapshot;
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
-pub use mysql::{MergedDump, Readers, RunningMerge};
+pub use mysql::{MergedDump, RowReaders, RunningMerge};
 pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
 pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
 pub use plan::{
@@ -51,7 +51,7 @@ pub use plan::{
 pub use postgres::{DataBlocks, PartialToc, Shared, Snapshot, SnapshotSession, TocMerger};
 pub use product::{Product, SupportLevel, recognise};
 pub use scene::{Into, Scene};
-pub use server::{Finding, Purpose, ResumeState, Server, Severity, Subject, Table, Target, TargetTrigger};
+pub use server::{Finding, Purpose, ResumeState, Server, Severity, Subject, TableEstimate, Target, TargetTrigger};
 pub use suggest::suggest;
 
 /// A future that an engine hands back.
@@ -256,7 +256,7 @@ pub trait Engine: Sync {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &DumpSnapshot,
+        snapshot: &DumpSnapshot,
     ) -> Result<DumpPlan>;
 
     /// A reader for a dump's bytes in this format.
@@ -417,7 +417,7 @@ pub const TRUST: Hint = Hint::new("trust", "read it, and say --trust if all of i
 
 /// A text of at most so many characters; dots stand for the rest.
 #[must_use]
-pub fn cut(text: &str, most: usize) -> String {
+pub fn truncate(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
@@ -451,7 +451,7 @@ pub fn refuse_missing(missing: &[&Finding], allowed: bool) -> Result<()> {
 }
 
 /// Refuses a dump by so many jobs where fewer connections are left than it wants.
-pub fn room(server: &Server, jobs: u32, wanted: u64) -> Result<()> {
+pub fn check_free_connections(server: &Server, jobs: u32, wanted: u64) -> Result<()> {
     match server.connections_left {
         Some(left) if left < wanted => {
             let what = format!("{jobs} jobs need {wanted} connections, {left} are left: nothing was started");

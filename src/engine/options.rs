@@ -63,7 +63,7 @@ pub struct DumpOptions {
     /// Sessions at once; one for less than two.
     pub jobs: u32,
     /// PostgreSQL, for a copy by several jobs: definitions apart from rows.
-    pub apart: bool,
+    pub split: bool,
     /// The client reads all rows, also those of which sessions of our own would keep more: to be held against such a
     /// dump.
     pub client_rows: bool,

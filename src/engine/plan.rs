@@ -17,11 +17,11 @@ pub struct DumpPlan {
     /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
     pub invocations: Vec<Invocation>,
     /// The commands run side by side instead, and this makes lanes of one dump of their outputs.
-    pub splice: Option<TocMerger>,
+    pub merger: Option<TocMerger>,
     /// The outputs have no rows in them: sessions of our own read those.
     pub without_rows: bool,
     /// Of a copy by several jobs: what comes before its rows, which the commands dump side by side.
-    pub apart: Option<SplitDump>,
+    pub split: Option<SplitDump>,
     /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
     /// The form of what it writes.

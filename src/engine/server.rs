@@ -37,7 +37,7 @@ pub struct Server {
     /// The database's size in bytes, as the server counts it.
     pub size: Option<u64>,
     /// The user tables, with estimates.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableEstimate>,
     /// The server's or database's character set: `UTF8`, `utf8mb4`.
     pub encoding: String,
     /// The database's collation.
@@ -67,7 +67,7 @@ pub struct Server {
 
 /// A user's table, as the statistics have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct TableEstimate {
     /// The schema; for MySQL the database.
     pub schema: String,
     /// The name.

@@ -68,14 +68,14 @@ impl Watch {
     const LONGEST: usize = 16;
 
     /// Where in these bytes such words begin, or a line of them; what began in the bytes before begins at 0.
-    pub fn see(&mut self, bytes: &[u8]) -> Option<Place> {
+    pub fn see(&mut self, bytes: &[u8]) -> Option<FoundAt> {
         let head = &bytes[..bytes.len().min(Self::LONGEST)];
         let border = [self.tail.as_slice(), head].concat();
         let line = find(&border).map(|at| at.saturating_sub(self.tail.len())).or_else(|| find(bytes));
         let within = self.within(&border, bytes);
         let end = if bytes.len() > Self::LONGEST { bytes } else { &border };
         self.tail = end[end.len().saturating_sub(Self::LONGEST)..].to_vec();
-        line.map(|at| Place { at, is_within: false }).or(within.map(|at| Place { at, is_within: true }))
+        line.map(|at| FoundAt { at, is_within: false }).or(within.map(|at| FoundAt { at, is_within: true }))
     }
 
     /// Where words begin in the middle of a line that no row ends.
@@ -115,7 +115,7 @@ impl Watch {
 
 /// Where words of a program's were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FoundAt {
     /// In the bytes that were seen last.
     pub at: usize,
     /// In the middle of a line.

@@ -13,7 +13,7 @@ use crate::process::capture;
 use crate::secret::Redactor;
 
 /// The longest answer to `--version` that is read, in bytes.
-const MOST: usize = 4096;
+const MAX_VERSION_BYTES: usize = 4096;
 
 /// Every client of this engine for these roles.
 pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Result<Found> {
@@ -35,7 +35,7 @@ pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Res
             if let Some(signal) = context.stop.requested() {
                 return Err(super::watch::stopped(signal));
             }
-            if context.deadline.is_some_and(|deadline| deadline.left().is_zero()) {
+            if context.deadline.is_some_and(|deadline| deadline.remaining().is_zero()) {
                 let last =
                     found.rejected.last().map_or_else(String::new, |r| format!("{}: {}", r.path.display(), r.why));
                 return Err(Error::new(Kind::TimedOut, "the time was over while clients were looked for").why(last));
@@ -96,7 +96,7 @@ async fn ask(context: &Context, engine: &dyn Engine, role: Role, path: &Path) ->
     let mut supervision = context.supervision(&Redactor::default());
     // It has nothing to wait for: one that is silent for so long hangs.
     supervision.idle = Some(context.limits.connect);
-    let answer = capture(&invocation, &supervision, MOST).await.map_err(|failure| failure.to_string())?;
+    let answer = capture(&invocation, &supervision, MAX_VERSION_BYTES).await.map_err(|failure| failure.to_string())?;
     let (flavour, version) = engine.read_version(&answer.stdout).ok_or_else(|| {
         let said = answer.stdout.lines().next().unwrap_or_default();
         format!("not what its name says: --version answers \"{}\"", said.chars().take(80).collect::<String>())

@@ -45,28 +45,29 @@ pub async fn installed(context: &Context, dialects: &[Dialect]) -> Result<Vec<In
 
 /// Reaches a database and plans a dump of it.
 pub async fn examine(context: &Context, connection: &Connection, found: &Found) -> Result<Examined> {
-    let mut reached = connect(context, connection, Purpose::Dump).await?;
-    let plan = would_run(&context.limits, &reached, found);
+    let mut connected = connect(context, connection, Purpose::Dump).await?;
+    let plan = would_run(&context.limits, &connected, found);
     let warnings = plan.iter().flat_map(|plan| &plan.warnings);
     let told = warnings.map(|what| Finding::new(Severity::Warning, what, None));
-    reached.server.findings.extend(told.collect::<Vec<_>>());
+    connected.server.findings.extend(told.collect::<Vec<_>>());
     // Who may not list them has none.
     let mut databases = Vec::new();
     for prefix in [verify_restore::PREFIX, rehearsal::PREFIX] {
-        databases
-            .extend(reached.engine.databases(&reached.connection, prefix, &context.limits).await.unwrap_or_default());
+        databases.extend(
+            connected.engine.databases(&connected.connection, prefix, &context.limits).await.unwrap_or_default(),
+        );
     }
-    let replacements = reached.engine.replacements_left(&reached.connection, &context.limits).await;
+    let replacements = connected.engine.replacements_left(&connected.connection, &context.limits).await;
     let commands = plan.map(|plan| plan.invocations.iter().map(ToString::to_string).collect());
-    if let Some(tunnel) = reached.tunnel {
+    if let Some(tunnel) = connected.tunnel {
         tunnel.close().await;
     }
     let replacements = replacements.unwrap_or_default();
-    Ok(Examined { server: reached.server, commands, databases, replacements })
+    Ok(Examined { server: connected.server, commands, databases, replacements })
 }
 
-fn would_run(limits: &Limits, reached: &ConnectedServer, found: &Found) -> Result<DumpPlan> {
-    let ConnectedServer { engine, connection, server, .. } = reached;
+fn would_run(limits: &Limits, connected: &ConnectedServer, found: &Found) -> Result<DumpPlan> {
+    let ConnectedServer { engine, connection, server, .. } = connected;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
     engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, &DumpSnapshot::Alone(None))
 }

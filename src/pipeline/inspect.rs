@@ -29,7 +29,7 @@ const MEMBER: u64 = 64;
 /// large one where `rows` asks for it.
 pub fn inspect(path: &str, rows: bool) -> Result<Inspected> {
     let inspected = members(path)?;
-    let foreign = if inspected.manifest.is_none() { foreign::look(Path::new(path), rows) } else { None };
+    let foreign = if inspected.manifest.is_none() { foreign::inspect_foreign(Path::new(path), rows) } else { None };
     Ok(Inspected { foreign, ..inspected })
 }
 

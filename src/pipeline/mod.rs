@@ -182,20 +182,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A child's failure, in the words of the engine that knows its stderr; a tunnel that ended with it is named.
-async fn explain(reached: &connect::ConnectedServer, failure: Failure, kind: Kind) -> Error {
-    let holders = reached.waited_for();
+async fn explain(connected: &connect::ConnectedServer, failure: Failure, kind: Kind) -> Error {
+    let holders = connected.waited_for();
     if !matches!(failure.cause, Cause::Exit(_)) {
         return holders.into_iter().fold(failure.into_error(kind), Error::why);
     }
-    reached.settle().await;
+    connected.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
-    let diagnosis = reached.engine.diagnose(&said.join("\n"), &reached.scene);
+    let diagnosis = connected.engine.diagnose(&said.join("\n"), &connected.scene);
     let kind = if diagnosis.connection { Kind::Connect } else { kind };
-    let about = diagnosis.line.and_then(|line| reached.about(line)).map(|what| format!("in: {what}"));
+    let about = diagnosis.line.and_then(|line| connected.about(line)).map(|what| format!("in: {what}"));
     let mut error = diagnosis.of(Error::new(kind, failure.to_string()));
     error.why.extend(about);
     error.why.extend(holders);
-    if let Some(lost) = reached.tunnel.as_ref().and_then(Tunnel::died) {
+    if let Some(lost) = connected.tunnel.as_ref().and_then(Tunnel::died) {
         error = error.why(lost);
     }
     error

@@ -17,18 +17,18 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
 use crate::pipeline::restore::load::poll_interval;
-use crate::process::{Activity, Cause, Exited, Failure, Output, Running, StderrTail, spawn};
+use crate::process::{Activity, Cause, ChildStdout, Exited, Failure, Running, StderrTail, spawn};
 
 /// A database that is about to be dumped.
 pub struct Source {
     /// The server, and the way to it.
-    pub reached: ConnectedServer,
+    pub connected: ConnectedServer,
     /// The client that dumps.
     pub client: Client,
     /// How it does.
     pub plan: DumpPlan,
     /// What is read, where several read it.
-    pub moment: DumpSnapshot,
+    pub snapshot: DumpSnapshot,
 }
 
 /// Says what a dry run's commands lack.
@@ -40,24 +40,24 @@ impl Source {
     /// Probes the server, refuses what can't end well, chooses a client and plans. What people should know is told.
     pub async fn open(context: &Context, connection: &Connection, options: &DumpOptions) -> Result<Self> {
         engine::of(connection.dialect).check_options(connection, options)?;
-        let mut reached = connect(context, connection, Purpose::Dump).await?;
-        reached.scene.extra.clone_from(&options.extra);
-        judge(context, &reached)?;
-        let engine = reached.engine;
-        engine.check_patterns(&reached.connection, options, &context.limits).await?;
-        let choosing = engine.selected(&reached.connection, &reached.server, options, &context.limits);
-        reached.server.selected = until_stopped(context, choosing).await?;
-        let (client, plan, moment) = plan(context, &reached, options).await?;
+        let mut connected = connect(context, connection, Purpose::Dump).await?;
+        connected.scene.extra.clone_from(&options.extra);
+        judge(context, &connected)?;
+        let engine = connected.engine;
+        engine.check_patterns(&connected.connection, options, &context.limits).await?;
+        let choosing = engine.selected(&connected.connection, &connected.server, options, &context.limits);
+        connected.server.selected = until_stopped(context, choosing).await?;
+        let (client, plan, snapshot) = plan(context, &connected, options).await?;
         for what in &plan.missing {
             context.warn(what);
         }
-        Ok(Self { reached, client, plan, moment })
+        Ok(Self { connected, client, plan, snapshot })
     }
 
     /// What would be run, for a dry run. A snapshot that was exported for it ends with this.
-    pub fn shown(&self, context: &Context) -> Vec<String> {
+    pub fn display_commands(&self, context: &Context) -> Vec<String> {
         let mut lines: Vec<_> = self.plan.invocations.iter().map(ToString::to_string).collect();
-        match &self.moment {
+        match &self.snapshot {
             DumpSnapshot::Alone(_) => {}
             DumpSnapshot::Exported(_) => snapshot_ended(context),
             DumpSnapshot::Seen(readers) => {
@@ -73,11 +73,11 @@ impl Source {
 
     /// What the clients of a copy by several jobs run, and what holds what they read.
     pub async fn hold(&self, context: &Context, options: &DumpOptions) -> Result<(DumpPlan, DumpSnapshot)> {
-        let ConnectedServer { engine, connection, server, .. } = &self.reached;
-        let moment =
+        let ConnectedServer { engine, connection, server, .. } = &self.connected;
+        let snapshot =
             until_stopped(context, engine.acquire_snapshot(connection, server, options, &context.limits)).await?;
-        let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, &moment)?;
-        Ok((plan, moment))
+        let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, &snapshot)?;
+        Ok((plan, snapshot))
     }
 
     /// Runs commands one after the other; `waits` says whether the one that runs waits for us. The relay ends with the
@@ -86,10 +86,10 @@ impl Source {
         &self,
         context: &Context,
         commands: &[Invocation],
-        outputs: Sender<Output>,
+        outputs: Sender<ChildStdout>,
         waits: impl Fn() -> bool,
     ) -> Result<Vec<Exited>, Failure> {
-        let supervision = context.supervision(&self.reached.connection.redactor());
+        let supervision = context.supervision(&self.connected.connection.redactor());
         let mut exits = Vec::new();
         for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
@@ -108,7 +108,7 @@ impl Source {
         &self,
         context: &Context,
         commands: &[Invocation],
-        outputs: Sender<Output>,
+        outputs: Sender<ChildStdout>,
         weaving: Option<RunningMerge>,
         waits: impl Fn() -> bool,
     ) -> Result<Vec<Exited>, Failure> {
@@ -124,10 +124,10 @@ impl Source {
         &self,
         context: &Context,
         commands: &[Invocation],
-        outputs: Sender<Output>,
+        outputs: Sender<ChildStdout>,
         waits: impl Fn(usize) -> bool,
     ) -> Result<Vec<Exited>, Failure> {
-        let supervision = context.supervision(&self.reached.connection.redactor());
+        let supervision = context.supervision(&self.connected.connection.redactor());
         let (mut children, mut activities) = (Vec::new(), Vec::new());
         for invocation in commands {
             context.tell(Event::Command(invocation.to_string()));
@@ -166,14 +166,14 @@ impl Source {
 
     /// The plan for one client alone, and why it is.
     pub fn plan_alone(&self, context: &Context, options: &DumpOptions, why: String) -> Result<DumpPlan> {
-        let ConnectedServer { engine, connection, server, .. } = &self.reached;
+        let ConnectedServer { engine, connection, server, .. } = &self.connected;
         engine.plan_dump(connection, server, &self.client, options, &context.limits, &DumpSnapshot::Alone(Some(why)))
     }
 
     /// What the clients write, with the rows in it that our own sessions read. What comes along is for
     /// [`Self::run_woven`].
     pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<RunningMerge>) {
-        match &self.moment {
+        match &self.snapshot {
             DumpSnapshot::Seen(readers) if plan.without_rows => {
                 let (woven, weaving) = readers.merge(Box::new(relay), &self.client);
                 (Box::new(woven), Some(weaving))
@@ -189,9 +189,9 @@ impl Source {
             let before = bytes();
             tokio::time::sleep(poll_interval(context)).await;
             if bytes() == before {
-                self.reached.is_busy(context).await;
+                self.connected.is_busy(context).await;
             } else {
-                self.reached.lock_holders.take();
+                self.connected.lock_holders.take();
             }
         }
     }
@@ -233,14 +233,14 @@ async fn all(children: Vec<Running>) -> Result<Vec<Exited>, Failure> {
 
 /// Says what the probe found, and refuses what can't end well. What would be missing is refused by the engine's plan, which
 /// knows the options.
-fn judge(context: &Context, reached: &ConnectedServer) -> Result<()> {
-    let of = |severity| reached.server.findings.iter().filter(move |f| f.severity == severity);
+fn judge(context: &Context, connected: &ConnectedServer) -> Result<()> {
+    let of = |severity| connected.server.findings.iter().filter(move |f| f.severity == severity);
     let fatal = of(Severity::Fatal).fold(None, |error: Option<Error>, finding| {
         let error = error.unwrap_or_else(|| Error::new(Kind::Refused, "this dump can't succeed: nothing was started"));
         Some(error.why(&finding.what).hints(finding.hint.clone()))
     });
     if let Some(error) = fatal {
-        return Err(error.why(&reached.connection));
+        return Err(error.why(&connected.connection));
     }
     of(Severity::Note).for_each(|finding| context.note(&finding.what));
     of(Severity::Warning).for_each(|finding| context.warn(&finding.what));
@@ -249,17 +249,17 @@ fn judge(context: &Context, reached: &ConnectedServer) -> Result<()> {
 
 async fn plan(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     options: &DumpOptions,
 ) -> Result<(Client, DumpPlan, DumpSnapshot)> {
-    let ConnectedServer { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = connected;
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
     let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
     context.fact("client", client.to_string());
     tell_stand_in(context, &client, server);
-    let plan = |moment| engine.plan_dump(connection, server, &client, options, &context.limits, moment);
+    let plan = |snapshot| engine.plan_dump(connection, server, &client, options, &context.limits, snapshot);
     // A copy holds a moment when it begins, and no earlier: somebody may have to be asked before.
-    let moment = if options.apart {
+    let snapshot = if options.split {
         DumpSnapshot::Alone(None)
     } else {
         if options.jobs > 1 {
@@ -268,8 +268,8 @@ async fn plan(
         }
         until_stopped(context, engine.acquire_snapshot(connection, server, options, &context.limits)).await?
     };
-    let plan = plan(&moment)?;
-    match &moment {
+    let plan = plan(&snapshot)?;
+    match &snapshot {
         DumpSnapshot::Alone(Some(why)) => context.note(why),
         DumpSnapshot::Seen(readers) => readers.note.iter().for_each(|why| context.note(why)),
         _ => {}
@@ -279,34 +279,34 @@ async fn plan(
         context.warn(warning);
     }
     // Where there is but one table, there is but one client.
-    let needless = matches!(moment, DumpSnapshot::Exported(_)) && plan.splice.is_none();
-    let moment = if needless { DumpSnapshot::Alone(None) } else { moment };
-    Ok((client, plan, moment))
+    let needless = matches!(snapshot, DumpSnapshot::Exported(_)) && plan.merger.is_none();
+    let snapshot = if needless { DumpSnapshot::Alone(None) } else { snapshot };
+    Ok((client, plan, snapshot))
 }
 
 /// The stdouts of several children as one stream. It ends when the last sender is gone, not when a child's output
 /// ends: whether another follows is known only when that child's exit status is.
 pub struct Relay {
-    outputs: Receiver<Output>,
-    current: Option<Output>,
+    outputs: Receiver<ChildStdout>,
+    current: Option<ChildStdout>,
 }
 
 impl Relay {
     /// A relay, and where its outputs are sent to.
-    pub fn new() -> (Sender<Output>, Self) {
+    pub fn new() -> (Sender<ChildStdout>, Self) {
         let (sender, outputs) = mpsc::channel();
         (sender, Self { outputs, current: None })
     }
 
     /// One output alone.
-    pub fn of(output: Output) -> Self {
+    pub fn of(output: ChildStdout) -> Self {
         let (sender, relay) = Self::new();
         let _ = sender.send(output);
         relay
     }
 
     /// The outputs themselves.
-    pub fn into_outputs(self) -> Receiver<Output> {
+    pub fn into_outputs(self) -> Receiver<ChildStdout> {
         self.outputs
     }
 }

@@ -27,18 +27,18 @@ pub type Approve<'a> = &'a dyn for<'s> Fn(&'s Server) -> Pin<Box<dyn Future<Outp
 /// What the restore needs and neither brings nor finds there.
 pub async fn lacking(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<Vec<Dependency>> {
-    let ConnectedServer { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = connected;
     until_stopped(context, engine.lacking(connection, server, held, options, &context.limits)).await
 }
 
 /// Refuses everything that forbids this restore, before anything is touched.
-pub fn check(context: &Context, reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> Result<()> {
-    let refused = |error: Error| error.why(&reached.connection).unchanged();
-    for warning in reached.engine.check_restore(&reached.server, held, options).map_err(refused)? {
+pub fn check(context: &Context, connected: &ConnectedServer, held: &Content, options: &RestoreOptions) -> Result<()> {
+    let refused = |error: Error| error.why(&connected.connection).unchanged();
+    for warning in connected.engine.check_restore(&connected.server, held, options).map_err(refused)? {
         context.warn(warning);
     }
     Ok(())
@@ -47,36 +47,41 @@ pub fn check(context: &Context, reached: &ConnectedServer, held: &Content, optio
 /// The commands, and the client that writes to the target.
 pub async fn plan(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<(RestorePlan, Option<Client>)> {
-    let found = clients(context, reached).await?;
-    let plan = plan_with(reached, held, &found, options, source)?;
-    let loader = tell_clients(context, reached, &plan, &found);
+    let found = clients(context, connected).await?;
+    let plan = plan_with(connected, held, &found, options, source)?;
+    let loader = tell_clients(context, connected, &plan, &found);
     Ok((plan, loader))
 }
 
 /// The clients that there are for a restore.
-pub async fn clients(context: &Context, reached: &ConnectedServer) -> Result<Found> {
-    clients::find(context, reached.engine, &[Role::Restore, Role::Shell]).await
+pub async fn clients(context: &Context, connected: &ConnectedServer) -> Result<Found> {
+    clients::find(context, connected.engine, &[Role::Restore, Role::Shell]).await
 }
 
 /// The commands, made of these clients.
 pub fn plan_with(
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     found: &Found,
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<RestorePlan> {
-    let plan = reached.engine.plan_restore(&reached.connection, &reached.server, held, found, options, source);
+    let plan = connected.engine.plan_restore(&connected.connection, &connected.server, held, found, options, source);
     plan.map_err(|error| if error.kind == Kind::Refused { error.unchanged() } else { error })
 }
 
 /// Tells which clients a plan takes. The one that writes to the target comes back.
-pub fn tell_clients(context: &Context, reached: &ConnectedServer, plan: &RestorePlan, found: &Found) -> Option<Client> {
+pub fn tell_clients(
+    context: &Context,
+    connected: &ConnectedServer,
+    plan: &RestorePlan,
+    found: &Found,
+) -> Option<Client> {
     let mut loader = None;
     if let Loader::Sessions(sessions) = &plan.loader {
         context.fact("sessions", sessions.describe());
@@ -85,7 +90,7 @@ pub fn tell_clients(context: &Context, reached: &ConnectedServer, plan: &Restore
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {
             context.fact("client", client.to_string());
-            tell_stand_in(context, client, &reached.server);
+            tell_stand_in(context, client, &connected.server);
         }
     }
     loader.cloned()
@@ -97,35 +102,35 @@ pub fn invocations(plan: &RestorePlan) -> impl Iterator<Item = &crate::invocatio
 }
 
 /// What a dry run prints: the commands, or what takes their place.
-pub fn shown(plan: &RestorePlan) -> Vec<String> {
+pub fn display_plan(plan: &RestorePlan) -> Vec<String> {
     plan.decoder.iter().map(ToString::to_string).chain([plan.loader.to_string()]).collect()
 }
 
 /// Asks whether what the target holds may be dropped.
 pub async fn approved(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     options: &RestoreOptions,
     approve: Approve<'_>,
 ) -> Result<()> {
-    if options.clean.is_none() || reached.server.target.object_count == 0 {
+    if options.clean.is_none() || connected.server.target.object_count == 0 {
         return Ok(());
     }
-    until_stopped(context, approve(&reached.server)).await.map_err(Error::unchanged)
+    until_stopped(context, approve(&connected.server)).await.map_err(Error::unchanged)
 }
 
 /// What was done to the target before the first byte: for people, and for the words after a failure.
 pub async fn prepare(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<Vec<String>> {
-    let work = reached.engine.prepare(&reached.connection, &reached.server, held, options, &context.limits);
+    let work = connected.engine.prepare(&connected.connection, &connected.server, held, options, &context.limits);
     // Dropping may wait for a lock, and take its time: no reason for silence.
-    let gauge = ProgressHandle::about("preparing");
-    let work = watch::shown(context, &gauge, work);
-    let done = if reached.replaced.is_some() {
+    let progress = ProgressHandle::about("preparing");
+    let work = watch::show_progress(context, &progress, work);
+    let done = if connected.replaced.is_some() {
         // The target is not touched, and what is made has to be dropped: not before it is there.
         work.await?
     } else {
@@ -143,13 +148,13 @@ pub async fn prepare(
 /// Gives the restored database what belonged to its source itself, and tells what is left to do by hand.
 pub async fn apply_properties(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<AppliedProperties> {
-    let ConnectedServer { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = connected;
     let work = engine.apply_properties(connection, server, held, options, &context.limits);
-    let applied = until_stopped(context, work).await.map_err(|error| match &reached.replaced {
+    let applied = until_stopped(context, work).await.map_err(|error| match &connected.replaced {
         Some(_) => error,
         None => error.why("everything was restored; the database's own settings may not be set"),
     })?;
@@ -165,11 +170,11 @@ pub async fn apply_properties(
 /// What the server made otherwise than the dump says, told. The restore is done, whatever can't be looked at now.
 pub async fn look_back(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Vec<String> {
-    let ConnectedServer { engine, connection, .. } = reached;
+    let ConnectedServer { engine, connection, .. } = connected;
     let looked = engine.look_back(connection, held, options, &context.limits).await;
     let notes =
         looked.unwrap_or_else(|error| vec![format!("what the server made of it could not be looked at: {error}")]);
@@ -193,13 +198,13 @@ pub struct Ends {
 /// COMMIT just before.
 /// Of a [replaced](crate::pipeline::restore::replace) target it is told when the replacement is gone.
 pub fn say_what_is_left(
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     error: Error,
     ends: Ends,
     all_fed: bool,
     prepared: &[String],
 ) -> Error {
-    if reached.replaced.is_some() {
+    if connected.replaced.is_some() {
         return error;
     }
     if error.kind == Kind::Connect && prepared.is_empty() {
@@ -225,7 +230,7 @@ pub fn say_what_is_left(
         let first = if error.recurs { "when that is mended, " } else { "" };
         error
             .why("the target may have been changed: what was restored before the error stays in it")
-            .hint(reached.scene.begin_again(first))
+            .hint(connected.scene.begin_again(first))
             .hints(
                 resumable.then(|| {
                     Hint::naming("resume", format!("{first}--resume goes on from the tables that are complete"))

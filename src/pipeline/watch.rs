@@ -31,14 +31,14 @@ impl ProgressHandle {
     }
 }
 
-/// Shows the gauge until the work ends. The beat goes on when no byte moves, so that a platform sees a sign of life.
-pub async fn shown<T>(context: &Context, gauge: &ProgressHandle, work: impl Future<Output = T>) -> T {
+/// Shows the progress until the work ends. It is shown again when no byte moves, so that a platform sees a sign of life.
+pub async fn show_progress<T>(context: &Context, progress: &ProgressHandle, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
-    let mut beat = tokio::time::interval(Duration::from_millis(200));
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
     let result = loop {
         tokio::select! {
             result = &mut work => break result,
-            _ = beat.tick() => context.tell(Event::Progress(gauge.read())),
+            _ = tick.tick() => context.tell(Event::Progress(progress.read())),
         }
     };
     context.tell(Event::ProgressEnd);
@@ -69,7 +69,7 @@ pub async fn asked_to_end(context: &Context) -> Cause {
     let overdue = async {
         match context.deadline {
             Some(deadline) => {
-                tokio::time::sleep(deadline.left()).await;
+                tokio::time::sleep(deadline.remaining()).await;
                 deadline.given()
             }
             None => std::future::pending().await,

@@ -46,7 +46,7 @@ pub use capture::{Captured, capture};
 pub use environment::{ChildEnv, FIXED, PASSED_ON};
 pub use failure::{Cause, Failure, SILENT};
 pub use orphans::reap_orphans;
-pub use pipes::{Activity, Input, Output};
+pub use pipes::{Activity, ChildStdin, ChildStdout};
 pub use running::{Exited, Running};
 pub use rustix::process::Signal;
 pub use stderr::{LineObserver, StderrTail};
@@ -56,7 +56,7 @@ pub use platform::hide_memory;
 use rustix::process::Pid;
 use tokio::process::Command;
 
-use self::pipes::Ending;
+use self::pipes::EndSignal;
 use self::private::PrivateFiles;
 use self::running::ChildLimits;
 use self::stderr::Stderr;
@@ -90,7 +90,7 @@ impl Deadline {
 
     /// The time that is left.
     #[must_use]
-    pub fn left(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 }
@@ -155,7 +155,7 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
     let mut private = PrivateFiles::new(options.env.temp_folder(), account);
     let mut command = command_line(invocation, &options.env, &mut private)?;
     let activity = Arc::new(Activity::start());
-    let ending = Ending::new()?;
+    let ending = EndSignal::new()?;
 
     let (stdout, far_stdout) = io::pipe()?;
     let (stderr, far_stderr) = io::pipe()?;
@@ -170,11 +170,11 @@ fn start(invocation: &Invocation, options: &SpawnOptions) -> io::Result<Running>
             let (far_stdin, stdin) = io::pipe()?;
             platform::widen(&stdin);
             command.stdin(far_stdin);
-            Some(Input::new(stdin, &ending, &activity)?)
+            Some(ChildStdin::new(stdin, &ending, &activity)?)
         }
     };
-    let stdout = Output::new(stdout, &ending, &activity, true)?;
-    let stderr = Output::new(stderr, &ending, &activity, false)?;
+    let stdout = ChildStdout::new(stdout, &ending, &activity, true)?;
+    let stderr = ChildStdout::new(stderr, &ending, &activity, false)?;
     let stderr = Stderr::drain(stderr, options.redactor.clone(), invocation.echo_fence, options.on_stderr.clone())?;
 
     if let Some(Account { user, group }) = account {

@@ -60,24 +60,24 @@ impl Activity {
 
 /// The near end of the line that goes dead when the child has ended. Dropping it ends the line.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct EndSignal {
     line: PipeReader,
     flag: Arc<AtomicBool>,
     _held: PipeWriter,
 }
 
-impl Ending {
+impl EndSignal {
     pub(super) fn new() -> io::Result<Self> {
         let (line, held) = io::pipe()?;
         Ok(Self { line, flag: Arc::default(), _held: held })
     }
 
-    fn watch(&self) -> io::Result<Ended> {
-        Ok(Ended { line: self.line.try_clone()?, flag: Arc::clone(&self.flag) })
+    fn watch(&self) -> io::Result<EndWatch> {
+        Ok(EndWatch { line: self.line.try_clone()?, flag: Arc::clone(&self.flag) })
     }
 }
 
-impl Drop for Ending {
+impl Drop for EndSignal {
     fn drop(&mut self) {
         self.flag.store(true, Ordering::Release);
     }
@@ -85,12 +85,12 @@ impl Drop for Ending {
 
 /// The far end of the line.
 #[derive(Debug)]
-struct Ended {
+struct EndWatch {
     line: PipeReader,
     flag: Arc<AtomicBool>,
 }
 
-impl Ended {
+impl EndWatch {
     fn is_over(&self) -> bool {
         self.flag.load(Ordering::Acquire)
     }
@@ -111,9 +111,9 @@ impl Ended {
 /// A child's stdout: blocking, for a plain thread. End of file says nothing of success: only
 /// [`wait`](super::Running::wait) does. Dropping it early ends the child's writing with a broken pipe.
 #[derive(Debug)]
-pub struct Output {
+pub struct ChildStdout {
     pipe: PipeReader,
-    ended: Ended,
+    ended: EndWatch,
     /// How many bytes may still come after the child's end: no more than fitted into the pipe.
     left: Option<usize>,
     activity: Arc<Activity>,
@@ -121,13 +121,18 @@ pub struct Output {
     counted: bool,
 }
 
-impl Output {
-    pub(super) fn new(pipe: PipeReader, ending: &Ending, activity: &Arc<Activity>, counted: bool) -> io::Result<Self> {
+impl ChildStdout {
+    pub(super) fn new(
+        pipe: PipeReader,
+        ending: &EndSignal,
+        activity: &Arc<Activity>,
+        counted: bool,
+    ) -> io::Result<Self> {
         set_nonblocking(&pipe)?;
         Ok(Self { pipe, ended: ending.watch()?, left: None, activity: Arc::clone(activity), counted })
     }
 
-    fn account(&mut self, bytes: usize) {
+    fn count(&mut self, bytes: usize) {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(bytes);
         }
@@ -139,7 +144,7 @@ impl Output {
     }
 }
 
-impl Read for Output {
+impl Read for ChildStdout {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.left.is_none() && self.ended.is_over() {
@@ -148,7 +153,7 @@ impl Read for Output {
             let most = buffer.len().min(self.left.unwrap_or(usize::MAX));
             match self.pipe.read(&mut buffer[..most]) {
                 Ok(bytes) => {
-                    self.account(bytes);
+                    self.count(bytes);
                     return Ok(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -165,20 +170,20 @@ impl Read for Output {
 
 /// A child's stdin: blocking, for a plain thread. Dropping it is the child's end of file.
 #[derive(Debug)]
-pub struct Input {
+pub struct ChildStdin {
     pipe: PipeWriter,
-    ended: Ended,
+    ended: EndWatch,
     activity: Arc<Activity>,
 }
 
-impl Input {
-    pub(super) fn new(pipe: PipeWriter, ending: &Ending, activity: &Arc<Activity>) -> io::Result<Self> {
+impl ChildStdin {
+    pub(super) fn new(pipe: PipeWriter, ending: &EndSignal, activity: &Arc<Activity>) -> io::Result<Self> {
         set_nonblocking(&pipe)?;
         Ok(Self { pipe, ended: ending.watch()?, activity: Arc::clone(activity) })
     }
 }
 
-impl Write for Input {
+impl Write for ChildStdin {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             if self.ended.is_over() {

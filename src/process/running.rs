@@ -15,7 +15,7 @@ use tokio::process::Child;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::failure::{Cause, Failure};
-use super::pipes::{Activity, Ending, Input, Output};
+use super::pipes::{Activity, ChildStdin, ChildStdout, EndSignal};
 use super::private::PrivateFiles;
 use super::stderr::{Stderr, StderrTail};
 use super::watchdog::Watchdog;
@@ -28,14 +28,14 @@ pub struct Running {
     pub(super) child: Child,
     pub(super) group: Pid,
     pub(super) started: Instant,
-    pub(super) stdin: Option<Input>,
-    pub(super) stdout: Option<Output>,
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) stdout: Option<ChildStdout>,
     pub(super) stderr: Stderr,
     pub(super) activity: Arc<Activity>,
     pub(super) limits: ChildLimits,
     pub(super) stop: Stop,
     /// None once the child has ended.
-    pub(super) ending: Option<Ending>,
+    pub(super) ending: Option<EndSignal>,
     pub(super) lifeline: Option<Watchdog>,
     pub(super) private: PrivateFiles,
 }
@@ -85,12 +85,12 @@ impl Running {
     }
 
     /// The child's stdout, once. Without anybody who takes it, it is read and thrown away.
-    pub fn take_stdout(&mut self) -> Option<Output> {
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.stdout.take()
     }
 
     /// The child's stdin, once, when the invocation has one. Without anybody who takes it, the child reads nothing.
-    pub fn take_stdin(&mut self) -> Option<Input> {
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.stdin.take()
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::pipes::Output;
+use super::pipes::ChildStdout;
 use crate::secret::Redactor;
 
 /// Characters of a line that are shown.
@@ -75,7 +75,7 @@ pub(super) struct Stderr {
 
 impl Stderr {
     pub(super) fn drain(
-        mut output: Output,
+        mut output: ChildStdout,
         redactor: Redactor,
         echo_fence: Option<&'static str>,
         observer: Option<LineObserver>,
@@ -86,7 +86,7 @@ impl Stderr {
         std::thread::Builder::new().name("stderr".into()).spawn(move || {
             let see = |line: &RawLine| {
                 if let Some(observer) = &observer {
-                    observer(&line.shown(&filter));
+                    observer(&line.redacted(&filter));
                 }
             };
             let mut buffer = vec![0; 64 * 1024];
@@ -102,7 +102,7 @@ impl Stderr {
     /// What was kept, once the thread is done; after the child's end that is at once.
     pub(super) async fn finish(&mut self) -> StderrTail {
         let _ = tokio::time::timeout(Duration::from_secs(5), &mut self.done).await;
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).shown(&self.redactor)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).redacted(&self.redactor)
     }
 }
 
@@ -115,7 +115,7 @@ struct RawLine {
 }
 
 impl RawLine {
-    fn shown(&self, redactor: &Redactor) -> String {
+    fn redacted(&self, redactor: &Redactor) -> String {
         let mut text = redactor.redact(&String::from_utf8_lossy(&self.bytes));
         if self.cut {
             // The last bytes may be the beginning of a secret that the cut made unrecognisable.
@@ -212,8 +212,8 @@ impl Kept {
         }
     }
 
-    fn shown(&self, redactor: &Redactor) -> StderrTail {
-        let show = |line: &RawLine| line.shown(redactor);
+    fn redacted(&self, redactor: &Redactor) -> StderrTail {
+        let show = |line: &RawLine| line.redacted(redactor);
         StderrTail {
             first: self.first.iter().map(show).collect(),
             omitted: self.omitted,

@@ -11,7 +11,7 @@ use crate::hint::Hint;
 /// Panics of all threads are told by us from now on.
 pub fn listen() {
     panic::set_hook(Box::new(|info| {
-        let _ = writeln!(io::stderr(), "{}", told(info));
+        let _ = writeln!(io::stderr(), "{}", describe_panic(info));
     }));
 }
 
@@ -29,7 +29,7 @@ pub fn caught<T, E: From<Error>>(work: impl FnOnce() -> Result<T, E>) -> Result<
 }
 
 /// `defect         src/archive/read/reader.rs:12:9: index out of bounds`, and the way there with `RUST_BACKTRACE=1`.
-fn told(info: &PanicHookInfo<'_>) -> String {
+fn describe_panic(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map_or_else(|| "at an unknown place".to_owned(), ToString::to_string);
     let words = literal(info.payload()).map_or(String::new(), |words| format!(": {words}"));
     let way = Backtrace::capture();

@@ -31,8 +31,8 @@ pub struct Folder {
 impl Folder {
     /// Makes a folder where there is room for so many bytes. `package` is the user that packages make for the server.
     pub fn create(parent: &Path, needed: u64, package: &str) -> Result<Self> {
-        room(parent, needed)?;
-        let account = if rustix::process::geteuid().is_root() { Some(account(package)?) } else { None };
+        check_disk_space(parent, needed)?;
+        let account = if rustix::process::geteuid().is_root() { Some(find_account(package)?) } else { None };
         let failed = |error: io::Error| {
             Error::new(Kind::Store, format!("no folder for a scratch server can be made in {}", parent.display()))
                 .why(error)
@@ -72,7 +72,7 @@ impl Folder {
 }
 
 /// Refuses before the first byte what would fail after hours.
-fn room(folder: &Path, needed: u64) -> Result<()> {
+fn check_disk_space(folder: &Path, needed: u64) -> Result<()> {
     let free = store::free(folder)?;
     if free >= needed {
         return Ok(());
@@ -87,7 +87,7 @@ fn room(folder: &Path, needed: u64) -> Result<()> {
 }
 
 /// The server's own user of this machine, or nobody: PostgreSQL refuses root, and a dump's SQL needs no such rights.
-fn account(package: &str) -> Result<Account> {
+fn find_account(package: &str) -> Result<Account> {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     [package, "nobody"].into_iter().find_map(|name| find(&known, name)).ok_or_else(|| {
         Error::new(Kind::Client, "a scratch server does not run as root, and there is nobody else to run it")

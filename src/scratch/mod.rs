@@ -22,7 +22,7 @@ use crate::hint::Hint;
 use crate::process::{self, Failure, Running, SpawnOptions, Stop, capture};
 
 /// What an installer may say, in bytes.
-const MOST: usize = 1 << 20;
+const MAX_OUTPUT_BYTES: usize = 1 << 20;
 
 /// A server of ours that runs. Dropped, it is killed, and its folder goes.
 pub struct Scratch {
@@ -37,7 +37,7 @@ impl Scratch {
     /// Installs and starts a server. It is not ready yet.
     pub async fn start(plan: ScratchPlan, folder: Folder, options: &SpawnOptions) -> Result<Self> {
         let failed = |failure| cannot_start(failure, "a scratch server could not be installed");
-        capture(&plan.install, options, MOST).await.map_err(failed)?;
+        capture(&plan.install, options, MAX_OUTPUT_BYTES).await.map_err(failed)?;
         // A signal ends the work first, and then, with everything else, the server.
         let stop = Stop::default();
         let options = SpawnOptions { stop: stop.clone(), idle: None, deadline: None, ..options.clone() };

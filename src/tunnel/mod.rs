@@ -27,7 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer};
 use crate::hint::Hint;
 use crate::invocation::Invocation;
-use crate::process::{ChildEnv, Output, Running, Signal, SpawnOptions, Stop, spawn};
+use crate::process::{ChildEnv, ChildStdout, Running, Signal, SpawnOptions, Stop, spawn};
 use crate::secret::Redactor;
 
 /// An open tunnel. Dropping it kills what we started for it.
@@ -72,7 +72,7 @@ pub async fn open(
         TunnelSpec::Open(route) => Ok((Tunnel { child: None }, route.clone())),
         TunnelSpec::Ssh { user, host, port: ssh_port } => {
             let near = free_port()?;
-            let place = Place { user: user.as_deref(), host, port: *ssh_port };
+            let place = SshAddress { user: user.as_deref(), host, port: *ssh_port };
             let invocation = ssh(find("ssh", env)?, &place, limits.connect, near, name, *port);
             let running = start(&invocation, &options, observer)?;
             let route = Route { host: "127.0.0.1".into(), port: near };
@@ -130,7 +130,7 @@ fn ended_early() -> Error {
     Error::new(Kind::Connect, "the tunnel has ended")
 }
 
-struct Place<'a> {
+struct SshAddress<'a> {
     user: Option<&'a str>,
     host: &'a str,
     port: Option<u16>,
@@ -138,7 +138,7 @@ struct Place<'a> {
 
 /// `ssh -N -L`. Batch mode asks for nothing; a forwarding that fails ends it; a connection of its own (`-S none`), for
 /// a shared one would keep our forwarding after us.
-fn ssh(program: PathBuf, place: &Place, connect: Duration, near: u16, host: &str, port: u16) -> Invocation {
+fn ssh(program: PathBuf, place: &SshAddress, connect: Duration, near: u16, host: &str, port: u16) -> Invocation {
     let far = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let connect = format!("ConnectTimeout={}", connect.as_secs().max(1));
     let mut invocation = Invocation::new(program).args(["-N", "-T", "-S", "none"]);
@@ -201,7 +201,7 @@ fn with_hint(error: Error) -> Error {
 }
 
 /// Reads a tunnel command's stdout to its end and tells the first address in it.
-fn first_address(output: Output) -> oneshot::Receiver<Route> {
+fn first_address(output: ChildStdout) -> oneshot::Receiver<Route> {
     let (tell, address) = oneshot::channel();
     std::thread::spawn(move || {
         let mut reader = BufReader::new(output);

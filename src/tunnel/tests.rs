@@ -77,14 +77,14 @@ fn words(invocation: &Invocation) -> String {
 
 #[test]
 fn the_ssh_command_line() {
-    let place = Place { user: Some("me"), host: "bastion", port: Some(2222) };
+    let place = SshAddress { user: Some("me"), host: "bastion", port: Some(2222) };
     let whole = words(&ssh("/usr/bin/ssh".into(), &place, Duration::from_secs(10), 40001, "db.internal", 5432));
     assert_eq!(
         whole,
         "/usr/bin/ssh -N -T -S none -o BatchMode=yes -o ExitOnForwardFailure=yes -o ServerAliveInterval=15 \
          -o PermitLocalCommand=no -o ConnectTimeout=10 -L 127.0.0.1:40001:db.internal:5432 -l me -p 2222 -- bastion"
     );
-    let place = Place { user: None, host: "bastion", port: None };
+    let place = SshAddress { user: None, host: "bastion", port: None };
     let short = words(&ssh("/usr/bin/ssh".into(), &place, Duration::from_millis(1), 40001, "::1", 3306));
     assert!(
         short.contains("ConnectTimeout=1 ") && short.ends_with("-L 127.0.0.1:40001:[::1]:3306 -- bastion"),

@@ -98,7 +98,7 @@ struct Deflate {
 impl Encode for Deflate {
     fn encode(&mut self, raw: &mut Vec<u8>, level: u32, out: &mut Vec<u8>) -> io::Result<()> {
         #[cfg(feature = "isal")]
-        if level <= super::isal::MOST {
+        if level <= super::isal::MAX_LEVEL {
             return self.isal.encode(raw, out);
         }
         let known = self.levels.iter().position(|(known, _)| *known == level);

@@ -7,7 +7,7 @@ use std::io;
 use isal_sys::igzip_lib as isal;
 
 /// The highest level that is ISA-L's: it has one of this kind, and those above are smaller by zlib-rs.
-pub(super) const MOST: u32 = 2;
+pub(super) const MAX_LEVEL: u32 = 2;
 
 /// A block encoder. It keeps the matcher's memory from block to block, and nothing of what was in it.
 pub(super) struct Isal {

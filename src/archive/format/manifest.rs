@@ -63,7 +63,7 @@ pub struct Manifest {
     pub row_checksum: Option<String>,
     /// The tables.
     #[serde(default)]
-    pub tables: Vec<Table>,
+    pub tables: Vec<ManifestTable>,
     /// Columns of which the dump holds fewer digits than the source, as `table.column`; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inexact_columns: Option<Vec<String>>,
@@ -112,7 +112,7 @@ pub struct Client {
 
 /// A table, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
+pub struct ManifestTable {
     /// Its schema, where the engine has them.
     #[serde(default)]
     pub schema: Option<String>,
@@ -210,7 +210,12 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        let table = Table { schema: Some("public".into()), name: "ü".into(), rows: Some(3), ..Table::default() };
+        let table = ManifestTable {
+            schema: Some("public".into()),
+            name: "ü".into(),
+            rows: Some(3),
+            ..ManifestTable::default()
+        };
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             options: [("jobs".to_owned(), 1.into())].into(),

@@ -10,7 +10,7 @@ pub const SNIFF: usize = 1024;
 /// What something is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ContentKind {
     /// gzip.
     Gzip,
     /// Zstandard.
@@ -41,7 +41,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ContentKind {
     /// Whether there is something else inside that can be read from here.
     #[must_use]
     pub fn is_compressed(self) -> bool {
@@ -78,20 +78,20 @@ impl Kind {
 
 /// Looks at the first bytes of something: [`SNIFF`] of them, or all there are.
 #[must_use]
-pub fn sniff(first: &[u8]) -> Kind {
+pub fn sniff(first: &[u8]) -> ContentKind {
     match first {
-        [] => Kind::Empty,
-        [0x1f, 0x8b, ..] => Kind::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Kind::Zstd,
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Bzip2,
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Xz,
-        [0x04, 0x22, 0x4d, 0x18, ..] => Kind::Lz4,
-        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Zip,
+        [] => ContentKind::Empty,
+        [0x1f, 0x8b, ..] => ContentKind::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => ContentKind::Zstd,
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => ContentKind::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => ContentKind::Xz,
+        [0x04, 0x22, 0x4d, 0x18, ..] => ContentKind::Lz4,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => ContentKind::Zip,
         // The eleventh byte is the format: 1 custom; toc.dat carries 3, so that a tar of it can be read as well.
-        [b'P', b'G', b'D', b'M', b'P', rest @ ..] if rest.get(5) == Some(&1) => Kind::PgCustom,
-        [b'P', b'G', b'D', b'M', b'P', ..] => Kind::PgToc,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Kind::Utf16,
-        _ if tar_reader::is_header(first) => Kind::Tar,
+        [b'P', b'G', b'D', b'M', b'P', rest @ ..] if rest.get(5) == Some(&1) => ContentKind::PgCustom,
+        [b'P', b'G', b'D', b'M', b'P', ..] => ContentKind::PgToc,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ContentKind::Utf16,
+        _ if tar_reader::is_header(first) => ContentKind::Tar,
         _ => text(first),
     }
 }
@@ -129,19 +129,19 @@ const BEGINNINGS: [&str; 26] = [
 /// What a dump's first line says.
 const HEADERS: [&str; 3] = ["\n-- MySQL dump ", "\n-- MariaDB dump ", "\n-- PostgreSQL database dump"];
 
-fn text(first: &[u8]) -> Kind {
+fn text(first: &[u8]) -> ContentKind {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let control = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127);
     if first.iter().take(SNIFF).any(control) {
-        return Kind::Unknown;
+        return ContentKind::Unknown;
     }
     let start = first.trim_ascii_start();
     // Three dashes alone are how YAML begins.
     if start.starts_with(b"---\n") || start.starts_with(b"---\r\n") {
-        return Kind::Text;
+        return ContentKind::Text;
     }
     // Something may stand before a dump's first line: what its program said on its error output.
-    if begins_as_sql(start) || header_at(first).is_some() { Kind::Sql } else { Kind::Text }
+    if begins_as_sql(start) || header_at(first).is_some() { ContentKind::Sql } else { ContentKind::Text }
 }
 
 /// Whether a text begins with a comment, a command of psql's or a statement.
@@ -167,27 +167,27 @@ mod tests {
 
     #[test]
     fn kinds() {
-        let cases: &[(&[u8], Kind)] = &[
-            (b"", Kind::Empty),
-            (b"\x1f\x8b\x08", Kind::Gzip),
-            (b"\x28\xb5\x2f\xfd\x04", Kind::Zstd),
-            (b"BZh91AY", Kind::Bzip2),
-            (b"\xfd7zXZ\0", Kind::Xz),
-            (b"PK\x03\x04", Kind::Zip),
-            (b"PGDMP\x01\x0e\x00\x04\x08\x01", Kind::PgCustom),
-            (b"PGDMP\x01\x0e\x00\x04\x08\x03", Kind::PgToc),
-            (b"--\n-- PostgreSQL database dump\n", Kind::Sql),
-            (b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump", Kind::Sql),
-            (b"\xef\xbb\xbf\r\nSET NAMES utf8;", Kind::Sql),
-            (b"\\restrict abc\n", Kind::Sql),
-            (b"INSERT INTO `a` VALUES (1);", Kind::Sql),
-            (b"Settings for the machine", Kind::Text),
-            (b"Dear all,", Kind::Text),
-            (b"mysqldump: [Warning] x\n-- MySQL dump 10.13", Kind::Sql),
-            (b"pg_dump: warning: x\n--\n-- PostgreSQL database dump\n", Kind::Sql),
-            (b"\xff\xfe-\0-\0", Kind::Utf16),
-            (b"\x7fELF\x02", Kind::Unknown),
-            (&[0; 1024], Kind::Unknown),
+        let cases: &[(&[u8], ContentKind)] = &[
+            (b"", ContentKind::Empty),
+            (b"\x1f\x8b\x08", ContentKind::Gzip),
+            (b"\x28\xb5\x2f\xfd\x04", ContentKind::Zstd),
+            (b"BZh91AY", ContentKind::Bzip2),
+            (b"\xfd7zXZ\0", ContentKind::Xz),
+            (b"PK\x03\x04", ContentKind::Zip),
+            (b"PGDMP\x01\x0e\x00\x04\x08\x01", ContentKind::PgCustom),
+            (b"PGDMP\x01\x0e\x00\x04\x08\x03", ContentKind::PgToc),
+            (b"--\n-- PostgreSQL database dump\n", ContentKind::Sql),
+            (b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump", ContentKind::Sql),
+            (b"\xef\xbb\xbf\r\nSET NAMES utf8;", ContentKind::Sql),
+            (b"\\restrict abc\n", ContentKind::Sql),
+            (b"INSERT INTO `a` VALUES (1);", ContentKind::Sql),
+            (b"Settings for the machine", ContentKind::Text),
+            (b"Dear all,", ContentKind::Text),
+            (b"mysqldump: [Warning] x\n-- MySQL dump 10.13", ContentKind::Sql),
+            (b"pg_dump: warning: x\n--\n-- PostgreSQL database dump\n", ContentKind::Sql),
+            (b"\xff\xfe-\0-\0", ContentKind::Utf16),
+            (b"\x7fELF\x02", ContentKind::Unknown),
+            (&[0; 1024], ContentKind::Unknown),
         ];
         for (bytes, kind) in cases {
             assert_eq!(sniff(bytes), *kind, "{bytes:?}");

@@ -177,7 +177,7 @@ impl<R: Read> Lines<Narrow<R>> {
         }
         match self.ends {
             Ends::ReturnAndFeed => self.undo(input, out)?,
-            Ends::Feed => self.look(input, out)?,
+            Ends::Feed => self.scan(input, out)?,
             // A return that is the last byte may be of the first line's end.
             Ends::Unknown => {
                 self.returns += memchr_iter(b'\r', input).count() as u64;
@@ -222,7 +222,7 @@ impl<R: Read> Lines<Narrow<R>> {
     }
 
     /// Nothing is changed; but a program's own line that ends in a carriage return shows that something was.
-    fn look(&mut self, input: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    fn scan(&mut self, input: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         if std::mem::take(&mut self.held) {
             out.push(b'\r');
         }

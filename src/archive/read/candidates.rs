@@ -12,7 +12,7 @@ use super::decompress::decode;
 use super::reader::{Entry, successor};
 use super::tar_reader::Type;
 use crate::archive::error::{ArchiveError, Result};
-use crate::archive::format::sniff::{Kind, SNIFF, sniff};
+use crate::archive::format::sniff::{ContentKind, SNIFF, sniff};
 use crate::archive::format::text;
 
 /// A member that may be the dump.
@@ -23,9 +23,9 @@ pub struct Candidate {
     /// Its size in bytes, as the archive says.
     pub size: Option<u64>,
     /// What it holds, once decompressed: [`Kind::PgCustom`], [`Kind::PgToc`] or [`Kind::Sql`].
-    pub kind: Kind,
+    pub kind: ContentKind,
     /// What it is as it stands there: a compressed file, text in UTF-16, or the dump.
-    pub packed: Kind,
+    pub packed: ContentKind,
     /// Whether it begins as dumps do. Otherwise it counts only where nothing does.
     pub sure: bool,
     /// Its first bytes, decompressed.
@@ -66,21 +66,21 @@ impl Candidates {
             self.unread.get_or_insert_with(|| (entry.path().to_owned(), why.to_owned()));
         }
         let (kind, first) = unpacked(entry)?;
-        if matches!(kind, Kind::Tar | Kind::Zip) || kind.is_compressed() {
+        if matches!(kind, ContentKind::Tar | ContentKind::Zip) || kind.is_compressed() {
             self.nested.get_or_insert((entry.path().to_owned(), kind.describe()));
         }
         let name = entry.path().rsplit('/').next().unwrap_or_default();
         let sure = match kind {
-            Kind::PgCustom => true,
-            Kind::PgToc if name == "toc.dat" => true,
+            ContentKind::PgCustom => true,
+            ContentKind::PgToc if name == "toc.dat" => true,
             // The restore.sql of a tar-format dump reads files, which nobody has where it says.
-            Kind::Sql if memmem::find(&first, b"$$PATH$$").is_some() => {
+            ContentKind::Sql if memmem::find(&first, b"$$PATH$$").is_some() => {
                 self.script.get_or_insert_with(|| entry.path().to_owned());
                 return Ok(None);
             }
             // Rows of a directory-format dump may look like anything.
-            Kind::Sql if Path::new(name).extension().is_some_and(|end| end == "dat") => false,
-            Kind::Sql => begins_as_dumps_do(&first),
+            ContentKind::Sql if Path::new(name).extension().is_some_and(|end| end == "dat") => false,
+            ContentKind::Sql => begins_as_dumps_do(&first),
             _ => return Ok(None),
         };
         let (path, size, packed) = (entry.path().to_owned(), entry.size(), entry.content());
@@ -93,8 +93,8 @@ impl Candidates {
     #[must_use]
     pub fn dumps(&self) -> Vec<Candidate> {
         let folders: Vec<&str> =
-            self.found.iter().filter(|one| one.kind == Kind::PgToc).map(|one| folder_of(&one.path)).collect();
-        let alone = |one: &&Candidate| one.kind == Kind::PgToc || !folders.contains(&folder_of(&one.path));
+            self.found.iter().filter(|one| one.kind == ContentKind::PgToc).map(|one| folder_of(&one.path)).collect();
+        let alone = |one: &&Candidate| one.kind == ContentKind::PgToc || !folders.contains(&folder_of(&one.path));
         let found: Vec<&Candidate> = self.found.iter().filter(alone).collect();
         let any = found.iter().any(|one| one.sure);
         found.into_iter().filter(|one| one.sure || !any).cloned().collect()
@@ -166,7 +166,7 @@ pub(crate) fn is_apples(path: &str) -> bool {
 }
 
 /// What a member is, once decompressed and narrowed, and how that begins.
-fn unpacked(entry: &mut Entry<'_>) -> Result<(Kind, Vec<u8>)> {
+fn unpacked(entry: &mut Entry<'_>) -> Result<(ContentKind, Vec<u8>)> {
     let (mut kind, mut first) = (entry.content(), entry.first().to_vec());
     if kind.is_compressed() {
         let container = kind;
@@ -180,7 +180,7 @@ fn unpacked(entry: &mut Entry<'_>) -> Result<(Kind, Vec<u8>)> {
         }
         kind = sniff(&first);
     }
-    if kind == Kind::Utf16 {
+    if kind == ContentKind::Utf16 {
         first = text::narrow_beginning(&first);
         kind = sniff(&first);
     }

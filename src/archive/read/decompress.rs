@@ -9,7 +9,7 @@ use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use crate::archive::error::ArchiveError;
-use crate::archive::format::sniff::{Kind, sniff};
+use crate::archive::format::sniff::{ContentKind, sniff};
 
 /// What a decoder may take to undo `xz -9` and no more, in bytes.
 const XZ_MEMORY: u64 = 128 << 20;
@@ -20,7 +20,7 @@ const MAGIC: usize = 6;
 ///
 /// The end comes only where the last stream was whole and nothing but zero bytes follow it: tapes and block devices pad
 /// with them, and gzip passes over them, too.
-pub(crate) fn decode<'a>(kind: Kind, input: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
+pub(crate) fn decode<'a>(kind: ContentKind, input: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
     let input = Counted { inner: Box::new(input), ahead: Vec::new(), consumed: 0 };
     match decoder(kind, input) {
         Ok(decoder) => Box::new(Streams { kind, state: State::Reading(decoder) }),
@@ -29,27 +29,29 @@ pub(crate) fn decode<'a>(kind: Kind, input: impl BufRead + Send + 'a) -> Box<dyn
 }
 
 /// The decoder of one stream of a kind; the input again where it is not compressed.
-fn decoder<'a>(kind: Kind, input: Counted<'a>) -> Result<Box<dyn Decoder<'a> + 'a>, Counted<'a>> {
+fn decoder<'a>(kind: ContentKind, input: Counted<'a>) -> Result<Box<dyn Decoder<'a> + 'a>, Counted<'a>> {
     Ok(match kind {
-        Kind::Gzip => Box::new(Bridge(GzipDecoder::new(Ready(input)))),
-        Kind::Zstd => Box::new(Bridge(ZstdDecoder::new(Ready(input)))),
-        Kind::Bzip2 => Box::new(Bridge(BzDecoder::new(Ready(input)))),
-        Kind::Xz => Box::new(Bridge(XzDecoder::with_mem_limit(Ready(input), XZ_MEMORY))),
-        Kind::Lz4 => Box::new(Lz4Decoder::new(Endless(input))),
+        ContentKind::Gzip => Box::new(Bridge(GzipDecoder::new(BlockingRead(input)))),
+        ContentKind::Zstd => Box::new(Bridge(ZstdDecoder::new(BlockingRead(input)))),
+        ContentKind::Bzip2 => Box::new(Bridge(BzDecoder::new(BlockingRead(input)))),
+        ContentKind::Xz => Box::new(Bridge(XzDecoder::with_mem_limit(BlockingRead(input), XZ_MEMORY))),
+        ContentKind::Lz4 => Box::new(Lz4Decoder::new(Endless(input))),
         _ => return Err(input),
     })
 }
 
 /// Whether these bytes, and no more of them, are the beginning of a stream of this kind.
-fn is_cut_magic(kind: Kind, bytes: &[u8]) -> bool {
+fn is_cut_magic(kind: ContentKind, bytes: &[u8]) -> bool {
     let begins = |magic: &[u8]| !bytes.is_empty() && bytes.len() < magic.len() && magic.starts_with(bytes);
     match kind {
-        Kind::Gzip => begins(b"\x1f\x8b"),
+        ContentKind::Gzip => begins(b"\x1f\x8b"),
         // A skippable frame has one of sixteen.
-        Kind::Zstd => begins(b"\x28\xb5\x2f\xfd") || (0x50..=0x5f).any(|first| begins(&[first, 0x2a, 0x4d, 0x18])),
-        Kind::Bzip2 => begins(b"BZh1"),
-        Kind::Xz => begins(b"\xfd7zXZ\0"),
-        Kind::Lz4 => begins(b"\x04\x22\x4d\x18"),
+        ContentKind::Zstd => {
+            begins(b"\x28\xb5\x2f\xfd") || (0x50..=0x5f).any(|first| begins(&[first, 0x2a, 0x4d, 0x18]))
+        }
+        ContentKind::Bzip2 => begins(b"BZh1"),
+        ContentKind::Xz => begins(b"\xfd7zXZ\0"),
+        ContentKind::Lz4 => begins(b"\x04\x22\x4d\x18"),
         _ => false,
     }
 }
@@ -61,7 +63,7 @@ trait Decoder<'a>: Read + Send {
 
 /// All streams of a file.
 struct Streams<'a> {
-    kind: Kind,
+    kind: ContentKind,
     state: State<'a>,
 }
 
@@ -159,16 +161,16 @@ impl Read for Counted<'_> {
 }
 
 /// A blocking reader in asynchronous clothes: it never says "not yet", so [`Bridge`] needs no runtime.
-struct Ready<R>(R);
+struct BlockingRead<R>(R);
 
-impl<R: BufRead + Unpin> AsyncRead for Ready<R> {
+impl<R: BufRead + Unpin> AsyncRead for BlockingRead<R> {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = self.get_mut().0.read(buf.initialize_unfilled());
         Poll::Ready(read.map(|read| buf.advance(read)))
     }
 }
 
-impl<R: BufRead + Unpin> AsyncBufRead for Ready<R> {
+impl<R: BufRead + Unpin> AsyncBufRead for BlockingRead<R> {
     fn poll_fill_buf(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         Poll::Ready(self.get_mut().0.fill_buf())
     }
@@ -178,7 +180,7 @@ impl<R: BufRead + Unpin> AsyncBufRead for Ready<R> {
     }
 }
 
-/// An asynchronous decoder over [`Ready`], read like any other.
+/// An asynchronous decoder over [`BlockingRead`], read like any other.
 struct Bridge<D>(D);
 
 impl<D: AsyncRead + Unpin> Read for Bridge<D> {
@@ -194,7 +196,7 @@ impl<D: AsyncRead + Unpin> Read for Bridge<D> {
 
 macro_rules! gives_its_input_back {
     ($($decoder:ident),*) => {$(
-        impl<'a> Decoder<'a> for Bridge<$decoder<Ready<Counted<'a>>>> {
+        impl<'a> Decoder<'a> for Bridge<$decoder<BlockingRead<Counted<'a>>>> {
             fn into_rest(self: Box<Self>) -> Counted<'a> {
                 self.0.into_inner().0
             }

@@ -17,10 +17,10 @@ impl Reader {
     ///
     /// The size is not limited here: look at free space first, or extract into a file system with a quota.
     pub fn extract_to(mut self, folder: &Path, of: &str, alone: Option<Candidate>) -> Result<()> {
-        let of = harmless(of)?;
+        let of = check_path(of)?;
         let mut others = alone.map(Candidates::after);
         while let Some(mut entry) = self.next_member()? {
-            let path = harmless(entry.path())?;
+            let path = check_path(entry.path())?;
             if is_apples(entry.path()) {
                 continue;
             }
@@ -50,7 +50,7 @@ impl Reader {
 }
 
 /// The path below the folder, or why there is none.
-fn harmless(path: &str) -> Result<PathBuf> {
+fn check_path(path: &str) -> Result<PathBuf> {
     let refuse = |why| Err(ArchiveError::Refused { member: path.to_owned(), why });
     if path.starts_with('/') {
         return refuse("its path is absolute");

@@ -12,7 +12,7 @@ use super::zip_reader::ZipReader;
 use crate::archive::codec;
 use crate::archive::error::{ArchiveError, Result};
 use crate::archive::format::index::Index;
-use crate::archive::format::sniff::{Kind, SNIFF, sniff};
+use crate::archive::format::sniff::{ContentKind, SNIFF, sniff};
 use crate::archive::format::text::{Reading, Text, narrow_beginning};
 
 /// Reads an archive, anyone's: a tar, a zip or a bare dump, compressed or not. The kind is found by content.
@@ -20,15 +20,15 @@ use crate::archive::format::text::{Reading, Text, narrow_beginning};
 /// Its end is only reported once everything behind the last member was read as well, so that a container's own
 /// checksums have been checked.
 pub struct Reader {
-    container: Kind,
-    content: Kind,
-    body: Body,
+    container: ContentKind,
+    content: ContentKind,
+    body: Container,
     position: Position,
     /// The first bytes of the current member, read ahead to see what it is, and not read by the caller yet.
     ahead: Cursor<Vec<u8>>,
 }
 
-enum Body {
+enum Container {
     Tar(TarReader<Bytes>),
     Zip(ZipReader),
     Bare { name: Option<String>, size: Option<u64>, input: Bytes },
@@ -43,7 +43,7 @@ pub struct Entry<'a> {
     path: String,
     size: Option<u64>,
     kind: Type,
-    content: Kind,
+    content: ContentKind,
 }
 
 impl Reader {
@@ -61,10 +61,16 @@ impl Reader {
             io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
             let mut first = Vec::new();
             (&file).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::Read)?;
-            if sniff(&first) == Kind::Zip {
+            if sniff(&first) == ContentKind::Zip {
                 let position = Position::default();
-                let body = Body::Zip(ZipReader::new(file, position.clone())?);
-                return Ok(Self { container: Kind::Zip, content: Kind::Zip, body, position, ahead: Cursor::default() });
+                let body = Container::Zip(ZipReader::new(file, position.clone())?);
+                return Ok(Self {
+                    container: ContentKind::Zip,
+                    content: ContentKind::Zip,
+                    body,
+                    position,
+                    ahead: Cursor::default(),
+                });
             }
             io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
         }
@@ -88,19 +94,19 @@ impl Reader {
         };
         let (first, inside) = input::peek(inside).map_err(|error| error.at(Some(position.get()), None))?;
         let content = sniff(&first);
-        if content == Kind::Utf16 && sniff(&narrow_beginning(&first)) != Kind::Sql {
+        if content == ContentKind::Utf16 && sniff(&narrow_beginning(&first)) != ContentKind::Sql {
             return Err(ArchiveError::NotRecognised { what: format!("{} that is not SQL", content.describe()) });
         }
         let inside: Bytes = Box::new(inside);
         let body = match content {
-            Kind::Tar => Body::Tar(TarReader::new(inside)),
-            Kind::PgCustom | Kind::Sql | Kind::Utf16 => {
+            ContentKind::Tar => Container::Tar(TarReader::new(inside)),
+            ContentKind::PgCustom | ContentKind::Sql | ContentKind::Utf16 => {
                 let size = size.filter(|_| !container.is_compressed());
-                Body::Bare { name: Some(bare_name(name, container)), size, input: inside }
+                Container::Bare { name: Some(bare_name(name, container)), size, input: inside }
             }
             other if container.is_compressed() => {
                 let what = format!("{} that holds {}", container.describe(), other.describe());
-                let packed = other.is_compressed() || other == Kind::Zip;
+                let packed = other.is_compressed() || other == ContentKind::Zip;
                 return Err(if packed { ArchiveError::Packed { what } } else { ArchiveError::NotRecognised { what } });
             }
             other => return Err(ArchiveError::NotRecognised { what: other.describe().to_owned() }),
@@ -110,20 +116,20 @@ impl Reader {
 
     /// What the file itself is.
     #[must_use]
-    pub fn container(&self) -> Kind {
+    pub fn container(&self) -> ContentKind {
         self.container
     }
 
     /// What is inside, once decompressed: [`Kind::Tar`], [`Kind::Zip`], or a bare [`Kind::PgCustom`] or [`Kind::Sql`].
     #[must_use]
-    pub fn content(&self) -> Kind {
+    pub fn content(&self) -> ContentKind {
         self.content
     }
 
     /// Whether the file is a dump and nothing else.
     #[must_use]
     pub fn is_bare(&self) -> bool {
-        matches!(self.body, Body::Bare { .. })
+        matches!(self.body, Container::Bare { .. })
     }
 
     /// How much of the file was read, in bytes; it runs ahead by a buffer.
@@ -135,11 +141,11 @@ impl Reader {
     /// The next member; what was not read of the current one is skipped.
     pub fn next_member(&mut self) -> Result<Option<Entry<'_>>> {
         let Some(head) = self.advance()? else { return Ok(None) };
-        self.enter(head).map(Some)
+        self.read_beginning(head).map(Some)
     }
 
     /// Reads the first bytes of a member.
-    fn enter(&mut self, (path, size, kind): Found) -> Result<Entry<'_>> {
+    fn read_beginning(&mut self, (path, size, kind): Found) -> Result<Entry<'_>> {
         let mut first = Vec::with_capacity(SNIFF);
         self.body().take(SNIFF as u64).read_to_end(&mut first).map_err(|error| self.locate(error))?;
         let content = sniff(&first);
@@ -152,13 +158,13 @@ impl Reader {
     ///
     /// The stream ends well only after all of the archive was read: truncation behind the dump is an error too.
     #[must_use]
-    pub fn into_stream(self) -> Stream {
+    pub fn into_stream(self) -> MemberStream {
         let path = match &self.body {
-            Body::Tar(tar) => tar.path().unwrap_or_default().to_owned(),
-            Body::Zip(zip) => zip.path().to_owned(),
-            Body::Bare { .. } => String::new(),
+            Container::Tar(tar) => tar.path().unwrap_or_default().to_owned(),
+            Container::Zip(zip) => zip.path().to_owned(),
+            Container::Bare { .. } => String::new(),
         };
-        Stream { reader: self, path, ended: false, others: None }
+        MemberStream { reader: self, path, ended: false, others: None }
     }
 
     /// The dump that is called so, decompressed where it is compressed by itself, as its program wrote it. With `alone`,
@@ -166,7 +172,7 @@ impl Reader {
     pub fn dump(mut self, path: &str, alone: Option<Candidate>, reading: Reading) -> Result<Box<dyn Read + Send>> {
         while let Some(entry) = self.next_member()? {
             if entry.path() == path {
-                let stream = Stream { others: alone.map(Candidates::after), ..self.into_stream() };
+                let stream = MemberStream { others: alone.map(Candidates::after), ..self.into_stream() };
                 return unpacked(stream, path, reading);
             }
         }
@@ -177,16 +183,16 @@ impl Reader {
         let here = Some(self.position.get());
         self.ahead = Cursor::default();
         let next = match &mut self.body {
-            Body::Tar(tar) => tar.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
-            Body::Zip(zip) => zip.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
-            Body::Bare { name, size, .. } => Ok(name.take().map(|name| (name, *size, Type::File))),
+            Container::Tar(tar) => tar.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
+            Container::Zip(zip) => zip.next().map(|head| head.map(|head| (head.path, Some(head.size), head.kind))),
+            Container::Bare { name, size, .. } => Ok(name.take().map(|name| (name, *size, Type::File))),
         };
         let next = next.map_err(|error| error.at(here, None))?;
         if next.is_none() {
             let rest: &mut dyn Read = match &mut self.body {
-                Body::Tar(tar) => tar.rest(),
-                Body::Zip(zip) => return zip.finish().map(|()| None).map_err(|error| error.at(here, None)),
-                Body::Bare { input, .. } => input,
+                Container::Tar(tar) => tar.rest(),
+                Container::Zip(zip) => return zip.finish().map(|()| None).map_err(|error| error.at(here, None)),
+                Container::Bare { input, .. } => input,
             };
             io::copy(rest, &mut io::sink()).map_err(|error| self.locate(error))?;
         }
@@ -195,9 +201,9 @@ impl Reader {
 
     fn body(&mut self) -> &mut dyn Read {
         match &mut self.body {
-            Body::Tar(tar) => tar,
-            Body::Zip(zip) => zip,
-            Body::Bare { input, .. } => input,
+            Container::Tar(tar) => tar,
+            Container::Zip(zip) => zip,
+            Container::Bare { input, .. } => input,
         }
     }
 
@@ -238,7 +244,7 @@ impl Entry<'_> {
 
     /// What its first bytes are.
     #[must_use]
-    pub fn content(&self) -> Kind {
+    pub fn content(&self) -> ContentKind {
         self.content
     }
 
@@ -246,7 +252,7 @@ impl Entry<'_> {
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         match &self.reader.body {
-            Body::Zip(zip) => zip.unread(),
+            Container::Zip(zip) => zip.unread(),
             _ => None,
         }
     }
@@ -265,7 +271,7 @@ impl Read for Entry<'_> {
 }
 
 /// A dump's bytes: one member, or its numbered parts joined. Made by [`Reader::into_stream`].
-pub struct Stream {
+pub struct MemberStream {
     reader: Reader,
     path: String,
     ended: bool,
@@ -273,7 +279,7 @@ pub struct Stream {
     others: Option<Candidates>,
 }
 
-impl Stream {
+impl MemberStream {
     /// Reads what stands behind the dump, from the member on that is current.
     fn rest(&mut self, mut head: Found) -> Result<()> {
         loop {
@@ -282,7 +288,7 @@ impl Stream {
                 return Err(ArchiveError::Twice { path: head.0 });
             }
             if let Some(others) = &mut self.others {
-                others.see(&mut self.reader.enter(head)?)?;
+                others.see(&mut self.reader.read_beginning(head)?)?;
             }
             match self.reader.advance()? {
                 Some(next) => head = next,
@@ -293,7 +299,7 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for MemberStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !buf.is_empty() {
             let read = self.reader.read_current(buf)?;
@@ -315,10 +321,10 @@ impl Read for Stream {
 }
 
 /// What is in a member: decompressed, and SQL as its program wrote it.
-fn unpacked(member: Stream, path: &str, reading: Reading) -> Result<Box<dyn Read + Send>> {
+fn unpacked(member: MemberStream, path: &str, reading: Reading) -> Result<Box<dyn Read + Send>> {
     let (first, member) = input::peek(member)?;
     let kind = sniff(&first);
-    if matches!(kind, Kind::Sql | Kind::Utf16) {
+    if matches!(kind, ContentKind::Sql | ContentKind::Utf16) {
         return Ok(Box::new(Text::new(member, reading)));
     }
     if !kind.is_compressed() {
@@ -326,7 +332,7 @@ fn unpacked(member: Stream, path: &str, reading: Reading) -> Result<Box<dyn Read
     }
     let inside = Inside { input: decode(kind, io::BufReader::with_capacity(64 * 1024, member)), path: path.to_owned() };
     let (first, inside) = input::peek(inside)?;
-    if matches!(sniff(&first), Kind::Sql | Kind::Utf16) {
+    if matches!(sniff(&first), ContentKind::Sql | ContentKind::Utf16) {
         return Ok(Box::new(Text::new(inside, reading)));
     }
     Ok(Box::new(inside))
@@ -356,13 +362,13 @@ pub(crate) fn successor(path: &str) -> Option<String> {
 }
 
 /// The name of what is inside a compressed file.
-fn bare_name(name: &str, container: Kind) -> String {
+fn bare_name(name: &str, container: ContentKind) -> String {
     let endings: &[&str] = match container {
-        Kind::Gzip => &[".gz"],
-        Kind::Zstd => &[".zst", ".zstd"],
-        Kind::Bzip2 => &[".bz2"],
-        Kind::Xz => &[".xz"],
-        Kind::Lz4 => &[".lz4"],
+        ContentKind::Gzip => &[".gz"],
+        ContentKind::Zstd => &[".zst", ".zstd"],
+        ContentKind::Bzip2 => &[".bz2"],
+        ContentKind::Xz => &[".xz"],
+        ContentKind::Lz4 => &[".lz4"],
         _ => &[],
     };
     endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name).to_owned()

@@ -23,7 +23,7 @@ pub enum Type {
 
 /// The header of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct TarMember {
     pub path: String,
     pub size: u64,
     pub kind: Type,
@@ -60,14 +60,14 @@ impl<R: Read> TarReader<R> {
 
     /// The next member's header, having skipped what was left of the current one. `None` after the end-of-archive
     /// blocks: what comes behind them is still to be read from [`TarReader::rest`].
-    pub fn next(&mut self) -> Result<Option<Head>> {
+    pub fn next(&mut self) -> Result<Option<TarMember>> {
         self.next_inside().map_err(|error| {
             let path = self.path.clone();
             error.at(None, path.as_deref())
         })
     }
 
-    fn next_inside(&mut self) -> Result<Option<Head>> {
+    fn next_inside(&mut self) -> Result<Option<TarMember>> {
         if self.ended {
             return Ok(None);
         }
@@ -104,14 +104,14 @@ impl<R: Read> TarReader<R> {
                     }
                 }
                 kind => {
-                    let head = self.enter(header, kind, name, size.unwrap_or(claimed))?;
-                    return Ok(Some(Head { offset: start, ..head }));
+                    let head = self.read_member(header, kind, name, size.unwrap_or(claimed))?;
+                    return Ok(Some(TarMember { offset: start, ..head }));
                 }
             }
         }
     }
 
-    fn enter(&mut self, header: &Header, kind: EntryType, name: Option<Vec<u8>>, size: u64) -> Result<Head> {
+    fn read_member(&mut self, header: &Header, kind: EntryType, name: Option<Vec<u8>>, size: u64) -> Result<TarMember> {
         let path = name.unwrap_or_else(|| header.path_bytes().into_owned());
         let path = String::from_utf8_lossy(&path).into_owned();
         let kind = match kind {
@@ -129,7 +129,7 @@ impl<R: Read> TarReader<R> {
         self.left = size;
         self.padding = header::padding(size) as u64;
         self.path = Some(path.clone());
-        Ok(Head { path, size, kind, offset: self.offset })
+        Ok(TarMember { path, size, kind, offset: self.offset })
     }
 
     /// The content of an extension entry.
@@ -150,11 +150,11 @@ impl<R: Read> TarReader<R> {
         (self.left, self.padding) = (0, 0);
         let skipped = io::copy(&mut (&mut self.input).take(left), &mut io::sink()).map_err(ArchiveError::from_read)?;
         self.offset += skipped;
-        if skipped == left { Ok(()) } else { Err(self.cut()) }
+        if skipped == left { Ok(()) } else { Err(self.truncated()) }
     }
 
     fn fill(&mut self, block: &mut [u8]) -> Result<()> {
-        if self.fill_up_to(block)? == block.len() { Ok(()) } else { Err(self.cut()) }
+        if self.fill_up_to(block)? == block.len() { Ok(()) } else { Err(self.truncated()) }
     }
 
     /// Reads until the block is full or the file ends; how much that was.
@@ -174,7 +174,7 @@ impl<R: Read> TarReader<R> {
         Ok(filled)
     }
 
-    fn cut(&self) -> ArchiveError {
+    fn truncated(&self) -> ArchiveError {
         ArchiveError::truncated(format!("the tar ends after {} bytes, before its end mark", self.offset))
     }
 
@@ -203,7 +203,7 @@ impl<R: Read> Read for TarReader<R> {
             ArchiveError::from_read(error).at(None, self.path.as_deref()).into()
         })?;
         if read == 0 {
-            return Err(self.cut().at(None, self.path.as_deref()).into());
+            return Err(self.truncated().at(None, self.path.as_deref()).into());
         }
         self.offset += read as u64;
         self.left -= read as u64;

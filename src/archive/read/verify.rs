@@ -22,14 +22,14 @@ use crate::archive::write::writer::{Member, hex};
 
 /// An archive of which every byte was read and checked. Only [`verify`] makes one.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifiedArchive {
     manifest: Manifest,
     manifest_json: Vec<u8>,
     bytes: u64,
     raw_bytes: u64,
 }
 
-impl Verified {
+impl VerifiedArchive {
     /// The manifest; its members are those that were found.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -73,7 +73,7 @@ pub struct Inspected {
 impl Inspected {
     /// Where each member of the dump begins when its parts are joined.
     #[must_use]
-    pub fn places(&self) -> HashMap<String, u64> {
+    pub fn member_offsets(&self) -> HashMap<String, u64> {
         let members = &self.manifest.members;
         let mut end: u64 = 0;
         let places = joined(members.iter().map(|member| member.path.as_str())).into_iter().map(|place| {
@@ -88,7 +88,7 @@ impl Inspected {
 /// Reads all of an archive of ours and checks every byte of it, in constant memory.
 ///
 /// `observe` sees the content of every member but the manifest, in stretches, with the member's path.
-pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verified> {
+pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<VerifiedArchive> {
     let (mut file, index) = open(path)?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
     let codec = codec_of(&mut file)?;
@@ -107,7 +107,7 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
     }
     // Whoever wants the manifest alone goes where the index says: there must be the same.
     indexed_manifest(again, &index)?;
-    Ok(Verified { manifest, manifest_json, bytes, raw_bytes: index.tar_len })
+    Ok(VerifiedArchive { manifest, manifest_json, bytes, raw_bytes: index.tar_len })
 }
 
 /// Reads an archive's index, and its manifest through it: a few blocks of the file, however large that is.

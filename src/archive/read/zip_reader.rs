@@ -24,7 +24,7 @@ const CENTRAL: usize = 46;
 const LOCAL: usize = 30;
 
 /// The header of a member.
-pub(crate) struct Head {
+pub(crate) struct ZipMember {
     pub path: String,
     pub size: u64,
     pub kind: Type,
@@ -102,7 +102,7 @@ impl ZipReader {
     }
 
     /// The next member's header.
-    pub fn next(&mut self) -> Result<Option<Head>> {
+    pub fn next(&mut self) -> Result<Option<ZipMember>> {
         (self.current, self.unread) = (None, None);
         if self.left == 0 {
             return Ok(None);
@@ -136,14 +136,14 @@ impl ZipReader {
         if kind == Type::File && size > 0 && self.unread.is_none() {
             self.current = Some(self.content(&path, &member).map_err(|error| error.at(None, Some(&path)))?);
         }
-        Ok(Some(Head { path, size, kind }))
+        Ok(Some(ZipMember { path, size, kind }))
     }
 
     /// The stream of a member.
     fn content(&self, path: &str, member: &Member) -> Result<Content> {
         let at = self.before.checked_add(member.at).ok_or_else(|| corrupt("it stands outside of the file"))?;
         let mut header = [0; LOCAL];
-        self.file.read_exact_at(&mut header, at).map_err(cut)?;
+        self.file.read_exact_at(&mut header, at).map_err(read_error)?;
         if !header.starts_with(b"PK\x03\x04") {
             return Err(corrupt("it is not where the list of members says"));
         }
@@ -165,13 +165,13 @@ impl ZipReader {
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
         let mut bytes = [0; N];
-        self.list.read_exact(&mut bytes).map_err(cut)?;
+        self.list.read_exact(&mut bytes).map_err(read_error)?;
         Ok(bytes)
     }
 
     fn take_some(&mut self, length: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; length];
-        self.list.read_exact(&mut bytes).map_err(cut)?;
+        self.list.read_exact(&mut bytes).map_err(read_error)?;
         Ok(bytes)
     }
 
@@ -256,7 +256,7 @@ impl End {
     fn find(file: &File, length: u64) -> Result<Self> {
         let begin = length.saturating_sub(END as u64 + COMMENT_MAX);
         let mut tail = vec![0; usize::try_from(length - begin).unwrap_or(0)];
-        file.read_exact_at(&mut tail, begin).map_err(cut)?;
+        file.read_exact_at(&mut tail, begin).map_err(read_error)?;
         let fits = |at: &usize| {
             let record = &tail[*at..];
             record.starts_with(b"PK\x05\x06") && END + usize::from(u16_at(record, 20)) == record.len()
@@ -282,13 +282,13 @@ impl End {
     fn wide(file: &File, at: u64) -> Result<Option<Self>> {
         let mut locator = [0; LOCATOR];
         let Some(begin) = at.checked_sub((LOCATOR + END_64) as u64) else { return Ok(None) };
-        file.read_exact_at(&mut locator, at - LOCATOR as u64).map_err(cut)?;
+        file.read_exact_at(&mut locator, at - LOCATOR as u64).map_err(read_error)?;
         if !locator.starts_with(b"PK\x06\x07") {
             return Ok(None);
         }
         let mut record = [0; END_64];
         for at in [u64_at(&locator, 8), begin] {
-            file.read_exact_at(&mut record, at).map_err(cut)?;
+            file.read_exact_at(&mut record, at).map_err(read_error)?;
             if record.starts_with(b"PK\x06\x06") {
                 let (members, size, offset) = (u64_at(&record, 32), u64_at(&record, 40), u64_at(&record, 48));
                 return Ok(Some(Self { at, size, offset, members }));
@@ -302,7 +302,7 @@ fn corrupt(what: &str) -> ArchiveError {
     ArchiveError::corrupt(what)
 }
 
-fn cut(error: io::Error) -> ArchiveError {
+fn read_error(error: io::Error) -> ArchiveError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ArchiveError::truncated("it ends before a member that its list names"),
         _ if error.get_ref().is_some() => ArchiveError::from_read(error),

@@ -34,7 +34,7 @@ fn through(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 /// Path, kind of content and bytes of each member.
-fn members(bytes: &[u8], name: &str) -> Result<Vec<(String, Kind, Vec<u8>)>> {
+fn members(bytes: &[u8], name: &str) -> Result<Vec<(String, ContentKind, Vec<u8>)>> {
     let mut reader = Reader::from_stream(io::Cursor::new(bytes.to_vec()), name)?;
     let mut found = Vec::new();
     while let Some(mut entry) = reader.next_member()? {
@@ -46,8 +46,12 @@ fn members(bytes: &[u8], name: &str) -> Result<Vec<(String, Kind, Vec<u8>)>> {
     Ok(found)
 }
 
-const PROGRAMS: [(&str, Kind, &str); 4] =
-    [("gzip", Kind::Gzip, "gz"), ("zstd", Kind::Zstd, "zst"), ("bzip2", Kind::Bzip2, "bz2"), ("xz", Kind::Xz, "xz")];
+const PROGRAMS: [(&str, ContentKind, &str); 4] = [
+    ("gzip", ContentKind::Gzip, "gz"),
+    ("zstd", ContentKind::Zstd, "zst"),
+    ("bzip2", ContentKind::Bzip2, "bz2"),
+    ("xz", ContentKind::Xz, "xz"),
+];
 
 #[test]
 fn compressed_tars_of_any_names() {
@@ -59,7 +63,14 @@ fn compressed_tars_of_any_names() {
         assert_eq!(sniff(&bytes), kind);
         let found = members(&bytes, "x").expect(program);
         let kinds: Vec<_> = found.iter().map(|(path, kind, _)| (path.as_str(), *kind)).collect();
-        assert_eq!(kinds, [("backup/readme.txt", Kind::Text), (long.as_str(), Kind::Sql), ("x.json", Kind::Text)]);
+        assert_eq!(
+            kinds,
+            [
+                ("backup/readme.txt", ContentKind::Text),
+                (long.as_str(), ContentKind::Sql),
+                ("x.json", ContentKind::Text)
+            ]
+        );
         assert!(found[1].2 == dump);
         for cut in [bytes.len() / 3, bytes.len() - 1] {
             let error = members(&bytes[..cut], "x").expect_err("cut");
@@ -81,7 +92,7 @@ fn bare_files_also_of_several_members() {
         let bytes = [through(program, &["-c"], first), through(program, &["-c"], second)].concat();
         let found = members(&bytes, &format!("shop.sql.{ending}")).expect(program);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].0.as_str(), found[0].1), ("shop.sql", Kind::Sql), "{kind:?}");
+        assert_eq!((found[0].0.as_str(), found[0].1), ("shop.sql", ContentKind::Sql), "{kind:?}");
         assert!(found[0].2 == dump, "{program}: not all members were read");
     }
     let found = members(&dump, "shop.sql").expect("plain SQL");

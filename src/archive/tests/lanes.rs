@@ -14,7 +14,7 @@ const STEM: &str = "part.pgsql";
 fn lanes(compression: Compression, can_patch: bool, contents: &[Vec<u8>]) -> Vec<u8> {
     let writer = Writer::new(Memory { can_patch, ..Memory::default() }, options(compression)).expect("a writer");
     let lane = |number: usize| {
-        let lane = Lane { number, of: contents.len() - 1 };
+        let lane = PartStream { number, of: contents.len() - 1 };
         writer.lane(STEM, lane, &mut Cursor::new(&contents[number]), &mut |_| {}).expect("a lane");
     };
     lane(0);
@@ -36,7 +36,7 @@ fn lanes_are_joined_in_the_order_of_their_names() {
                 assert!(is_lane(path), "{path}");
                 seen.lock().expect("no panic")[lane_of(path)].extend_from_slice(bytes);
             });
-            let mut places = inspect(file.path()).expect(&what).places();
+            let mut places = inspect(file.path()).expect(&what).member_offsets();
             let mut copied = vec![0; whole.len()];
             let copying = verify(file.path(), &mut |path, bytes| {
                 let place = places.get_mut(path).expect("a member of the dump");
@@ -75,9 +75,9 @@ fn a_lane_that_fails_ends_the_archive() {
         }
     }
     let writer = Writer::new(Memory::default(), options(Compression::None)).expect("a writer");
-    let broken = writer.lane(STEM, Lane { number: 1, of: 2 }, &mut Broken, &mut |_| {});
+    let broken = writer.lane(STEM, PartStream { number: 1, of: 2 }, &mut Broken, &mut |_| {});
     assert!(matches!(broken, Err(ArchiveError::Source(_))));
-    let other = writer.lane(STEM, Lane { number: 2, of: 2 }, &mut &sql(10)[..], &mut |_| {});
+    let other = writer.lane(STEM, PartStream { number: 2, of: 2 }, &mut &sql(10)[..], &mut |_| {});
     assert!(matches!(other, Err(ArchiveError::Abandoned)), "{other:?}");
     assert!(writer.seal().is_err());
 }

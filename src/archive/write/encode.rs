@@ -37,7 +37,7 @@ pub(crate) fn kept(pending: &Pending) -> Result<Encoded> {
     block.map_err(|error| lost(error.to_string()))
 }
 
-struct Job {
+struct EncodeJob {
     raw: Vec<u8>,
     level: u32,
     reply: SyncSender<io::Result<Encoded>>,
@@ -65,7 +65,7 @@ impl Pool {
 
 /// The encoder threads, from outside.
 pub(crate) struct Encoders {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<EncodeJob>>,
     threads: Vec<JoinHandle<()>>,
     busy: Arc<AtomicU64>,
     /// Buffers for what goes in.
@@ -101,7 +101,7 @@ impl Encoders {
     /// Prepares a block: `submit` it once the promise stands in its place.
     pub fn promise(&self, raw: Vec<u8>, level: u32) -> (Pending, impl FnOnce() + '_) {
         let (reply, pending) = sync_channel(1);
-        let job = Job { raw, level, reply };
+        let job = EncodeJob { raw, level, reply };
         // With no encoder left the job is dropped, and with it the reply: the output thread sees that.
         (pending, move || drop(self.jobs.as_ref().map(|jobs| jobs.send(job))))
     }
@@ -120,7 +120,7 @@ impl Encoders {
     }
 }
 
-fn work(codec: &dyn Codec, queue: &Mutex<Receiver<Job>>, busy: &AtomicU64, raw: &Pool, encoded: &Pool) {
+fn work(codec: &dyn Codec, queue: &Mutex<Receiver<EncodeJob>>, busy: &AtomicU64, raw: &Pool, encoded: &Pool) {
     let mut compressor = codec.encoder();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();

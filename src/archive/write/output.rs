@@ -11,7 +11,7 @@ use crate::archive::format::crc::Crc;
 use crate::archive::format::index::{Gather, IndexedMember};
 
 /// What the writer asks for, in the order of the file.
-pub(crate) enum Piece {
+pub(crate) enum OutputItem {
     /// A member begins. Its last header block may be a placeholder, where the sink can be patched.
     Member { path: String, headers: Vec<u8> },
     /// More of its content.
@@ -19,13 +19,13 @@ pub(crate) enum Piece {
     /// It ends; this is its true last header block.
     Close(Vec<u8>),
     /// A whole member that was held until its size was known.
-    Part(Part),
+    Part(CompleteMember),
     /// The archive ends.
     Finish,
 }
 
 /// A member that is complete.
-pub(crate) struct Part {
+pub(crate) struct CompleteMember {
     pub path: String,
     pub headers: Vec<u8>,
     /// Its pieces, one behind the other, and what each of them is.
@@ -76,15 +76,15 @@ impl<S: Sink> Output<S> {
     }
 
     /// Runs until the archive is finished, or the writer gone.
-    pub fn run(mut self, pieces: &Receiver<Piece>) -> Result<Written<S>> {
+    pub fn run(mut self, pieces: &Receiver<OutputItem>) -> Result<Written<S>> {
         self.put(self.codec.head(), Crc::of(self.codec.head()), Crc::default())?;
         loop {
             match pieces.recv() {
-                Ok(Piece::Member { path, headers }) => self.begin(path, &headers)?,
-                Ok(Piece::Block(pending)) => self.block(&pending)?,
-                Ok(Piece::Close(header)) => self.close(&header)?,
-                Ok(Piece::Part(part)) => self.part(part)?,
-                Ok(Piece::Finish) => return self.finish(),
+                Ok(OutputItem::Member { path, headers }) => self.begin(path, &headers)?,
+                Ok(OutputItem::Block(pending)) => self.block(&pending)?,
+                Ok(OutputItem::Close(header)) => self.close(&header)?,
+                Ok(OutputItem::Part(part)) => self.write_member(part)?,
+                Ok(OutputItem::Finish) => return self.finish(),
                 Err(_) => return Err(ArchiveError::Abandoned),
             }
         }
@@ -104,7 +104,7 @@ impl<S: Sink> Output<S> {
         Ok(())
     }
 
-    fn part(&mut self, part: Part) -> Result<()> {
+    fn write_member(&mut self, part: CompleteMember) -> Result<()> {
         self.begin(part.path, &part.headers)?;
         let mut rest = part.bytes.as_slice();
         for Piecewise { file, raw } in part.pieces {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::encode::{Encoded, Pending, kept};
 use super::header;
-use super::output::{Part, Piece, Piecewise};
+use super::output::{CompleteMember, OutputItem, Piecewise};
 use super::writer::{Member, QUEUE, Sink, Writer, hex};
 use crate::archive::error::Result;
 use crate::archive::read::reader::successor;
@@ -26,7 +26,7 @@ const HELD_MIN: usize = 1 << 20;
 
 /// One of several streams that are written at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Lane {
+pub struct PartStream {
     /// Its place in the order in which they are joined, from 0; below 100.
     pub number: usize,
     /// How many are written at once.
@@ -96,7 +96,7 @@ impl<S: Sink> Writer<S> {
     pub(crate) fn numbered(
         &self,
         name: &str,
-        lane: Option<Lane>,
+        lane: Option<PartStream>,
         source: &mut dyn Read,
         observe: &mut dyn FnMut(&[u8]),
     ) -> Result<()> {
@@ -104,7 +104,7 @@ impl<S: Sink> Writer<S> {
         let (most, in_flight) = ((HELD / of).max(HELD_MIN), (QUEUE / of).max(2));
         let path = |number: u64| match lane {
             None => format!("{}/{name}.{number:05}", self.root),
-            Some(Lane { number: lane, .. }) => format!("{}/{name}.{lane:02}.{number:06}", self.root),
+            Some(PartStream { number: lane, .. }) => format!("{}/{name}.{lane:02}.{number:06}", self.root),
         };
         let (mut number, mut part) = (1, Held::default());
         loop {
@@ -152,7 +152,7 @@ impl<S: Sink> Writer<S> {
         let (done, back) = sync_channel(1);
         {
             let mut turn = self.turn();
-            turn.send(Piece::Part(Part { path, headers, bytes, pieces, done }))?;
+            turn.send(OutputItem::Part(CompleteMember { path, headers, bytes, pieces, done }))?;
             turn.members.push(member);
         }
         let mut bytes = back.recv().map_err(|_| self.turn().failure())?;

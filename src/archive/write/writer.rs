@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::encode::{BLOCK, Encoders};
 use super::header;
-use super::output::{Output, Piece, Written};
-use super::part_writer::Lane;
+use super::output::{Output, OutputItem, Written};
+use super::part_writer::PartStream;
 use crate::archive::codec::{self, Codec};
 use crate::archive::compression::{Compression, Pace};
 use crate::archive::error::{ArchiveError, Result};
@@ -65,7 +65,7 @@ const PERIOD: u32 = 16;
 pub struct Writer<S: Sink> {
     turn: Mutex<Turn<S>>,
     pub(crate) encoders: Encoders,
-    gauge: Mutex<Gauge>,
+    progress: Mutex<PaceControl>,
     pub(crate) root: String,
     pub(crate) mtime: u64,
     in_place: bool,
@@ -73,7 +73,7 @@ pub struct Writer<S: Sink> {
 
 /// The output thread, from outside: whoever has the lock is next in the file.
 pub(crate) struct Turn<S> {
-    pieces: Option<SyncSender<Piece>>,
+    pieces: Option<SyncSender<OutputItem>>,
     output: Option<JoinHandle<Result<Written<S>>>>,
     /// What was written, in its order.
     pub members: Vec<Member>,
@@ -124,7 +124,7 @@ impl<S: Sink> Writer<S> {
         Ok(Self {
             turn: Mutex::new(Turn { pieces: Some(pieces), output, members: Vec::new() }),
             encoders,
-            gauge: Mutex::new(Gauge::new(options.compression.pace())),
+            progress: Mutex::new(PaceControl::new(options.compression.pace())),
             root: options.root,
             mtime: options.mtime,
             in_place,
@@ -148,7 +148,13 @@ impl<S: Sink> Writer<S> {
 
     /// The same for one of several sources that are read at once, each by a thread of its own: always in numbered
     /// parts, `root/name.03.000001` and so on for the lane 3. [`Writer::members`] tells of them.
-    pub fn lane(&self, name: &str, lane: Lane, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
+    pub fn lane(
+        &self,
+        name: &str,
+        lane: PartStream,
+        source: &mut dyn Read,
+        observe: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
         let result = self.numbered(name, Some(lane), source, observe);
         self.noting_failure(result)
     }
@@ -167,7 +173,7 @@ impl<S: Sink> Writer<S> {
     /// Ends the archive and waits until all of its bytes are with the sink.
     pub fn seal(self) -> Result<Sealed<S>> {
         let mut turn = self.turn();
-        turn.send(Piece::Finish)?;
+        turn.send(OutputItem::Finish)?;
         let Written { sink, bytes, raw_bytes } = turn.join()?;
         Ok(Sealed { sink, bytes, raw_bytes })
     }
@@ -175,7 +181,7 @@ impl<S: Sink> Writer<S> {
     fn one_member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
         let path = format!("{}/{name}", self.root);
         let headers = header::placeholder(&path, self.mtime)?;
-        self.turn().send(Piece::Member { path: path.clone(), headers })?;
+        self.turn().send(OutputItem::Member { path: path.clone(), headers })?;
         let (mut size, mut hash) = (0, Sha256::new());
         loop {
             let block = self.read_block(source)?;
@@ -196,7 +202,7 @@ impl<S: Sink> Writer<S> {
     fn try_bytes(&self, name: &str, content: &[u8]) -> Result<Member> {
         let path = format!("{}/{name}", self.root);
         let headers = header::file(&path, content.len() as u64, self.mtime)?;
-        self.turn().send(Piece::Member { path: path.clone(), headers })?;
+        self.turn().send(OutputItem::Member { path: path.clone(), headers })?;
         for chunk in content.chunks(BLOCK) {
             self.submit(chunk.to_vec())?;
         }
@@ -206,7 +212,7 @@ impl<S: Sink> Writer<S> {
     fn close(&self, path: String, size: u64, hash: Sha256) -> Result<Member> {
         let mut headers = header::file(&path, size, self.mtime)?;
         let last = headers.split_off(headers.len() - header::BLOCK);
-        self.turn().send(Piece::Close(last))?;
+        self.turn().send(OutputItem::Close(last))?;
         Ok(Member { path, size, sha256: hex(&hash.finalize()) })
     }
 
@@ -229,14 +235,14 @@ impl<S: Sink> Writer<S> {
 
     fn submit(&self, block: Vec<u8>) -> Result<()> {
         let (pending, submit) = self.encoders.promise(block, self.level());
-        let sent = self.turn().send(Piece::Block(pending));
+        let sent = self.turn().send(OutputItem::Block(pending));
         submit();
         sent
     }
 
     /// The level of the next block.
     pub(crate) fn level(&self) -> u32 {
-        self.gauge.lock().unwrap_or_else(PoisonError::into_inner).level(&self.encoders)
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).level(&self.encoders)
     }
 
     pub(crate) fn turn(&self) -> MutexGuard<'_, Turn<S>> {
@@ -253,7 +259,7 @@ impl<S: Sink> Writer<S> {
 }
 
 impl<S> Turn<S> {
-    pub(crate) fn send(&mut self, piece: Piece) -> Result<()> {
+    pub(crate) fn send(&mut self, piece: OutputItem) -> Result<()> {
         match self.pieces.as_ref().ok_or(ArchiveError::Abandoned)?.send(piece) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure()),
@@ -282,14 +288,14 @@ impl<S: Sink> Drop for Writer<S> {
 }
 
 /// Watches the encoders and sets the pace.
-struct Gauge {
+struct PaceControl {
     pace: Pace,
     blocks: u32,
     since: Instant,
     busy: Duration,
 }
 
-impl Gauge {
+impl PaceControl {
     fn new(pace: Pace) -> Self {
         Self { pace, blocks: 0, since: Instant::now(), busy: Duration::ZERO }
     }

@@ -1,7 +1,7 @@
 //! Collations that the target does not know, and those that may take their place.
 
 use super::hints::SOURCES_FLAVOUR;
-use super::probe::probe_keys::some;
+use super::probe::probe_keys::join_truncated;
 use crate::engine::{CollationMap, Content, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -25,7 +25,7 @@ pub(super) fn check(server: &Server, content: &Content, maps: &[CollationMap]) -
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Kind::Refused, format!("{target} does not know the collation {}", some(&unknown)))
+    Err(Error::new(Kind::Refused, format!("{target} does not know the collation {}", join_truncated(&unknown)))
         .hint(hint(server, &unknown)))
 }
 

@@ -9,12 +9,12 @@ use super::hints::{
 };
 use super::probe::findings::REPAIR;
 use super::session::{CHECK_LOGIN, CHECK_TLS, NO_CONNECTION_LEFT, OTHER_HOSTS};
-use crate::engine::{Diagnosis, Into, Scene, cut};
+use crate::engine::{Diagnosis, Into, Scene, truncate};
 use crate::hint::{self, Hint};
 
 /// The longest line that is shown, in characters, and the most lines.
 const LONGEST_LINE: usize = 400;
-const MOST_LINES: usize = 12;
+const MAX_LINES: usize = 12;
 
 /// A table's definition is not what it was at the beginning of the dump; the words that tell it without a number.
 const CHANGED: &[u32] = &[1412, NO_TABLE];
@@ -172,8 +172,8 @@ pub(super) fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
         explain(line, scene, &mut diagnosis);
     }
     let shown = if errors.is_empty() { lines } else { errors };
-    let first = shown.len().saturating_sub(MOST_LINES);
-    diagnosis.why = shown[first..].iter().map(|line| cut(line, LONGEST_LINE)).collect();
+    let first = shown.len().saturating_sub(MAX_LINES);
+    diagnosis.why = shown[first..].iter().map(|line| truncate(line, LONGEST_LINE)).collect();
     diagnosis
 }
 

@@ -33,7 +33,7 @@ mod sql;
 #[cfg(test)]
 mod test_fixtures;
 
-pub use parallel::rows::{MergedDump, Readers, RunningMerge};
+pub use parallel::rows::{MergedDump, RowReaders, RunningMerge};
 pub(super) use sql::bounds::bounds;
 
 /// The engine for MySQL and MariaDB.
@@ -191,9 +191,9 @@ impl Engine for Mysql {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &DumpSnapshot,
+        snapshot: &DumpSnapshot,
     ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, moment)
+        dump::plan(connection, server, client, options, limits, snapshot)
     }
 
     fn inspector(&self, _format: Format) -> Box<dyn Inspector> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
-use crate::engine::{Flavour, Server, Table, Target, Version};
+use crate::engine::{Flavour, Server, TableEstimate, Target, Version};
 use crate::invocation::{Arg, Invocation};
 use crate::properties::DatabaseProperties;
 use crate::secret::Secret;
 
 /// A server with three tables and a view.
 pub(super) fn server(flavour: Flavour, version: Version) -> Server {
-    let table = |name: &str| Table { schema: "shop".into(), name: name.into(), rows: 10, bytes: 1000 };
+    let table = |name: &str| TableEstimate { schema: "shop".into(), name: name.into(), rows: 10, bytes: 1000 };
     Server {
         flavour,
         version,

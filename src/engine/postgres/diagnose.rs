@@ -281,7 +281,7 @@ pub fn diagnose(stderr: &str, scene: &Scene) -> Diagnosis {
         }
     }
     let from = lines.len().saturating_sub(SHOWN);
-    let mut why: Vec<_> = lines[from..].iter().map(|l| shortened(l)).collect();
+    let mut why: Vec<_> = lines[from..].iter().map(|l| truncate_line(l)).collect();
     if let Some(name) = lines.iter().find_map(|line| unqualified(line)) {
         let statement = statement(stderr);
         let made = made_by(&statement);
@@ -459,7 +459,7 @@ fn unqualified(line: &str) -> Option<&str> {
     (!name.is_empty() && !name.split('(').next()?.contains(['.', ' '])).then_some(name)
 }
 
-fn shortened(line: &str) -> String {
+fn truncate_line(line: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line.to_owned(),

@@ -186,7 +186,7 @@ impl Engine for Postgres {
             if options.jobs <= 1 || why.is_some() {
                 return Ok(DumpSnapshot::Alone(why));
             }
-            parallel::jobs::room(server, options)?;
+            parallel::jobs::check_jobs_connections(server, options)?;
             parallel::snapshot::hold(connection, server, options, limits).await.map(DumpSnapshot::Exported)
         })
     }
@@ -202,9 +202,9 @@ impl Engine for Postgres {
         client: &Client,
         options: &DumpOptions,
         limits: &Limits,
-        moment: &DumpSnapshot,
+        snapshot: &DumpSnapshot,
     ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, moment.exported())
+        dump::plan(connection, server, client, options, limits, snapshot.exported())
     }
 
     fn inspector(&self, format: Format) -> Box<dyn Inspector> {

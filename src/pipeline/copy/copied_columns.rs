@@ -5,7 +5,7 @@ use crate::engine::GeneratedColumns;
 use crate::error::{Error, Result};
 use crate::pipeline::Context;
 use crate::pipeline::connect::ConnectedServer;
-use crate::pipeline::watch::{ProgressHandle, shown, until_stopped};
+use crate::pipeline::watch::{ProgressHandle, show_progress, until_stopped};
 
 /// Warns of columns whose values differ. The copy is done, whatever can't be looked at now; what was not compared comes
 /// back.
@@ -15,7 +15,8 @@ pub async fn compare(context: &Context, source: &ConnectedServer, target: &Conne
         let here = if there.is_empty() { GeneratedColumns::new() } else { sums(context, target).await? };
         Ok::<_, Error>((there, here))
     };
-    let (there, here) = match Box::pin(shown(context, &ProgressHandle::about("generated columns"), both)).await {
+    let (there, here) = match Box::pin(show_progress(context, &ProgressHandle::about("generated columns"), both)).await
+    {
         Ok(sums) => sums,
         Err(error) => return vec![format!("the values of generated columns were not compared: {error}")],
     };

@@ -24,9 +24,9 @@ pub fn side(side: &str, error: Error) -> Error {
 
 /// A client of the source's that did not end well, even if it was the login that failed: others may have been before.
 pub async fn source_failed(source: &Source, failure: Failure) -> Error {
-    let error = explain(&source.reached, failure, Kind::DumpFailed).await;
+    let error = explain(&source.connected, failure, Kind::DumpFailed).await;
     let kind = if error.kind == Kind::Connect { Kind::DumpFailed } else { error.kind };
-    side("source", Error { kind, ..error }).why(&source.reached.connection)
+    side("source", Error { kind, ..error }).why(&source.connected.connection)
 }
 
 /// What it means when a dump's bytes don't come to their end.
@@ -39,7 +39,7 @@ pub fn broken(error: io::Error) -> Error {
 /// What went wrong while bytes went into the target, with the side to blame.
 pub fn named(source: &Source, target: &ConnectedServer, error: Error) -> Error {
     match error.kind {
-        Kind::DumpFailed => side("source", error).why(&source.reached.connection),
+        Kind::DumpFailed => side("source", error).why(&source.connected.connection),
         _ => side("target", error).why(target.named()),
     }
 }

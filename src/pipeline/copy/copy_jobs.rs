@@ -38,7 +38,7 @@ use crate::pipeline::restore::load::{Feed, load};
 use crate::pipeline::source::{Relay, Source};
 use crate::pipeline::watch::{ProgressHandle, on_thread, until_stopped};
 use crate::pipeline::{Context, target};
-use crate::process::{Exited, Output};
+use crate::process::{ChildStdout, Exited};
 
 /// What was adapted, and how often.
 type Adaptations = Vec<(String, u64)>;
@@ -67,7 +67,7 @@ impl Plan {
         spool: &Path,
     ) -> Result<(Self, Option<Client>)> {
         let found = target::clients(context, target).await?;
-        let large = source.reached.server.tables.iter().filter(|table| table.bytes >= LARGE);
+        let large = source.connected.server.tables.iter().filter(|table| table.bytes >= LARGE);
         let large: Vec<_> = large.map(|table| (table.schema.clone(), table.name.clone())).collect();
         let plan = |jobs, section, input| {
             let options = RestoreOptions { jobs, section, large: large.clone(), ..options.clone() };
@@ -102,16 +102,20 @@ impl Plan {
     }
 
     /// The commands, where the definitions stand in this file.
-    pub fn shown(&self, dump: &DumpPlan, definitions: &str) -> Vec<CommandPair> {
-        let first = dump.apart.iter().map(|apart| format!("{} > {definitions}", apart.definitions));
-        let cat =
-            |plan: &RestorePlan| CommandPair { dump: vec![format!("cat {definitions}")], load: target::shown(plan) };
+    pub fn command_pairs(&self, dump: &DumpPlan, definitions: &str) -> Vec<CommandPair> {
+        let first = dump.split.iter().map(|split| format!("{} > {definitions}", split.definitions));
+        let cat = |plan: &RestorePlan| CommandPair {
+            dump: vec![format!("cat {definitions}")],
+            load: target::display_plan(plan),
+        };
         let rows = dump.invocations.iter().zip(&self.rows);
         let mut pipes = vec![CommandPair { dump: first.collect(), load: Vec::new() }, cat(&self.before)];
-        pipes.extend(rows.map(|(dump, load)| CommandPair { dump: vec![dump.to_string()], load: target::shown(load) }));
+        pipes.extend(
+            rows.map(|(dump, load)| CommandPair { dump: vec![dump.to_string()], load: target::display_plan(load) }),
+        );
         pipes.extend(self.after.iter().map(|plan| match plan.decoder {
             Some(_) => cat(plan),
-            None => CommandPair { dump: Vec::new(), load: target::shown(plan) },
+            None => CommandPair { dump: Vec::new(), load: target::display_plan(plan) },
         }));
         pipes
     }
@@ -130,7 +134,7 @@ pub struct Jobs<'a> {
     /// Takes the definitions.
     pub spool: &'a NamedTempFile,
     /// Shows how far it is.
-    pub gauge: &'a ProgressHandle,
+    pub progress: &'a ProgressHandle,
     /// Makes or empties the target.
     pub preparing: &'a Preparing<'a>,
     /// True from the first change of the target on.
@@ -138,7 +142,7 @@ pub struct Jobs<'a> {
 }
 
 /// One dumper of rows, and what its loader has to know.
-struct Lane {
+struct RowsDumper {
     waiting: Arc<AtomicBool>,
     exits: Receiver<Vec<Exited>>,
     planned: Planned,
@@ -153,12 +157,12 @@ impl Jobs<'_> {
         let (content, mut adapted) = tokio::select! {
             copied = self.definitions_and_rows(&dump, before, rows, planned) => copied?,
             error = snapshot.lost() => return Err(side("source", error)),
-            error = self.source.reached.lost() => return Err(lost("source", Kind::DumpFailed, error)),
+            error = self.source.connected.lost() => return Err(lost("source", Kind::DumpFailed, error)),
             error = self.target.lost() => return Err(lost("target", Kind::RestoreFailed, error)),
         };
         until_stopped(self.context, snapshot.confirm()).await.map_err(|e| side("source", e))?;
         drop(snapshot);
-        self.gauge.update(|progress| progress.what = "indexes and constraints".into());
+        self.progress.update(|progress| progress.what = "indexes and constraints".into());
         for plan in after {
             adapted.push(tokio::select! {
                 loaded = self.load(plan, self.spooled()?) => loaded?,
@@ -176,11 +180,11 @@ impl Jobs<'_> {
         rows: Vec<RestorePlan>,
         planned: u64,
     ) -> Result<(Content, Vec<Adaptations>)> {
-        let Some(apart) = &dump.apart else {
+        let Some(split) = &dump.split else {
             return Err(Error::new(Kind::Unexpected, "the dump was not planned for several jobs"));
         };
         let (outputs, relay) = Relay::new();
-        let (exited, lanes) = lanes(apart);
+        let (exited, lanes) = lanes(split);
         let waiting: Vec<_> = lanes.iter().map(|lane| Arc::clone(&lane.waiting)).collect();
         let dumping = async move {
             // While the target works, the source's clients have to wait.
@@ -192,13 +196,13 @@ impl Jobs<'_> {
             Ok(())
         };
         let loading = async {
-            let content = self.definitions(&apart.definitions, planned).await?;
+            let content = self.definitions(&split.definitions, planned).await?;
             self.preparing.once().await?;
             self.begun.set(true);
             let mut adapted = vec![self.load(before, self.spooled()?).await?];
-            let meter = ProgressEstimate::new(self.gauge.clone(), &self.source.reached.server.tables);
+            let meter = ProgressEstimate::new(self.progress.clone(), &self.source.connected.server.tables);
             let meter = Arc::new(Mutex::new(meter));
-            let outputs: Vec<Output> = relay.into_outputs().try_iter().collect();
+            let outputs: Vec<ChildStdout> = relay.into_outputs().try_iter().collect();
             let lanes = outputs.into_iter().zip(lanes).zip(rows).enumerate();
             let lanes = lanes.map(|(n, ((output, lane), plan))| self.lane(n, output, lane, plan, Arc::clone(&meter)));
             let (counted, more): (Vec<_>, Vec<_>) = all(lanes.collect()).await?.into_iter().unzip();
@@ -211,7 +215,7 @@ impl Jobs<'_> {
     /// Dumps the definitions into the spool. What they hold, which must be what was planned for.
     async fn definitions(&self, command: &Invocation, planned: u64) -> Result<Content> {
         let (outputs, relay) = Relay::new();
-        let inspector = self.source.reached.engine.inspector(self.source.plan.format);
+        let inspector = self.source.connected.engine.inspector(self.source.plan.format);
         let unwritten = |e: io::Error| {
             let what = format!("the definitions can't be written to {}", self.spool.path().display());
             Error::new(Kind::Store, what).why(e).hint(hint::ANOTHER_TMPDIR)
@@ -231,15 +235,15 @@ impl Jobs<'_> {
         };
         let complete = Complete::prove(inspector).map_err(|incomplete| {
             let what = format!("source: the dump of its definitions is not complete: {incomplete}");
-            Error::new(Kind::DumpFailed, what).why(&self.source.reached.connection)
+            Error::new(Kind::DumpFailed, what).why(&self.source.connected.connection)
         })?;
-        self.gauge.update(|progress| progress.bytes += bytes);
+        self.progress.update(|progress| progress.bytes += bytes);
         let content = complete.into_content();
         if fingerprint_of_entries(content.entries.iter()) == planned {
             return Ok(content);
         }
         let changed = "source: the schema was changed between the look at it and the copy: copy again";
-        Err(Error { transient: true, ..Error::new(Kind::DumpFailed, changed).why(&self.source.reached.connection) })
+        Err(Error { transient: true, ..Error::new(Kind::DumpFailed, changed).why(&self.source.connected.connection) })
     }
 
     /// The definitions, from their beginning.
@@ -254,12 +258,12 @@ impl Jobs<'_> {
     fn lane(
         &self,
         number: usize,
-        output: Output,
-        lane: Lane,
+        output: ChildStdout,
+        lane: RowsDumper,
         plan: RestorePlan,
         meter: Arc<Mutex<ProgressEstimate>>,
     ) -> Pending<'_, (Content, Adaptations)> {
-        let Lane { waiting, exits, planned } = lane;
+        let RowsDumper { waiting, exits, planned } = lane;
         let (proof, proved) = mpsc::channel();
         let dump = Box::new(VerifyingReader {
             source: Box::new(Relay::of(output)),
@@ -270,7 +274,7 @@ impl Jobs<'_> {
             waiting: Arc::clone(&waiting),
             meter,
             lane: number,
-            gauge: self.gauge.clone(),
+            progress: self.progress.clone(),
             held: None,
         });
         Box::pin(async move {
@@ -292,12 +296,12 @@ impl Jobs<'_> {
 }
 
 /// A lane for each dumper of rows, and where its loader is told that all of them have ended well.
-fn lanes(apart: &SplitDump) -> (Vec<Sender<Vec<Exited>>>, Vec<Lane>) {
+fn lanes(split: &SplitDump) -> (Vec<Sender<Vec<Exited>>>, Vec<RowsDumper>) {
     let lane = |n| {
         let (exited, exits) = mpsc::channel();
-        (exited, Lane { waiting: Arc::default(), exits, planned: rows_of(n, &apart.given) })
+        (exited, RowsDumper { waiting: Arc::default(), exits, planned: rows_of(n, &split.given) })
     };
-    (0..=apart.given.len()).map(lane).unzip()
+    (0..=split.given.len()).map(lane).unzip()
 }
 
 /// The rows of each table come once: the first dumper's are none of those that were given to the others.

@@ -27,7 +27,7 @@ use tempfile::NamedTempFile;
 use super::connect::{ConnectedServer, connect};
 use super::source::{Relay, Source, snapshot_ended};
 use super::target::{self, Approve, Ends};
-use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
+use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
 use super::{Context, leftovers};
 use crate::connection::{Connection, Dialect};
 use crate::engine::{
@@ -116,12 +116,12 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     if !request.dump.with_dependencies {
         request.dump = engine::of(request.source.dialect).adopted(&request.source, request.dump);
     }
-    divide(context, &mut request)?;
+    choose_jobs(context, &mut request)?;
     if !request.dry_run {
         leftovers::clean_up(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &mut request)).await.map_err(target::not_begun)?;
-    let Ready { source, target, planned, plan, target_client, spool } = ready;
+    let PreparedCopy { source, target, planned, plan, target_client, spool } = ready;
     if request.dry_run {
         return would_run(context, &request, &source, &plan).await.map(Outcome::Planned);
     }
@@ -141,8 +141,8 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
     let Filled { copied, taken, adaptations, bytes, notes: more, applied } = filled;
     notes.extend(more);
     let prepared = [preparing.done(), replaced].concat();
-    let Source { reached, client, plan, .. } = source;
-    for tunnel in [reached.tunnel, target.tunnel].into_iter().flatten() {
+    let Source { connected, client, plan, .. } = source;
+    for tunnel in [connected.tunnel, target.tunnel].into_iter().flatten() {
         tunnel.close().await;
     }
     let rows = taken.or_else(|| copied.tables.iter().map(|table| table.rows).sum());
@@ -157,7 +157,7 @@ pub async fn copy(context: &Context, mut request: Request<'_>) -> Result<Outcome
         missing: plan.missing,
         consistency: plan.consistency,
         duration_s: started.elapsed().as_secs_f64(),
-        source: reached.server,
+        source: connected.server,
         source_client: client,
         target: target.server,
         target_client,
@@ -192,7 +192,7 @@ impl Filling<'_> {
         let applied = target::apply_properties(context, target, properties, &request.restore).await?;
         let mut notes = target::look_back(context, target, &copied, &request.restore).await;
         if !request.restore.schema_only {
-            let not_compared = copied_columns::compare(context, &source.reached, target).await;
+            let not_compared = copied_columns::compare(context, &source.connected, target).await;
             for note in &not_compared {
                 context.note(note);
             }
@@ -211,34 +211,34 @@ impl Filling<'_> {
         };
         let mut again = whole;
         loop {
-            let gauge = ProgressHandle::about(&target.server.database);
+            let progress = ProgressHandle::about(&target.server.database);
             let outline = fingerprint_of_entries(planned.entries.iter());
             drop(planned);
             let copying = async {
                 match (plan, spool) {
                     (Plan::Jobs(plan), Some(spool)) => {
-                        let (options, gauge, begun) = (&request.dump, &gauge, &begun);
-                        let jobs = Jobs { context, source, target, options, spool, gauge, preparing, begun };
+                        let (options, progress, begun) = (&request.dump, &progress, &begun);
+                        let jobs = Jobs { context, source, target, options, spool, progress, preparing, begun };
                         Box::pin(jobs.run(plan, outline))
                             .await
                             .map(|(content, adaptations)| (content, None, adaptations))
                     }
                     (Plan::One(plan), _) => {
-                        Box::pin(stream(context, source, target, plan, outline, &gauge, preparing)).await
+                        Box::pin(stream(context, source, target, plan, outline, &progress, preparing)).await
                     }
                     (Plan::Jobs(_), None) => unreachable!("several jobs have a spool"),
                 }
             };
-            let error = match Box::pin(shown(context, &gauge, copying)).await {
-                Ok((copied, taken, adaptations)) => return Ok((copied, taken, adaptations, gauge.read().bytes)),
+            let error = match Box::pin(show_progress(context, &progress, copying)).await {
+                Ok((copied, taken, adaptations)) => return Ok((copied, taken, adaptations, progress.read().bytes)),
                 Err(error) => error,
             };
             let repeatable = error.transient && !begun.get() && preparing.is_repeatable();
             if !(repeatable && std::mem::take(&mut again)) {
-                return Err(failed(error, gauge.read().share.is_some_and(|share| share >= 1.0)));
+                return Err(failed(error, progress.read().share.is_some_and(|share| share >= 1.0)));
             }
             // Nothing came of it. The schema may be the same: told in another order, its entries have other numbers.
-            planned = look(context, source, &request.dump).await.map_err(|error| failed(error, false))?;
+            planned = preview(context, source, &request.dump).await.map_err(|error| failed(error, false))?;
             let path = spool.map(NamedTempFile::path);
             let planning = Plan::make(context, source, target, &planned, &request.restore, path);
             plan = planning.await.map_err(|error| failed(error, false))?.0;
@@ -250,7 +250,7 @@ impl Filling<'_> {
 type Taken = (Content, Option<u64>, Vec<(String, u64)>, u64);
 
 /// Several jobs, where the engine does not leave them to one.
-fn divide(context: &Context, request: &mut Request<'_>) -> Result<()> {
+fn choose_jobs(context: &Context, request: &mut Request<'_>) -> Result<()> {
     let engine = engine::of(request.source.dialect);
     engine.check_options(&request.source, &request.dump)?;
     if let Some(why) = engine.copied_alone(&request.dump, &request.restore) {
@@ -258,7 +258,7 @@ fn divide(context: &Context, request: &mut Request<'_>) -> Result<()> {
         (request.dump.jobs, request.restore.jobs) = (1, 1);
     }
     // MySQL's sessions read rows into one stream, which several sessions then load.
-    request.dump.apart = request.dump.jobs > 1 && request.source.dialect == Dialect::Postgres;
+    request.dump.split = request.dump.jobs > 1 && request.source.dialect == Dialect::Postgres;
     Ok(())
 }
 
@@ -307,7 +307,7 @@ impl Plan {
 }
 
 /// Everything that can be known before the first change.
-struct Ready {
+struct PreparedCopy {
     source: Source,
     target: ConnectedServer,
     planned: Content,
@@ -317,25 +317,25 @@ struct Ready {
     spool: Option<NamedTempFile>,
 }
 
-async fn ready(context: &Context, request: &mut Request<'_>) -> Result<Ready> {
+async fn ready(context: &Context, request: &mut Request<'_>) -> Result<PreparedCopy> {
     let source = Source::open(context, &request.source, &request.dump).await.map_err(|e| side("source", e))?;
-    if let Some(selected) = source.reached.server.selected.as_ref().filter(|_| request.dump.with_dependencies) {
+    if let Some(selected) = source.connected.server.selected.as_ref().filter(|_| request.dump.with_dependencies) {
         // The dump holds more than was chosen.
         request.restore.tables.clone_from(&selected.tables);
         request.restore.schemas.clone_from(&selected.schemas);
     }
     let way = Context { tunnel: request.target_tunnel.clone(), ..context.clone() };
     let mut target = connect(&way, &request.target, Purpose::Restore).await.map_err(|e| side("target", e))?;
-    two_databases(context, &source.reached, &target).await?;
-    let planned = look(context, &source, &request.dump).await.map_err(Error::unchanged)?;
+    two_databases(context, &source.connected, &target).await?;
+    let planned = preview(context, &source, &request.dump).await.map_err(Error::unchanged)?;
     target.server.target.lacking = target::lacking(context, &target, &planned, &request.restore).await?;
     target::check(context, &target, &planned, &request.restore)?;
     target.scene = Scene::restore(&target.server, &planned, &request.restore);
     replace::lead(&mut target, &request.restore);
-    let spool = if request.dump.apart && !request.dry_run { Some(spool_file(context)?) } else { None };
-    let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.apart.then(|| Path::new(DEFINITIONS)));
+    let spool = if request.dump.split && !request.dry_run { Some(spool_file(context)?) } else { None };
+    let path = spool.as_ref().map(NamedTempFile::path).or(request.dump.split.then(|| Path::new(DEFINITIONS)));
     let (plan, target_client) = Plan::make(context, &source, &target, &planned, &request.restore, path).await?;
-    Ok(Ready { source, target, planned, plan, target_client, spool })
+    Ok(PreparedCopy { source, target, planned, plan, target_client, spool })
 }
 
 /// Where the definitions stand in the commands of a dry run.
@@ -343,11 +343,13 @@ const DEFINITIONS: &str = "definitions.pgsql";
 
 async fn would_run(context: &Context, request: &Request<'_>, source: &Source, plan: &Plan) -> Result<Vec<CommandPair>> {
     match plan {
-        Plan::One(plan) => Ok(vec![CommandPair { dump: source.shown(context), load: target::shown(plan) }]),
+        Plan::One(plan) => {
+            Ok(vec![CommandPair { dump: source.display_commands(context), load: target::display_plan(plan) }])
+        }
         Plan::Jobs(plan) => {
             let (dump, _) = source.hold(context, &request.dump).await.map_err(|e| side("source", e))?;
             snapshot_ended(context);
-            Ok(plan.shown(&dump, DEFINITIONS))
+            Ok(plan.command_pairs(&dump, DEFINITIONS))
         }
     }
 }
@@ -382,8 +384,8 @@ async fn two_databases(context: &Context, source: &ConnectedServer, target: &Con
 }
 
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
-async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
-    let ConnectedServer { engine, connection, server, .. } = &source.reached;
+async fn preview(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
+    let ConnectedServer { engine, connection, server, .. } = &source.connected;
     let alone = DumpSnapshot::Alone(None);
     let plan = engine.plan_dump(
         connection,
@@ -409,10 +411,10 @@ async fn look(context: &Context, source: &Source, options: &DumpOptions) -> Resu
                 Ok(_) => reading.await?.0,
                 Err(failure) => Err(source_failed(source, failure).await),
             },
-            lost = source.reached.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
+            lost = source.connected.lost() => Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         }
     };
-    let outline = shown(context, &ProgressHandle::about("schema"), looking).await?;
+    let outline = show_progress(context, &ProgressHandle::about("schema"), looking).await?;
     let lc_monetary = plan.lc_monetary.clone();
     let dependencies = server.selected.as_ref().map(|selected| selected.dependencies.clone()).unwrap_or_default();
     Ok(Content {
@@ -432,7 +434,7 @@ async fn rehearse(
     planned: &Content,
     request: &Request<'_>,
 ) -> Result<()> {
-    let ConnectedServer { engine, connection, server, .. } = &source.reached;
+    let ConnectedServer { engine, connection, server, .. } = &source.connected;
     let (options, alone) = (engine.preview_options(&request.dump), DumpSnapshot::Alone(None));
     let plan = engine.plan_dump(connection, server, &source.client, &options, &context.limits, &alone)?;
     let spool = spool_file(context)?;
@@ -475,7 +477,7 @@ async fn stream(
     target: &ConnectedServer,
     plan: RestorePlan,
     planned: u64,
-    gauge: &ProgressHandle,
+    progress: &ProgressHandle,
     preparing: &Preparing<'_>,
 ) -> Result<(Content, Option<u64>, Vec<(String, u64)>)> {
     let (outputs, relay) = Relay::new();
@@ -490,9 +492,9 @@ async fn stream(
         planned: Some(Planned::Entries(planned)),
         proof,
         waiting: Arc::clone(&waiting),
-        meter: Arc::new(Mutex::new(ProgressEstimate::new(gauge.clone(), &source.reached.server.tables))),
+        meter: Arc::new(Mutex::new(ProgressEstimate::new(progress.clone(), &source.connected.server.tables))),
         lane: 0,
-        gauge: gauge.clone(),
+        progress: progress.clone(),
         held: None,
     });
     let feed = Feed { dump, waiting: Arc::clone(&waiting), broken };
@@ -509,7 +511,7 @@ async fn stream(
     };
     let Loaded { adaptations, rows } = tokio::select! {
         both = both(source, dumping, loading) => both?,
-        lost = source.reached.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
+        lost = source.connected.lost() => return Err(Error { kind: Kind::DumpFailed, ..side("source", lost) }),
         lost = target.lost() => return Err(Error { kind: Kind::RestoreFailed, ..side("target", lost) }),
     };
     let complete: Complete =

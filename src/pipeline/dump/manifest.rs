@@ -16,7 +16,7 @@ use crate::report::units;
 
 /// The manifest as far as it is known before the first byte.
 pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_at: Timestamp) -> Manifest {
-    let Source { reached: ConnectedServer { server, .. }, client, plan, .. } = source;
+    let Source { connected: ConnectedServer { server, .. }, client, plan, .. } = source;
     let not_held = server.findings.iter().filter(|f| f.subject == Subject::NotHeld).map(|f| f.what.clone());
     let found = server.findings.iter().filter(|f| f.severity == Severity::Warning).map(|f| f.what.clone());
     Manifest {
@@ -37,7 +37,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
         tables: server
             .tables
             .iter()
-            .map(|table| archive::Table {
+            .map(|table| archive::ManifestTable {
                 schema: Some(table.schema.clone()).filter(|_| !table.schema.is_empty()),
                 name: table.name.clone(),
                 rows: None,
@@ -97,7 +97,14 @@ pub fn complete(manifest: &mut Manifest, content: &Content, members: &[Member]) 
             let (estimated_rows, bytes) = known.copied().unwrap_or_default();
             let schema = table.schema.clone();
             let checksum = table.checksum.map(hexadecimal);
-            archive::Table { schema, name: table.name.clone(), rows: table.rows, checksum, estimated_rows, bytes }
+            archive::ManifestTable {
+                schema,
+                name: table.name.clone(),
+                rows: table.rows,
+                checksum,
+                estimated_rows,
+                bytes,
+            }
         })
         .collect();
     manifest.members = members.to_vec();

@@ -26,14 +26,14 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::source::{Relay, Source};
-use super::watch::{ProgressHandle, on_thread, shown, stopped};
+use super::watch::{ProgressHandle, on_thread, show_progress, stopped};
 use super::{Context, dump_error, explain, leftovers};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
 use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, DumpSnapshot, Inspector, TocMerger};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
-use crate::process::{Exited, Output};
+use crate::process::{ChildStdout, Exited};
 use crate::report::units;
 use crate::store::{self, Destination, NullStore, Proof, Staged, Store, Stream, parent};
 use parallel_members::{Lanes, Waiting, Watch};
@@ -92,16 +92,16 @@ pub async fn dump(context: &Context, mut request: Request) -> Result<Outcome> {
     let started_at = Timestamp::now();
     let source = Source::open(context, &request.connection, &request.options).await?;
     if request.dry_run {
-        return Ok(Outcome::Planned(source.shown(context)));
+        return Ok(Outcome::Planned(source.display_commands(context)));
     }
     if request.destination != Destination::Nowhere {
         let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
         leftovers::clean_up(context, &folders.collect::<Vec<_>>());
     }
     if let Some(free) = request.destination.folder().and_then(|folder| store::free(folder).ok())
-        && store::may_not_fit(source.reached.server.size, free)
+        && store::may_not_fit(source.connected.server.size, free)
     {
-        let size = source.reached.server.size.unwrap_or_default();
+        let size = source.connected.server.size.unwrap_or_default();
         let (free, size) = (units::size(free), units::size(size));
         context.warn(format!("the archive may not fit: {free} are free, the database takes {size}"));
     }
@@ -117,10 +117,10 @@ pub async fn dump(context: &Context, mut request: Request) -> Result<Outcome> {
         mtime: started_at.as_second().unsigned_abs(),
         encoders: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)),
     };
-    let job = Job { context, source: &source, plan: &source.plan, options, manifest };
+    let job = DumpRun { context, source: &source, plan: &source.plan, options, manifest };
     let mut dumped = job.to(&request).await?;
     dumped.duration_s = started.elapsed().as_secs_f64();
-    if let Some(tunnel) = source.reached.tunnel {
+    if let Some(tunnel) = source.connected.tunnel {
         tunnel.close().await;
     }
     Ok(Outcome::Done(Box::new(dumped)))
@@ -136,11 +136,11 @@ fn archive_name(request: &Request, at: Timestamp) -> String {
 }
 
 /// How long an archive that could not be written waits for a client's own word: its failure may be the cause.
-const MOMENT: Duration = Duration::from_millis(500);
+const CLIENT_ERROR_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Everything that running a planned dump needs.
 #[derive(Clone)]
-struct Job<'a> {
+struct DumpRun<'a> {
     context: &'a Context,
     source: &'a Source,
     plan: &'a DumpPlan,
@@ -155,7 +155,7 @@ struct Written<S: Store> {
     inspector: Box<dyn Inspector>,
 }
 
-impl Job<'_> {
+impl DumpRun<'_> {
     /// Dumps to a file or to the stream. A table that was altered meanwhile does not read like that again: a file is
     /// begun anew, once; what a stream has taken can't be taken back.
     async fn to(self, request: &Request) -> Result<Dumped> {
@@ -172,11 +172,11 @@ impl Job<'_> {
         let Some(staged) = stage()? else { return Err(error) };
         let why = format!("the dump was begun again, once: {}", error.why.join("; "));
         // What our own sessions saw is gone with them; a client reads rows of any length.
-        let alone = match &self.source.moment {
+        let alone = match &self.source.snapshot {
             DumpSnapshot::Seen(_) => Some(self.source.plan_alone(self.context, &request.options, why.clone())?),
             _ => None,
         };
-        let mut again = Job { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
+        let mut again = DumpRun { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
         self.context.warn(&why);
         again.manifest.warnings.push(why);
         if let Some(plan) = alone.as_ref().filter(|plan| !plan.inexact.is_empty()) {
@@ -206,9 +206,9 @@ impl Job<'_> {
 
     /// Runs the children into the archive, proves, and publishes.
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
-        let gauge = ProgressHandle::about(&self.source.reached.server.database);
+        let progress = ProgressHandle::about(&self.source.connected.server.database);
         let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
-        let (written, exits) = self.stream(writer, &gauge).await?;
+        let (written, exits) = self.stream(writer, &progress).await?;
         let Written { writer, members, inspector } = written;
         let proved = Complete::prove(inspector).map_err(|incomplete| {
             let (what, hint) = if incomplete.too_large {
@@ -242,29 +242,33 @@ impl Job<'_> {
     }
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the others.
-    async fn stream<S: Store>(&self, writer: Writer<S>, gauge: &ProgressHandle) -> Result<(Written<S>, Vec<Exited>)> {
-        let (Source { reached, moment, .. }, plan) = (self.source, self.plan);
-        let inspector = reached.engine.inspector(plan.format);
+    async fn stream<S: Store>(
+        &self,
+        writer: Writer<S>,
+        progress: &ProgressHandle,
+    ) -> Result<(Written<S>, Vec<Exited>)> {
+        let (Source { connected, snapshot, .. }, plan) = (self.source, self.plan);
+        let inspector = connected.engine.inspector(plan.format);
         let (outputs, relay) = Relay::new();
 
-        let watch = Watch { inspector, meter: ProgressEstimate::new(gauge.clone(), &reached.server.tables) };
+        let watch = Watch { inspector, meter: ProgressEstimate::new(progress.clone(), &connected.server.tables) };
         let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
         let (member, held, rings) = (plan.member, waiting.clone(), alarm.clone());
-        let (work, weaving): (Work<S>, _) = match plan.splice.clone() {
+        let (work, weaving): (Work<S>, _) = match plan.merger.clone() {
             None => {
                 let (dump, weaving) = self.source.dump(plan, relay);
                 (Box::new(move || (write_member(writer, member, dump, watch), Vec::new())), weaving)
             }
-            Some(splice) => {
-                let work = move || write_lanes(writer, member, &splice, relay, watch, &rings, &held);
+            Some(merger) => {
+                let work = move || write_lanes(writer, member, &merger, relay, watch, &rings, &held);
                 (Box::new(work), None)
             }
         };
         let mut archive = std::pin::pin!(on_thread(work));
-        let mut children = Box::pin(shown(self.context, gauge, async {
+        let mut children = Box::pin(show_progress(self.context, progress, async {
             let (commands, waits) = (&plan.invocations, |n: usize| waiting[n].load(Ordering::Relaxed));
-            if plan.splice.is_some() {
+            if plan.merger.is_some() {
                 self.source.run_side_by_side(self.context, commands, outputs, waits).await
             } else {
                 self.source.run_woven(self.context, commands, outputs, weaving, || false).await
@@ -284,7 +288,7 @@ impl Job<'_> {
             () = alarm.notified() => {}
         }
         if exits.is_none() {
-            exits = tokio::time::timeout(MOMENT, &mut children).await.ok();
+            exits = tokio::time::timeout(CLIENT_ERROR_TIMEOUT, &mut children).await.ok();
         }
         // Dropping the children's future kills them.
         drop(children);
@@ -294,12 +298,12 @@ impl Job<'_> {
         };
         match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
-                moment.confirm().await.map_err(unpublished)?;
+                snapshot.confirm().await.map_err(unpublished)?;
                 Ok((written, exits))
             }
             (Err(ArchiveError::Source(error)), _) if is_ours(&error) => Err(dump_error(ArchiveError::Source(error))),
             (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(failure))) => {
-                Err(explain(reached, failure, Kind::DumpFailed).await)
+                Err(explain(connected, failure, Kind::DumpFailed).await)
             }
             // A full disk breaks the pipe, and the child complains of that: the archive knows what went wrong.
             (Err(error), _) => Err(dump_error(error)),
@@ -310,8 +314,8 @@ impl Job<'_> {
     /// Ends when the way to the server does, or what several clients read.
     async fn lost(&self) -> Error {
         tokio::select! {
-            lost = self.source.reached.lost() => lost,
-            lost = self.source.moment.lost() => unpublished(lost),
+            lost = self.source.connected.lost() => lost,
+            lost = self.source.snapshot.lost() => unpublished(lost),
         }
     }
 }
@@ -326,21 +330,21 @@ fn unpublished(error: Error) -> Error {
 }
 
 /// Writing, for a thread of its own: what was written, and the outputs of several clients, still open.
-type Work<S> = Box<dyn FnOnce() -> (Result<Written<S>, ArchiveError>, Vec<Output>) + Send>;
+type Work<S> = Box<dyn FnOnce() -> (Result<Written<S>, ArchiveError>, Vec<ChildStdout>) + Send>;
 
 /// The outputs of several clients as lanes of the archive.
 fn write_lanes<S: Store>(
     writer: Writer<S>,
     member: &str,
-    splice: &TocMerger,
+    merger: &TocMerger,
     relay: Relay,
     watch: Watch,
     alarm: &Notify,
     waiting: &Waiting,
-) -> (Result<Written<S>, ArchiveError>, Vec<Output>) {
-    let mut outputs = parallel_members::outputs(&relay.into_outputs(), splice);
+) -> (Result<Written<S>, ArchiveError>, Vec<ChildStdout>) {
+    let mut outputs = parallel_members::outputs(&relay.into_outputs(), merger);
     let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm };
-    let done = lanes.write(splice, &mut outputs, waiting);
+    let done = lanes.write(merger, &mut outputs, waiting);
     let Watch { inspector, .. } = lanes.watch.into_inner().unwrap_or_else(PoisonError::into_inner);
     (done.map(|()| Written { members: writer.members(), writer, inspector }), outputs)
 }

@@ -20,9 +20,9 @@ use std::thread::scope;
 use tokio::sync::Notify;
 
 use super::progress_estimate::ProgressEstimate;
-use crate::archive::{ArchiveError, Lane, Writer};
+use crate::archive::{ArchiveError, PartStream, Writer};
 use crate::engine::{DataBlocks, Inspector, PartialToc, TocMerger};
-use crate::process::Output;
+use crate::process::ChildStdout;
 use crate::store::Store;
 
 /// Which clients wait for us to read on: their silence is not their own.
@@ -51,18 +51,23 @@ pub struct Lanes<'a, S: Store> {
 impl<S: Store> Lanes<'_, S> {
     /// Writes all lanes, to the end of each client's output. The outputs are left open, for whoever ends the clients:
     /// closed here, they would make clients fail that are blamed for what went wrong elsewhere.
-    pub fn write(&self, splice: &TocMerger, outputs: &mut [Output], waiting: &Waiting) -> Result<(), ArchiveError> {
-        let heads = splice.heads().into_iter().zip(outputs.iter_mut()).zip(waiting.iter());
-        let read = |((head, output), waits): ((PartialToc, &mut Output), &AtomicBool)| {
+    pub fn write(
+        &self,
+        merger: &TocMerger,
+        outputs: &mut [ChildStdout],
+        waiting: &Waiting,
+    ) -> Result<(), ArchiveError> {
+        let heads = merger.heads().into_iter().zip(outputs.iter_mut()).zip(waiting.iter());
+        let read = |((head, output), waits): ((PartialToc, &mut ChildStdout), &AtomicBool)| {
             self.alarmed(read_head(head, output).inspect(|_| waits.store(true, Ordering::Relaxed)))
         };
         let heads = scope(|scope| all(heads.map(|head| scope.spawn(move || read(head))).collect::<Vec<_>>()))?;
-        let (contents, bodies) = self.alarmed(splice.join(heads).map_err(|what| unjoined(&what)))?;
+        let (contents, bodies) = self.alarmed(merger.join(heads).map_err(|what| unjoined(&what)))?;
         let of = bodies.len();
         self.alarmed(self.lane(0, of, &mut contents.read()))?;
         drop(contents);
         waiting.iter().for_each(|waits| waits.store(false, Ordering::Relaxed));
-        let lane = |(n, (body, output)): (usize, (DataBlocks, &mut Output))| {
+        let lane = |(n, (body, output)): (usize, (DataBlocks, &mut ChildStdout))| {
             self.alarmed(self.lane(n + 1, of, &mut body.of(output)))
         };
         let bodies = bodies.into_iter().zip(outputs).enumerate();
@@ -70,7 +75,7 @@ impl<S: Store> Lanes<'_, S> {
     }
 
     fn lane(&self, number: usize, of: usize, source: &mut dyn Read) -> Result<(), ArchiveError> {
-        self.writer.lane(self.member, Lane { number, of }, source, &mut |bytes| {
+        self.writer.lane(self.member, PartStream { number, of }, source, &mut |bytes| {
             let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
             let Watch { inspector, meter } = &mut *watch;
             inspector.see_lane(number, bytes);
@@ -85,8 +90,8 @@ impl<S: Store> Lanes<'_, S> {
 }
 
 /// The outputs of so many clients; fewer when one could not be started.
-pub fn outputs(started: &Receiver<Output>, splice: &TocMerger) -> Vec<Output> {
-    started.iter().take(splice.commands()).collect()
+pub fn outputs(started: &Receiver<ChildStdout>, merger: &TocMerger) -> Vec<ChildStdout> {
+    started.iter().take(merger.commands()).collect()
 }
 
 /// Waits for all threads. Of their errors, the one that made the others.
@@ -103,7 +108,7 @@ fn all<T>(threads: Vec<std::thread::ScopedJoinHandle<'_, Result<T, ArchiveError>
 }
 
 /// Reads one client's table of contents.
-fn read_head(mut head: PartialToc, output: &mut Output) -> Result<PartialToc, ArchiveError> {
+fn read_head(mut head: PartialToc, output: &mut ChildStdout) -> Result<PartialToc, ArchiveError> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let read = output.read(&mut buffer).map_err(ArchiveError::Source)?;

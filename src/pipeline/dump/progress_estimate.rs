@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{DumpedTable, Inspector, Table};
+use crate::engine::{DumpedTable, Inspector, TableEstimate};
 use crate::pipeline::watch::ProgressHandle;
 
 /// Weighs each table by its bytes, and the rows seen of it by its estimated rows; where there is no such estimate, the
 /// bytes that passed by its size. A table that turns out to be much larger than it was thought ends the estimate.
 pub struct ProgressEstimate {
-    gauge: ProgressHandle,
+    progress: ProgressHandle,
     estimates: HashMap<(String, String), (u64, u64)>,
     total: u64,
     finished: u64,
@@ -29,11 +29,11 @@ struct Current {
 
 impl Current {
     fn done(&self) -> f64 {
-        self.bytes as f64 * self.part().min(1.0)
+        self.bytes as f64 * self.fraction().min(1.0)
     }
 
     /// More than 1 where the estimate was too low.
-    fn part(&self) -> f64 {
+    fn fraction(&self) -> f64 {
         match self.rows {
             0 => self.passed as f64 / self.bytes.max(1) as f64,
             rows => self.seen as f64 / rows as f64,
@@ -42,24 +42,24 @@ impl Current {
 
     /// Statistics may lag a little. Text may be many times as long as what the server keeps, which compresses it.
     fn is_beyond(&self) -> bool {
-        const FEW_ROWS: u64 = 1000;
+        const SMALL_TABLE_ROWS: u64 = 1000;
         const FEW_BYTES: u64 = 1 << 20;
         match self.rows {
-            0 => self.passed > FEW_BYTES && self.part() > 1.0,
-            _ => self.seen > FEW_ROWS && self.part() > 1.2,
+            0 => self.passed > FEW_BYTES && self.fraction() > 1.0,
+            _ => self.seen > SMALL_TABLE_ROWS && self.fraction() > 1.2,
         }
     }
 }
 
 impl ProgressEstimate {
     /// A meter for these tables.
-    pub fn new(gauge: ProgressHandle, tables: &[Table]) -> Self {
+    pub fn new(progress: ProgressHandle, tables: &[TableEstimate]) -> Self {
         // A MySQL dump doesn't name its database, so a table is also found by its name alone.
         let named = tables.iter().map(|t| ((String::new(), t.name.clone()), (t.rows, t.bytes)));
         let full = tables.iter().map(|t| ((t.schema.clone(), t.name.clone()), (t.rows, t.bytes)));
         let estimates = named.chain(full).collect();
         let total = tables.iter().map(|t| t.bytes).sum();
-        Self { gauge, estimates, total, finished: 0, lost: false, current: HashMap::new() }
+        Self { progress, estimates, total, finished: 0, lost: false, current: HashMap::new() }
     }
 
     /// So many bytes have passed by.
@@ -72,7 +72,7 @@ impl ProgressEstimate {
         let position = inspector.position();
         let share = position.and_then(|(table, rows)| self.share(lane, table, rows, bytes));
         let lost = self.lost;
-        self.gauge.update(|progress| {
+        self.progress.update(|progress| {
             progress.bytes += bytes as u64;
             if let Some((table, _)) = position {
                 progress.what.clone_from(&table.name);
@@ -122,13 +122,13 @@ mod tests {
 
     #[test]
     fn the_share_follows_rows_and_tables() {
-        let table = |name: &str, rows, bytes| Table { schema: "s".into(), name: name.into(), rows, bytes };
-        let gauge = ProgressHandle::about("");
-        let mut meter = ProgressEstimate::new(gauge.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
+        let table = |name: &str, rows, bytes| TableEstimate { schema: "s".into(), name: name.into(), rows, bytes };
+        let progress = ProgressHandle::about("");
+        let mut meter = ProgressEstimate::new(progress.clone(), &[table("a", 100, 300), table("b", 10, 100)]);
         let mut share_at = |name: &str, schema: Option<&str>, rows| {
             let at = DumpedTable { schema: schema.map(str::to_owned), name: name.into(), ..DumpedTable::default() };
             meter.passed(1, &At(at, rows));
-            gauge.read().share
+            progress.read().share
         };
         assert_eq!(share_at("a", Some("s"), 50), Some(0.375));
         assert_eq!(share_at("a", Some("s"), 100), Some(0.75));
@@ -141,13 +141,13 @@ mod tests {
 
     #[test]
     fn a_table_that_was_never_analysed_is_measured_by_its_size() {
-        let table = |name: &str, bytes| Table { schema: "s".into(), name: name.into(), rows: 0, bytes };
-        let gauge = ProgressHandle::about("");
-        let mut meter = ProgressEstimate::new(gauge.clone(), &[table("a", 3 << 20), table("b", 1 << 20)]);
+        let table = |name: &str, bytes| TableEstimate { schema: "s".into(), name: name.into(), rows: 0, bytes };
+        let progress = ProgressHandle::about("");
+        let mut meter = ProgressEstimate::new(progress.clone(), &[table("a", 3 << 20), table("b", 1 << 20)]);
         let mut after = |name: &str, bytes| {
             let at = DumpedTable { schema: Some("s".into()), name: name.into(), ..DumpedTable::default() };
             meter.passed(bytes, &At(at, 1));
-            gauge.read().share
+            progress.read().share
         };
         assert_eq!(after("a", 3 << 18), Some(0.1875));
         assert_eq!(after("a", 3 << 19), Some(0.5625));

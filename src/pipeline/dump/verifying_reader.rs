@@ -27,7 +27,7 @@ pub enum Planned {
 
 impl Planned {
     /// Looks at the table of contents, once it has come. The plan comes back before.
-    fn look(self, inspector: &dyn Inspector) -> io::Result<Option<Self>> {
+    fn inspect(self, inspector: &dyn Inspector) -> io::Result<Option<Self>> {
         const CHANGED: &str = "the schema was changed between the look at it and the copy: copy again";
         match self {
             Self::Entries(planned) => match inspector.outline_fingerprint() {
@@ -62,7 +62,7 @@ pub struct VerifyingReader {
     /// Which of them this is.
     pub lane: usize,
     /// Says 1.0 when everything has been handed on.
-    pub gauge: ProgressHandle,
+    pub progress: ProgressHandle,
     /// The last byte that came.
     pub held: Option<u8>,
 }
@@ -75,7 +75,7 @@ impl VerifyingReader {
         let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.passed_in(self.lane, bytes.len(), inspector.as_ref());
         if let Some(planned) = self.planned.take() {
-            self.planned = planned.look(inspector.as_ref())?;
+            self.planned = planned.inspect(inspector.as_ref())?;
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ impl VerifyingReader {
             io::Error::other(format!("the dump is not complete, although {client} reported success: {incomplete}"))
         })?;
         let _ = self.proof.send(complete);
-        self.gauge.update(|progress| progress.share = Some(1.0));
+        self.progress.update(|progress| progress.share = Some(1.0));
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub struct Foreign {
 
 /// Looks at a dump of anybody's; none where the file is an archive of several files to be unpacked first. A file of more
 /// than 64 MiB is read with `rows` alone.
-pub fn look(path: &Path, rows: bool) -> Option<Foreign> {
+pub fn inspect_foreign(path: &Path, rows: bool) -> Option<Foreign> {
     let folder = path.is_dir();
     let (shape, format) = if folder {
         (Shape::Folder, Format::PgDirectory)

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::archive::{self, ArchiveError, Candidate, Candidates, Kind, Reader, Reading, is_called};
+use crate::archive::{self, ArchiveError, Candidate, Candidates, ContentKind, Reader, Reading, is_called};
 use crate::engine::Format;
 use crate::error::{self, Error};
 use crate::hint::Hint;
@@ -20,7 +20,7 @@ pub enum Shape {
         /// Its path, or the file's name.
         member: String,
         /// What it is as it stands there: a compressed file, or the dump.
-        packed: Kind,
+        packed: ContentKind,
         /// Where nobody chose it, it must be the only one.
         alone: Option<Candidate>,
     },
@@ -85,7 +85,7 @@ pub fn look_inside(path: &Path, wanted: Option<&str>) -> Result<Found, ArchiveEr
 
 fn found(candidate: Candidate, ours: bool, alone: bool) -> Found {
     let (path, format) = (candidate.path.clone(), format_of(candidate.kind, &candidate.first));
-    if candidate.kind == Kind::PgToc {
+    if candidate.kind == ContentKind::PgToc {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         return Found::Directory { folder, alone: alone.then_some(candidate) };
     }
@@ -97,8 +97,8 @@ fn found(candidate: Candidate, ours: bool, alone: bool) -> Found {
 
 /// Which program wrote this SQL. mysqldump and mariadb-dump begin with their names or a conditional comment, and quote
 /// with backticks, which PostgreSQL doesn't know.
-fn format_of(kind: Kind, first: &[u8]) -> Format {
-    if kind == Kind::PgCustom {
+fn format_of(kind: ContentKind, first: &[u8]) -> Format {
+    if kind == ContentKind::PgCustom {
         return Format::PgCustom;
     }
     let text = String::from_utf8_lossy(first);

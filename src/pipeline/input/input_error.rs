@@ -128,13 +128,15 @@ impl Input {
             Reader::open(self.path()).map(|reader| (reader.container(), reader.content())).ok()?;
         let member = quote_path(Path::new(member));
         let mut steps = match (container, content) {
-            (archive::Kind::Zip, _) => vec![format!("unzip -p {path} {member}")],
-            (archive::Kind::Lz4, archive::Kind::Tar) => vec![format!("lz4 -dc {path}"), format!("tar xOf - {member}")],
-            (_, archive::Kind::Tar) => vec![format!("tar xOf {path} {member}")],
+            (archive::ContentKind::Zip, _) => vec![format!("unzip -p {path} {member}")],
+            (archive::ContentKind::Lz4, archive::ContentKind::Tar) => {
+                vec![format!("lz4 -dc {path}"), format!("tar xOf - {member}")]
+            }
+            (_, archive::ContentKind::Tar) => vec![format!("tar xOf {path} {member}")],
             _ => program(container).map(|program| format!("{program} -dc {path}")).into_iter().collect(),
         };
         steps.extend(program(*packed).map(|program| format!("{program} -dc")));
-        if *packed == archive::Kind::Utf16 {
+        if *packed == archive::ContentKind::Utf16 {
             let file = if steps.is_empty() { format!(" {path}") } else { String::new() };
             steps.push(format!("iconv -f UTF-16 -t UTF-8{file}"));
         }
@@ -171,18 +173,18 @@ fn went_through_a_terminal(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn is_text(kind: archive::Kind) -> bool {
-    matches!(kind, archive::Kind::Sql | archive::Kind::Text | archive::Kind::Utf16)
+fn is_text(kind: archive::ContentKind) -> bool {
+    matches!(kind, archive::ContentKind::Sql | archive::ContentKind::Text | archive::ContentKind::Utf16)
 }
 
 /// What decompresses such a file.
-fn program(kind: archive::Kind) -> Option<&'static str> {
+fn program(kind: archive::ContentKind) -> Option<&'static str> {
     match kind {
-        archive::Kind::Gzip => Some("gzip"),
-        archive::Kind::Zstd => Some("zstd"),
-        archive::Kind::Bzip2 => Some("bzip2"),
-        archive::Kind::Xz => Some("xz"),
-        archive::Kind::Lz4 => Some("lz4"),
+        archive::ContentKind::Gzip => Some("gzip"),
+        archive::ContentKind::Zstd => Some("zstd"),
+        archive::ContentKind::Bzip2 => Some("bzip2"),
+        archive::ContentKind::Xz => Some("xz"),
+        archive::ContentKind::Lz4 => Some("lz4"),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::Context;
-use super::watch::{ProgressHandle, on_thread, shown, until_stopped};
+use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
 use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, postgres, stray};
@@ -229,12 +229,12 @@ impl Input {
         filter: Option<Box<dyn Filter>>,
     ) -> Result<Checked> {
         let copy = if several_jobs { self.alone(context)? } else { None };
-        let gauge = ProgressHandle::about("checking");
-        let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, gauge.clone());
+        let progress = ProgressHandle::about("checking");
+        let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, progress.clone());
         let copy = copy.map(|file| (file, filter));
         let (reading, wanted) = (self.reading.clone(), context.database.clone());
         let checking = on_thread(move || check(&path, &shape, format, &meter, copy, &reading, wanted.as_deref()));
-        let checked = until_stopped(context, shown(context, &gauge, checking)).await?;
+        let checked = until_stopped(context, show_progress(context, &progress, checking)).await?;
         if let Ok(Checked { content, .. }) = &checked {
             self.is_cut = content.database.is_some();
             self.wanted.clone_from(&context.database);
@@ -307,10 +307,10 @@ impl Input {
     /// it is only these stretches of them, and nothing else is read that need not be.
     pub fn dump(&self, parts: Option<&[Range<u64>]>) -> Result<Box<dyn Read + Send>> {
         let stream = match (parts, &self.shape) {
-            (None, shape) => dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut(dump)),
+            (None, shape) => dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump)),
             (Some(parts), Shape::Ours) => archive::dump_parts(&self.path, parts).map(|dump| Box::new(dump) as _),
             (Some(parts), shape) => {
-                let dump = dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut(dump));
+                let dump = dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump));
                 dump.map(|dump| Box::new(archive::stretches(dump, parts)) as _)
             }
         };
@@ -320,7 +320,7 @@ impl Input {
     }
 
     /// The chosen database of a file that names several.
-    fn cut(&self, dump: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    fn cut_database(&self, dump: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let engine = engine::of(self.format.dialect());
         match engine.database_cutter(self.format, self.wanted.as_deref()) {
             Some(cutter) if self.is_cut => Box::new(CutReader::new(dump, cutter)),
@@ -354,7 +354,7 @@ impl Input {
         }
         let mut first = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first));
-        if read.is_ok() && archive::sniff(&first) == archive::Kind::PgCustom {
+        if read.is_ok() && archive::sniff(&first) == archive::ContentKind::PgCustom {
             self.alone = Some(self.path.clone());
             return Ok(None);
         }
@@ -403,7 +403,7 @@ pub(super) fn check(
     path: &Path,
     shape: &Shape,
     format: Format,
-    gauge: &ProgressHandle,
+    progress: &ProgressHandle,
     copy: Option<(File, Option<Box<dyn Filter>>)>,
     reading: &Reading,
     wanted: Option<&str>,
@@ -411,13 +411,15 @@ pub(super) fn check(
     let (mut bytes, mut manifest) = (0, None);
     let mut held = HeldDatabases::default();
     let mut keeping = match copy {
-        Some((file, filter)) => Some(SpoolWriter::new(file, places(path, shape).map_err(CheckError::Archive)?, filter)),
+        Some((file, filter)) => {
+            Some(SpoolWriter::new(file, member_offsets(path, shape).map_err(CheckError::Archive)?, filter))
+        }
         None => None,
     };
     let mut inspector = engine::of(format.dialect()).inspector(format);
     let mut see = |inspector: &mut Box<dyn Inspector>, member: &str, part: &[u8]| {
         bytes += part.len() as u64;
-        gauge.update(|progress| progress.bytes = bytes);
+        progress.update(|progress| progress.bytes = bytes);
         // Only the custom format comes in lanes.
         inspector.see_lane(if format == Format::PgCustom { lane_of(member) } else { 0 }, part);
         if let Some(keeping) = &mut keeping {
@@ -506,9 +508,9 @@ fn not_of_many(wanted: Option<&str>) -> Result<(), CheckError> {
 }
 
 /// Where the members of the dump begin, when it stands alone in a file.
-fn places(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
+fn member_offsets(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
     match shape {
-        Shape::Ours => archive::inspect(path).map(|inspected| inspected.places()),
+        Shape::Ours => archive::inspect(path).map(|inspected| inspected.member_offsets()),
         Shape::Foreign { member, .. } => Ok(HashMap::from([(member.clone(), 0)])),
         Shape::Folder => Ok(HashMap::new()),
     }

@@ -9,7 +9,7 @@ const WINDOW: u64 = 4 << 20;
 /// How much of a line, in bytes.
 const BEGINNING: usize = 200;
 /// How many lines at most.
-const MOST: usize = 20_000;
+const MAX_LINES: usize = 20_000;
 
 /// The last lines of a script, by their beginnings.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Lines {
             if end.is_some() {
                 self.kept.push_back((self.at, Vec::new()));
             }
-            while self.kept.len() > MOST || self.kept.get(1).is_some_and(|(begin, _)| begin + WINDOW < self.at) {
+            while self.kept.len() > MAX_LINES || self.kept.get(1).is_some_and(|(begin, _)| begin + WINDOW < self.at) {
                 self.kept.pop_front();
                 self.before += 1;
             }
@@ -101,7 +101,7 @@ mod tests {
         for number in 1..=100_000 {
             lines.see(format!("line {number}\n").as_bytes());
         }
-        assert!(lines.statement(1).is_none() && lines.kept.len() <= MOST);
+        assert!(lines.statement(1).is_none() && lines.kept.len() <= MAX_LINES);
         assert!(lines.statement(99_999).is_some_and(|text| text.starts_with("line 99999\n")));
         lines.see(&vec![b'x'; 10 << 20]);
         assert!(

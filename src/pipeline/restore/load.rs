@@ -41,24 +41,24 @@ pub struct Loaded {
 }
 
 /// Runs the plan.
-pub async fn load(context: &Context, reached: &ConnectedServer, plan: RestorePlan, dump: Feed) -> Result<Loaded> {
+pub async fn load(context: &Context, connected: &ConnectedServer, plan: RestorePlan, dump: Feed) -> Result<Loaded> {
     for invocation in target::invocations(&plan) {
         context.tell(Event::Command(invocation.to_string()));
     }
     match plan.loader {
         Loader::Client(client) => {
             let decoder = plan.decoder.map(|decoder| (decoder, plan.decoder_filter));
-            let adaptations = by_client(context, reached, decoder, &client, plan.filter, dump).await?;
+            let adaptations = by_client(context, connected, decoder, &client, plan.filter, dump).await?;
             Ok(Loaded { adaptations, rows: None })
         }
-        Loader::Sessions(sessions) => by_sessions(context, reached, sessions, plan.filter, dump).await,
+        Loader::Sessions(sessions) => by_sessions(context, connected, sessions, plan.filter, dump).await,
     }
 }
 
 /// By sessions of our own.
 async fn by_sessions(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     sessions: Box<dyn Sessions>,
     filter: Option<Box<dyn Filter>>,
     dump: Feed,
@@ -71,7 +71,7 @@ async fn by_sessions(
     let loading = async {
         tokio::select! {
             worked = until_stopped(context, work) => worked.map(|taken| rows = Some(taken)),
-            silent = silence(context, reached, &waiting, &done) => Err(silent),
+            silent = silence(context, connected, &waiting, &done) => Err(silent),
         }
     };
     let loaded = both(feeding, loading).await;
@@ -82,16 +82,16 @@ async fn by_sessions(
 }
 
 /// Ends when no statement has ended for too long, and the server does not work for us.
-pub async fn silence(context: &Context, reached: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
+pub async fn silence(context: &Context, connected: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
         tokio::time::sleep(poll_interval(context)).await;
         let now = done.load(Ordering::Relaxed);
-        if now != before || waiting.load(Ordering::Relaxed) || reached.is_busy(context).await {
+        if now != before || waiting.load(Ordering::Relaxed) || connected.is_busy(context).await {
             (before, sign) = (now, Instant::now());
         } else if sign.elapsed() >= context.limits.idle {
             let what = format!("no statement ended for {} s", context.limits.idle.as_secs_f64());
-            return reached
+            return connected
                 .waited_for()
                 .into_iter()
                 .fold(Error::new(Kind::TimedOut, what), Error::why)
@@ -103,14 +103,14 @@ pub async fn silence(context: &Context, reached: &ConnectedServer, waiting: &Ato
 /// By a client.
 async fn by_client(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     decoder: Option<(Invocation, Option<Box<dyn Filter>>)>,
     loader: &Invocation,
     filter: Option<Box<dyn Filter>>,
     dump: Feed,
 ) -> Result<Vec<(String, u64)>> {
-    let supervision = context.supervision(&reached.connection.redactor());
-    let failed = async |failure| explain(reached, failure, Kind::RestoreFailed).await;
+    let supervision = context.supervision(&connected.connection.redactor());
+    let failed = async |failure| explain(connected, failure, Kind::RestoreFailed).await;
     let tells_line = loader.tells_line;
     let mut loader = match spawn(loader, &supervision) {
         Ok(loader) => loader,
@@ -118,11 +118,11 @@ async fn by_client(
     };
     let waiting = Arc::clone(&dump.waiting);
     let Some(stdin) = loader.take_stdin() else {
-        return keep_alive(context, reached, loader, &waiting).await.map(|()| Vec::new());
+        return keep_alive(context, connected, loader, &waiting).await.map(|()| Vec::new());
     };
     let stdin: Box<dyn Write + Send> = if tells_line {
         let lines: Arc<Mutex<Lines>> = Arc::default();
-        reached.script.replace(Some(Arc::clone(&lines)));
+        connected.script.replace(Some(Arc::clone(&lines)));
         Box::new(Remembered::new(stdin, lines))
     } else {
         Box::new(stdin)
@@ -164,7 +164,7 @@ async fn by_client(
         fed.result = input.and(ended).and(fed.result);
         Ok(fed)
     };
-    both(feeding, keep_alive(context, reached, loader, &waiting)).await
+    both(feeding, keep_alive(context, connected, loader, &waiting)).await
 }
 
 /// Waits for the feeder and the loader. When the dump did not come to its end, the loader is killed before it could
@@ -247,7 +247,12 @@ pub fn poll_interval(context: &Context) -> Duration {
 
 /// Waits for a loader. While no byte moves, the server is asked whether it works for us: building an index is no
 /// silence.
-async fn keep_alive(context: &Context, reached: &ConnectedServer, loader: Running, waiting: &AtomicBool) -> Result<()> {
+async fn keep_alive(
+    context: &Context,
+    connected: &ConnectedServer,
+    loader: Running,
+    waiting: &AtomicBool,
+) -> Result<()> {
     let activity = loader.activity();
     let every = poll_interval(context);
     let asking = async {
@@ -255,7 +260,7 @@ async fn keep_alive(context: &Context, reached: &ConnectedServer, loader: Runnin
             let before = activity.bytes();
             tokio::time::sleep(every).await;
             let silent = activity.bytes() == before;
-            if silent && (waiting.load(Ordering::Relaxed) || reached.is_busy(context).await) {
+            if silent && (waiting.load(Ordering::Relaxed) || connected.is_busy(context).await) {
                 activity.touch();
             }
         }
@@ -263,7 +268,7 @@ async fn keep_alive(context: &Context, reached: &ConnectedServer, loader: Runnin
     tokio::select! {
         exited = loader.wait() => match exited {
             Ok(_) => Ok(()),
-            Err(failure) => Err(explain(reached, failure, Kind::RestoreFailed).await),
+            Err(failure) => Err(explain(connected, failure, Kind::RestoreFailed).await),
         },
         () = asking => unreachable!("asking never ends"),
     }

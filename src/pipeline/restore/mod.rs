@@ -17,7 +17,7 @@ use std::time::Instant;
 use super::connect::{ConnectedServer, connect};
 use super::input::{Checked, Input};
 use super::target::{self, Approve, Ends};
-use super::watch::{ProgressHandle, shown};
+use super::watch::{ProgressHandle, show_progress};
 use super::{Context, chain, leftovers};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
@@ -89,28 +89,30 @@ pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome>
         leftovers::clean_up(context, &[&context.temp_dir]);
     }
     let ready = Box::pin(ready(context, &request)).await.map_err(target::not_begun)?;
-    let Ready { input, reached, content, bytes, mut plan, left_out } = ready;
+    let PreparedRestore { input, connected, content, bytes, mut plan, left_out } = ready;
     plan.notes.extend(left_out);
     if request.dry_run {
-        return Ok(Outcome::Planned([resume::shown(&reached.server.target.left), target::shown(&plan)].concat()));
+        return Ok(Outcome::Planned(
+            [resume::display_state(&connected.server.target.left), target::display_plan(&plan)].concat(),
+        ));
     }
     // Before anything is dropped for it.
     input.same_file().map_err(Error::unchanged)?;
-    target::approved(context, &reached, &request.options, request.approve).await?;
+    target::approved(context, &connected, &request.options, request.approve).await?;
     for note in &plan.notes {
         context.note(note);
     }
-    if rehearsal::is_needed(context, &reached, &content, &request.options) {
+    if rehearsal::is_needed(context, &connected, &content, &request.options) {
         let open = || input.dump(plan.parts.as_deref());
-        Box::pin(rehearsal::rehearse(context, &reached, &content, &request.options, &open)).await?;
+        Box::pin(rehearsal::rehearse(context, &connected, &content, &request.options, &open)).await?;
     }
     let (notes, tables, fed) = (plan.notes.clone(), plan.tables.clone(), fed(context, &plan, bytes));
-    let filled = Box::pin(fill(context, &reached, &content, &input, plan, fed, &request.options)).await;
-    let (filled, replaced) = replace::settle(context, &reached, filled).await?;
+    let filled = Box::pin(fill(context, &connected, &content, &input, plan, fed, &request.options)).await;
+    let (filled, replaced) = replace::settle(context, &connected, filled).await?;
     let Filled { mut prepared, loaded: Loaded { adaptations, rows }, notes: more, applied } = filled;
     let notes = [notes, more].concat();
     prepared.extend(replaced);
-    let ConnectedServer { server, tunnel, .. } = reached;
+    let ConnectedServer { server, tunnel, .. } = connected;
     if let Some(tunnel) = tunnel {
         tunnel.close().await;
     }
@@ -150,35 +152,35 @@ struct Filled {
 /// Everything from the first change on.
 async fn fill(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     input: &Input,
     plan: RestorePlan,
     fed: u64,
     options: &RestoreOptions,
 ) -> Result<Filled> {
-    let prepared = target::prepare(context, reached, held, options).await?;
+    let prepared = target::prepare(context, connected, held, options).await?;
     let ends = Ends { atomic: plan.atomic, resumable: plan.resumable };
     let by_client = plan.loader.client().is_some();
-    let gauge = ProgressHandle::about(&reached.server.database);
-    let loaded = transfer(context, reached, plan, input, fed, &gauge).await.map_err(|error| {
+    let progress = ProgressHandle::about(&connected.server.database);
+    let loaded = transfer(context, connected, plan, input, fed, &progress).await.map_err(|error| {
         // Of a client's several sessions, others may have been let in before; an archive that breaks now was whole a
         // moment ago.
         let several = by_client && options.jobs > 1;
         let later = error.kind == Kind::Connect && several || error.kind == Kind::Archive;
         let error = if later { Error { kind: Kind::RestoreFailed, ..error } } else { error };
-        let all_fed = gauge.read().share.is_some_and(|share| share >= 1.0);
-        target::say_what_is_left(reached, error, ends, all_fed, &prepared)
+        let all_fed = progress.read().share.is_some_and(|share| share >= 1.0);
+        target::say_what_is_left(connected, error, ends, all_fed, &prepared)
     })?;
-    let applied = target::apply_properties(context, reached, held, options).await?;
-    let notes = target::look_back(context, reached, held, options).await;
+    let applied = target::apply_properties(context, connected, held, options).await?;
+    let notes = target::look_back(context, connected, held, options).await;
     Ok(Filled { prepared, loaded, notes, applied })
 }
 
 /// Everything that can be known before the first change.
-struct Ready {
+struct PreparedRestore {
     input: Input,
-    reached: ConnectedServer,
+    connected: ConnectedServer,
     content: Content,
     bytes: u64,
     plan: RestorePlan,
@@ -186,24 +188,24 @@ struct Ready {
     left_out: Vec<String>,
 }
 
-async fn ready(context: &Context, request: &Request<'_>) -> Result<Ready> {
+async fn ready(context: &Context, request: &Request<'_>) -> Result<PreparedRestore> {
     let mut input = Input::open(context, request.archive).await?;
     input.check_family(context, &request.connection).await?;
-    let mut reached = connect(context, &request.connection, Purpose::Restore).await?;
+    let mut connected = connect(context, &request.connection, Purpose::Restore).await?;
     let several_jobs = request.options.jobs > 1;
-    let filter = reached.engine.file_filter(&reached.server, &request.options).filter(|_| several_jobs);
+    let filter = connected.engine.file_filter(&connected.server, &request.options).filter(|_| several_jobs);
     let Checked { content, bytes, manifest, notes, .. } = input.check(context, several_jobs, filter).await?;
     if request.options.resume {
-        reached.server.target.left = resume::look(context, &reached, &content, &request.options).await?;
+        connected.server.target.left = resume::inspect_target(context, &connected, &content, &request.options).await?;
     }
-    reached.server.target.lacking = target::lacking(context, &reached, &content, &request.options).await?;
-    target::check(context, &reached, &content, &request.options)?;
-    reached.scene = Scene::restore(&reached.server, &content, &request.options);
-    replace::lead(&mut reached, &request.options);
-    let plan = plan(context, &reached, &content, &input, &request.options).await?;
+    connected.server.target.lacking = target::lacking(context, &connected, &content, &request.options).await?;
+    target::check(context, &connected, &content, &request.options)?;
+    connected.scene = Scene::restore(&connected.server, &content, &request.options);
+    replace::lead(&mut connected, &request.options);
+    let plan = plan(context, &connected, &content, &input, &request.options).await?;
     let warnings = manifest.map(|manifest| manifest.warnings).unwrap_or_default();
     let left_out = warnings.into_iter().filter(|warning| is_left_out_by(warning)).chain(notes).collect();
-    Ok(Ready { input, reached, content, bytes, plan, left_out })
+    Ok(PreparedRestore { input, connected, content, bytes, plan, left_out })
 }
 
 /// Restores into an empty database that was made for it and goes away afterwards: there is nothing to ask, and nothing
@@ -215,8 +217,8 @@ pub async fn into_fresh(
     connection: &Connection,
     options: &RestoreOptions,
 ) -> Result<Server> {
-    let mut reached = connect(context, connection, Purpose::Restore).await?;
-    let lacking = target::lacking(context, &reached, &checked.content, options).await?;
+    let mut connected = connect(context, connection, Purpose::Restore).await?;
+    let lacking = target::lacking(context, &connected, &checked.content, options).await?;
     let of_part = |dependency: &Dependency| !dependency.is_of_foreign_keys() && dependency.kind != "role";
     if lacking.iter().any(of_part) {
         let error =
@@ -225,38 +227,38 @@ pub async fn into_fresh(
             Hint::new("verify-without-server", "verify without --restore and --restore-into reads and counts it");
         return Err(sentences(&lacking).into_iter().fold(error, Error::why).hint(hint));
     }
-    reached.server.target.lacking = lacking;
-    target::check(context, &reached, &checked.content, options)?;
-    reached.scene = Scene::restore(&reached.server, &checked.content, options);
-    let plan = plan(context, &reached, &checked.content, input, options).await?;
-    let gauge = ProgressHandle::about(&reached.server.database);
-    transfer(context, &reached, plan, input, checked.bytes, &gauge).await?;
-    Ok(reached.server)
+    connected.server.target.lacking = lacking;
+    target::check(context, &connected, &checked.content, options)?;
+    connected.scene = Scene::restore(&connected.server, &checked.content, options);
+    let plan = plan(context, &connected, &checked.content, input, options).await?;
+    let progress = ProgressHandle::about(&connected.server.database);
+    transfer(context, &connected, plan, input, checked.bytes, &progress).await?;
+    Ok(connected.server)
 }
 
 async fn plan(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     input: &Input,
     options: &RestoreOptions,
 ) -> Result<RestorePlan> {
     let source = input.path_to_read().map_or(RestoreInput::Stream, RestoreInput::Path);
-    target::plan(context, reached, held, options, source).await.map(|(plan, _)| plan)
+    target::plan(context, connected, held, options, source).await.map(|(plan, _)| plan)
 }
 
 /// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it.
 async fn transfer(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     plan: RestorePlan,
     input: &Input,
     bytes: u64,
-    gauge: &ProgressHandle,
+    progress: &ProgressHandle,
 ) -> Result<Loaded> {
     let dump = input.dump(plan.parts.as_deref())?;
     let feed = Feed {
-        dump: Box::new(Counted { dump, gauge: gauge.clone(), total: bytes }),
+        dump: Box::new(Counted { dump, progress: progress.clone(), total: bytes }),
         waiting: Arc::default(),
         broken: |e| {
             let why = chain(&ArchiveError::from_read(e));
@@ -265,24 +267,24 @@ async fn transfer(
     };
     let loading = async {
         tokio::select! {
-            loaded = load(context, reached, plan, feed) => loaded,
-            lost = reached.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
+            loaded = load(context, connected, plan, feed) => loaded,
+            lost = connected.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
         }
     };
-    Box::pin(shown(context, gauge, loading)).await
+    Box::pin(show_progress(context, progress, loading)).await
 }
 
 /// The dump's bytes, counted for the progress line.
 struct Counted {
     dump: Box<dyn Read + Send>,
-    gauge: ProgressHandle,
+    progress: ProgressHandle,
     total: u64,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.dump.read(buffer)?;
-        self.gauge.update(|progress| {
+        self.progress.update(|progress| {
             progress.bytes += count as u64;
             progress.share = (self.total > 0).then(|| progress.bytes as f64 / self.total as f64);
         });

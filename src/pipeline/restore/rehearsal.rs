@@ -22,13 +22,13 @@ pub type Opening<'a> = &'a dyn Fn() -> Result<Box<dyn Read + Send>>;
 
 /// Whether everything that the target holds would be dropped, and could not be brought back. Where that can't be tried
 /// before, a note says so.
-pub fn is_needed(context: &Context, reached: &ConnectedServer, held: &Content, options: &RestoreOptions) -> bool {
-    let target = &reached.server.target;
+pub fn is_needed(context: &Context, connected: &ConnectedServer, held: &Content, options: &RestoreOptions) -> bool {
+    let target = &connected.server.target;
     let empties = matches!(options.clean, Some(Clean::Schema | Clean::Database));
     if !empties || options.data_only || !target.exists || target.object_count == 0 {
         return false;
     }
-    let rehearsal = reached.engine.rehearsal(held);
+    let rehearsal = connected.engine.rehearsal(held);
     if rehearsal == Rehearsal::Harmful {
         context.note(
             "the definitions were not tried before everything is dropped: the dump holds statements for more than its database",
@@ -40,12 +40,12 @@ pub fn is_needed(context: &Context, reached: &ConnectedServer, held: &Content, o
 /// Refuses a dump whose definitions the target's server does not take. Where that can't be tried, a note says so.
 pub async fn rehearse(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
     open: Opening<'_>,
 ) -> Result<()> {
-    let ConnectedServer { engine, connection, .. } = reached;
+    let ConnectedServer { engine, connection, .. } = connected;
     let name = format!("{PREFIX}{}", verify_restore::random(5)?);
     match engine.create_database(connection, &name, held.properties.as_ref(), &context.limits).await {
         Err(error) if error.kind == Kind::Refused => {
@@ -59,7 +59,15 @@ pub async fn rehearse(
     let tried = match context.stop.requested() {
         Some(signal) => Err(stopped(signal)),
         None => {
-            Box::pin(try_definitions(&verify_restore::quiet(context), connection, &name, held, options, open)).await
+            Box::pin(try_definitions(
+                &verify_restore::without_own_facts(context),
+                connection,
+                &name,
+                held,
+                options,
+                open,
+            ))
+            .await
         }
     };
     let dropped = verify_restore::drop_it(context, *engine, connection, &name).await;
@@ -91,7 +99,7 @@ async fn try_definitions(
     open: Opening<'_>,
 ) -> Result<()> {
     let there = Connection { database: name.to_owned(), ..connection.clone() };
-    let mut reached = connect(context, &there, Purpose::Restore).await?;
+    let mut connected = connect(context, &there, Purpose::Restore).await?;
     let options = RestoreOptions {
         jobs: 1,
         clean: None,
@@ -102,9 +110,9 @@ async fn try_definitions(
         trust: false,
         ..options.clone()
     };
-    reached.scene = Scene::restore(&reached.server, held, &options);
-    let (plan, _) = target::plan(context, &reached, held, &options, RestoreInput::Stream).await?;
-    load(context, &reached, plan, feed(open()?)).await.map(drop)
+    connected.scene = Scene::restore(&connected.server, held, &options);
+    let (plan, _) = target::plan(context, &connected, held, &options, RestoreInput::Stream).await?;
+    load(context, &connected, plan, feed(open()?)).await.map(drop)
 }
 
 /// A right that the user has on the target's database alone, and what is named by that database, tell nothing of it.

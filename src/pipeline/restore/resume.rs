@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 use crate::pipeline::Context;
 use crate::pipeline::connect::ConnectedServer;
-use crate::pipeline::watch::{ProgressHandle, shown as with_gauge, until_stopped};
+use crate::pipeline::watch::{ProgressHandle, show_progress as with_gauge, until_stopped};
 use crate::report::units;
 
 /// How many names are told; a dry run names all.
@@ -39,41 +39,41 @@ pub fn check(dialect: Dialect, options: &RestoreOptions) -> Result<()> {
 }
 
 /// Asks the target what is complete, and says it. Counting may take long: only a server that does not work is silent.
-pub async fn look(
+pub async fn inspect_target(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     held: &Content,
     options: &RestoreOptions,
 ) -> Result<ResumeState> {
     let (looked_at, waiting) = (AtomicU64::new(0), AtomicBool::new(false));
-    let ConnectedServer { engine, connection, server, .. } = reached;
+    let ConnectedServer { engine, connection, server, .. } = connected;
     let looking = async {
         tokio::select! {
             left = engine.inspect_target_for_resume(connection, server, held, options, &context.limits, &looked_at) => left,
-            silent = silence(context, reached, &waiting, &looked_at) => Err(silent),
-            lost = reached.lost() => Err(lost),
+            silent = silence(context, connected, &waiting, &looked_at) => Err(silent),
+            lost = connected.lost() => Err(lost),
         }
     };
-    let gauge = ProgressHandle::about("comparing");
-    let left = until_stopped(context, with_gauge(context, &gauge, looking)).await?;
+    let progress = ProgressHandle::about("comparing");
+    let left = until_stopped(context, with_gauge(context, &progress, looking)).await?;
     let complete: Vec<&str> = left.complete.iter().map(String::as_str).collect();
-    context.fact("complete", some(&complete));
+    context.fact("complete", count_and_names(&complete));
     if !left.incomplete.is_empty() {
         let incomplete: Vec<&str> = left.incomplete.iter().map(String::as_str).collect();
-        context.fact("again", some(&incomplete));
+        context.fact("again", count_and_names(&incomplete));
     }
     Ok(left)
 }
 
 /// `7 tables: album, artist, ...`
-fn some(tables: &[&str]) -> String {
+fn count_and_names(tables: &[&str]) -> String {
     let named = tables.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
     let (colon, more) = (if tables.is_empty() { "" } else { ": " }, if tables.len() > NAMED { ", ..." } else { "" });
     format!("{}{colon}{named}{more}", units::plural(tables.len() as u64, "table"))
 }
 
 /// What a dry run prints of it, as comments to a shell.
-pub fn shown(left: &ResumeState) -> Vec<String> {
+pub fn display_state(left: &ResumeState) -> Vec<String> {
     let stays = |table: &String| {
         let how =
             if left.without_foreign_keys.contains(table) { ", and is given its foreign keys" } else { " as it is" };

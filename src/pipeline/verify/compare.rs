@@ -41,7 +41,7 @@ pub struct Scope<'a> {
 
 /// The rows of a table, or of all partitions that their root sorts anew: a row may well come to stand in another one.
 #[derive(Default)]
-struct Rows<'a> {
+struct RowsOfTable<'a> {
     count: Option<u64>,
     checksum: Option<u64>,
     columns: Option<&'a str>,
@@ -168,12 +168,12 @@ fn rooted(table: &DumpedTable) -> Option<(String, &str)> {
     Some((name(table), table.root.as_deref()?))
 }
 
-fn gather<'c>(content: &'c Content, roots: &BTreeMap<String, &str>) -> BTreeMap<String, Rows<'c>> {
-    let mut all: BTreeMap<String, Rows<'c>> = BTreeMap::new();
+fn gather<'c>(content: &'c Content, roots: &BTreeMap<String, &str>) -> BTreeMap<String, RowsOfTable<'c>> {
+    let mut all: BTreeMap<String, RowsOfTable<'c>> = BTreeMap::new();
     for table in &content.tables {
         let own = name(table);
         let place = roots.get(&own).map_or(own, |root| (*root).to_owned());
-        let rows = all.entry(place).or_insert_with(|| Rows { count: Some(0), checksum: Some(0), columns: None });
+        let rows = all.entry(place).or_insert_with(|| RowsOfTable { count: Some(0), checksum: Some(0), columns: None });
         rows.count = rows.count.zip(table.rows).map(|(a, b)| a + b);
         rows.checksum = rows.checksum.zip(table.checksum).map(|(a, b)| a.wrapping_add(b));
         rows.columns = rows.columns.or(table.columns.as_deref());

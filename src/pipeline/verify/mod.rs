@@ -8,11 +8,11 @@ use super::input::Input;
 use super::{Context, leftovers};
 use crate::engine::Content;
 use crate::error::Result;
-pub use verify_restore::{Place, Tried};
+pub use verify_restore::{TrialPlace, Tried};
 
 /// What a whole archive turned out to be.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifiedDump {
     /// What is in it.
     pub content: Content,
     /// The dump's size in bytes.
@@ -26,7 +26,7 @@ pub struct Verified {
 }
 
 /// Reads an archive to its end: `Kind::Archive` when it is not whole. Only a whole one goes on trial.
-pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> Result<Verified> {
+pub async fn verify(context: &Context, archive: &str, trial: Option<TrialPlace>) -> Result<VerifiedDump> {
     leftovers::clean_up(context, &[&context.temp_dir]);
     let mut input = Input::open(context, archive).await?;
     let checked = input.check(context, false, None).await?;
@@ -38,5 +38,5 @@ pub async fn verify(context: &Context, archive: &str, trial: Option<Place>) -> R
         None => None,
     };
     let description = input.describe();
-    Ok(Verified { content: checked.content, bytes: checked.bytes, description, proof: checked.proof, tried })
+    Ok(VerifiedDump { content: checked.content, bytes: checked.bytes, description, proof: checked.proof, tried })
 }

@@ -37,7 +37,7 @@ const UNTIL_READY: Duration = Duration::from_secs(120);
 
 /// Where a trial takes place.
 #[derive(Debug)]
-pub enum Place {
+pub enum TrialPlace {
     /// On a server of ours, made for it.
     Scratch,
     /// On this server, in a database of its own.
@@ -72,12 +72,12 @@ pub struct Tried {
 }
 
 /// Restores, dumps again and compares. `Kind::Archive` names each table that is not the same.
-pub async fn attempt(context: &Context, input: &Input, checked: &Checked, place: Place) -> Result<Tried> {
+pub async fn attempt(context: &Context, input: &Input, checked: &Checked, place: TrialPlace) -> Result<Tried> {
     let started = Instant::now();
     refuse_rows_alone(checked)?;
     let mut tried = match place {
-        Place::Scratch => on_scratch(context, input, checked).await?,
-        Place::Server(connection) => on_server(context, input, checked, &connection).await?,
+        TrialPlace::Scratch => on_scratch(context, input, checked).await?,
+        TrialPlace::Server(connection) => on_server(context, input, checked, &connection).await?,
     };
     tried.duration_s = started.elapsed().as_secs_f64();
     Ok(tried)
@@ -113,7 +113,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
     // Another release may lack roles of the server's own.
     let source = checked.content.source_version.as_deref().and_then(Version::parse);
     let options = options(source.is_some_and(|source| source.major == program.version.major));
-    let quiet = quiet(context);
+    let quiet = without_own_facts(context);
     let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
     let work = async {
         connect(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
@@ -127,13 +127,13 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
 
 async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &Connection) -> Result<Tried> {
     input.check_family(context, named).await?;
-    let reached = connect(context, named, Purpose::Restore).await?;
-    if let Some(fatal) = reached.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
+    let connected = connect(context, named, Purpose::Restore).await?;
+    if let Some(fatal) = connected.server.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
         let refused = Error::new(Kind::Refused, &fatal.what).unchanged();
         return Err(refused.hints(fatal.hint.clone()));
     }
-    let result = Box::pin(in_own_database(&quiet(context), &reached, input, checked)).await;
-    if let Some(tunnel) = reached.tunnel {
+    let result = Box::pin(in_own_database(&without_own_facts(context), &connected, input, checked)).await;
+    if let Some(tunnel) = connected.tunnel {
         tunnel.close().await;
     }
     result
@@ -142,11 +142,11 @@ async fn on_server(context: &Context, input: &Input, checked: &Checked, named: &
 /// Makes a database, tries, and drops it, whatever came of it.
 async fn in_own_database(
     context: &Context,
-    reached: &ConnectedServer,
+    connected: &ConnectedServer,
     input: &Input,
     checked: &Checked,
 ) -> Result<Tried> {
-    let ConnectedServer { engine, connection, .. } = reached;
+    let ConnectedServer { engine, connection, .. } = connected;
     for name in engine.databases(connection, PREFIX, &context.limits).await? {
         context.warn(format!(
             "database {name} is on that server: another verify runs, or one was killed; if none runs, drop it"
@@ -317,7 +317,7 @@ fn differs(name: &str, differences: &[String], redefined: &[String]) -> Error {
 }
 
 /// The same run without the facts that a restore and a dump tell of their own, and without the tunnel, which stands.
-pub(crate) fn quiet(context: &Context) -> Context {
+pub(crate) fn without_own_facts(context: &Context) -> Context {
     let quiet = without(context, |event| matches!(event, Event::Fact { .. } | Event::Note(_)));
     Context { tunnel: None, ..quiet }
 }

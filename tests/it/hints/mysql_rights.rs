@@ -121,9 +121,10 @@ fn a_socket_that_is_not_there_is_another_path() {
     for server in [mysql(), mariadb()] {
         let source = server.database("socket");
         source.sql("CREATE TABLE t (id int PRIMARY KEY)");
-        let (user, password, name) = (server.user(), server.password(), source.name());
-        server.sql(&format!("CREATE USER IF NOT EXISTS {user}@localhost IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO {user}@localhost WITH GRANT OPTION"));
-        let uri = |path: &str| format!("mysql://{user}:{password}@localhost/{name}?socket={path}");
+        let user = User::of(&source);
+        server.sql(&format!("GRANT ALL ON *.* TO {}@'%'", user.name));
+        let (login, _) = user.uri.split_once('@').expect("a login");
+        let uri = |path: &str| format!("{login}@localhost/{}?socket={path}", source.name());
         by(server, &uri("/nowhere/socket"), &[]).run().refused(4, &[]).follows("check-sockets-path");
         with_clients_of(server)
             .args(["dump", &uri(&server.socket().display().to_string()), "-o", "-"])

@@ -32,6 +32,8 @@ pub struct Change {
     pub of_sessions: bool,
     /// Whether nothing may come of it. The others may also be refused.
     pub changes_nothing: bool,
+    /// Whether it is a limit, which may end the work with an error.
+    pub is_limit: bool,
 }
 
 /// Whose sessions have the other value.
@@ -84,6 +86,7 @@ struct Sweeping<'s> {
 struct Found {
     tried: usize,
     refused: BTreeSet<String>,
+    ended: BTreeSet<String>,
     not_tried: BTreeMap<String, BTreeSet<String>>,
     faults: Vec<String>,
 }
@@ -181,8 +184,11 @@ impl<'s> Sweeping<'s> {
                 Ok(differs) => {
                     found.tried += 1;
                     for (how, stderr, code) in differs {
-                        if code == Some(10) && !change.changes_nothing {
+                        // By name: what a client can't be told.
+                        if code == Some(10) && (!change.changes_nothing || stderr.contains(&change.name)) {
                             found.refused.insert(change.name.clone());
+                        } else if change.is_limit && code.is_some_and(|code| code != 0) {
+                            found.ended.insert(change.name.clone());
                         } else {
                             let words = self.words(&stderr);
                             let _ = writeln!(io::stderr(), "{}: {how}: {code:?}, {words}", change.set);
@@ -223,6 +229,9 @@ fn page(server: &Server, found: &Found) -> String {
     }
     if !found.refused.is_empty() {
         text += &format!("- refused (10), not ours to pin: {}\n", names(&found.refused));
+    }
+    if !found.ended.is_empty() {
+        text += &format!("- limits that ended the work with an error: {}\n", names(&found.ended));
     }
     for (why, settings) in &found.not_tried {
         text += &format!("- not tried, {why}: {}\n", names(settings));

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
     another_number,
+    harmless_mysql::LIMITS,
     mysql::{BY_INIT_CONNECT, OTHERS, bytes, content, sorted},
     only,
     sweep::{Change, Reach, Sweep, Trial},
@@ -98,7 +99,8 @@ impl<'s> MysqlSweep<'s> {
             (format!("SET GLOBAL {name} = {value}"), format!("SET GLOBAL {name} = {before}"), Reach::Server)
         };
         let of_sessions = !scope.eq_ignore_ascii_case("global");
-        Trial::Change(Change { name: (*name).to_owned(), set, reset, reach, of_sessions, changes_nothing })
+        let is_limit = LIMITS.contains(name);
+        Trial::Change(Change { name: (*name).to_owned(), set, reset, reach, of_sessions, changes_nothing, is_limit })
     }
 
     /// MySQL takes the numbers of values, and does not list them.

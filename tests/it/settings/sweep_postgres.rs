@@ -96,6 +96,7 @@ fn trial(fields: &[&str]) -> Trial {
         reach,
         of_sessions: of_role,
         changes_nothing: !matches!(sort(name), Some(Sort::NotOurs(_))),
+        is_limit: false,
         name: (*name).to_owned(),
     })
 }

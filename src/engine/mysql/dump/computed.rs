@@ -2,12 +2,12 @@
 //! a restore computes them anew, with the default.
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
-use super::dump_filter::Selection;
+use super::dump_filter::TableFilter;
 use crate::engine::Server;
-use crate::engine::mysql::probe::probe_keys::{self, JOIN, some};
+use crate::engine::mysql::probe::probe_keys::{self, JOIN, join_truncated};
 use crate::engine::mysql::restore::suitability::is_member;
+use crate::engine::mysql::session;
 use crate::engine::mysql::session::server_settings::{self, SessionUse};
 
 /// Settings that say what an expression gives, and what stands in such expressions.
@@ -34,7 +34,7 @@ pub(crate) async fn read(conn: &mut Conn, server: &mut Server) -> mysql_async::R
     }
     let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME), GENERATION_EXPRESSION FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? AND (EXTRA LIKE '%STORED GENERATED%' OR EXTRA LIKE '%PERSISTENT%') ORDER BY 1";
-    let columns: Vec<(String, String)> = conn.exec(query, (&server.database,)).await?;
+    let columns: Vec<(String, String)> = session::rows_of(conn, query, &[&server.database]).await?;
     for (name, words) in settings {
         let hangs = |text: &str| words.iter().any(|word| text.to_lowercase().contains(word));
         let found: Vec<_> = columns.iter().filter(|(_, text)| hangs(text)).map(|(column, _)| column.as_str()).collect();
@@ -48,7 +48,7 @@ fn key(name: &str) -> String {
 }
 
 /// Names the columns of tables that are dumped.
-pub(crate) fn warnings(server: &Server, selection: &Selection) -> Vec<String> {
+pub(crate) fn warnings(server: &Server, selection: &TableFilter) -> Vec<String> {
     let tables: Vec<&str> = selection.with_rows(server).collect();
     let of_setting = |(name, value, _): (&str, &str, _)| {
         let mut columns = probe_keys::list(server, &key(name));
@@ -57,7 +57,7 @@ pub(crate) fn warnings(server: &Server, selection: &Selection) -> Vec<String> {
             format!(
                 "{name} is {value} here: a restore computes stored columns anew, by the default, and these may come back \
                  otherwise: {}",
-                some(&columns)
+                join_truncated(&columns)
             )
         })
     };

@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
-use super::dump_filter::{self, Selection};
+use super::dump_filter::{self, TableFilter};
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::probe::{findings, probe_keys};
-use crate::engine::mysql::restore::suitability::strip_quotes;
+use crate::engine::mysql::restore::suitability::without_database;
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
@@ -122,10 +121,10 @@ pub(crate) async fn selected(
     Ok(Some(judge(server, options, &selection, &needs)))
 }
 
-fn judge(server: &Server, options: &DumpOptions, selection: &Selection, needs: &[Need]) -> Selected {
+fn judge(server: &Server, options: &DumpOptions, selection: &TableFilter, needs: &[Need]) -> Selected {
     let all = relations(server);
     if options.with_dependencies {
-        let whole = closure(all.iter().copied().filter(|name| selection.takes(name)), needs);
+        let whole = closure(all.iter().copied().filter(|name| selection.includes(name)), needs);
         let unneeded = all.iter().filter(|name| !whole.contains(**name)).map(|&name| name.to_owned()).collect();
         // A dump of some tables holds no routines: the wider one does, and the restore chooses.
         let tables = selection.only.clone().unwrap_or_default();
@@ -135,13 +134,13 @@ fn judge(server: &Server, options: &DumpOptions, selection: &Selection, needs: &
     if options.data_only {
         return selected;
     }
-    let used = needs.iter().filter(|need| need.kind == "sequence" && selection.takes(&need.by));
+    let used = needs.iter().filter(|need| need.kind == "sequence" && selection.includes(&need.by));
     let excluded = |name: &String| dump_filter::excludes(options, server, name);
-    let used = used.map(|need| &need.name).filter(|name| !selection.takes(name) && !excluded(name));
+    let used = used.map(|need| &need.name).filter(|name| !selection.includes(name) && !excluded(name));
     let used: BTreeSet<String> = used.cloned().collect();
-    selected.dependencies = gather(needs.iter().filter(|need| selection.takes(&need.by)), |need| match need.kind {
+    selected.dependencies = gather(needs.iter().filter(|need| selection.includes(&need.by)), |need| match need.kind {
         "function" => selection.only.is_none(),
-        _ => selection.takes(&need.name) || used.contains(&need.name) && selection.only.is_some(),
+        _ => selection.includes(&need.name) || used.contains(&need.name) && selection.only.is_some(),
     });
     if selection.only.is_some() {
         selected.added = used.into_iter().collect();
@@ -200,14 +199,14 @@ async fn needs(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Need>
     let defaults = "SELECT TABLE_NAME, COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                     AND COLUMN_DEFAULT LIKE '%val(%'";
     for (by_kind, query) in [("view", views), ("table", defaults)] {
-        for (by, text) in conn.exec::<(String, Option<String>), _, _>(query, (database,)).await? {
+        for (by, text) in session::rows_of::<(String, Option<String>)>(conn, query, &[database]).await? {
             let named = named(text.unwrap_or_default().as_bytes(), &syntax, Some(database));
             needs.extend(named.into_iter().map(|(kind, name)| Need { by_kind, by: by.clone(), kind, name, key: None }));
         }
     }
     let keys = "SELECT TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
                 WHERE CONSTRAINT_SCHEMA = ? AND UNIQUE_CONSTRAINT_SCHEMA = ? AND TABLE_NAME <> REFERENCED_TABLE_NAME";
-    let keys = conn.exec::<(String, String, String), _, _>(keys, (database, database)).await?;
+    let keys = session::rows_of::<(String, String, String)>(conn, keys, &[database, database]).await?;
     needs.extend(keys.into_iter().map(|(by, key, name)| Need {
         by_kind: "table",
         by,
@@ -228,7 +227,7 @@ fn held_needs(content: &Content) -> Vec<Need> {
 /// The tables and views that come, those besides that they need among them, if not all; and the functions that come with
 /// them.
 pub(crate) fn chosen(content: &Content, options: &RestoreOptions) -> (BTreeSet<String>, BTreeSet<String>) {
-    let tables: BTreeSet<String> = options.tables.iter().map(|table| strip_quotes(table).to_owned()).collect();
+    let tables: BTreeSet<String> = options.tables.iter().map(|table| without_database(table).to_owned()).collect();
     if tables.is_empty() || !options.with_dependencies {
         return (tables, BTreeSet::new());
     }

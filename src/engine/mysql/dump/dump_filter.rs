@@ -11,7 +11,7 @@ use crate::hint::Hint;
 
 /// What the patterns come to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selection {
+pub(crate) struct TableFilter {
     /// Only these; none for all.
     pub(crate) only: Option<Vec<String>>,
     /// Not these.
@@ -23,7 +23,7 @@ pub(crate) struct Selection {
 }
 
 /// Holds the patterns against the server's tables and views.
-pub(crate) fn select(options: &DumpOptions, server: &Server) -> Result<Selection> {
+pub(crate) fn select(options: &DumpOptions, server: &Server) -> Result<TableFilter> {
     if let Some(pattern) = options.schemas.iter().chain(&options.exclude_schemas).next() {
         return Err(Error::new(Kind::Usage, format!("MySQL has no schemas inside of a database: {pattern:?}")).hint(
             Hint::new(
@@ -36,7 +36,7 @@ pub(crate) fn select(options: &DumpOptions, server: &Server) -> Result<Selection
     let views = probe_keys::list(server, probe_keys::VIEWS);
     let sequences = probe_keys::list(server, probe_keys::SEQUENCE_NAMES);
     let everything: Vec<&str> = tables.iter().chain(&views).chain(&sequences).copied().collect();
-    let mut selection = Selection::default();
+    let mut selection = TableFilter::default();
     if !options.tables.is_empty() {
         let mut only = Vec::new();
         for text in &options.tables {
@@ -96,7 +96,7 @@ pub(crate) fn excludes(options: &DumpOptions, server: &Server, name: &str) -> bo
     options.exclude_tables.iter().any(is_meant)
 }
 
-impl Selection {
+impl TableFilter {
     /// Takes what the chosen part needs besides.
     fn adopt(&mut self, server: &Server, options: &DumpOptions) {
         let Some(selected) = &server.selected else { return };
@@ -116,7 +116,7 @@ impl Selection {
     }
 
     /// Whether a table or view is dumped.
-    pub(crate) fn takes(&self, name: &str) -> bool {
+    pub(crate) fn includes(&self, name: &str) -> bool {
         match &self.only {
             Some(only) => only.iter().any(|table| table == name),
             None => !self.ignored.iter().any(|table| table == name),
@@ -126,7 +126,7 @@ impl Selection {
     /// The tables whose rows are dumped.
     pub(crate) fn with_rows<'a>(&self, server: &'a Server) -> impl Iterator<Item = &'a str> {
         let tables = server.tables.iter().map(|table| table.name.as_str());
-        tables.filter(|name| self.takes(name) && !self.without_rows.iter().any(|table| table == name))
+        tables.filter(|name| self.includes(name) && !self.without_rows.iter().any(|table| table == name))
     }
 
     /// A table that is left out altogether needs no other rule; one that is not taken neither.
@@ -151,7 +151,7 @@ fn matching(text: &str, server: &Server, names: &[&str]) -> Result<Vec<String>> 
     if parts.first().is_some_and(|database| !matches(database, &fold(&server.database, folds))) {
         return Ok(Vec::new());
     }
-    let table: Vec<Part> = table.into_iter().map(|p| p.fold(folds)).collect();
+    let table: Vec<PatternElement> = table.into_iter().map(|p| p.fold(folds)).collect();
     Ok(names.iter().filter(|name| matches(&table, &fold(name, folds))).map(|&name| name.to_owned()).collect())
 }
 
@@ -161,13 +161,13 @@ fn fold(name: &str, folds: bool) -> String {
 
 /// One element of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PatternElement {
     Any,
     One,
     Literal(char),
 }
 
-impl Part {
+impl PatternElement {
     fn fold(self, folds: bool) -> Self {
         match self {
             Self::Literal(c) if folds => Self::Literal(c.to_lowercase().next().unwrap_or(c)),
@@ -177,7 +177,7 @@ impl Part {
 }
 
 /// The pattern's parts between dots.
-fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
+fn parse(text: &str) -> Result<Vec<Vec<PatternElement>>> {
     let refuse = |why: &str| {
         Err(Error::new(Kind::Usage, format!("the pattern {text:?} can't be used with MySQL")).why(why).hint(Hint::new(
             "what-a-pattern-means",
@@ -192,13 +192,13 @@ fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
         match (quote, c) {
             (Some(q), _) if c == q => quote = None,
             (None, '"' | '`') => quote = Some(c),
-            (None, '*') => parts[last].push(Part::Any),
-            (None, '?') => parts[last].push(Part::One),
+            (None, '*') => parts[last].push(PatternElement::Any),
+            (None, '?') => parts[last].push(PatternElement::One),
             (None, '.') => parts.push(Vec::new()),
             (None, '|' | '[' | ']' | '(' | ')' | '+' | '{' | '}' | '^' | '\\') => {
                 return refuse(&format!("{c:?} belongs to a regular expression"));
             }
-            (Some(_) | None, _) => parts[last].push(Part::Literal(c)),
+            (Some(_) | None, _) => parts[last].push(PatternElement::Literal(c)),
         }
     }
     if quote.is_some() {
@@ -211,16 +211,18 @@ fn parse(text: &str) -> Result<Vec<Vec<Part>>> {
 }
 
 /// Whether the whole name matches; never worse than quadratic.
-fn matches(pattern: &[Part], name: &str) -> bool {
+fn matches(pattern: &[PatternElement], name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n, mut retry) = (0, 0, None);
     while n < name.len() {
         match pattern.get(p) {
-            Some(Part::Any) => {
+            Some(PatternElement::Any) => {
                 retry = Some((p, n));
                 p += 1;
             }
-            Some(part) if *part == Part::One || *part == Part::Literal(name[n]) => (p, n) = (p + 1, n + 1),
+            Some(part) if *part == PatternElement::One || *part == PatternElement::Literal(name[n]) => {
+                (p, n) = (p + 1, n + 1)
+            }
             _ => match &mut retry {
                 Some((star, from)) => {
                     *from += 1;
@@ -230,7 +232,7 @@ fn matches(pattern: &[Part], name: &str) -> bool {
             },
         }
     }
-    pattern[p..].iter().all(|part| *part == Part::Any)
+    pattern[p..].iter().all(|part| *part == PatternElement::Any)
 }
 
 #[cfg(test)]

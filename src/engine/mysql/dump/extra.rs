@@ -42,14 +42,16 @@ const ZONES: &str = "times of TIMESTAMP columns would move: a dump says them in 
 pub(crate) fn check(extra: &[String]) -> Result<()> {
     for arg in extra {
         if let Some(why) = reason(arg) {
-            return Err(Error::new(Kind::Usage, format!("{} can't be handed to the dump program", shown(arg))).why(why));
+            return Err(
+                Error::new(Kind::Usage, format!("{} can't be handed to the dump program", without_value(arg))).why(why)
+            );
         }
     }
     Ok(())
 }
 
 /// The argument without its value, which may be a secret.
-fn shown(arg: &str) -> &str {
+fn without_value(arg: &str) -> &str {
     if arg.starts_with("--") {
         arg.split('=').next().unwrap_or(arg)
     } else if arg.starts_with('-') {

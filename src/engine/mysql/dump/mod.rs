@@ -2,16 +2,16 @@
 //! fixtures/client-help holds what each client knows, and the tests hold every command line against it.
 
 pub(super) mod computed;
-pub(super) mod cut;
 pub(super) mod dependencies;
 pub(super) mod dump_filter;
 pub(super) mod excuse;
 pub(super) mod extra;
+pub(super) mod setting_limits;
 
 use std::collections::BTreeSet;
 
 use super::parallel::rows;
-use super::probe::probe_keys::{self, some};
+use super::probe::probe_keys::{self, join_truncated};
 use super::probe::{findings, lossy_texts};
 use super::restore::own_name;
 use super::restore::suitability::is_member;
@@ -23,7 +23,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
-use dump_filter::Selection;
+use dump_filter::TableFilter;
 
 /// What every dump is made with: rows streamed from one snapshot, binary as hex, all of the objects of a database.
 const ALWAYS: &[&str] = &[
@@ -57,7 +57,7 @@ pub(super) fn plan(
     client: &Client,
     options: &DumpOptions,
     limits: &Limits,
-    moment: &DumpSnapshot,
+    snapshot: &DumpSnapshot,
 ) -> Result<DumpPlan> {
     check(options)?;
     let mut selection = dump_filter::select(options, server)?;
@@ -69,13 +69,13 @@ pub(super) fn plan(
     check_history(server, client, options, &selection)?;
     restorable(server, client, options, &selection)?;
     if !is_told(client) {
-        cut::check(server, client, options, &selection, moment)?;
+        setting_limits::check(server, client, options, &selection, snapshot)?;
     }
     let consistency = Consistency::of(server, options, &selection);
     let mut base =
         common::connected(connection, server, client)?.args([consistency.flag()]).args(ALWAYS.iter().copied());
     base = base.args(by_version(server, client, limits));
-    let without_rows = matches!(moment, DumpSnapshot::Seen(_));
+    let without_rows = matches!(snapshot, DumpSnapshot::Seen(_));
     base = base.args(without_rows.then_some(rows::NO_ROWS));
     let runs = runs(server, client, options, &selection)
         .into_iter()
@@ -84,7 +84,7 @@ pub(super) fn plan(
     if invocations.is_empty() {
         return Err(Error::new(Kind::Usage, "the options leave nothing to dump"));
     }
-    let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, moment) };
+    let inexact = if options.schema_only { Vec::new() } else { inexact(server, &selection, snapshot) };
     let retyped =
         if options.schema_only { Vec::new() } else { rows::among(server, &selection, probe_keys::TYPED_JSON) };
     let mut warnings = warnings(server, client, options, &selection, &consistency);
@@ -99,9 +99,9 @@ pub(super) fn plan(
     warnings.extend(extra::leaving_out(&options.extra).into_iter().map(|argument| left_out_by(argument)));
     Ok(DumpPlan {
         invocations,
-        splice: None,
+        merger: None,
         without_rows,
-        apart: None,
+        split: None,
         member: "dump.sql",
         format: Format::MysqlSql,
         consistency: consistency.name().to_owned(),
@@ -115,24 +115,25 @@ pub(super) fn plan(
 }
 
 /// Whether all tables whose rows are dumped are locked while they are read.
-pub(super) fn locks_tables(server: &Server, options: &DumpOptions, selection: &Selection) -> bool {
+pub(super) fn locks_tables(server: &Server, options: &DumpOptions, selection: &TableFilter) -> bool {
     Consistency::of(server, options, selection) == Consistency::Locked
 }
 
 /// FLOAT columns that lose digits: those that the client reads although a session of ours would have.
-fn inexact<'s>(server: &'s Server, selection: &Selection, moment: &DumpSnapshot) -> Vec<&'s str> {
-    if matches!(moment, DumpSnapshot::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
+fn inexact<'s>(server: &'s Server, selection: &TableFilter, snapshot: &DumpSnapshot) -> Vec<&'s str> {
+    if matches!(snapshot, DumpSnapshot::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
 }
 
 /// Refuses a client that would leave the history of tables out.
-fn check_history(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
+fn check_history(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Result<()> {
     let versioned = probe_keys::list(server, probe_keys::VERSIONED).into_iter();
-    let versioned: Vec<_> = versioned.filter(|name| selection.takes(name)).collect();
+    let versioned: Vec<_> = versioned.filter(|name| selection.includes(name)).collect();
     let rows = !options.schema_only && !options.allow_incomplete;
     if !rows || versioned.is_empty() || !findings::dumps_history(server) || knows_history(client) {
         return Ok(());
     }
-    let what = format!("{client} would leave out the history of system-versioned tables: {}", some(&versioned));
+    let what =
+        format!("{client} would leave out the history of system-versioned tables: {}", join_truncated(&versioned));
     Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).unchanged().hint(Hint::new(
         "client-that-dumps-history",
         "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows",
@@ -144,7 +145,7 @@ pub(super) fn knows_history(client: &Client) -> bool {
 }
 
 /// MariaDB's client writes the values of generated columns, which MariaDB passes over and MySQL refuses to take back.
-fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Result<()> {
+fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Result<()> {
     if client.flavour != Flavour::Mariadb || server.flavour != Flavour::Mysql || options.schema_only {
         return Ok(());
     }
@@ -158,7 +159,7 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
         return Ok(());
     }
     let what = "MariaDB's client dumps generated columns in a way that MySQL can't restore";
-    Err(Error::new(Kind::Refused, what).why(some(&columns)).unchanged().hint(Hint::new(
+    Err(Error::new(Kind::Refused, what).why(join_truncated(&columns)).unchanged().hint(Hint::new(
         "take-mysqls-mysqldump",
         "take MySQL's own mysqldump: point --client-dir at its folder, or put it on PATH",
     )))
@@ -192,7 +193,9 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     if is_told(client) {
         let [mysql, mariadb] = probe_keys::STATEMENT_TIME;
         let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
-        let told = server_settings::told(server, SessionUse::Read).map(|told| format!(", {told}")).unwrap_or_default();
+        let told = server_settings::client_assignments(server, SessionUse::Read)
+            .map(|told| format!(", {told}"))
+            .unwrap_or_default();
         flags.push(format!("--init-command=SET SESSION {limit}=0, {}{told}", common::reading(limits)));
     }
     flags
@@ -205,7 +208,7 @@ struct Run {
     tables: Vec<String>,
 }
 
-fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Selection) -> Vec<Run> {
+fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Vec<Run> {
     let full = |table: &String| format!("{}.{table}", server.database);
     let mut ignored = selection.ignored.clone();
     let mut only = selection.only.clone();
@@ -216,7 +219,7 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
             flags.extend(selection.without_rows.iter().map(|t| format!("--ignore-table-data={}", full(t))));
         } else {
             if !options.data_only {
-                let only = Selection { only: Some(selection.without_rows.clone()), ..Selection::default() };
+                let only = TableFilter { only: Some(selection.without_rows.clone()), ..TableFilter::default() };
                 let flags = objects(server, &DumpOptions { schema_only: true, ..options.clone() }, &only);
                 runs.push(Run { flags, tables: selection.without_rows.clone() });
             }
@@ -236,7 +239,7 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Sel
 /// Routines, events and triggers are off by default in every client. Like `pg_dump`'s, a dump of some tables holds
 /// these tables and their triggers alone. A client gives up on what it may not see, or says nothing: the probe's findings
 /// say that it will be missing.
-fn objects(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
+fn objects(server: &Server, options: &DumpOptions, selection: &TableFilter) -> Vec<String> {
     let sees = |right| !server.settings.contains_key("grants") || probe_keys::granted(server, right);
     let triggers = sees("trigger") || selection.only.is_some() && !excuse::hides_triggers(server, selection);
     let whole = !options.data_only && selection.only.is_none();
@@ -276,7 +279,7 @@ enum Consistency<'a> {
 
 impl<'a> Consistency<'a> {
     /// Of the tables whose rows are dumped.
-    fn of(server: &'a Server, options: &DumpOptions, selection: &Selection) -> Self {
+    fn of(server: &'a Server, options: &DumpOptions, selection: &TableFilter) -> Self {
         let rows: BTreeSet<&str> = selection.with_rows(server).filter(|_| !options.schema_only).collect();
         let without = probe_keys::list(server, probe_keys::NO_TRANSACTIONS).into_iter();
         let without: Vec<&str> = without.filter(|name| rows.contains(name)).collect();
@@ -309,7 +312,7 @@ fn warnings(
     server: &Server,
     client: &Client,
     options: &DumpOptions,
-    selection: &Selection,
+    selection: &TableFilter,
     consistency: &Consistency<'_>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -317,13 +320,13 @@ fn warnings(
         warnings.push(format!(
             "{} of an engine without transactions may change while they are read: {}",
             if names.len() == 1 { "1 table".to_owned() } else { format!("{} tables", names.len()) },
-            some(names)
+            join_truncated(names)
         ));
     }
     if *consistency == Consistency::Locked {
         warnings.push("no table knows transactions: all are locked against writes while they are read".to_owned());
     }
-    warnings.extend(cut::time_limits(server, client));
+    warnings.extend(setting_limits::time_limits(server, client));
     if options.no_owner || options.no_privileges || options.no_comments {
         warnings.push(
             "owners, privileges and comments can't be left out of a MySQL dump; a restore adapts definers".to_owned(),
@@ -338,11 +341,11 @@ fn warnings(
 }
 
 /// Names the columns with histograms, which a client only makes again where it is told to.
-fn histograms(server: &Server, options: &DumpOptions, selection: &Selection) -> Option<String> {
+fn histograms(server: &Server, options: &DumpOptions, selection: &TableFilter) -> Option<String> {
     let columns = rows::among(server, selection, probe_keys::HISTOGRAMS);
     let comes = options.extra.iter().any(|argument| argument == "--column-statistics");
     let what = "histograms are not in the dump (-- --column-statistics makes them again, without AUTO UPDATE)";
-    (!columns.is_empty() && !comes && !options.data_only).then(|| format!("{what}: {}", some(&columns)))
+    (!columns.is_empty() && !comes && !options.data_only).then(|| format!("{what}: {}", join_truncated(&columns)))
 }
 
 /// Names the FLOAT columns that come back with other values.

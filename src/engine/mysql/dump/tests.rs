@@ -14,7 +14,7 @@ fn planned(options: &DumpOptions) -> Vec<(String, Client, String, DumpPlan)> {
     dumpers.map(plan).collect()
 }
 
-fn shown(options: &DumpOptions) -> String {
+fn display_plans(options: &DumpOptions) -> String {
     let mut text = String::new();
     for (name, _, _, plan) in planned(options) {
         text.extend([name, "\n".to_owned()]);
@@ -25,7 +25,7 @@ fn shown(options: &DumpOptions) -> String {
 
 #[test]
 fn a_dump_by_every_recorded_client() {
-    insta::assert_snapshot!(shown(&DumpOptions::default()), @r#"
+    insta::assert_snapshot!(display_plans(&DumpOptions::default()), @r#"
     mariadb-dump-10.11.19
       mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events shop
     mariadb-dump-10.3.22
@@ -55,7 +55,7 @@ fn a_dump_of_some_tables_by_every_recorded_client() {
         extra: strings(&["--where=id < 5"]),
         ..DumpOptions::default()
     };
-    insta::assert_snapshot!(shown(&options), @r#"
+    insta::assert_snapshot!(display_plans(&options), @r#"
     mariadb-dump-10.11.19
       mariadb-dump --defaults-file=<my.cnf> '--protocol=TCP' '--host=db.example' '--port=3306' '--user=app' --ssl --skip-ssl-verify-server-cert --single-transaction --quick --hex-blob '--default-character-set=utf8mb4' '--max-allowed-packet=1G' --no-tablespaces --triggers --routines --events '--ignore-table-data=shop.logs' '--ignore-table=shop.recent' '--where=id < 5' shop
     mariadb-dump-10.3.22

@@ -12,10 +12,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
 use super::keys::{Definition, Later};
-use super::script::{Kind, Statement};
+use super::script::{Statement, StatementKind};
 use super::session_vars::{self, SessionVars};
-use super::work_queue::{Rows, Step, Table};
-use super::worker::{Common, Session, failed};
+use super::work_queue::{DeferredStatement, InsertTask, LoadedTable};
+use super::worker::{Common, LoadSession, failed};
 use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// A table with fewer rows is filled with its keys in place: adding them later costs more than it saves.
@@ -25,14 +25,14 @@ const LEAST_ROOM: u32 = 16;
 
 /// The leading session and what it knows.
 pub(super) struct Coordinator {
-    session: Session,
+    session: LoadSession,
     common: Rc<Common>,
     known: Known,
-    tables: HashMap<String, Rc<Table>>,
+    tables: HashMap<String, Rc<LoadedTable>>,
     /// The table that the last statement was about.
-    current: Option<Rc<Table>>,
+    current: Option<Rc<LoadedTable>>,
     /// Foreign keys to be made when all tables are there.
-    foreign: Vec<(Rc<Table>, Step)>,
+    foreign: Vec<(Rc<LoadedTable>, DeferredStatement)>,
     /// What the dump has set, unless it must be asked for.
     values: Option<Rc<SessionVars>>,
     /// The variables that the dump sets.
@@ -58,7 +58,7 @@ pub(in super::super) struct Known {
 }
 
 impl Coordinator {
-    pub(super) fn new(session: Session, common: &Rc<Common>, room: u32, known: Known) -> Self {
+    pub(super) fn new(session: LoadSession, common: &Rc<Common>, room: u32, known: Known) -> Self {
         Self {
             session,
             common: Rc::clone(common),
@@ -87,25 +87,29 @@ impl Coordinator {
 
     async fn take(&mut self, statement: Statement) -> Result<()> {
         let Statement { kind, sql, head } = statement;
-        if self.alone && !matches!(&kind, Kind::Table { name, .. } if self.known.without_foreign_keys.contains(name)) {
+        if self.alone
+            && !matches!(&kind, StatementKind::Table { name, .. } if self.known.without_foreign_keys.contains(name))
+        {
             // What is left out otherwise: there is nobody to be locked out.
             return match kind {
-                Kind::Ours if !is_transaction(&sql) => Ok(()),
-                Kind::Rows { table, .. } => self.session.run_rows(&sql, head, &table).await,
-                Kind::Drop(name) => self.drop_table(&name, &sql, head).await,
+                StatementKind::Ours if !is_transaction(&sql) => Ok(()),
+                StatementKind::Rows { table, .. } => self.session.run_rows(&sql, head, &table).await,
+                StatementKind::Drop(name) => self.drop_table(&name, &sql, head).await,
                 _ => self.run(&sql, head).await,
             };
         }
         match kind {
-            Kind::Rows { table, plain } => self.insert(&table, plain, sql, head).await,
-            Kind::Set(names) => self.set(names, &sql).await,
-            Kind::Ours => Ok(()),
-            Kind::SwitchKeys(name) => self.switch_keys(&name, &sql).await,
-            Kind::Table { name, definition } => self.create(&name, definition.map(|d| *d), &sql).await,
+            StatementKind::Rows { table, plain } => self.insert(&table, plain, sql, head).await,
+            StatementKind::Set(names) => self.set(names, &sql).await,
+            StatementKind::Ours => Ok(()),
+            StatementKind::SwitchKeys(name) => self.switch_keys(&name, &sql).await,
+            StatementKind::Table { name, definition } => self.create(&name, definition.map(|d| *d), &sql).await,
             // It waits for nothing: its table is complete.
-            Kind::Trigger { on: Some(table) } if self.known.complete.contains(&table) => self.run(&sql, head).await,
-            Kind::Trigger { .. } => self.trigger(sql).await,
-            Kind::Drop(name) => {
+            StatementKind::Trigger { on: Some(table) } if self.known.complete.contains(&table) => {
+                self.run(&sql, head).await
+            }
+            StatementKind::Trigger { .. } => self.trigger(sql).await,
+            StatementKind::Drop(name) => {
                 self.leave();
                 if self.tables.contains_key(&name) {
                     self.all().await?;
@@ -113,13 +117,13 @@ impl Coordinator {
                 }
                 self.drop_table(&name, &sql, head).await
             }
-            Kind::Alone => {
+            StatementKind::Alone => {
                 self.leave();
                 self.run(&sql, head).await
             }
-            Kind::After | Kind::Unknown => {
+            StatementKind::After | StatementKind::Unknown => {
                 self.all().await?;
-                self.alone = kind == Kind::Unknown;
+                self.alone = kind == StatementKind::Unknown;
                 self.run(&sql, head).await
             }
         }
@@ -174,7 +178,7 @@ impl Coordinator {
         let later = definition.as_ref().map_or_else(Vec::new, |definition| self.later(name, definition));
         // With secondary keys in place sessions might wait for each other in circles.
         let shared = definition.as_ref().is_some_and(|d| later.contains(&Later::Keys) || !d.has(Later::Keys));
-        let table = Table::new(name, shared);
+        let table = LoadedTable::new(name, shared);
         match definition.filter(|_| !later.is_empty()) {
             None => self.session.run(sql, sql.len(), name).await?,
             Some(definition) => {
@@ -184,7 +188,7 @@ impl Coordinator {
                 let values = self.values().await?;
                 let steps = |what| {
                     let alters = if later.contains(&what) { definition.alter(what) } else { Vec::new() };
-                    alters.into_iter().map(|sql| Step { sql, values: Rc::clone(&values) })
+                    alters.into_iter().map(|sql| DeferredStatement { sql, values: Rc::clone(&values) })
                 };
                 table.steps.borrow_mut().extend(steps(Later::Keys));
                 self.foreign.extend(steps(Later::Foreign).map(|step| (Rc::clone(&table), step)));
@@ -219,7 +223,7 @@ impl Coordinator {
             if known.is_none() {
                 self.finished(name).await;
             }
-            let table = known.unwrap_or_else(|| Table::new(name, false));
+            let table = known.unwrap_or_else(|| LoadedTable::new(name, false));
             self.tables.insert(name.to_owned(), Rc::clone(&table));
             self.current = Some(table);
         }
@@ -237,7 +241,7 @@ impl Coordinator {
         let wanted = u32::try_from(sql.len() / 1024 + 1).unwrap_or(u32::MAX).clamp(LEAST_ROOM, self.room.1);
         let room = Arc::clone(&self.room.0).acquire_many_owned(wanted).await;
         let room = room.map_err(|e| Error::new(ErrorKind::Unexpected, e.to_string()))?;
-        self.common.board.insert(Rows { table, sql, head, values, alone, room });
+        self.common.board.insert(InsertTask { table, sql, head, values, alone, room });
         Ok(())
     }
 
@@ -261,14 +265,14 @@ impl Coordinator {
 
     /// A trigger comes when its table's rows are in, as it stands in a dump: there it is about the current table.
     async fn trigger(&mut self, sql: Vec<u8>) -> Result<()> {
-        let has_rows = |table: &Rc<Table>| self.known.rows.get(&table.name).is_some_and(|rows| *rows > 0);
+        let has_rows = |table: &Rc<LoadedTable>| self.known.rows.get(&table.name).is_some_and(|rows| *rows > 0);
         let table = self.current.as_ref().filter(|table| table.is_open() && (table.sent.get() > 0 || !has_rows(table)));
         let Some(table) = table.cloned() else {
             self.all().await?;
             return self.run(&sql, sql.len()).await;
         };
         let values = self.values().await?;
-        table.steps.borrow_mut().push(Step { sql, values });
+        table.steps.borrow_mut().push(DeferredStatement { sql, values });
         Ok(())
     }
 

@@ -22,11 +22,11 @@ pub(in super::super) struct Definition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Item {
     at: Range<usize>,
-    part: Part,
+    part: ItemKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum ItemKind {
     /// A column, the primary key, a check.
     Stays,
     /// `KEY`, `UNIQUE KEY`, `SPATIAL KEY`.
@@ -65,7 +65,7 @@ impl Definition {
         let (mut primary, mut counted) = (None, None);
         for (at, range) in ranges {
             let inside = &pieces[range];
-            let part = part(inside)?;
+            let part = item_kind(inside)?;
             if inside.first()?.is("primary") {
                 primary = first_column(inside);
             } else if inside.iter().any(|p| p.is("auto_increment")) {
@@ -87,7 +87,7 @@ impl Definition {
     /// The tables that foreign keys point at.
     pub(super) fn parents(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter_map(|item| match &item.part {
-            Part::Foreign(parent) => Some(parent.as_deref().unwrap_or_default()),
+            ItemKind::Foreign(parent) => Some(parent.as_deref().unwrap_or_default()),
             _ => None,
         })
     }
@@ -104,7 +104,7 @@ impl Definition {
     /// one at a time.
     pub(super) fn alter(&self, later: Later) -> Vec<Vec<u8>> {
         let added: Vec<&Item> = self.items.iter().filter(|item| item.part.is(later)).collect();
-        let (single, together): (Vec<_>, Vec<_>) = added.into_iter().partition(|item| item.part == Part::Fulltext);
+        let (single, together): (Vec<_>, Vec<_>) = added.into_iter().partition(|item| item.part == ItemKind::Fulltext);
         let table = &self.text[self.name.clone()];
         let groups = [together].into_iter().chain(single.into_iter().map(|item| vec![item]));
         let adds = groups.filter(|group| !group.is_empty()).map(|group| {
@@ -115,7 +115,7 @@ impl Definition {
     }
 }
 
-impl Part {
+impl ItemKind {
     fn is(&self, later: Later) -> bool {
         match self {
             Self::Stays => false,
@@ -173,7 +173,7 @@ fn is_innodb(tail: &[SpannedToken<'_>]) -> bool {
 }
 
 /// What an item is; none when that is not known.
-fn part(inside: &[SpannedToken<'_>]) -> Option<Part> {
+fn item_kind(inside: &[SpannedToken<'_>]) -> Option<ItemKind> {
     let word = |at: usize, word: &str| inside.get(at).is_some_and(|p| p.is(word));
     let first = inside.first()?;
     let key = |at: usize| word(at, "key") || word(at, "index");
@@ -181,20 +181,20 @@ fn part(inside: &[SpannedToken<'_>]) -> Option<Part> {
         Token::Quoted(b'`') => {
             // `UNIQUE` and `PRIMARY KEY` as words of a column stand in no dump, and the order of keys would be another.
             let keyed = inside.iter().any(|p| p.is("unique") || p.is("key") || p.is("versioning") || p.is("row"));
-            (!keyed).then_some(Part::Stays)
+            (!keyed).then_some(ItemKind::Stays)
         }
-        _ if first.is("primary") || first.is("check") => Some(Part::Stays),
-        _ if key(0) => is_plain_key(&inside[1..]).then_some(Part::Key),
-        _ if first.is("fulltext") && key(1) => is_plain_key(&inside[2..]).then_some(Part::Fulltext),
+        _ if first.is("primary") || first.is("check") => Some(ItemKind::Stays),
+        _ if key(0) => is_plain_key(&inside[1..]).then_some(ItemKind::Key),
+        _ if first.is("fulltext") && key(1) => is_plain_key(&inside[2..]).then_some(ItemKind::Fulltext),
         _ if ["unique", "spatial"].iter().any(|kind| first.is(kind)) && key(1) => {
-            is_plain_key(&inside[2..]).then_some(Part::Key)
+            is_plain_key(&inside[2..]).then_some(ItemKind::Key)
         }
-        _ if first.is("constraint") && word(2, "check") => Some(Part::Stays),
+        _ if first.is("constraint") && word(2, "check") => Some(ItemKind::Stays),
         _ if first.is("constraint") && word(2, "foreign") => {
             let mut parent = inside.iter().skip_while(|p| !p.is("references")).skip(1);
             let (name, after) = (parent.next()?.unquoted()?, parent.next()?);
             // A table of another database, or one with a doubled backtick in its name.
-            Some(Part::Foreign(after.is_symbol(b'(').then_some(name)))
+            Some(ItemKind::Foreign(after.is_symbol(b'(').then_some(name)))
         }
         _ => None,
     }

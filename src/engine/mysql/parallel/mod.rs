@@ -26,7 +26,7 @@ use tokio::task::{JoinSet, LocalSet};
 use self::coordinator::Coordinator;
 pub(super) use self::coordinator::Known;
 use self::script::{Script, Statement};
-use self::worker::{Common, Session};
+use self::worker::{Common, LoadSession};
 use super::session;
 use super::session::session_activity::processes;
 use crate::connection::{Connection, Limits};
@@ -95,10 +95,10 @@ async fn load(
     let Load { connection, jobs, known, unchecked, scene } = load;
     let (before, board, taken) = (RefCell::default(), work_queue::WorkQueue::default(), RefCell::default());
     let common = Rc::new(Common { connection, scene, unchecked, limits, ids, done, taken, before, board });
-    let first = Session::open(&common).await?;
+    let first = LoadSession::open(&common).await?;
     let mut opened = Vec::new();
     for _ in 0..jobs {
-        opened.push(Session::open(&common).await?);
+        opened.push(LoadSession::open(&common).await?);
     }
     let mut sessions = JoinSet::new();
     for session in opened {

@@ -18,7 +18,7 @@ const SLICE: usize = 32 << 10;
 /// A statement of the dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Statement {
-    pub(super) kind: Kind,
+    pub(super) kind: StatementKind,
     /// The whole of it, without its delimiter.
     pub(super) sql: Vec<u8>,
     /// How much of it is no rows.
@@ -27,7 +27,7 @@ pub(super) struct Statement {
 
 /// What a statement means for the order of the work.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StatementKind {
     /// `INSERT INTO table VALUES ...`. Plain ones may change places.
     Rows { table: String, plain: bool },
     /// `SET` of these session variables, and of the user's.
@@ -115,7 +115,7 @@ impl Visitor for Collector {
 
     fn head(&mut self, head: &[u8], syntax: &Syntax) {
         let kind = kind(head, syntax);
-        let room = if matches!(kind, Kind::Rows { .. }) { self.likely } else { head.len() + 16 };
+        let room = if matches!(kind, StatementKind::Rows { .. }) { self.likely } else { head.len() + 16 };
         let mut sql = Vec::with_capacity(room);
         sql.extend_from_slice(head);
         self.now = Some(Statement { kind, sql, head: head.len() });
@@ -147,7 +147,7 @@ impl Visitor for Collector {
     fn end(&mut self, _: u64) {
         let Some(mut statement) = self.now.take() else { return };
         statement.sql.truncate(statement.sql.len() - self.delimiter.min(statement.sql.len()));
-        if let Kind::Rows { plain, .. } = &mut statement.kind {
+        if let StatementKind::Rows { plain, .. } = &mut statement.kind {
             *plain &= !self.beyond_rows;
             self.likely = statement.sql.len() + statement.sql.len() / 16;
             if *plain && !self.borders.is_empty() {
@@ -167,7 +167,7 @@ impl Collector {
 
     /// Rows in pieces, each a statement of its own: the less a session has in hand, the less memory it takes.
     fn send_pieces(&mut self, whole: &Statement) {
-        let Statement { kind: Kind::Rows { table, plain }, sql, head } = whole else { return };
+        let Statement { kind: StatementKind::Rows { table, plain }, sql, head } = whole else { return };
         let mut start = *head;
         let borders = std::mem::take(&mut self.borders);
         for end in borders.into_iter().filter(|end| *end < sql.len()).chain([sql.len()]) {
@@ -176,30 +176,30 @@ impl Collector {
             if next.is_none() && end < sql.len() {
                 continue;
             }
-            let kind = Kind::Rows { table: table.clone(), plain: *plain };
+            let kind = StatementKind::Rows { table: table.clone(), plain: *plain };
             self.send(Statement { kind, sql: [&sql[..*head], &sql[start..end]].concat(), head: *head });
             start = sql.len() - next.map_or(0, <[u8]>::len);
         }
     }
 }
 
-fn kind(head: &[u8], syntax: &Syntax) -> Kind {
+fn kind(head: &[u8], syntax: &Syntax) -> StatementKind {
     let subject = statement::subject(head, syntax);
     let name = || subject.name.clone().unwrap_or_default();
     match (subject.verb, subject.object) {
-        (Verb::Insert, _) => rows(head, syntax, &subject).unwrap_or(Kind::After),
-        (Verb::Set, _) => session_vars::names(head, syntax).map_or(Kind::Unknown, Kind::Set),
-        (Verb::Lock, _) => Kind::Ours,
-        (Verb::Create, Object::Table) if has(head, syntax, "temporary") => Kind::Unknown,
+        (Verb::Insert, _) => rows(head, syntax, &subject).unwrap_or(StatementKind::After),
+        (Verb::Set, _) => session_vars::names(head, syntax).map_or(StatementKind::Unknown, StatementKind::Set),
+        (Verb::Lock, _) => StatementKind::Ours,
+        (Verb::Create, Object::Table) if has(head, syntax, "temporary") => StatementKind::Unknown,
         (Verb::Create, Object::Table) => {
-            Kind::Table { name: name(), definition: Definition::read(head, syntax).map(Box::new) }
+            StatementKind::Table { name: name(), definition: Definition::read(head, syntax).map(Box::new) }
         }
-        (Verb::Alter, Object::Table) if statement::switches_keys(head, syntax) => Kind::SwitchKeys(name()),
-        (Verb::Create | Verb::Drop, Object::Trigger) => Kind::Trigger { on: subject.on },
-        (Verb::Drop, Object::Table | Object::View | Object::Sequence) => Kind::Drop(name()),
-        (Verb::Create, Object::Sequence) => Kind::Alone,
-        (Verb::Create, Object::View) if !has(head, syntax, "from") => Kind::Alone,
-        (Verb::Create | Verb::Drop | Verb::Alter, _) => Kind::After,
+        (Verb::Alter, Object::Table) if statement::switches_keys(head, syntax) => StatementKind::SwitchKeys(name()),
+        (Verb::Create | Verb::Drop, Object::Trigger) => StatementKind::Trigger { on: subject.on },
+        (Verb::Drop, Object::Table | Object::View | Object::Sequence) => StatementKind::Drop(name()),
+        (Verb::Create, Object::Sequence) => StatementKind::Alone,
+        (Verb::Create, Object::View) if !has(head, syntax, "from") => StatementKind::Alone,
+        (Verb::Create | Verb::Drop | Verb::Alter, _) => StatementKind::After,
         _ => other(head, syntax),
     }
 }
@@ -209,7 +209,7 @@ fn has(head: &[u8], syntax: &Syntax, word: &str) -> bool {
 }
 
 /// A head that ends where the rows begin: `INSERT INTO t (a, b) VALUES`.
-fn rows(head: &[u8], syntax: &Syntax, subject: &StatementInfo) -> Option<Kind> {
+fn rows(head: &[u8], syntax: &Syntax, subject: &StatementInfo) -> Option<StatementKind> {
     let pieces: Vec<SpannedToken<'_>> = statement::pieces(head, syntax).collect();
     let before = pieces.iter().take_while(|p| p.at < subject.name_at.start);
     let plain = pieces[0].is("insert") && before.clone().skip(1).all(|p| p.is("into"));
@@ -221,23 +221,23 @@ fn rows(head: &[u8], syntax: &Syntax, subject: &StatementInfo) -> Option<Kind> {
         [_] => false,
     };
     let to_rows = (last.is("values") || last.is("value")) && last.end() == head.len() && listed;
-    to_rows.then(|| Kind::Rows { table: subject.name.clone().unwrap_or_default(), plain })
+    to_rows.then(|| StatementKind::Rows { table: subject.name.clone().unwrap_or_default(), plain })
 }
 
 /// What is neither about an object nor a setting. Variables of the user's may be given values in many ways.
-fn other(head: &[u8], syntax: &Syntax) -> Kind {
+fn other(head: &[u8], syntax: &Syntax) -> StatementKind {
     let pieces: Vec<_> = statement::pieces(head, syntax).take(1 << 16).collect();
     let first = |words: &[&str]| pieces.first().is_some_and(|p| words.iter().any(|word| p.is(word)));
     if first(&["unlock", "commit", "begin"]) || first(&["start"]) && pieces.get(1).is_some_and(|p| p.is("transaction"))
     {
-        return Kind::Ours;
+        return StatementKind::Ours;
     }
     let known = [
         "select", "do", "analyze", "optimize", "check", "repair", "grant", "revoke", "flush", "truncate", "delete",
         "update",
     ];
     let variables = pieces.iter().any(|p| p.is_symbol(b'@') || p.token == Token::Broken);
-    if first(&known) && !variables { Kind::After } else { Kind::Unknown }
+    if first(&known) && !variables { StatementKind::After } else { StatementKind::Unknown }
 }
 
 #[cfg(test)]
@@ -262,7 +262,7 @@ mod tests {
         std::iter::from_fn(|| receiver.blocking_recv()).collect()
     }
 
-    fn of(text: &str) -> Kind {
+    fn of(text: &str) -> StatementKind {
         let mut all = statements(format!("{text};").as_bytes(), 7);
         assert_eq!(all.len(), 1, "{text}");
         all.remove(0).kind
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn each_statement_of_a_dump_has_its_place() {
-        let rows = |plain| Kind::Rows { table: "t".into(), plain };
+        let rows = |plain| StatementKind::Rows { table: "t".into(), plain };
         for (text, kind) in [
             ("INSERT INTO `t` VALUES (1,'a;b'),(2,'on duplicate')", rows(true)),
             ("INSERT INTO `t` (`a`, `b`) VALUES (1)", rows(true)),
@@ -278,29 +278,29 @@ mod tests {
             ("INSERT INTO `t` VALUES (1) /*!50000 ON DUPLICATE KEY UPDATE a = (1) */", rows(false)),
             ("INSERT IGNORE INTO `t` VALUES (1)", rows(false)),
             ("REPLACE INTO `t` VALUES (1)", rows(false)),
-            ("INSERT INTO t SELECT value FROM u", Kind::After),
-            ("INSERT INTO t SET a = 1", Kind::After),
-            ("/*!40014 SET UNIQUE_CHECKS=0 */", Kind::Set(vec!["unique_checks".into()])),
-            ("SET ROLE x", Kind::Unknown),
-            ("LOCK TABLES `t` WRITE", Kind::Ours),
-            ("UNLOCK TABLES", Kind::Ours),
-            ("START TRANSACTION", Kind::Ours),
-            ("/*!40000 ALTER TABLE `t` DISABLE KEYS */", Kind::SwitchKeys("t".into())),
-            ("ALTER TABLE `t` ADD KEY `keys` (a)", Kind::After),
-            ("CREATE TABLE `t` (`a` int)", Kind::Table { name: "t".into(), definition: None }),
-            ("CREATE TEMPORARY TABLE `t` (`a` int)", Kind::Unknown),
+            ("INSERT INTO t SELECT value FROM u", StatementKind::After),
+            ("INSERT INTO t SET a = 1", StatementKind::After),
+            ("/*!40014 SET UNIQUE_CHECKS=0 */", StatementKind::Set(vec!["unique_checks".into()])),
+            ("SET ROLE x", StatementKind::Unknown),
+            ("LOCK TABLES `t` WRITE", StatementKind::Ours),
+            ("UNLOCK TABLES", StatementKind::Ours),
+            ("START TRANSACTION", StatementKind::Ours),
+            ("/*!40000 ALTER TABLE `t` DISABLE KEYS */", StatementKind::SwitchKeys("t".into())),
+            ("ALTER TABLE `t` ADD KEY `keys` (a)", StatementKind::After),
+            ("CREATE TABLE `t` (`a` int)", StatementKind::Table { name: "t".into(), definition: None }),
+            ("CREATE TEMPORARY TABLE `t` (`a` int)", StatementKind::Unknown),
             (
                 "/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON `t` FOR EACH ROW SET @a=1 */",
-                Kind::Trigger { on: Some("t".into()) },
+                StatementKind::Trigger { on: Some("t".into()) },
             ),
-            ("DROP TRIGGER IF EXISTS `x`", Kind::Trigger { on: None }),
-            ("/*!50001 DROP VIEW IF EXISTS `v`*/", Kind::Drop("v".into())),
-            ("/*!50001 CREATE VIEW `v` AS SELECT 1 AS `from`*/", Kind::Alone),
-            ("/*!50001 CREATE VIEW `v` AS select `a` from `t` */", Kind::After),
-            ("CREATE PROCEDURE p() SELECT 1", Kind::After),
-            ("SELECT SETVAL(`s`, 1, 0)", Kind::After),
-            ("SELECT 1 INTO @a", Kind::Unknown),
-            ("CALL p()", Kind::Unknown),
+            ("DROP TRIGGER IF EXISTS `x`", StatementKind::Trigger { on: None }),
+            ("/*!50001 DROP VIEW IF EXISTS `v`*/", StatementKind::Drop("v".into())),
+            ("/*!50001 CREATE VIEW `v` AS SELECT 1 AS `from`*/", StatementKind::Alone),
+            ("/*!50001 CREATE VIEW `v` AS select `a` from `t` */", StatementKind::After),
+            ("CREATE PROCEDURE p() SELECT 1", StatementKind::After),
+            ("SELECT SETVAL(`s`, 1, 0)", StatementKind::After),
+            ("SELECT 1 INTO @a", StatementKind::Unknown),
+            ("CALL p()", StatementKind::Unknown),
         ] {
             assert_eq!(of(text), kind, "{text}");
         }

@@ -10,14 +10,14 @@ use super::session_vars::SessionVars;
 
 /// Work for a session, on one table.
 pub(super) enum Work {
-    Rows(Rows),
+    Rows(InsertTask),
     /// The table's rows are committed: its keys and triggers, or foreign keys.
-    Steps(Rc<Table>, Vec<Step>),
+    Steps(Rc<LoadedTable>, Vec<DeferredStatement>),
 }
 
 /// One `INSERT`.
-pub(super) struct Rows {
-    pub(super) table: Rc<Table>,
+pub(super) struct InsertTask {
+    pub(super) table: Rc<LoadedTable>,
     pub(super) sql: Vec<u8>,
     /// How much of it is no rows.
     pub(super) head: usize,
@@ -29,14 +29,14 @@ pub(super) struct Rows {
 }
 
 /// A statement that comes later than where it stood.
-pub(super) struct Step {
+pub(super) struct DeferredStatement {
     pub(super) sql: Vec<u8>,
     /// What the dump had set where it stood.
     pub(super) values: Rc<SessionVars>,
 }
 
 /// A table while it is restored.
-pub(super) struct Table {
+pub(super) struct LoadedTable {
     pub(super) name: String,
     /// Several sessions may insert at once, in any order.
     pub(super) shared: Cell<bool>,
@@ -45,7 +45,7 @@ pub(super) struct Table {
     /// Of these, those that are not committed yet.
     uncommitted: Cell<u64>,
     /// What follows the rows.
-    pub(super) steps: RefCell<Vec<Step>>,
+    pub(super) steps: RefCell<Vec<DeferredStatement>>,
     stage: Cell<Stage>,
 }
 
@@ -60,7 +60,7 @@ enum Stage {
     Done,
 }
 
-impl Table {
+impl LoadedTable {
     pub(super) fn new(name: &str, shared: bool) -> Rc<Self> {
         Rc::new(Self {
             name: name.to_owned(),
@@ -88,7 +88,7 @@ impl Table {
 /// The work of one load. All of it happens on one thread.
 #[derive(Default)]
 pub(super) struct WorkQueue {
-    rows: RefCell<VecDeque<Rows>>,
+    rows: RefCell<VecDeque<InsertTask>>,
     steps: RefCell<VecDeque<Work>>,
     over: Cell<bool>,
     wake: Notify,
@@ -97,7 +97,7 @@ pub(super) struct WorkQueue {
 
 impl WorkQueue {
     /// Hands out rows.
-    pub(super) fn insert(&self, rows: Rows) {
+    pub(super) fn insert(&self, rows: InsertTask) {
         let table = &rows.table;
         table.sent.set(table.sent.get() + 1);
         table.uncommitted.set(table.uncommitted.get() + 1);
@@ -106,14 +106,14 @@ impl WorkQueue {
     }
 
     /// Hands out steps.
-    pub(super) fn follow(&self, table: &Rc<Table>, steps: Vec<Step>) {
+    pub(super) fn follow(&self, table: &Rc<LoadedTable>, steps: Vec<DeferredStatement>) {
         table.stage.set(Stage::Stepping);
         self.steps.borrow_mut().push_back(Work::Steps(Rc::clone(table), steps));
         self.wake.notify_one();
     }
 
     /// No more rows will come for this table.
-    pub(super) fn close(&self, table: &Rc<Table>) {
+    pub(super) fn close(&self, table: &Rc<LoadedTable>) {
         if table.is_open() {
             table.stage.set(Stage::Closed);
             self.settle(table);
@@ -121,18 +121,18 @@ impl WorkQueue {
     }
 
     /// So many of the table's `INSERT`s are committed.
-    pub(super) fn committed(&self, table: &Rc<Table>, count: u64) {
+    pub(super) fn committed(&self, table: &Rc<LoadedTable>, count: u64) {
         table.uncommitted.set(table.uncommitted.get() - count);
         self.settle(table);
     }
 
     /// The table's steps are done.
-    pub(super) fn stepped(&self, table: &Table) {
+    pub(super) fn stepped(&self, table: &LoadedTable) {
         table.stage.set(Stage::Done);
         self.changed.notify_waiters();
     }
 
-    fn settle(&self, table: &Rc<Table>) {
+    fn settle(&self, table: &Rc<LoadedTable>) {
         if table.stage.get() == Stage::Closed && table.all_committed() {
             let steps = table.steps.take();
             if steps.is_empty() {

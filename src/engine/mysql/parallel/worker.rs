@@ -13,10 +13,10 @@ use mysql_async::prelude::Queryable;
 use super::super::diagnose::diagnose;
 use super::super::session;
 use super::session_vars::{self, SessionVars};
-use super::work_queue::{Rows, Step, Table, Work, WorkQueue};
+use super::work_queue::{DeferredStatement, InsertTask, LoadedTable, Work, WorkQueue};
 use crate::connection::{Connection, Limits};
 use crate::engine::Scene;
-use crate::engine::mysql::sql::gate::shown;
+use crate::engine::mysql::sql::gate::display_beginning;
 use crate::error::{Error, Kind, Result};
 
 /// Rows of so many bytes are committed at once: a commit waits for a disk, and what is not committed is held in logs.
@@ -43,16 +43,16 @@ pub(super) struct Common {
 }
 
 /// A session.
-pub(super) struct Session {
+pub(super) struct LoadSession {
     pub(super) conn: Conn,
     common: Rc<Common>,
     /// What it was given of the dump's settings.
     values: RefCell<SessionVars>,
     /// Whose rows its transaction holds, in how many statements and bytes.
-    open: Option<(Rc<Table>, u64, u64)>,
+    open: Option<(Rc<LoadedTable>, u64, u64)>,
 }
 
-impl Session {
+impl LoadSession {
     /// One that stands where a client would after it has logged in.
     pub(super) async fn open(common: &Rc<Common>) -> Result<Self> {
         let Common { connection, limits, unchecked, .. } = &**common;
@@ -90,8 +90,8 @@ impl Session {
                 Some(Work::Rows(rows)) => self.insert(rows).await?,
                 Some(Work::Steps(table, steps)) => {
                     self.commit().await?;
-                    for Step { sql, values } in steps {
-                        self.assume(&values).await?;
+                    for DeferredStatement { sql, values } in steps {
+                        self.apply(&values).await?;
                         self.run(&sql, sql.len(), &table.name).await?;
                     }
                     common.board.stepped(&table);
@@ -108,12 +108,12 @@ impl Session {
         Ok(())
     }
 
-    async fn insert(&mut self, rows: Rows) -> Result<()> {
-        let Rows { table, sql, head, values, alone, room } = rows;
+    async fn insert(&mut self, rows: InsertTask) -> Result<()> {
+        let InsertTask { table, sql, head, values, alone, room } = rows;
         let another = self.open.as_ref().is_some_and(|(open, ..)| !Rc::ptr_eq(open, &table));
         if another || session_vars::set(&self.values.borrow(), &self.wanted(&values)).is_some() {
             self.commit().await?;
-            self.assume(&values).await?;
+            self.apply(&values).await?;
         }
         if self.open.is_none() && !alone {
             self.run(b"START TRANSACTION", 32, &table.name).await?;
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Sets what the dump had set.
-    async fn assume(&mut self, values: &SessionVars) -> Result<()> {
+    async fn apply(&mut self, values: &SessionVars) -> Result<()> {
         let wanted = self.wanted(values);
         let set = session_vars::set(&self.values.borrow(), &wanted);
         if let Some(set) = set {
@@ -183,5 +183,5 @@ pub(super) fn failed(error: &mysql_async::Error, common: &Common, sql: &[u8], ta
         other => format!("ERROR 2013 (HY000): lost connection to the server: {other}"),
     };
     let diagnosis = diagnose(&common.connection.redactor().redact(&words), &common.scene);
-    diagnosis.of(Error::new(Kind::RestoreFailed, what).why(shown(sql)))
+    diagnosis.of(Error::new(Kind::RestoreFailed, what).why(display_beginning(sql)))
 }

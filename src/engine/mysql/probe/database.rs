@@ -59,9 +59,9 @@ pub(crate) async fn properties(
 
 /// A server that does not know the column says nothing.
 async fn one(conn: &mut Conn, query: &str, database: &str) -> mysql_async::Result<Option<String>> {
-    match conn.exec_first::<Option<String>, _, _>(query, (database,)).await {
+    match session::rows_of::<Option<String>>(conn, query, &[database]).await {
         Err(mysql_async::Error::Server(_)) => Ok(None),
-        found => Ok(found?.flatten()),
+        found => Ok(found?.into_iter().next().flatten()),
     }
 }
 

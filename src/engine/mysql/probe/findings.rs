@@ -4,7 +4,7 @@
 //! options, or leaves out what [`left_out`] names.
 
 use super::grants::{Grants, SELECT_OF_PROC};
-use super::probe_keys::{self, some};
+use super::probe_keys::{self, join_truncated};
 use crate::engine::mysql::session::NO_CONNECTION_LEFT;
 use crate::engine::mysql::session::server_settings::{self, SessionUse};
 use crate::engine::{Finding, Flavour, Server, Severity, Subject, Version};
@@ -118,7 +118,7 @@ fn objects(server: &Server) -> Vec<Finding> {
             format!(
                 "mariadb-dump writes the database's name into what calls a sequence: restored without dbhaul into another database, {} \
                  will look for it in `{}`",
-                some(&bound),
+                join_truncated(&bound),
                 server.database
             ),
             Hint::new("same-name-or-alter", "restore into a database of the same name, or alter the defaults and views afterwards"),

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::probe_keys::{self, some};
-use crate::engine::mysql::dump::dump_filter::Selection;
+use super::probe_keys::{self, join_truncated};
+use crate::engine::mysql::dump::dump_filter::TableFilter;
 use crate::engine::mysql::parallel::rows;
-use crate::engine::mysql::session::quote;
+use crate::engine::mysql::session::{self, quote};
 use crate::engine::{Flavour, Server};
 
 /// Bytes of tables that are looked at, all together.
@@ -48,7 +48,7 @@ pub(crate) async fn histograms(conn: &mut Conn, server: &mut Server) -> mysql_as
     if server.flavour == Flavour::Mysql && server.version.major >= 8 {
         let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMN_STATISTICS \
                      WHERE SCHEMA_NAME = ? ORDER BY 1";
-        let columns: Vec<String> = conn.exec(query, (&server.database,)).await?;
+        let columns: Vec<String> = session::rows_of(conn, query, &[&server.database]).await?;
         server.settings.insert(probe_keys::HISTOGRAMS.to_owned(), columns.join(probe_keys::JOIN));
     }
     Ok(())
@@ -67,7 +67,8 @@ async fn suspects(conn: &mut Conn, server: &Server) -> mysql_async::Result<BTree
          ORDER BY TABLE_NAME, ORDINAL_POSITION"
     );
     let mut columns: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for (table, column, kind) in conn.exec::<(String, String, String), _, _>(query, (&server.database,)).await? {
+    for (table, column, kind) in session::rows_of::<(String, String, String)>(conn, &query, &[&server.database]).await?
+    {
         columns.entry(table).or_default().push((column, kind));
     }
     Ok(columns)
@@ -103,10 +104,10 @@ async fn lost(conn: &mut Conn, table: &str, columns: &[(String, String)]) -> mys
 }
 
 /// For a dump of these rows: what comes back as something else. `by_client`: no session of ours reads them.
-pub(crate) fn warnings(server: &Server, selection: &Selection, by_client: bool) -> Vec<String> {
+pub(crate) fn warnings(server: &Server, selection: &TableFilter, by_client: bool) -> Vec<String> {
     let named = |key: &str, what: &str| {
         let columns = rows::among(server, selection, key);
-        (!columns.is_empty()).then(|| format!("{what}: {}", some(&columns)))
+        (!columns.is_empty()).then(|| format!("{what}: {}", join_truncated(&columns)))
     };
     let text = "a dump is UTF-8, and columns hold bytes of their character sets that come back as others";
     let json = "JSON columns hold decimals, dates or bytes, which come back as the numbers and strings of JSON's text";

@@ -18,9 +18,9 @@ use super::dump::computed;
 use super::products::{PRODUCTS, WITNESSES};
 use super::restore::own_name;
 use super::session::server_settings::{self, Pinned, SessionUse};
-use super::session::{self, quote, tolerant};
+use super::session::{self, literal, quote, tolerant};
 use crate::connection::{Connection, Limits};
-use crate::engine::{Flavour, Purpose, Server, Table, Target, TargetTrigger, Version, recognise};
+use crate::engine::{Flavour, Purpose, Server, TableEstimate, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
 use grants::Grants;
 use probe_keys::JOIN;
@@ -40,7 +40,7 @@ const VARIABLES: &str = "'version_comment','gtid_mode','max_allowed_packet','net
 
 /// Reads a server.
 pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<Server> {
-    let (mut conn, exists, pinned) = enter(connection, purpose, limits).await?;
+    let (mut conn, exists, pinned) = open_session(connection, purpose, limits).await?;
     let read = async {
         let (version, words) = session::within(connection, limits, words(&mut conn)).await?;
         let products = recognise(PRODUCTS, "MySQL", &words)?;
@@ -55,7 +55,7 @@ pub(super) async fn probe(connection: &Connection, purpose: Purpose, limits: &Li
 }
 
 /// A session; for a restore, the database may be yet to come.
-async fn enter(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool, Pinned)> {
+async fn open_session(connection: &Connection, purpose: Purpose, limits: &Limits) -> Result<(Conn, bool, Pinned)> {
     let (opened, exists) = match session::open_for_probe(connection, Some(&connection.database), limits).await {
         Err(e)
             if purpose == Purpose::Restore
@@ -147,7 +147,7 @@ async fn read(
                 let limit = limit.to_owned();
                 let (over, longest) = over_limit(conn, &server, &limit).await?;
                 server.settings.insert(probe_keys::OVER_LIMIT.to_owned(), over.join(JOIN));
-                server.settings.insert(probe_keys::MOST_LISTED.to_owned(), longest.to_string());
+                server.settings.insert(probe_keys::LONGEST_LIST.to_owned(), longest.to_string());
             }
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(probe_keys::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
@@ -162,7 +162,7 @@ async fn read(
             if !objects.versioned.is_empty() {
                 let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
                              AND DATA_TYPE = 'bigint' AND GENERATION_EXPRESSION = 'ROW START'";
-                let names: Vec<String> = conn.exec(query, (database,)).await?;
+                let names: Vec<String> = session::rows_of(conn, query, &[database]).await?;
                 server.settings.insert(probe_keys::VERSIONED_BY_TRANSACTION.to_owned(), names.join(JOIN));
             }
             let bound = bound_to_sequences(conn, &server).await?;
@@ -212,7 +212,7 @@ async fn bound_to_sequences(conn: &mut Conn, server: &Server) -> mysql_async::Re
     let query = "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? AND COLUMN_DEFAULT LIKE ? UNION \
                  SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND VIEW_DEFINITION LIKE ?";
-    conn.exec(query, (database, &calls, database, &calls)).await
+    session::rows_of(conn, query, &[database, &calls, database, &calls]).await
 }
 
 /// The tablespaces that there are; none of a server that does not tell, or does not look at their names.
@@ -226,7 +226,7 @@ async fn tablespaces(conn: &mut Conn, flavour: Flavour) -> mysql_async::Result<V
 /// What the database holds, as far as this user sees it.
 #[derive(Default)]
 struct Objects {
-    tables: Vec<Table>,
+    tables: Vec<TableEstimate>,
     views: Vec<String>,
     size: u64,
     no_transactions: Vec<String>,
@@ -246,12 +246,12 @@ impl Objects {
         let mut found = Self::default();
         let tables = "SELECT TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, ''), IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0), \
                       IFNULL(INDEX_LENGTH, 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
-        for row in conn.exec::<(String, String, String, u64, u64, u64), _, _>(tables, (database,)).await? {
+        for row in session::rows_of::<(String, String, String, u64, u64, u64)>(conn, tables, &[database]).await? {
             found.table(database, row);
         }
         let routines = "SELECT ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION IS NULL FROM information_schema.ROUTINES \
                         WHERE ROUTINE_SCHEMA = ? ORDER BY ROUTINE_NAME";
-        for (kind, name, hidden) in conn.exec::<(String, String, bool), _, _>(routines, (database,)).await? {
+        for (kind, name, hidden) in session::rows_of::<(String, String, bool)>(conn, routines, &[database]).await? {
             found.routines.push(format!("{} {name}", kind.to_lowercase()));
             // MariaDB's packages have no definition of their own there.
             if hidden && (flavour == Flavour::Mysql || !kind.starts_with("PACKAGE")) {
@@ -261,14 +261,14 @@ impl Objects {
         found.named.extend(found.routines.iter().cloned());
         let triggers = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
                         WHERE TRIGGER_SCHEMA = ? ORDER BY EVENT_OBJECT_TABLE, ACTION_ORDER";
-        for (name, table, event) in conn.exec::<(String, String, String), _, _>(triggers, (database,)).await? {
+        for (name, table, event) in session::rows_of::<(String, String, String)>(conn, triggers, &[database]).await? {
             found.named.push(format!("trigger {name}"));
             if event.contains("INSERT") {
                 found.triggers.push(TargetTrigger { table, name, ..TargetTrigger::default() });
             }
         }
         let events = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?";
-        let events: Vec<String> = conn.exec(events, (database,)).await?;
+        let events: Vec<String> = session::rows_of(conn, events, &[database]).await?;
         found.named.extend(events.into_iter().map(|name| format!("event {name}")));
         Ok(found)
     }
@@ -292,7 +292,7 @@ impl Objects {
                 if !TRANSACTIONS.contains(&engine.to_ascii_lowercase().as_str()) {
                     self.no_transactions.push(name.clone());
                 }
-                self.tables.push(Table { schema: database.to_owned(), name, rows, bytes });
+                self.tables.push(TableEstimate { schema: database.to_owned(), name, rows, bytes });
             }
             _ => {}
         }
@@ -392,7 +392,7 @@ async fn over_limit(conn: &mut Conn, server: &Server, limit: &str) -> mysql_asyn
     let mut longest = 0;
     for (list, each) in lists {
         let query = format!("SELECT COUNT(*), {each} FROM information_schema.{list} = ? GROUP BY 2");
-        let counts: Vec<(u64, String)> = conn.exec(query, (&server.database,)).await?;
+        let counts: Vec<(u64, String)> = session::rows_of(conn, &query, &[&server.database]).await?;
         longest = counts.into_iter().map(|(count, _)| count).fold(longest, u64::max);
     }
     Ok((over, longest))
@@ -402,7 +402,7 @@ async fn over_limit(conn: &mut Conn, server: &Server, limit: &str) -> mysql_asyn
 async fn generated(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<String>> {
     let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> '' ORDER BY TABLE_NAME, ORDINAL_POSITION";
-    conn.exec(query, (database,)).await
+    session::rows_of(conn, query, &[database]).await
 }
 
 /// FLOAT columns whose text has fewer digits than their values: not those of a fixed scale, whose text is exact, nor
@@ -413,7 +413,7 @@ async fn floats(conn: &mut Conn, database: &str) -> mysql_async::Result<Vec<Stri
                  WHERE c.TABLE_SCHEMA = ? AND c.DATA_TYPE = 'float' AND c.NUMERIC_SCALE IS NULL \
                  AND IFNULL(c.GENERATION_EXPRESSION, '') = '' AND t.TABLE_TYPE NOT LIKE '%VIEW' \
                  ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
-    conn.exec(query, (database,)).await
+    session::rows_of(conn, query, &[database]).await
 }
 
 /// What the user may not read or see, as settings.
@@ -450,7 +450,7 @@ async fn unreadable(
     }
     let query =
         "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
-    let definitions: Vec<(String, Option<String>)> = conn.exec(query, (database,)).await?;
+    let definitions: Vec<(String, Option<String>)> = session::rows_of(conn, query, &[database]).await?;
     // A definition names all that it stands on in full: `shop`.`users`.
     let mut gone: Vec<String> = tables.iter().chain(&views).cloned().collect();
     while let Some(name) = gone.pop() {
@@ -503,12 +503,6 @@ async fn foreign_keys_of_others(conn: &mut Conn, database: &str, server: &Server
         )
     };
     tolerant(conn, &query).await
-}
-
-/// A text for a session in any SQL mode.
-fn literal(text: &str) -> String {
-    let digits = text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
-    format!("CONVERT(X'{digits}' USING utf8mb4)")
 }
 
 /// MariaDB 10.10 and later list some collations by a short name only in the first table.

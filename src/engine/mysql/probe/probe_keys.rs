@@ -71,7 +71,7 @@ pub(crate) const REFUSED: &str = "settings.refused";
 pub(crate) const OVER_LIMIT: &str = "tables.over_select_limit";
 /// The longest list that a client asks for, where the server limits the rows of a `SELECT`: tables and views, the columns
 /// or triggers of one, functions, procedures, events.
-pub(crate) const MOST_LISTED: &str = "objects.most_listed";
+pub(crate) const LONGEST_LIST: &str = "objects.most_listed";
 /// Rights that the user has on the database, as `grant.lock tables`.
 pub(crate) const GRANT: &str = "grant.";
 
@@ -103,7 +103,7 @@ pub(crate) fn granted(server: &Server, right: &str) -> bool {
 }
 
 /// A few names, and how many more.
-pub(crate) fn some(names: &[impl AsRef<str>]) -> String {
+pub(crate) fn join_truncated(names: &[impl AsRef<str>]) -> String {
     const SHOWN: usize = 5;
     let mut text = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {

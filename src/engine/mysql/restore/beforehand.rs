@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::shares;
-use super::suitability::strip_quotes;
+use super::suitability::without_database;
 use super::wide_tables::PAGE_SIZE;
 use crate::engine::mysql::hints;
-use crate::engine::mysql::probe::probe_keys::{self, LOWER_CASE, some};
+use crate::engine::mysql::probe::probe_keys::{self, LOWER_CASE, join_truncated};
 use crate::engine::mysql::session::server_settings::{self, STRICT_MODE, SessionUse};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::{Clean, Content, Flavour, RestoreOptions, Server};
@@ -58,7 +58,7 @@ fn coming<'c>(content: &'c Content, options: &RestoreOptions, list: &str) -> Vec
 
 /// Whether this table or view is chosen, or nothing was.
 pub(crate) fn is_wanted(options: &RestoreOptions, name: &str) -> bool {
-    options.tables.is_empty() || options.tables.iter().any(|table| strip_quotes(table) == name)
+    options.tables.is_empty() || options.tables.iter().any(|table| without_database(table) == name)
 }
 
 /// Whether the server or the database refuses every write.
@@ -109,7 +109,7 @@ pub(crate) fn warning(server: &Server, options: &RestoreOptions) -> Option<Strin
     let text = || {
         format!(
             "nobody checks whether rows of other databases still fit, whose foreign keys point at what is dropped: {}",
-            some(&keys)
+            join_truncated(&keys)
         )
     };
     (!keys.is_empty()).then(text)
@@ -123,7 +123,7 @@ fn drop_rights(server: &Server, _: &Content, options: &RestoreOptions) -> Option
     let routines = probe_keys::list(server, probe_keys::UNDROPPABLE);
     (!routines.is_empty()).then(|| {
         refused("the user may not drop all that the target holds")
-            .why(format!("routines need ALTER ROUTINE: {}", some(&routines)))
+            .why(format!("routines need ALTER ROUTINE: {}", join_truncated(&routines)))
             .hint(hints::grant_all(server))
     })
 }
@@ -140,7 +140,7 @@ fn definers(server: &Server, content: &Content, options: &RestoreOptions) -> Opt
     let mut others = coming(content, options, fact::DEFINER_NAMES);
     others.retain(|definer| !plain(definer).starts_with("current_user") && plain(definer) != own);
     (!others.is_empty()).then(|| {
-        refused(format!("the user may not set other definers: {}", some(&others))).hint(Hint::new(
+        refused(format!("the user may not set other definers: {}", join_truncated(&others))).hint(Hint::new(
             "definers-left-or-allowed",
             "restore without --keep-definers, or as a user with SET_ANY_DEFINER (MariaDB: SET USER, before 10.5 SUPER)",
         ))
@@ -155,7 +155,7 @@ fn references(server: &Server, content: &Content, options: &RestoreOptions) -> O
         return None;
     }
     Some(
-        refused(format!("foreign keys need REFERENCES, which the user lacks: {}", some(&keyed)))
+        refused(format!("foreign keys need REFERENCES, which the user lacks: {}", join_truncated(&keyed)))
             .hint(Hint::naming("grant-references", format!("GRANT REFERENCES ON `{}`.* TO the user", server.database))),
     )
 }
@@ -170,7 +170,7 @@ fn another_kind(server: &Server, content: &Content, options: &RestoreOptions) ->
         content.tables.iter().filter(|t| t.structure.is_some() && is_wanted(options, &t.name)).map(|t| t.name.as_str());
     let clash: Vec<&str> = comes.filter(|name| views.contains(name)).collect();
     (!clash.is_empty()).then(|| {
-        refused(format!("tables of the dump are views in the target: {}", some(&clash)))
+        refused(format!("tables of the dump are views in the target: {}", join_truncated(&clash)))
             .hint(Hint::new("clean-schema-or-drop-views", "--clean schema drops everything first; or drop these views"))
     })
 }
@@ -185,12 +185,14 @@ fn another_case(server: &Server, content: &Content, options: &RestoreOptions) ->
     let twice: Vec<&str> =
         tables.filter(|name| is_wanted(options, name) && !seen.insert(name.to_lowercase())).collect();
     (!twice.is_empty()).then(|| {
-        refused(format!("the target takes names for one that differ in capital letters alone: {}", some(&twice))).hint(
-            Hint::new(
-                "target-that-keeps-case",
-                "restore into a server with lower_case_table_names = 0, or some of the tables with --table",
-            ),
-        )
+        refused(format!(
+            "the target takes names for one that differ in capital letters alone: {}",
+            join_truncated(&twice)
+        ))
+        .hint(Hint::new(
+            "target-that-keeps-case",
+            "restore into a server with lower_case_table_names = 0, or some of the tables with --table",
+        ))
     })
 }
 
@@ -202,7 +204,7 @@ fn zero_dates(server: &Server, content: &Content, options: &RestoreOptions) -> O
     (strict && !zeros.is_empty()).then(|| {
         refused(format!(
             "the target's sql_mode refuses dates of zeros, which are defaults in the dump: {}",
-            some(&zeros)
+            join_truncated(&zeros)
         ))
         .hint(Hint::new(
             "no-auto-value-on-zero",
@@ -215,7 +217,7 @@ fn zero_dates(server: &Server, content: &Content, options: &RestoreOptions) -> O
 fn compressed_tables(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let tables = coming(content, options, fact::COMPRESSED);
     (probe_keys::on(server, "innodb_read_only_compressed") && !tables.is_empty()).then(|| {
-        refused(format!("the target takes no rows for compressed tables: {}", some(&tables))).hint(Hint::new(
+        refused(format!("the target takes no rows for compressed tables: {}", join_truncated(&tables))).hint(Hint::new(
             "innodb-read-only-compressed-off",
             "SET GLOBAL innodb_read_only_compressed = OFF on the target",
         ))
@@ -237,7 +239,10 @@ fn tablespaces(server: &Server, content: &Content, options: &RestoreOptions) -> 
         "create-tablespace",
         format!("CREATE TABLESPACE `{first}` ADD DATAFILE '{first}.ibd' on the target"),
     );
-    Some(refused(format!("tables of the dump are in tablespaces that the target lacks: {}", some(&tables))).hint(hint))
+    Some(
+        refused(format!("tables of the dump are in tablespaces that the target lacks: {}", join_truncated(&tables)))
+            .hint(hint),
+    )
 }
 
 /// Why the server gives this table no compressed pages, if it is one.
@@ -268,15 +273,18 @@ fn uncompressed(server: &Server, content: &Content, options: &RestoreOptions) ->
     let (_, mends) = server_settings::stays(server, STRICT_MODE, SessionUse::Load)?;
     let tables = left_uncompressed(server, content, options);
     (!tables.is_empty()).then(|| {
-        refused(format!("the target compresses no such tables, and {STRICT_MODE} refuses them: {}", some(&tables)))
-            .hint(hints::mends_or_admin(&mends))
+        refused(format!(
+            "the target compresses no such tables, and {STRICT_MODE} refuses them: {}",
+            join_truncated(&tables)
+        ))
+        .hint(hints::mends_or_admin(&mends))
     })
 }
 
 /// Without it the server makes them, and does not compress.
 pub(crate) fn uncompressed_warning(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
     let tables = left_uncompressed(server, content, options);
-    (!tables.is_empty()).then(|| format!("the target does not compress these tables: {}", some(&tables)))
+    (!tables.is_empty()).then(|| format!("the target does not compress these tables: {}", join_truncated(&tables)))
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
 use super::coming;
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::features::Statement;
-use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::probe_keys::join_truncated;
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
@@ -120,7 +119,7 @@ pub(crate) async fn check(
     let database = &connection.database;
     let query = "SELECT TABLE_NAME, COLUMN_NAME, EXTRA LIKE '%INVISIBLE%' FROM information_schema.COLUMNS \
                  WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION";
-    let work = async |conn: &mut Conn| conn.exec::<(String, String, bool), _, _>(query, (database,)).await;
+    let work = async |conn: &mut Conn| session::rows_of::<(String, String, bool)>(conn, query, &[database]).await;
     let found = session::ask(connection, Some(database), limits, work).await?;
     let mut there: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
     for (table, column, hidden) in found {
@@ -153,7 +152,7 @@ fn difference(
     let missing: Vec<&str> =
         columns.iter().filter(|column| !target.iter().any(|(name, _)| same(name, column))).copied().collect();
     if !missing.is_empty() {
-        return Some(format!("table {table}: the target's has no column {}", some(&missing)));
+        return Some(format!("table {table}: the target's has no column {}", join_truncated(&missing)));
     }
     let shown: Vec<&str> = target.iter().filter(|(_, hidden)| !hidden).map(|(name, _)| name.as_str()).collect();
     let in_order = shown.len() == columns.len() && shown.iter().zip(&columns).all(|(one, other)| same(one, other));

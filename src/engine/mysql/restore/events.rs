@@ -7,7 +7,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::probe::probe_keys::{on, some};
+use crate::engine::mysql::probe::probe_keys::{join_truncated, on};
 use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
@@ -70,7 +70,10 @@ pub(crate) fn notes(server: &Server, content: &Content, options: &RestoreOptions
     }
     if options.disable_events {
         let what = || {
-            format!("events come disabled (--events enabled brings each as it is in the source): {}", some(&enabled))
+            format!(
+                "events come disabled (--events enabled brings each as it is in the source): {}",
+                join_truncated(&enabled)
+            )
         };
         return (!enabled.is_empty()).then(what).into_iter().collect();
     }
@@ -83,7 +86,11 @@ pub(crate) fn notes(server: &Server, content: &Content, options: &RestoreOptions
     } else {
         ("events", "are enabled and the scheduler is on: they run")
     };
-    vec![format!("{} {are} ({}) {they} now (--events disabled brings them disabled)", enabled.len(), some(&enabled))]
+    vec![format!(
+        "{} {are} ({}) {they} now (--events disabled brings them disabled)",
+        enabled.len(),
+        join_truncated(&enabled)
+    )]
 }
 
 /// Whether events come with these options.

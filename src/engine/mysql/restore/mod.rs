@@ -22,7 +22,7 @@ use super::clients;
 use super::dump::dependencies;
 use super::parallel::{Known, Load};
 use super::probe::database;
-use super::probe::probe_keys::{self, some};
+use super::probe::probe_keys::{self, join_truncated};
 use super::session::server_settings::{self, SessionUse};
 use super::session::{LOADING, UNCHECKED, connection_args as common};
 use super::sql::content::{fact, names};
@@ -34,7 +34,7 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, Stdin};
 use rewrite::{Adapt, Rewriter};
-use suitability::{is_member, strip_quotes};
+use suitability::{is_member, without_database};
 
 /// Seconds for the client's own connecting; the probe has just got through.
 const CONNECT_SECONDS: u32 = 10;
@@ -162,7 +162,9 @@ fn pointed_at(content: &Content, left: &ResumeState) -> BTreeSet<String> {
 /// The client's command line.
 fn shell(connection: &Connection, server: &Server, client: &Client, unchecked: bool) -> Result<Invocation> {
     let unchecked = if unchecked { UNCHECKED } else { "" };
-    let told = server_settings::told(server, SessionUse::Load).map(|told| format!(", {told}")).unwrap_or_default();
+    let told = server_settings::client_assignments(server, SessionUse::Load)
+        .map(|told| format!(", {told}"))
+        .unwrap_or_default();
     let mut loader = common::connected(connection, server, client)?
         .args([
             // Also keeps a dump from running programs: no command but DELIMITER is obeyed.
@@ -193,7 +195,7 @@ pub(super) fn coming(content: &Content, options: &RestoreOptions) -> Vec<DumpedT
 }
 
 fn bare_names(tables: &[String]) -> BTreeSet<String> {
-    tables.iter().map(|table| strip_quotes(table).to_owned()).collect()
+    tables.iter().map(|table| without_database(table).to_owned()).collect()
 }
 
 /// Up to the end of the last statement about a table that is wanted: what comes behind need not be read.
@@ -257,7 +259,7 @@ fn added_keys(server: &Server, content: &Content, options: &RestoreOptions) -> O
     let what = || {
         format!(
             "the target adds an invisible primary key, {key}, to tables without one: {} ({mends} there)",
-            some(&tables)
+            join_truncated(&tables)
         )
     };
     (!tables.is_empty() && !options.data_only).then(what)
@@ -269,19 +271,22 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
     dangling.extend(dependencies::dangling(server));
     if !dangling.is_empty() && !options.data_only {
         let keys: Vec<&str> = dangling.iter().map(String::as_str).collect();
-        notes.push(format!("foreign keys to tables that are not there: rows go in now, not later: {}", some(&keys)));
+        notes.push(format!(
+            "foreign keys to tables that are not there: rows go in now, not later: {}",
+            join_truncated(&keys)
+        ));
     }
     let generated = generated(server, content, options);
     if rows_alone(content, options) && !generated.is_empty() {
         notes.push(format!(
             "values that the target's columns do not take are cut to fit: a strict mode would refuse those of generated \
              columns, which MariaDB's dumps have: {}",
-            some(&generated)
+            join_truncated(&generated)
         ));
     }
     let early = early(content, options);
     if !early.is_empty() {
-        notes.push(format!("made behind the rows, before which the dump has them: {}", some(&early)));
+        notes.push(format!("made behind the rows, before which the dump has them: {}", join_truncated(&early)));
     }
     notes.extend(added_keys(server, content, options));
     notes.extend(other_tables::notes(server, content, options));

@@ -4,7 +4,7 @@
 use super::beforehand::is_wanted;
 use super::wide_tables::{ROW_FORMAT, old_row_format};
 use crate::engine::mysql::features;
-use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::probe_keys::join_truncated;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::{Content, Flavour, RestoreOptions, Server};
 
@@ -29,7 +29,10 @@ pub(crate) fn notes(server: &Server, content: &Content, options: &RestoreOptions
             others.filter(|feature| features::engine(feature).is_some_and(|own| !own.eq_ignore_ascii_case(engine)));
         let others: Vec<&str> = others.map(|feature| feature.object.as_str()).collect();
         if !others.is_empty() {
-            notes.push(format!("the target makes them {engine} tables ({ENFORCED_ENGINE}): {}", some(&others)));
+            notes.push(format!(
+                "the target makes them {engine} tables ({ENFORCED_ENGINE}): {}",
+                join_truncated(&others)
+            ));
         }
     }
     if let Some(key) = encryption_key(server) {

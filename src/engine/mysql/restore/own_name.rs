@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 
-use crate::engine::mysql::dump::dump_filter::Selection;
-use crate::engine::mysql::probe::probe_keys::{self, JOIN, some};
+use crate::engine::mysql::dump::dump_filter::TableFilter;
+use crate::engine::mysql::probe::probe_keys::{self, JOIN, join_truncated};
+use crate::engine::mysql::session;
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
 use crate::engine::mysql::sql::statement::{self, Object, SpannedToken, StatementInfo, Verb};
@@ -119,7 +119,8 @@ impl Named {
             _ => return None,
         };
         let own: Vec<&str> = self.own.iter().map(String::as_str).collect();
-        (!own.is_empty()).then(|| format!("{kind} {} ({})", subject.name.as_deref().unwrap_or_default(), some(&own)))
+        (!own.is_empty())
+            .then(|| format!("{kind} {} ({})", subject.name.as_deref().unwrap_or_default(), join_truncated(&own)))
     }
 }
 
@@ -136,7 +137,8 @@ pub(crate) async fn read(conn: &mut Conn, database: &str) -> mysql_async::Result
     let syntax = Syntax::new();
     let mut lines = Vec::new();
     for query in QUERIES {
-        for (object, on, body) in conn.exec::<(String, String, Option<String>), _, _>(query, (database,)).await? {
+        for (object, on, body) in session::rows_of::<(String, String, Option<String>)>(conn, query, &[database]).await?
+        {
             let body = format!("DO {}", body.unwrap_or_default());
             lines.extend(named(body.as_bytes(), &syntax, database).line(&object, &on));
         }
@@ -145,7 +147,7 @@ pub(crate) async fn read(conn: &mut Conn, database: &str) -> mysql_async::Result
 }
 
 /// What bodies of the dump name and the selection leaves out, for a warning.
-pub(crate) fn left_out(server: &Server, options: &DumpOptions, selection: &Selection) -> Vec<String> {
+pub(crate) fn left_out(server: &Server, options: &DumpOptions, selection: &TableFilter) -> Vec<String> {
     if options.data_only || selection.only.is_none() && selection.ignored.is_empty() {
         return Vec::new();
     }
@@ -158,27 +160,28 @@ pub(crate) fn left_out(server: &Server, options: &DumpOptions, selection: &Selec
     let mut found = Vec::new();
     for line in probe_keys::list(server, probe_keys::BODIES) {
         let [object, on, tables, _] = line.splitn(4, PART).collect::<Vec<_>>()[..] else { continue };
-        let comes = if on.is_empty() { selection.only.is_none() } else { selection.takes(on) };
-        let lacks = |table: &&str| relations.contains(table) && !selection.takes(table);
+        let comes = if on.is_empty() { selection.only.is_none() } else { selection.includes(on) };
+        let lacks = |table: &&str| relations.contains(table) && !selection.includes(table);
         let lacking: Vec<&str> = tables.split(NAMES).filter(lacks).filter(|_| comes).collect();
         if !lacking.is_empty() {
-            found.push(format!("not in the dump: {}, which the body of {object} names", some(&lacking)));
+            found.push(format!("not in the dump: {}, which the body of {object} names", join_truncated(&lacking)));
         }
     }
     found
 }
 
 /// What bodies spell out at a source, for a note.
-pub(crate) fn spelled_out(server: &Server, options: &DumpOptions, selection: &Selection) -> Option<String> {
+pub(crate) fn spelled_out(server: &Server, options: &DumpOptions, selection: &TableFilter) -> Option<String> {
     let mut found = Vec::new();
     for line in probe_keys::list(server, probe_keys::BODIES) {
         let [object, on, _, own] = line.splitn(4, PART).collect::<Vec<_>>()[..] else { continue };
-        let comes = if on.is_empty() { selection.only.is_none() } else { selection.takes(on) };
+        let comes = if on.is_empty() { selection.only.is_none() } else { selection.includes(on) };
         if comes && !options.data_only && !own.is_empty() {
-            found.push(format!("{object} ({})", some(&own.split(NAMES).collect::<Vec<_>>())));
+            found.push(format!("{object} ({})", join_truncated(&own.split(NAMES).collect::<Vec<_>>())));
         }
     }
-    let text = || format!("{SPELLED_OUT}: restored under another name they still mean this one: {}", some(&found));
+    let text =
+        || format!("{SPELLED_OUT}: restored under another name they still mean this one: {}", join_truncated(&found));
     (!found.is_empty()).then(text)
 }
 
@@ -194,7 +197,7 @@ pub(crate) fn warning(server: &Server, content: &Content, options: &RestoreOptio
     Some(format!(
         "{SPELLED_OUT}, {source:?}, and mean that one, not {:?}: what they read or write is there: {}",
         server.database,
-        some(&found)
+        join_truncated(&found)
     ))
 }
 

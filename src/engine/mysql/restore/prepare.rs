@@ -243,8 +243,9 @@ pub(crate) async fn drop_database(connection: &Connection, name: &str, limits: &
 
 /// The databases whose names begin so.
 pub(crate) async fn databases(connection: &Connection, prefix: &str, limits: &Limits) -> Result<Vec<String>> {
-    let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, ?) = ? ORDER BY 1";
-    let work = async |conn: &mut Conn| conn.exec(query, (prefix.chars().count(), prefix)).await;
+    let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA \
+                 WHERE LEFT(SCHEMA_NAME, CHAR_LENGTH(?)) = ? ORDER BY 1";
+    let work = async |conn: &mut Conn| session::rows_of(conn, query, &[prefix, prefix]).await;
     session::ask(connection, None, limits, work).await
 }
 

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
-use super::suitability::strip_quotes;
+use super::suitability::without_database;
 use super::{coming, prepare};
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::probe::probe_keys::some;
+use crate::engine::mysql::probe::probe_keys::join_truncated;
 use crate::engine::mysql::session::{self, quote, server_settings, tolerant};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::lexer::Syntax;
@@ -37,7 +37,7 @@ pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions
     let foreign: Vec<&str> = server.target.left.foreign.iter().map(String::as_str).collect();
     if !foreign.is_empty() && !options.into_non_empty {
         return refuse(
-            format!("the target holds more than a restore of this dump could have left: {}", some(&foreign)),
+            format!("the target holds more than a restore of this dump could have left: {}", join_truncated(&foreign)),
             Hint::new(
                 "resume-beside-or-clean-schema",
                 "--into-non-empty goes on beside it, if this is the right target; --clean schema drops everything first",
@@ -52,7 +52,7 @@ pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions
     refuse(
         format!(
             "the dump has rows for tables that it does not create, and --resume can't load these again: {}",
-            some(&unmade)
+            join_truncated(&unmade)
         ),
         Hint::new(
             "others-or-from-the-beginning",
@@ -74,7 +74,7 @@ pub(crate) async fn inspect_target(
         return Ok(ResumeState::default());
     }
     let mut conn = session::open(connection, Some(&connection.database), limits).await?;
-    let left = look(&mut conn, server, content, options, done).await;
+    let left = inspect_tables(&mut conn, server, content, options, done).await;
     session::close(conn, limits).await;
     left.map_err(|error| {
         let explained = session::explain(&error, connection);
@@ -89,7 +89,7 @@ pub(crate) async fn inspect_target(
     })
 }
 
-async fn look(
+async fn inspect_tables(
     conn: &mut Conn,
     server: &Server,
     content: &Content,
@@ -150,10 +150,10 @@ async fn state(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bool
 async fn compare(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bool) -> mysql_async::Result<State> {
     let lacks = |what: &str| Ok(State::Lacks(what.to_owned()));
     let wanted = table.structure.unwrap_or_default();
-    let mut found = shown(conn, name).await?;
+    let mut found = read_structure(conn, name).await?;
     if found.is_some_and(|found| found.own != wanted.own) && server_settings::show_added_keys(conn, false).await? {
         // The target may have added an invisible key.
-        found = shown(conn, name).await?;
+        found = read_structure(conn, name).await?;
         server_settings::show_added_keys(conn, true).await?;
     }
     let Some(found) = found.filter(|found| found.own == wanted.own) else {
@@ -176,7 +176,7 @@ async fn compare(conn: &mut Conn, table: &DumpedTable, name: &str, versioned: bo
 }
 
 /// What the server says that a table names.
-async fn shown(conn: &mut Conn, name: &str) -> mysql_async::Result<Option<Structure>> {
+async fn read_structure(conn: &mut Conn, name: &str) -> mysql_async::Result<Option<Structure>> {
     let shown: Option<Row> = conn.query_first(format!("SHOW CREATE TABLE {}", quote(name))).await?;
     let shown = shown.and_then(|row| row.get_opt::<Vec<u8>, _>(1)?.ok()).unwrap_or_default();
     Ok(structure::read(&shown, &Syntax::new()))
@@ -201,7 +201,7 @@ impl Brought {
         let all = |list| if tables.is_empty() { folded(names(content, list)) } else { BTreeSet::new() };
         let mut named: Vec<&str> = match tables {
             [] => content.tables.iter().map(|table| table.name.as_str()).collect(),
-            some => some.iter().map(|table| strip_quotes(table)).collect(),
+            some => some.iter().map(|table| without_database(table)).collect(),
         };
         if tables.is_empty() {
             named.extend([fact::VIEWS, fact::SEQUENCES].into_iter().flat_map(|list| names(content, list)));

@@ -13,7 +13,7 @@ use crate::engine::mysql::collation;
 use crate::engine::mysql::sql::bodies;
 use crate::engine::mysql::sql::content::sets_gtid;
 use crate::engine::mysql::sql::lexer::{Syntax, Token};
-use crate::engine::mysql::sql::splitter::{Between, Ending, Splitter, Visitor};
+use crate::engine::mysql::sql::splitter::{Between, ScriptEnd, Splitter, Visitor};
 use crate::engine::mysql::sql::statement::{self, Object, StatementInfo, Verb};
 use crate::engine::{CollationMap, Filter};
 
@@ -79,7 +79,7 @@ impl Filter for Rewriter {
     fn finish(&mut self, out: &mut Vec<u8>) {
         std::mem::swap(&mut self.writer.out, out);
         let ending = self.splitter.finish(&mut self.writer);
-        if ending == Ending::Clean {
+        if ending == ScriptEnd::Clean {
             self.writer.release();
         }
         std::mem::swap(&mut self.writer.out, out);

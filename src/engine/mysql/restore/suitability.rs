@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{beforehand, own_name, triggers};
 use crate::engine::mysql::dump::dependencies;
 use crate::engine::mysql::features::{self, Verdict};
-use crate::engine::mysql::probe::probe_keys::{self, some};
+use crate::engine::mysql::probe::probe_keys::{self, join_truncated};
 use crate::engine::mysql::session::server_settings::{self, INVISIBLE_KEYS, STANDARD_KEYS, SessionUse};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::mysql::sql::gate::CHARACTER_SET;
@@ -23,15 +23,15 @@ use crate::hint::{self, Hint};
 pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     usage(content, options)?;
     let mut warnings: Vec<_> = stopped(server, content, options)?.into_iter().collect();
-    room(server, content, options)?;
-    takes(server, content, options)?;
+    check_target_state(server, content, options)?;
+    check_content(server, content, options)?;
     warnings.extend(triggers::check(server, content, options)?);
     warnings.extend(beforehand::warning(server, options));
     warnings.extend(blind(server));
     warnings.extend(own_name::warning(server, content, options));
     warnings.extend(late_times(server, content, options));
-    warnings.extend((options.clean == Some(Clean::Objects)).then(|| left(server, content)).flatten());
-    warnings.extend(crossing(server, content, options)?);
+    warnings.extend((options.clean == Some(Clean::Objects)).then(|| remaining_objects(server, content)).flatten());
+    warnings.extend(check_cross_flavour(server, content, options)?);
     dependencies::check(server, content)?;
     beforehand::check(server, content, options)?;
     warnings.extend(beforehand::uncompressed_warning(server, content, options));
@@ -69,25 +69,31 @@ fn late_times(server: &Server, content: &Content, options: &RestoreOptions) -> O
     let columns: Vec<&str> = names(content, fact::TIMESTAMPS)
         .into_iter()
         .filter(|column| {
-            options.tables.is_empty() || options.tables.iter().any(|table| is_member(column, strip_quotes(table)))
+            options.tables.is_empty() || options.tables.iter().any(|table| is_member(column, without_database(table)))
         })
         .collect();
     let may_lose =
         keeps(content.source_flavour?, source) && !keeps(server.flavour, server.version) && !options.schema_only;
-    let text = || format!("the target makes zeros of times after 2038-01-19 in TIMESTAMP columns: {}", some(&columns));
+    let text = || {
+        format!("the target makes zeros of times after 2038-01-19 in TIMESTAMP columns: {}", join_truncated(&columns))
+    };
     (may_lose && !columns.is_empty()).then(text)
 }
 
 /// What `--clean objects` leaves: the dump drops no more than it brings. Triggers go with their tables.
-fn left(server: &Server, content: &Content) -> Option<String> {
+fn remaining_objects(server: &Server, content: &Content) -> Option<String> {
     let lists = [fact::VIEWS, fact::ROUTINES, fact::EVENTS, fact::SEQUENCES];
     let mut brought: BTreeSet<&str> = lists.iter().flat_map(|list| names(content, list)).collect();
     brought.extend(content.tables.iter().map(|table| table.name.as_str()));
     let named = server.target.objects.iter().filter_map(|object| object.split_once(' '));
     let stays = named.filter(|(kind, name)| *kind != "trigger" && !brought.contains(name));
     let stays: Vec<_> = stays.map(|(_, name)| name).collect();
-    let text =
-        || format!("the dump does not bring, and so the target keeps: {} (--clean schema drops all)", some(&stays));
+    let text = || {
+        format!(
+            "the dump does not bring, and so the target keeps: {} (--clean schema drops all)",
+            join_truncated(&stays)
+        )
+    };
     (!stays.is_empty()).then(text)
 }
 
@@ -119,13 +125,13 @@ fn usage(content: &Content, options: &RestoreOptions) -> Result<()> {
     let tables = || content.entries.iter().map(|e| e.tag.as_str());
     for (flag, names) in [("--table", &options.tables), ("--exclude-table-data", &options.exclude_table_data)] {
         for wanted in names {
-            if !tables().any(|name| name == strip_quotes(wanted)) {
+            if !tables().any(|name| name == without_database(wanted)) {
                 let known = tables().filter(|name| flag == "--table" || !views.contains(name)).map(str::to_owned);
-                let close = suggest(strip_quotes(wanted), known);
+                let close = suggest(without_database(wanted), known);
                 let hint = if close.is_empty() {
                     Hint::new("names-stand-in-inspect", "names are literal: dbhaul inspect lists them")
                 } else {
-                    hint::near(&close)
+                    hint::suggest(&close)
                 };
                 return wrong(&format!("{flag} {wanted}: the dump has no such table"), hint);
             }
@@ -171,12 +177,12 @@ fn stopped(server: &Server, content: &Content, options: &RestoreOptions) -> Resu
 }
 
 /// `database.table` and `table` mean the same: a dump holds one database.
-pub(crate) fn strip_quotes(table: &str) -> &str {
+pub(crate) fn without_database(table: &str) -> &str {
     table.rsplit_once('.').map_or(table, |(_, name)| name)
 }
 
 /// Whether the target is there, empty, and lets itself be written to.
-fn room(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+fn check_target_state(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let target = &server.target;
     let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     if server.read_only || server.replica {
@@ -219,7 +225,7 @@ fn contents(server: &Server) -> String {
     let only_tables = tables.len() == all.len();
     let (noun, list) = if only_tables { ("table", tables) } else { ("object", all) };
     let plural = if count == 1 { "" } else { "s" };
-    let mut shown = some(&list);
+    let mut shown = join_truncated(&list);
     if count > list.len() as u64 && !shown.ends_with("...") {
         shown += ", ...";
     }
@@ -231,12 +237,16 @@ fn refused(what: impl Into<String>) -> Error {
 }
 
 /// Whether the target can take what the dump holds.
-fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+fn check_content(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
     let databases = names(content, fact::DATABASES);
     if databases.len() > 1 {
         return refuse(
-            format!("the dump holds {} databases ({}), and a restore goes into one", databases.len(), some(&databases)),
+            format!(
+                "the dump holds {} databases ({}), and a restore goes into one",
+                databases.len(),
+                join_truncated(&databases)
+            ),
             Hint::new("a-dump-of-each", "make a dump of each, or load it by hand with the mysql client"),
         );
     }
@@ -252,7 +262,7 @@ fn takes(server: &Server, content: &Content, options: &RestoreOptions) -> Result
 }
 
 /// What the target refuses. What it would only lose comes back as warnings.
-fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+fn check_cross_flavour(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     if options.data_only {
         return Ok(Vec::new());
     }
@@ -263,7 +273,7 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     }
     let target = format!("{} {}", server.flavour, server.version);
     let told = |of: Verdict| -> Vec<String> {
-        let places = |places: &[String]| some(&places.iter().map(String::as_str).collect::<Vec<_>>());
+        let places = |places: &[String]| join_truncated(&places.iter().map(String::as_str).collect::<Vec<_>>());
         let those = judged.iter().filter(|((verdict, _), _)| *verdict == of);
         those.map(|((_, name), all)| format!("{name}: {}", places(all))).collect()
     };
@@ -284,14 +294,14 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
 fn comes_in(feature: &Feature, options: &RestoreOptions) -> bool {
     let tables = &options.tables;
     let object = feature.object.as_str();
-    let named = |table: &String| object == strip_quotes(table) || is_member(object, strip_quotes(table));
+    let named = |table: &String| object == without_database(table) || is_member(object, without_database(table));
     tables.is_empty() || ["table", "view", "sequence"].contains(&feature.kind.as_str()) && tables.iter().any(named)
 }
 
 /// What the target demands of tables, routines and triggers.
 fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let refuse = |what: String, hint: Hint| Err(refused(what).hint(hint));
-    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| strip_quotes(t)).collect();
+    let wanted: BTreeSet<&str> = options.tables.iter().map(|t| without_database(t)).collect();
     let mut generated = names(content, fact::GENERATED);
     generated.retain(|column| {
         has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| is_member(column, w)))
@@ -302,7 +312,10 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         && !options.schema_only
     {
         return refuse(
-            format!("MariaDB's dump has values for generated columns, which MySQL refuses: {}", some(&generated)),
+            format!(
+                "MariaDB's dump has values for generated columns, which MySQL refuses: {}",
+                join_truncated(&generated)
+            ),
             hints::INTO_MARIADB,
         );
     }
@@ -315,7 +328,10 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
         probe_keys::PRIMARY_KEY.iter().find(|name| probe_keys::on(server, name) && !keyless.is_empty())
     {
         return refuse(
-            format!("the target demands primary keys, and the dump has tables without one: {}", some(&keyless)),
+            format!(
+                "the target demands primary keys, and the dump has tables without one: {}",
+                join_truncated(&keyless)
+            ),
             Hint::naming(
                 "no-demand-for-keys",
                 format!("SET GLOBAL {demand} = OFF on the target, or give them a key at the source"),
@@ -328,7 +344,7 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     let trusted = !probe_keys::on(server, "log_bin") || probe_keys::on(server, "log_bin_trust_function_creators");
     if !trusted && !probe_keys::granted(server, "super") && !logged.is_empty() && wanted.is_empty() {
         return refuse(
-            format!("the target's binary log refuses functions and triggers of this user: {}", some(&logged)),
+            format!("the target's binary log refuses functions and triggers of this user: {}", join_truncated(&logged)),
             hints::TRUST_CREATORS,
         );
     }
@@ -344,7 +360,7 @@ fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<(
         counted.retain(|table| comes(table));
         if !counted.is_empty() {
             let what = "the target adds invisible primary keys, and refuses them beside a column that counts (4109)";
-            return refuse(format!("{what}: {} ({INVISIBLE_KEYS})", some(&counted)), &mends);
+            return refuse(format!("{what}: {} ({INVISIBLE_KEYS})", join_truncated(&counted)), &mends);
         }
     }
     if let Some((_, mends)) = server_settings::stays(server, STANDARD_KEYS, SessionUse::Load) {
@@ -352,7 +368,7 @@ fn keys(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result<(
         keys.retain(|key| wanted.is_empty() || wanted.iter().any(|table| is_member(key, table)));
         if !keys.is_empty() {
             let what = "the target takes no foreign key that points at no whole unique key (6125)";
-            return refuse(format!("{what}: {} ({STANDARD_KEYS})", some(&keys)), &mends);
+            return refuse(format!("{what}: {} ({STANDARD_KEYS})", join_truncated(&keys)), &mends);
         }
     }
     Ok(())
@@ -388,7 +404,9 @@ fn rights(server: &Server, content: &Content, wanted: &BTreeSet<&str>) -> Result
     }
     let details: Vec<_> = lacking
         .iter()
-        .map(|(list, right, what)| format!("{what} need {}: {}", right.to_uppercase(), some(&names(content, list))))
+        .map(|(list, right, what)| {
+            format!("{what} need {}: {}", right.to_uppercase(), join_truncated(&names(content, list)))
+        })
         .collect();
     let error = details.iter().fold(refused("the user may not create all that the dump holds"), Error::why);
     Err(error.hint(Hint::naming(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::coming;
-use crate::engine::mysql::probe::probe_keys::{self, some};
+use crate::engine::mysql::probe::probe_keys::{self, join_truncated};
 use crate::engine::mysql::sql::content::{fact, names};
 use crate::engine::{Clean, Content, RestoreOptions, Server, triggers_run};
 use crate::error::{Error, Kind, Result};
@@ -13,7 +13,7 @@ use crate::hint::{self, Hint};
 pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Option<String>> {
     let ambiguous = names(content, fact::MADE_TWICE);
     if !ambiguous.is_empty() && !options.data_only && !options.triggers {
-        let what = format!("the dump makes twice, and not alike: {}", some(&ambiguous));
+        let what = format!("the dump makes twice, and not alike: {}", join_truncated(&ambiguous));
         return Err(Error::new(Kind::Refused, what)
             .hint(Hint::new("take-one-out", "take the one out of the file that is not meant")));
     }
@@ -28,13 +28,13 @@ pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions
     let fired: Vec<String> = fired.map(|trigger| format!("{} on {}", trigger.name, trigger.table)).collect();
     let fired: Vec<&str> = fired.iter().map(String::as_str).collect();
     if options.triggers {
-        return Ok((!fired.is_empty()).then(|| triggers_run(&some(&fired))));
+        return Ok((!fired.is_empty()).then(|| triggers_run(&join_truncated(&fired))));
     }
     if !fired.is_empty() {
         let what = format!(
             "rows would fire triggers of the target, which {} can't switch off: {}",
             server.flavour,
-            some(&fired)
+            join_truncated(&fired)
         );
         return Err(Error::new(Kind::Refused, what)
             .hint(Hint::new(

@@ -10,7 +10,7 @@ use crate::connection::{Connection, Limits};
 use crate::engine::mysql::features::Statement;
 use crate::engine::mysql::hints;
 use crate::engine::mysql::parallel::keys;
-use crate::engine::mysql::probe::probe_keys::{self, some};
+use crate::engine::mysql::probe::probe_keys::{self, join_truncated};
 use crate::engine::mysql::session::server_settings::{self, STRICT_MODE, SessionUse};
 use crate::engine::mysql::session::{self, quote};
 use crate::engine::mysql::sql::content::{fact, names};
@@ -34,7 +34,7 @@ const LEFT_OUT: [&str; 7] = ["fulltext", "spatial", "vector", "foreign", "constr
 
 /// The statement that makes such a table for a trial, with its columns and keys; none for one of another engine, and
 /// for a compressed one, which can't be temporary.
-pub(crate) fn trial(table: &str, definition: &[u8], syntax: &Syntax) -> Option<String> {
+pub(crate) fn temporary_table(table: &str, definition: &[u8], syntax: &Syntax) -> Option<String> {
     let pieces: Vec<SpannedToken<'_>> = statement::pieces(definition, syntax).collect();
     let open = pieces.iter().position(|piece| piece.is_symbol(b'('))?;
     let (items, close) = keys::items(definition, &pieces, open)?;
@@ -95,14 +95,14 @@ pub(crate) async fn check(
         let what = format!(
             "rows may be longer than the target takes (1118: {STRICT_MODE} is on there, and was off where the tables were \
              made): {}",
-            some(&found.long_rows)
+            join_truncated(&found.long_rows)
         );
         return Err(Error::new(Kind::Refused, what).unchanged().hint(hints::mends_or_admin(&mends)));
     }
     if found.long_keys.is_empty() {
         return Ok(());
     }
-    let what = format!("keys are longer than the target takes (1071, 1709): {}", some(&found.long_keys));
+    let what = format!("keys are longer than the target takes (1071, 1709): {}", join_truncated(&found.long_keys));
     let error = Error::new(Kind::Refused, what);
     Err(match old_row_format(server) {
         Some(format) => error
@@ -159,7 +159,7 @@ mod tests {
                 "CREATE TABLE `t` (`id` int DEFAULT '7,8',\n{columns},\nPRIMARY KEY (`id`), FULLTEXT KEY `f` (`c1`),
                  CONSTRAINT `k` FOREIGN KEY (`c1`) REFERENCES `o` (`id`)) {tail}"
             );
-            trial("t", text.as_bytes(), &Syntax::new())
+            temporary_table("t", text.as_bytes(), &Syntax::new())
         };
         let expected = format!(
             "CREATE TEMPORARY TABLE `t` (`id` int DEFAULT '7,8', {}, PRIMARY KEY (`id`)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARSET=utf8mb4",

@@ -318,6 +318,23 @@ pub(super) fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// A text for a session in any SQL mode.
+pub(super) fn literal(text: &str) -> String {
+    let digits = text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+    format!("_utf8mb4 X'{digits}'")
+}
+
+/// Rows of a query with texts in the places of its question marks. Nothing is prepared: applications may have used up the
+/// server's `max_prepared_stmt_count`.
+pub(super) async fn rows_of<T>(conn: &mut Conn, query: &str, texts: &[&str]) -> mysql_async::Result<Vec<T>>
+where
+    T: mysql_async::prelude::FromRow + Send + 'static,
+{
+    debug_assert_eq!(query.matches('?').count(), texts.len(), "{query}");
+    let filled = texts.iter().fold(query.to_owned(), |query, text| query.replacen('?', &literal(text), 1));
+    conn.query(filled).await
+}
+
 /// Rows of a query that some servers refuse; none then.
 pub(super) async fn tolerant<T>(conn: &mut Conn, query: &str) -> mysql_async::Result<Vec<T>>
 where

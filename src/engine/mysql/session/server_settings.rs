@@ -53,15 +53,17 @@ const fn setting(name: &'static str, value: &'static str, needed_by: NeededBy) -
 
 /// The limit on the rows of a `SELECT`. It cuts our own questions too, so each session lifts it before it asks anything.
 pub(crate) const SELECT_LIMIT: &str = "sql_select_limit";
-const MOST_ROWS: &str = "18446744073709551615";
+const MAX_ROWS: &str = "18446744073709551615";
 /// MariaDB: the time as of which system-versioned tables are read.
 pub(crate) const AS_OF: &str = "system_versioning_asof";
 /// The character set in which the server takes a client's statements to be written.
 pub(crate) const CLIENT_CHARSET: &str = "character_set_client";
 /// MySQL: a table without a primary key gets an invisible one.
 pub(crate) const INVISIBLE_KEYS: &str = "sql_generate_invisible_primary_key";
-/// Off, `max_join_size` refuses the reading of large tables, and of the list of settings.
-const BIG_SELECTS: &str = "sql_big_selects";
+/// Off, [`MAX_JOIN_SIZE`] refuses the reading of large tables, and of the list of settings.
+pub(crate) const BIG_SELECTS: &str = "sql_big_selects";
+/// How many rows a `SELECT` may examine while [`BIG_SELECTS`] is off.
+pub(crate) const MAX_JOIN_SIZE: &str = "max_join_size";
 /// MySQL: it is written into the definitions of views.
 pub(crate) const BUFFERED: &str = "sql_buffer_result";
 /// MySQL: a foreign key must point at a whole unique key.
@@ -77,7 +79,7 @@ const OLD_MODE: &str = "old_mode";
 
 #[rustfmt::skip]
 pub(crate) const PINNED: &[Setting] = &[
-    setting(SELECT_LIMIT,                         MOST_ROWS,         All),
+    setting(SELECT_LIMIT,                         MAX_ROWS,         All),
     setting(BIG_SELECTS,                          "ON",              All),
     setting(BUFFERED,                             "OFF",             All),
     setting(AS_OF,                                "DEFAULT",         All),
@@ -164,6 +166,10 @@ const LIFT: &str = "SET @dbhaul_limit = @@SESSION.sql_select_limit, SESSION sql_
     @dbhaul_time = 0 /*!50708 , @dbhaul_time = @@max_execution_time, SESSION max_execution_time = 0 */ \
     /*M!100101 , @dbhaul_time = @@max_statement_time, SESSION max_statement_time = 0 */";
 
+/// Room for our questions. The least that a server can be given is too little for the lists of its own catalogue.
+const ROOM: &str = "SET SESSION sort_buffer_size = GREATEST(@@SESSION.sort_buffer_size, 262144) \
+    /*M!100300 , SESSION tmp_disk_table_size = 18446744073709551615, SESSION max_session_mem_used = 9223372036854775807 */";
+
 /// Servers write a number of seconds with a fraction.
 fn is_same(now: &str, wanted: &str) -> bool {
     now.eq_ignore_ascii_case(wanted) || wanted == "0" && now.parse() == Ok(0.0)
@@ -189,13 +195,16 @@ pub(crate) fn prologue(server: &Server, database: &str) -> Vec<String> {
 pub(crate) async fn pin(conn: &mut Conn, database: Option<&str>, sessions: SessionUse) -> mysql_async::Result<Pinned> {
     // The limits would cut or end the list of settings.
     if !try_set(conn, LIFT).await? {
-        try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MOST_ROWS}")).await?;
+        try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MAX_ROWS}")).await?;
     }
+    try_set(conn, ROOM).await?;
     let mut pinned = Pinned::default();
     let needed: Vec<&Setting> = PINNED.iter().filter(|setting| setting.needed_by.is_for(sessions)).collect();
     let names: Vec<String> = needed.iter().map(|setting| format!("'{}'", setting.name)).collect();
-    let show =
-        format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('version', '{INIT_CONNECT}', {})", names.join(", "));
+    let show = format!(
+        "SHOW SESSION VARIABLES WHERE Variable_name IN ('version', '{INIT_CONNECT}', '{MAX_JOIN_SIZE}', {})",
+        names.join(", ")
+    );
     pinned.before = tolerant(conn, &show).await?.into_iter().collect();
     let version = pinned.before.remove("version").unwrap_or_default();
     let version = version.strip_prefix("5.5.5-").unwrap_or(&version).to_owned();
@@ -250,7 +259,7 @@ fn differing(server: &Server, sessions: SessionUse) -> impl Iterator<Item = (&'s
 }
 
 /// What a client is told behind `SET SESSION `, if anything.
-pub(crate) fn told(server: &Server, sessions: SessionUse) -> Option<String> {
+pub(crate) fn client_assignments(server: &Server, sessions: SessionUse) -> Option<String> {
     let refused = probe_keys::list(server, probe_keys::REFUSED);
     let settable = differing(server, sessions).filter(|(setting, _)| !refused.contains(&setting.name));
     let assignments: Vec<String> = settable.map(|(setting, wanted)| setting.assignment(wanted)).collect();

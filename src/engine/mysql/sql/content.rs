@@ -10,14 +10,14 @@ use super::doubts::is_doubtful_comment;
 use super::exporter::{self, Exporter};
 use super::gate::{self, CHARACTER_SET, Found, Gate, Reason};
 use super::lexer::{LONGEST_DELIMITER, Syntax};
-use super::splitter::{Between, Ending, Splitter, Visitor};
+use super::splitter::{Between, ScriptEnd, Splitter, Visitor};
 use super::statement::{self, Object, SpannedToken, StatementInfo, Verb};
 use crate::engine::mysql::features;
 use crate::engine::mysql::probe::probe_keys::JOIN;
 use crate::engine::mysql::restore::columns::RowColumns;
 use crate::engine::mysql::restore::early::Order;
 use crate::engine::mysql::restore::foreign_keys::Keys;
-use crate::engine::stray::{self, Place, Stray, Watch};
+use crate::engine::stray::{self, FoundAt, Stray, Watch};
 use crate::engine::{
     Content, Defined, DumpedTable, EXPORTER, Entry, Feature, Flavour, Format, GENERATED_VALUES, Incomplete, Inspector,
     MAX_ENTRIES, Version, too_many,
@@ -65,23 +65,23 @@ impl Inspector for Reader {
         let end = self.splitter.offset();
         let incomplete = |what: &str, offset| Err(Incomplete::new(what, offset));
         match ending {
-            Ending::Inside { start, quoted: true } if self.seen.is_hidden() => {
+            ScriptEnd::Inside { start, quoted: true } if self.seen.is_hidden() => {
                 return incomplete(
                     "its character set (big5, cp932, gbk, gb18030, sjis) hides where strings end: a dump made with \
                      --default-character-set=utf8mb4 is read. In the middle of a string ends the statement that starts",
                     start,
                 );
             }
-            Ending::Inside { start, quoted: true } => {
+            ScriptEnd::Inside { start, quoted: true } => {
                 return incomplete(
                     "the dump ends in the middle of a string or comment of the statement that starts",
                     start,
                 );
             }
-            Ending::Inside { start, quoted: false } => {
+            ScriptEnd::Inside { start, quoted: false } => {
                 return incomplete("the dump ends in the middle of the statement that starts", start);
             }
-            Ending::Clean => {}
+            ScriptEnd::Clean => {}
         }
         let appended = self.seen.completed.filter(|_| self.seen.headers == 0 && self.seen.trailer == Trailer::Open);
         let appended = appended.map(|(line, offset)| Incomplete::appended(line, offset));
@@ -272,7 +272,7 @@ impl Seen {
     fn judge(&mut self, head: &[u8], syntax: &Syntax) {
         let Found { reason, databases, sequences, has_body, fills } = self.gate.judge(head, syntax);
         let is_insert = head.trim_ascii_end().len() >= 5 && gate::has_rows(head, syntax);
-        self.judged = (format!("line {}: {}", self.lines + 1, gate::shown(head)), has_body || is_insert);
+        self.judged = (format!("line {}: {}", self.lines + 1, gate::display_beginning(head)), has_body || is_insert);
         if let Some(reason) = reason {
             self.stop(reason);
         }
@@ -294,7 +294,7 @@ impl Seen {
     /// A comment between two statements, which not everybody may take for one.
     fn judge_comment(&mut self, bytes: &[u8], is_doubtful: bool) {
         if bytes.starts_with(b"/*") && (bytes.starts_with(b"/*+") || is_doubtful) {
-            self.judged = (format!("line {}: {}", self.lines + 1, gate::shown(bytes)), true);
+            self.judged = (format!("line {}: {}", self.lines + 1, gate::display_beginning(bytes)), true);
             self.stop(Reason::Unclear);
         }
     }
@@ -336,7 +336,7 @@ impl Seen {
         let has_body = matches!(subject.object, Object::Trigger | Object::Routine | Object::Function | Object::Event);
         let looked_at = self.client.is_some() && !has_body;
         let is_statement = gate::is_statement(head, syntax);
-        let line = |at| Place { at, is_within: false };
+        let line = |at| FoundAt { at, is_within: false };
         let place = match subject.verb {
             _ if !is_statement => Some(line(0)),
             _ if !looked_at => None,
@@ -346,8 +346,8 @@ impl Seen {
         self.note_stray(place, head);
     }
 
-    fn note_stray(&mut self, place: Option<Place>, bytes: &[u8]) {
-        if let Some(Place { at, is_within }) = place.filter(|_| self.stray.is_none()) {
+    fn note_stray(&mut self, place: Option<FoundAt>, bytes: &[u8]) {
+        if let Some(FoundAt { at, is_within }) = place.filter(|_| self.stray.is_none()) {
             let lines = memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
             let stray = Stray::at(&bytes[at..], self.lines + lines + 1, self.offset + at as u64);
             self.stray = Some(Stray { is_within, ..stray });

@@ -258,16 +258,16 @@ impl<'p, 'a> Statement<'p, 'a> {
 
     /// A name, with its database's where it has one.
     fn name(&mut self) -> Verdict {
-        let first = self.part().ok_or(Reason::Unknown)?;
+        let first = self.name_part().ok_or(Reason::Unknown)?;
         if self.took(|piece| piece.is_symbol(b'.')) {
-            self.part().ok_or(Reason::Unknown)?;
+            self.name_part().ok_or(Reason::Unknown)?;
             self.found.databases.push(first);
         }
         Ok(())
     }
 
     /// A part of a name.
-    fn part(&mut self) -> Option<String> {
+    fn name_part(&mut self) -> Option<String> {
         let named = |first: &&SpannedToken<'_>| matches!(first.token, Token::Word | Token::Quoted(b'`' | b'"'));
         self.peek().filter(named)?;
         let (name, taken) = statement::leading_name(&self.pieces[self.at..])?;
@@ -298,7 +298,7 @@ impl<'p, 'a> Statement<'p, 'a> {
             let assigns = self.pieces.get(self.at + 1).is_some_and(|piece| piece.is_symbol(b'='));
             if is_option && assigns {
                 self.at += 2;
-                self.account();
+                self.user_account();
             } else if !self.took(|piece| piece.is("definer")) {
                 // `SQL SECURITY DEFINER` has the word, too.
                 return;
@@ -307,15 +307,15 @@ impl<'p, 'a> Statement<'p, 'a> {
     }
 
     /// `user`, `user@host`, `CURRENT_USER()`.
-    fn account(&mut self) {
-        let _ = self.part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
+    fn user_account(&mut self) {
+        let _ = self.name_part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
         if self.took(|piece| piece.is_symbol(b'(')) {
             self.took(|piece| piece.is_symbol(b')'));
         }
         if self.took(|piece| piece.is_symbol(b'@')) {
-            let _ = self.part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
+            let _ = self.name_part().is_some() || self.took(|piece| matches!(piece.token, Token::Quoted(_)));
             while self.took(|piece| piece.is_symbol(b'.')) {
-                self.part();
+                self.name_part();
             }
         }
     }
@@ -465,12 +465,12 @@ impl<'p, 'a> Statement<'p, 'a> {
             "table" | "sequence" => {
                 let renames = self.has(&["rename"]);
                 let start = self.at;
-                self.found.fills = self.part().filter(|_| renames);
+                self.found.fills = self.name_part().filter(|_| renames);
                 self.at = start;
                 self.create_table()
             }
             "database" | "schema" if self.next_is(&["character", "charset", "collate", "default"]) => Ok(()),
-            "database" | "schema" => self.part().map(drop).ok_or(Reason::Unknown),
+            "database" | "schema" => self.name_part().map(drop).ok_or(Reason::Unknown),
             _ => Err(Reason::Unknown),
         }
     }
@@ -499,7 +499,7 @@ impl<'p, 'a> Statement<'p, 'a> {
         let (end, mut last) = (self.at, None);
         self.at = start;
         while self.at < end {
-            last = self.part().or(last);
+            last = self.name_part().or(last);
             self.took(|piece| piece.is_symbol(b'.'));
         }
         self.found.fills = last;
@@ -579,7 +579,7 @@ fn brings_rows(first: &SpannedToken<'_>) -> bool {
 }
 
 /// The beginning of a statement, in one line.
-pub(crate) fn shown(head: &[u8]) -> String {
+pub(crate) fn display_beginning(head: &[u8]) -> String {
     let text = String::from_utf8_lossy(&head[..head.len().min(SHOWN)]);
     let dots = if head.len() > SHOWN { "..." } else { "" };
     text.split_whitespace().collect::<Vec<_>>().join(" ") + dots

@@ -53,7 +53,7 @@ pub(crate) enum Between {
 
 /// How a script ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ScriptEnd {
     /// Between two statements.
     Clean,
     /// In a statement or comment that starts at this offset.
@@ -132,13 +132,13 @@ impl Splitter {
     }
 
     /// The script has ended.
-    pub(crate) fn finish(&mut self, visitor: &mut impl Visitor) -> Ending {
+    pub(crate) fn finish(&mut self, visitor: &mut impl Visitor) -> ScriptEnd {
         let carry = std::mem::take(&mut self.carry);
         self.process(&carry, true, visitor);
         match (&self.inside, self.comment) {
-            (Some(runner), _) => Ending::Inside { start: self.start, quoted: runner.inside != Inside::Code },
-            (None, Some(Inside::Block)) => Ending::Inside { start: self.start, quoted: true },
-            (None, _) => Ending::Clean,
+            (Some(runner), _) => ScriptEnd::Inside { start: self.start, quoted: runner.inside != Inside::Code },
+            (None, Some(Inside::Block)) => ScriptEnd::Inside { start: self.start, quoted: true },
+            (None, _) => ScriptEnd::Clean,
         }
     }
 
@@ -166,8 +166,8 @@ impl Splitter {
         let at_end = at_end && !cut;
         match self.between(window, at_end, visitor) {
             Some(0) => self.begin(window, cut, at_end, visitor),
-            None if cut => Some(self.enter(window, visitor)),
-            None if at_end => Some(self.surrender(visitor)),
+            None if cut => Some(self.begin_unbounded(window, visitor)),
+            None if at_end => Some(self.pass_headless(visitor)),
             length => length,
         }
     }
@@ -213,8 +213,8 @@ impl Splitter {
     }
 
     /// Something too long to be held together begins here: a comment, or what else never ends.
-    fn enter(&mut self, input: &[u8], visitor: &mut impl Visitor) -> usize {
-        let Some((inside, length)) = opens_comment(input) else { return self.surrender(visitor) };
+    fn begin_unbounded(&mut self, input: &[u8], visitor: &mut impl Visitor) -> usize {
+        let Some((inside, length)) = opens_comment(input) else { return self.pass_headless(visitor) };
         self.start = self.offset;
         self.comment = Some(inside);
         self.buffer.passes(Between::Comment, &input[..length]);
@@ -234,7 +234,7 @@ impl Splitter {
     }
 
     /// Something that never ends: it runs through as a statement without a head.
-    fn surrender(&mut self, visitor: &mut impl Visitor) -> usize {
+    fn pass_headless(&mut self, visitor: &mut impl Visitor) -> usize {
         self.start = self.offset;
         visitor.head(b"", &self.syntax);
         self.inside = Some(Runner::new(false));
@@ -369,7 +369,7 @@ impl Runner {
     fn run(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> (usize, bool) {
         let (used, ended) = self.walk(input, syntax, at_end);
         if let Some(start) = &mut self.row {
-            self.sum.part(&input[*start..used]);
+            self.sum.extend_row(&input[*start..used]);
             *start = 0;
         }
         (used, ended)
@@ -412,20 +412,20 @@ impl Runner {
                     }
                     at += plain;
                     match self.special(&input[at..], syntax, at_end) {
-                        Step::On(length) => at += length,
-                        Step::RowBegins => {
+                        ValuesStep::On(length) => at += length,
+                        ValuesStep::RowBegins => {
                             self.row = Some(at);
                             at += 1;
                         }
-                        Step::RowEnds => {
+                        ValuesStep::RowEnds => {
                             at += 1;
                             self.row_end = Some(at);
                             if let Some(start) = self.row.take() {
                                 self.sum.end(&input[start..at]);
                             }
                         }
-                        Step::End(length) => return (at + length, true),
-                        Step::More => return (at, false),
+                        ValuesStep::End(length) => return (at + length, true),
+                        ValuesStep::More => return (at, false),
                     }
                 }
             }
@@ -495,29 +495,29 @@ impl Runner {
 
     /// One byte or more at which something other than plain code may begin.
     #[inline]
-    fn special(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
-        let Some(&first) = input.first() else { return Step::On(0) };
+    fn special(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> ValuesStep {
+        let Some(&first) = input.first() else { return ValuesStep::On(0) };
         match syntax.delimited(input, at_end) {
             Some(0) => {}
-            Some(length) => return Step::End(length),
-            None => return Step::More,
+            Some(length) => return ValuesStep::End(length),
+            None => return ValuesStep::More,
         }
         match first {
             b'\'' | b'"' | b'`' => {
                 self.inside = Inside::Quoted(first);
-                return Step::On(1);
+                return ValuesStep::On(1);
             }
             b'(' => {
                 let begins = self.depth == 0 && self.counts && std::mem::take(&mut self.row_may_begin);
                 self.rows += u64::from(begins);
                 self.depth = self.depth.saturating_add(1);
-                return if begins { Step::RowBegins } else { Step::On(1) };
+                return if begins { ValuesStep::RowBegins } else { ValuesStep::On(1) };
             }
             b')' => {
                 self.depth = self.depth.saturating_sub(1);
-                return if self.depth == 0 { Step::RowEnds } else { Step::On(1) };
+                return if self.depth == 0 { ValuesStep::RowEnds } else { ValuesStep::On(1) };
             }
-            b'-' if input.get(1).is_some_and(|&b| b != b'-') => return Step::On(1),
+            b'-' if input.get(1).is_some_and(|&b| b != b'-') => return ValuesStep::On(1),
             _ => {}
         }
         self.rare(input, syntax, at_end)
@@ -531,9 +531,9 @@ impl Runner {
     }
 
     /// A comment, or none.
-    fn rare(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> Step {
+    fn rare(&mut self, input: &[u8], syntax: &Syntax, at_end: bool) -> ValuesStep {
         if input == b"\\" && !at_end {
-            return Step::More;
+            return ValuesStep::More;
         }
         let escapes = matches!(input, [b'\\', next, ..] if *next != b'N');
         self.doubt(escapes || input.starts_with(b"/*+") || doubts::is_doubtful_dash(input));
@@ -541,19 +541,19 @@ impl Runner {
         match (syntax.next(input, at_end), opens_comment(input)) {
             (_, Some((inside, length))) => {
                 self.inside = inside;
-                Step::On(length)
+                ValuesStep::On(length)
             }
             (Some((Token::Broken, length)), None) => {
                 self.inside = Inside::Block;
-                Step::On(length)
+                ValuesStep::On(length)
             }
             (Some((token, length)), None) => {
                 if token == Token::Open {
                     self.note_call(gate::VERSIONED);
                 }
-                Step::On(length)
+                ValuesStep::On(length)
             }
-            (None, None) => Step::More,
+            (None, None) => ValuesStep::More,
         }
     }
 }
@@ -579,7 +579,7 @@ fn comment_end(inside: Inside, input: &[u8], at_end: bool) -> (usize, bool) {
     end.map_or((input.len() - usize::from(half), false), |length| (length, true))
 }
 
-enum Step {
+enum ValuesStep {
     /// Go on after so many bytes.
     On(usize),
     /// The parenthesis that opens a row.

@@ -10,7 +10,7 @@ use crate::engine::postgres::dump;
 use crate::engine::postgres::format::encoding::Encoding;
 use crate::engine::postgres::probe::findings::{LeftOut, pattern};
 use crate::engine::postgres::probe::{NOT_OF_AN_EXTENSION, USER_SCHEMA, like};
-use crate::engine::postgres::restore::restore_filter::{Selection, select, some};
+use crate::engine::postgres::restore::restore_filter::{ChosenEntries, join_truncated, select};
 use crate::engine::postgres::restore::target::lines;
 use crate::engine::postgres::restore::{roles, unheld};
 use crate::engine::postgres::session::{self, Row, Session, identifier, literal};
@@ -437,7 +437,7 @@ pub async fn lacking(
     let is_there = |d: &Dependency| {
         let kinds = ALIKE.iter().find(|kinds| kinds.contains(&d.kind.as_str())).copied();
         if d.kind == unheld::OBJECT {
-            return there.iter().any(|(_, schema, name)| *schema == d.schema && bare(name) == d.name);
+            return there.iter().any(|(_, schema, name)| *schema == d.schema && without_arguments(name) == d.name);
         }
         let named = |kind: &str| there.contains(&(kind.to_owned(), d.schema.clone(), d.name.clone()));
         kinds.map_or_else(|| named(&d.kind), |kinds| kinds.iter().any(|kind| named(kind)))
@@ -451,7 +451,7 @@ pub async fn lacking(
 const PUBLIC: &str = "public";
 
 /// That schema, where what comes is in it.
-fn public(content: &Content, chosen: Option<&Selection>) -> Option<Dependency> {
+fn public(content: &Content, chosen: Option<&ChosenEntries>) -> Option<Dependency> {
     const NAMED: usize = 4;
     let comes = |entry: &&Entry| chosen.is_none_or(|chosen| chosen.chosen.contains(&entry.id));
     let coming = content.entries.iter().filter(comes);
@@ -468,7 +468,7 @@ fn public(content: &Content, chosen: Option<&Selection>) -> Option<Dependency> {
 }
 
 /// What the dump lacks, of what its chosen part needs.
-fn of_manifest(content: &Content, chosen: Option<&Selection>) -> Vec<Dependency> {
+fn of_manifest(content: &Content, chosen: Option<&ChosenEntries>) -> Vec<Dependency> {
     let Some(chosen) = chosen else { return content.dependencies.clone() };
     let comes = |entry: &&Entry| chosen.chosen.contains(&entry.id);
     let names: BTreeSet<String> =
@@ -497,7 +497,8 @@ pub fn check(server: &Server, content: &Content) -> Result<()> {
     let error = sentences(&lacking).into_iter().fold(Error::new(Kind::Refused, what), Error::why);
     let (brought, others): (Vec<&Dependency>, Vec<&Dependency>) = lacking.iter().partition(|d| held(d));
     let brings = (!brought.is_empty()).then_some(hint::WITH_DEPENDENCIES);
-    let extension = others.iter().find_map(|d| Some((unheld::extension_of(bare(&d.name))?, d.schema.as_deref()?)));
+    let extension =
+        others.iter().find_map(|d| Some((unheld::extension_of(without_arguments(&d.name))?, d.schema.as_deref()?)));
     let extension = extension.map(|(name, schema)| {
         Hint::naming(
             "create-extension-with-schema",
@@ -519,7 +520,7 @@ pub fn check(server: &Server, content: &Content) -> Result<()> {
 }
 
 /// A function's name, without its arguments.
-fn bare(name: &str) -> &str {
+fn without_arguments(name: &str) -> &str {
     name.split('(').next().unwrap_or(name)
 }
 
@@ -537,8 +538,10 @@ pub fn without_pointing_keys(
     }
     let gone: BTreeSet<i64> = with_comments(&content.entries, &keys).into_iter().map(|entry| entry.id).collect();
     let listed = keys.into_iter();
-    notes
-        .push(format!("left out, since what they point at is neither in the dump nor in the target: {}", some(listed)));
+    notes.push(format!(
+        "left out, since what they point at is neither in the dump nor in the target: {}",
+        join_truncated(listed)
+    ));
     let comes = |e: &&Entry| !gone.contains(&e.id) && chosen.as_ref().is_none_or(|chosen| chosen.contains(&e.id));
     Some(content.entries.iter().filter(comes).map(|e| e.id).collect())
 }
@@ -568,7 +571,8 @@ async fn held(
     limits: &Limits,
 ) -> Result<BTreeSet<(String, Option<String>, String)>> {
     let session = session::open(connection, &connection.database, limits).await.map_err(|refusal| refusal.error)?;
-    let names: BTreeSet<String> = wanted.iter().map(|dependency| literal(bare(&dependency.name))).collect();
+    let names: BTreeSet<String> =
+        wanted.iter().map(|dependency| literal(without_arguments(&dependency.name))).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
     let query = format!(
         "WITH things AS MATERIALIZED ({THINGS}) SELECT t.kind, n.nspname, t.name, EXISTS (SELECT 1 FROM pg_depend d \

@@ -5,14 +5,14 @@ use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
 
 /// An option that is not handed on: long name, letter, why.
-type Refusal = (&'static str, char, &'static str);
+type RefusedOption = (&'static str, char, &'static str);
 
 const OUTPUT: &str = "the dump goes into the archive, and dbhaul must see every byte of it";
 const CONNECTION: &str = "the URI says where and as whom to connect";
 const PASSWORD: &str = "a password never stands in a command line, and nobody is there to be asked";
 const NO_DUMP: &str = "it prints something else instead of the dump";
 
-const REFUSED: [Refusal; 13] = [
+const REFUSED: [RefusedOption; 13] = [
     ("file", 'f', OUTPUT),
     ("format", 'F', "--format custom or --format plain of dbhaul's own choose it"),
     ("compress", 'Z', "the archive compresses; --compression says how"),
@@ -175,12 +175,12 @@ pub fn encoding(extra: &[String]) -> Option<&str> {
 }
 
 /// Any start of a long name counts, unless it is another option's whole name.
-fn refused_long(argument: &str) -> Option<Refusal> {
+fn refused_long(argument: &str) -> Option<RefusedOption> {
     let name = argument.split('=').next().unwrap_or(argument);
     REFUSED.into_iter().find(|(long, ..)| long.starts_with(name))
 }
 
-fn refused_letter(letters: &str) -> Option<Refusal> {
+fn refused_letter(letters: &str) -> Option<RefusedOption> {
     for letter in letters.chars() {
         if let Some(refused) = REFUSED.into_iter().find(|(_, short, _)| *short == letter) {
             return Some(refused);

@@ -90,9 +90,9 @@ pub fn plan(
     let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
     let mut plan = DumpPlan {
         invocations: vec![everything],
-        splice: None,
+        merger: None,
         without_rows: false,
-        apart: None,
+        split: None,
         member,
         format,
         consistency: "snapshot".into(),
@@ -107,11 +107,11 @@ pub fn plan(
         lc_monetary: pinned_settings::money_of_dump(server),
     };
     let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
-    if options.apart {
-        jobs::room(server, options)?;
-        jobs::part(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
+    if options.split {
+        jobs::check_jobs_connections(server, options)?;
+        jobs::split_copy(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
     } else if let Some(snapshot) = snapshot {
-        jobs::divide(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
+        jobs::split_dump(&mut plan, &base, snapshot, options.jobs, &more, Encoding::named(encoding))?;
     }
     Ok(plan)
 }
@@ -277,7 +277,7 @@ mod tests {
             extra: one("--no-sync"),
             allow_incomplete: false,
             jobs: 1,
-            apart: false,
+            split: false,
             client_rows: false,
         }
     }

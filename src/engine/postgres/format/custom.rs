@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use super::content::{Asked, Tables, describe, table_of};
 use super::inflate::Inflate;
 use super::large_objects::LargeObjects;
-use super::rows::Rows;
+use super::rows::CopyText;
 use super::toc::{self, Cursor, Header, Stop, TocEntry};
 use crate::engine::{Content, DumpedTable, Format, Incomplete, Inspector, fingerprint_of_entries, too_many};
 use crate::error::Result;
@@ -54,14 +54,14 @@ pub struct Custom {
 /// Where in the blocks we are.
 #[derive(Default)]
 struct Walk {
-    step: Step,
+    step: BlockStep,
     /// The first bytes of a number that was cut by the end of a read.
     number: [u8; 9],
     have: usize,
     /// The place in the table of contents of the entry whose block this is.
     entry: usize,
     table: Option<usize>,
-    rows: Option<Rows>,
+    rows: Option<CopyText>,
     /// Of this block, or of this large object, where zlib compressed it.
     inflate: Option<Inflate>,
     in_objects: bool,
@@ -74,7 +74,7 @@ struct Walk {
 
 /// What comes next.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Step {
+enum BlockStep {
     #[default]
     Kind,
     Entry,
@@ -232,15 +232,15 @@ impl Custom {
     /// Reads blocks.
     fn blocks(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && self.broken.is_none() {
-            if let Step::Copy(left) = self.walk.step {
+            if let BlockStep::Copy(left) = self.walk.step {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 if here == 0 {
                     return self.fail("bytes after the copy of its table of contents");
                 }
                 self.offset += here as u64;
-                self.walk.step = Step::Copy(left - here as u64);
+                self.walk.step = BlockStep::Copy(left - here as u64);
                 bytes = &bytes[here..];
-            } else if let Step::Chunk(left) = self.walk.step {
+            } else if let BlockStep::Chunk(left) = self.walk.step {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let (chunk, rest) = bytes.split_at(here);
                 if let Err(what) = self.walk.data(chunk) {
@@ -250,7 +250,7 @@ impl Custom {
                 }
                 self.offset += here as u64;
                 let left = left - here as u64;
-                self.walk.step = if left == 0 { Step::Length } else { Step::Chunk(left) };
+                self.walk.step = if left == 0 { BlockStep::Length } else { BlockStep::Chunk(left) };
                 bytes = rest;
             } else {
                 bytes = self.number(bytes);
@@ -261,7 +261,7 @@ impl Custom {
     /// Takes the bytes of one number, and acts on it once they are all there. What is left of the bytes.
     fn number<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let int = self.header.as_ref().map_or(4, |h| h.sizes.int);
-        let size = if self.walk.step == Step::Kind { 1 } else { 1 + int };
+        let size = if self.walk.step == BlockStep::Kind { 1 } else { 1 + int };
         let here = (size - self.walk.have).min(bytes.len());
         let (part, rest) = bytes.split_at(here);
         self.walk.number[self.walk.have..self.walk.have + here].copy_from_slice(part);
@@ -272,7 +272,7 @@ impl Custom {
         self.walk.have = 0;
         let number = self.walk.number;
         let acted = match self.walk.step {
-            Step::Kind => self.start_block(number[0]),
+            BlockStep::Kind => self.start_block(number[0]),
             step => toc::int(&number[..size])
                 .map_err(|_| "a number that can't be one".to_owned())
                 .and_then(|value| self.act(step, value)),
@@ -288,37 +288,37 @@ impl Custom {
         match kind {
             DATA | LARGE_OBJECTS => {
                 self.walk.in_objects = kind == LARGE_OBJECTS;
-                self.walk.step = Step::Entry;
+                self.walk.step = BlockStep::Entry;
                 Ok(())
             }
             // The sign of the number that the table of contents begins with.
             0 if self.awaited.is_empty() && self.lane == 0 => {
-                self.walk.step = Step::Copy(self.toc_size - 1);
+                self.walk.step = BlockStep::Copy(self.toc_size - 1);
                 Ok(())
             }
             other => Err(format!("a block of the unknown kind {other}, or bytes after the last block")),
         }
     }
 
-    fn act(&mut self, step: Step, value: i64) -> Result<(), String> {
+    fn act(&mut self, step: BlockStep, value: i64) -> Result<(), String> {
         match (step, u64::try_from(value)) {
-            (Step::Entry, _) => self.start_entry(value),
-            (Step::Object, Ok(0)) => self.end_block(),
-            (Step::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
-            (Step::Object, Ok(_)) => {
+            (BlockStep::Entry, _) => self.start_entry(value),
+            (BlockStep::Object, Ok(0)) => self.end_block(),
+            (BlockStep::Length, Ok(0)) if !self.walk.in_objects => self.end_block(),
+            (BlockStep::Object, Ok(_)) => {
                 self.walk.objects.begin(&value.to_string());
                 self.walk.inflate = self.zlib().then(Inflate::new);
-                self.walk.step = Step::Length;
+                self.walk.step = BlockStep::Length;
                 Ok(())
             }
-            (Step::Length, Ok(0)) => {
+            (BlockStep::Length, Ok(0)) => {
                 self.end_of_data()?;
                 self.walk.objects.end(self.walk.readable);
-                self.walk.step = Step::Object;
+                self.walk.step = BlockStep::Object;
                 Ok(())
             }
-            (Step::Length, Ok(length)) => {
-                self.walk.step = Step::Chunk(length);
+            (BlockStep::Length, Ok(length)) => {
+                self.walk.step = BlockStep::Chunk(length);
                 Ok(())
             }
             _ => Err(format!("a length of {value} bytes")),
@@ -343,9 +343,9 @@ impl Custom {
         self.walk.inflate = (zlib && !self.walk.in_objects).then(Inflate::new);
         if let (true, Some(statement), Some(table)) = (readable, &described.copy, self.walk.table) {
             self.tables.copied(table, statement);
-            self.walk.rows = Some(Rows::default());
+            self.walk.rows = Some(CopyText::default());
         }
-        self.walk.step = if self.walk.in_objects { Step::Object } else { Step::Length };
+        self.walk.step = if self.walk.in_objects { BlockStep::Object } else { BlockStep::Length };
         Ok(())
     }
 
@@ -378,7 +378,7 @@ impl Custom {
                 self.tables.count(table, count, sum);
             }
         }
-        self.walk.step = Step::Kind;
+        self.walk.step = BlockStep::Kind;
         Ok(())
     }
 
@@ -387,13 +387,15 @@ impl Custom {
             self.offset += self.unread.len() as u64;
             let what = if self.offset == 0 { "it is empty" } else { "it ends inside its table of contents" };
             self.fail(what);
-        } else if let Step::Copy(left) = self.walk.step {
+        } else if let BlockStep::Copy(left) = self.walk.step {
             if left > 0 {
                 self.fail("it ends inside the copy of its table of contents");
             }
-        } else if self.walk.step != Step::Kind {
+        } else if self.walk.step != BlockStep::Kind {
             let what = match self.toc.get(self.walk.entry) {
-                Some(entry) if self.walk.step != Step::Entry => format!("it ends inside the data of {}", name(entry)),
+                Some(entry) if self.walk.step != BlockStep::Entry => {
+                    format!("it ends inside the data of {}", name(entry))
+                }
                 _ => "it ends at the start of a block".to_owned(),
             };
             self.offset += self.walk.have as u64;

@@ -16,7 +16,7 @@ pub fn note(properties: &mut DatabaseProperties, entry: &Entry, sql: &str) {
             words(sql).split(|word| word.is(";")).for_each(|words| altered(properties, words));
         }
         "COMMENT" if entry.tag.starts_with("DATABASE ") => {
-            properties.comment = words(sql).into_iter().rfind(|word| word.kind == Kind::Text).map(|word| word.text);
+            properties.comment = words(sql).into_iter().rfind(|word| word.kind == WordKind::Text).map(|word| word.text);
         }
         _ => {}
     }
@@ -56,7 +56,7 @@ fn altered(properties: &mut DatabaseProperties, words: &[Word]) {
         properties.template = rest.last().filter(|value| value.is("true")).map(|_| true);
     } else if let (true, Some(to)) = (first.is("SET"), to) {
         let name: String = rest[1..to].iter().map(|word| word.text.as_str()).collect();
-        let values = rest[to..].iter().filter(|word| word.kind == Kind::Text).map(|word| word.text.as_str());
+        let values = rest[to..].iter().filter(|word| word.kind == WordKind::Text).map(|word| word.text.as_str());
         let value = list(&name, values);
         properties.settings.push(DatabaseSetting::new(role, name, value));
     }
@@ -65,12 +65,12 @@ fn altered(properties: &mut DatabaseProperties, words: &[Word]) {
 /// A word of a statement.
 #[derive(Debug)]
 pub struct Word {
-    kind: Kind,
+    kind: WordKind,
     text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum WordKind {
     /// Keywords, numbers, names without quotes; each of `=`, `,` and `;`.
     Bare,
     /// A quoted name.
@@ -82,12 +82,12 @@ enum Kind {
 impl Word {
     /// Whether it is this keyword or sign.
     pub fn is(&self, text: &str) -> bool {
-        self.kind == Kind::Bare && self.text == text
+        self.kind == WordKind::Bare && self.text == text
     }
 
     /// Whether it is a string.
     pub fn is_text(&self) -> bool {
-        self.kind == Kind::Text
+        self.kind == WordKind::Text
     }
 
     /// What it says, without quotes.
@@ -116,14 +116,14 @@ pub fn words(sql: &str) -> Vec<Word> {
                         _ => break,
                     }
                 }
-                words.push(Word { kind: if letter == '"' { Kind::Name } else { Kind::Text }, text });
+                words.push(Word { kind: if letter == '"' { WordKind::Name } else { WordKind::Text }, text });
                 open = false;
             }
             _ if letter.is_whitespace() => open = false,
             _ => {
                 match words.last_mut().filter(|_| open && !symbol) {
                     Some(word) => word.text.push(letter),
-                    None => words.push(Word { kind: Kind::Bare, text: letter.to_string() }),
+                    None => words.push(Word { kind: WordKind::Bare, text: letter.to_string() }),
                 }
                 open = !symbol;
             }

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::content::{Asked, Tables, describe, table_of};
 use super::large_objects::LargeObjects;
 use super::lz4;
-use super::rows::Rows;
+use super::rows::CopyText;
 use super::toc::{self, Stop, TocEntry};
 use crate::engine::{Content, Format, Incomplete, too_many};
 use crate::error::Result;
@@ -58,7 +58,7 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
 }
 
 /// Reads an entry's file to its end. Its rows, if it holds COPY text that could be read.
-fn data(folder: &Path, entry: &TocEntry, objects: &mut LargeObjects) -> Result<Option<Rows>, String> {
+fn data(folder: &Path, entry: &TocEntry, objects: &mut LargeObjects) -> Result<Option<CopyText>, String> {
     let Some(name) = entry.file.as_deref().filter(|_| entry.has_data) else { return Ok(None) };
     if entry.entry.kind == "BLOBS" {
         let of_tar = lists_of_tar(entry).into_iter().find(|list| folder.join(list).is_file());
@@ -66,7 +66,7 @@ fn data(folder: &Path, entry: &TocEntry, objects: &mut LargeObjects) -> Result<O
         large_objects(folder, list.as_deref().unwrap_or(name), objects)?;
         return Ok(None);
     }
-    let mut rows = Rows::default();
+    let mut rows = CopyText::default();
     let read = read_through(&find(folder, name)?, |bytes| rows.see(bytes))?;
     Ok((read && entry.copy.is_some()).then_some(rows))
 }

@@ -15,12 +15,12 @@ impl LargeObjects {
     /// An object begins.
     pub fn begin(&mut self, number: &str) {
         self.count += 1;
-        self.sum.part(format!("{number}\n").as_bytes());
+        self.sum.extend_row(format!("{number}\n").as_bytes());
     }
 
     /// Some of its bytes.
     pub fn see(&mut self, bytes: &[u8]) {
-        self.sum.part(bytes);
+        self.sum.extend_row(bytes);
     }
 
     /// It ends; `read` says whether its bytes were seen.

@@ -19,7 +19,7 @@ use super::sections::Sections;
 use super::untrusted::is_untrusted;
 use crate::engine::bounds::Stretch;
 use crate::engine::postgres::sql::commands::{
-    Kind, Nesting, escapes_after, is_statement, judge, mentions_strings, shown, without_commands,
+    CommandKind, Nesting, display_statement, escapes_after, is_statement, judge, mentions_strings, without_commands,
 };
 use crate::engine::postgres::sql::gate::{self, Judged, Reason};
 use crate::engine::postgres::sql::lexer::Lexer;
@@ -190,7 +190,7 @@ impl Plain {
             }
             copying.length += row.len() as u64;
             let Some(end) = end else {
-                copying.sum.part(row);
+                copying.sum.extend_row(row);
                 return &[];
             };
             copying.sum.end(row);
@@ -207,7 +207,7 @@ impl Plain {
             }
             copying.rows += 1;
             if copying.head == SAID && copying.length >= SAID.len() as u64 {
-                let line = format!("line {}: {}", self.number, shown(&String::from_utf8_lossy(row)));
+                let line = format!("line {}: {}", self.number, display_statement(&String::from_utf8_lossy(row)));
                 self.seen.odd_row.get_or_insert(line);
             }
             self.seen.longest = self.seen.longest.max(copying.length);
@@ -272,11 +272,11 @@ impl Plain {
         let whole = self.sql.len() < LONGEST_STATEMENT;
         let sql = self.seen.text(&self.sql);
         let kind = judge(self.nesting.first(), &sql, whole);
-        self.announced = kind == Kind::Rows;
+        self.announced = kind == CommandKind::Rows;
         // What is inside of strings and bodies may be of any length.
         let sent = self.nesting.ends();
         let is_parted = std::mem::replace(&mut self.parted, !sent);
-        let kind = if is_parted && mentions_strings(&sql) { Kind::Odd } else { kind };
+        let kind = if is_parted && mentions_strings(&sql) { CommandKind::Odd } else { kind };
         if self.nesting.first() == b"set"
             && let Some(escapes) = escapes_after(&sql)
         {
@@ -288,7 +288,7 @@ impl Plain {
         // psql sends none at a semicolon within brackets or a body.
         let judged = if sent && !cut { gate::judge_all(without_commands(&sql)) } else { Judged::default() };
         let reason = if odd { Some(Reason::Unknown) } else { judged.reason };
-        let place = || format!("line {}: {}", self.number + 1, shown(&sql));
+        let place = || format!("line {}: {}", self.number + 1, display_statement(&sql));
         if self.nesting.first() == b"create" && is_untrusted(&sql) {
             let place = place();
             self.seen.untrusted.add(&place);
@@ -297,7 +297,7 @@ impl Plain {
             self.seen.relations.note(act, place, &mut self.seen.stopped);
         }
         match (kind, reason) {
-            (Kind::Odd, _) => self.seen.command = self.seen.command.take().or_else(|| Some(place())),
+            (CommandKind::Odd, _) => self.seen.command = self.seen.command.take().or_else(|| Some(place())),
             (_, Some(reason)) => {
                 let place = place();
                 self.seen.stopped.add(&place, reason);
@@ -308,7 +308,7 @@ impl Plain {
 
     /// Something that psql would obey, or might, on the line that has just ended.
     fn suspect(&mut self, what: &str) {
-        let place = format!("line {}: {}", self.number, shown(what));
+        let place = format!("line {}: {}", self.number, display_statement(what));
         if connects(what) {
             self.seen.connects.get_or_insert_with(|| place.clone());
         }

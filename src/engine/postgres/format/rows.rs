@@ -10,7 +10,7 @@ const END: &[u8; 5] = b"\\.\n\n\n";
 
 /// A table's COPY text, seen so far.
 #[derive(Clone, Debug, Default)]
-pub struct Rows {
+pub struct CopyText {
     newlines: u64,
     /// Bytes of the row that has not ended yet.
     open: u64,
@@ -21,7 +21,7 @@ pub struct Rows {
     sum: RowSum,
 }
 
-impl Rows {
+impl CopyText {
     /// Takes the next bytes.
     pub fn see(&mut self, bytes: &[u8]) {
         let mut start = 0;
@@ -34,7 +34,7 @@ impl Rows {
             self.newlines += 1;
             start = end + 1;
         }
-        self.sum.part(&bytes[start..]);
+        self.sum.extend_row(&bytes[start..]);
         self.open += (bytes.len() - start) as u64;
         self.longest = self.longest.max(self.open);
         let keep = bytes.len().min(END.len());
@@ -83,7 +83,7 @@ mod tests {
             for (text, whole) in
                 [("a\n\\.\n\n\n", true), ("a\n\\.\nb\n\\.\n\n\n", false), ("\\\\.\n.\\\n\\.\n\n\n", true)]
             {
-                let mut rows = Rows::default();
+                let mut rows = CopyText::default();
                 text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
                 assert_eq!(rows.finished().is_some(), whole, "{text:?}");
             }
@@ -95,7 +95,7 @@ mod tests {
         fn agrees_with_a_plain_count(lines in proptest::collection::vec("[a-z]{0,20}", 0..50), size in 1usize..17) {
             let ends = ["\\.", "", "", ""].map(str::to_owned);
             let text = [lines.as_slice(), &ends].concat().join("\n");
-            let mut rows = Rows::default();
+            let mut rows = CopyText::default();
             text.as_bytes().chunks(size).for_each(|chunk| rows.see(chunk));
             let mut sum = RowSum::default();
             for line in &lines {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn text_without_its_end_has_no_count() {
-        let mut rows = Rows::default();
+        let mut rows = CopyText::default();
         rows.see(b"1\n2\n\\.\n\n");
         assert_eq!(rows.finished(), None);
     }

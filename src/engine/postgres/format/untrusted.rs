@@ -24,9 +24,9 @@ pub struct Untrusted {
 impl Untrusted {
     /// Notes the place of one.
     pub fn add(&mut self, place: &str) {
-        const MOST: u64 = 20;
+        const MAX_NAMED: u64 = 20;
         self.count += 1;
-        if self.count <= MOST {
+        if self.count <= MAX_NAMED {
             let _ = write!(self.names, "{}{place}", if self.count > 1 { "\0" } else { "" });
         }
     }

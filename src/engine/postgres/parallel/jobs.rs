@@ -15,7 +15,7 @@ use crate::report::units;
 
 /// The largest tables are given away, so many of them; the others take little time. `pg_dump` asks the server for each
 /// table that its command line names, and a command line has an end.
-const MOST: usize = 500;
+const MAX_NAMED_TABLES: usize = 500;
 
 /// What can be refused without a server.
 pub fn check(options: &DumpOptions) -> Result<()> {
@@ -69,15 +69,15 @@ pub fn copied_alone(dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'st
 
 /// Refuses more sessions than the server has room for: the clients', of a copy that of the definitions, too, and ours
 /// that holds the snapshot.
-pub fn room(server: &Server, options: &DumpOptions) -> Result<()> {
-    crate::engine::room(server, options.jobs, u64::from(options.jobs) + 1 + u64::from(options.apart))
+pub fn check_jobs_connections(server: &Server, options: &DumpOptions) -> Result<()> {
+    crate::engine::check_free_connections(server, options.jobs, u64::from(options.jobs) + 1 + u64::from(options.split))
 }
 
 /// The tables that the others are given, group by group; the main one keeps a share of about their size.
 fn groups(snapshot: &Snapshot, jobs: u32) -> Vec<Vec<Shared>> {
     let mut tables: Vec<_> = snapshot.tables.iter().filter(|table| table.bytes > 0).collect();
     tables.sort_by_key(|table| std::cmp::Reverse(table.bytes));
-    tables.truncate(MOST);
+    tables.truncate(MAX_NAMED_TABLES);
     let all: u64 = snapshot.tables.iter().map(|table| table.bytes).sum();
     let given: u64 = tables.iter().map(|table| table.bytes).sum();
     let mut groups = vec![(0, Vec::new()); jobs.max(1) as usize];
@@ -94,7 +94,7 @@ fn groups(snapshot: &Snapshot, jobs: u32) -> Vec<Vec<Shared>> {
 
 /// Divides a plan for one command among several. `base` is what all of them begin with, `more` what those that dump rows
 /// alone are told besides; `encoding` is that of their command lines.
-pub fn divide(
+pub fn split_dump(
     plan: &mut DumpPlan,
     base: &Invocation,
     snapshot: &Snapshot,
@@ -111,12 +111,12 @@ pub fn divide(
     let Some(main) = plan.invocations.pop_if(|_| !groups.is_empty()) else { return Ok(()) };
     plan.invocations = commands(main, base, snapshot, &groups, more, encoding)?;
     plan.member = "part.pgsql";
-    plan.splice = Some(TocMerger::new(groups));
+    plan.merger = Some(TocMerger::new(groups));
     Ok(())
 }
 
 /// Divides it for a copy: definitions, and the rows among several. Without a snapshot only the definitions are looked at.
-pub fn part(
+pub fn split_copy(
     plan: &mut DumpPlan,
     base: &Invocation,
     snapshot: Option<&Snapshot>,
@@ -132,7 +132,7 @@ pub fn part(
     };
     let given = groups(snapshot, jobs);
     plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more, encoding)?;
-    plan.apart = Some(SplitDump { definitions: definitions.arg(told(snapshot)), given });
+    plan.split = Some(SplitDump { definitions: definitions.arg(snapshot_argument(snapshot)), given });
     Ok(())
 }
 
@@ -148,15 +148,15 @@ fn commands(
     let named = |flag: &str, tables: &[Shared]| -> Result<Vec<Arg>> {
         encoding.arguments(tables.iter().map(|table| format!("--{flag}={}", pattern(&table.schema, &table.name))))
     };
-    let mut commands = vec![main.arg(told(snapshot)).args(named("exclude-table-data", &groups.concat())?)];
+    let mut commands = vec![main.arg(snapshot_argument(snapshot)).args(named("exclude-table-data", &groups.concat())?)];
     for group in groups {
         let command = base.clone().args(more.iter().copied());
-        commands.push(command.arg("--data-only").arg(told(snapshot)).args(named("table", group)?));
+        commands.push(command.arg("--data-only").arg(snapshot_argument(snapshot)).args(named("table", group)?));
     }
     Ok(commands)
 }
 
-fn told(snapshot: &Snapshot) -> String {
+fn snapshot_argument(snapshot: &Snapshot) -> String {
     format!("--snapshot={}", snapshot.name)
 }
 
@@ -187,15 +187,15 @@ mod tests {
         assert!(sizes(&[0, 0], 8).is_empty() && sizes(&[], 8).is_empty());
         // What is not given away is the main one's: it takes no other table then.
         let many = sizes(&[10; 2000], 2);
-        assert_eq!((many.len(), many[0].len()), (1, MOST));
+        assert_eq!((many.len(), many[0].len()), (1, MAX_NAMED_TABLES));
     }
 
     fn everything() -> DumpPlan {
         DumpPlan {
             invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
-            splice: None,
+            merger: None,
             without_rows: false,
-            apart: None,
+            split: None,
             member: "dump.pgsql",
             format: crate::engine::Format::PgCustom,
             consistency: "snapshot".into(),
@@ -211,17 +211,17 @@ mod tests {
     #[test]
     fn a_copy_dumps_definitions_apart_and_each_row_once() {
         let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
-        part(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"], Encoding::Utf8)
+        split_copy(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"], Encoding::Utf8)
             .expect("a plan");
-        let apart = plan.apart.expect("definitions apart");
-        let commands: Vec<_> = [&apart.definitions].into_iter().chain(&plan.invocations).collect();
+        let split = plan.split.expect("definitions apart");
+        let commands: Vec<_> = [&split.definitions].into_iter().chain(&plan.invocations).collect();
         let text: Vec<_> = commands.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"
         /pg_dump --format=custom --schema=s --section=pre-data --section=post-data --snapshot=00000003-1
         /pg_dump --format=custom --schema=s --section=data --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
         /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""1"' '--table="s"."t""2"'
         "#);
-        assert_eq!(apart.given.len(), 1);
+        assert_eq!(split.given.len(), 1);
         for version in ["10.3", "13.16", "15.20", "18.6"] {
             let help = crate::engine::postgres::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             for command in &commands {
@@ -230,7 +230,7 @@ mod tests {
         }
         // The look, without a snapshot.
         let mut plan = everything();
-        part(&mut plan, &base, None, 2, &[], Encoding::Utf8).expect("a plan");
+        split_copy(&mut plan, &base, None, 2, &[], Encoding::Utf8).expect("a plan");
         let look: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         assert_eq!(look, ["/pg_dump --format=custom --schema=s --section=pre-data --section=post-data"]);
     }
@@ -238,7 +238,8 @@ mod tests {
     #[test]
     fn one_dumps_everything_but_the_rows_that_the_others_dump() {
         let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
-        divide(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"], Encoding::Utf8).expect("a plan");
+        split_dump(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"], Encoding::Utf8)
+            .expect("a plan");
         let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(commands.join("\n"), @r#"
         /pg_dump --format=custom --schema=s --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
@@ -246,7 +247,7 @@ mod tests {
         /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""2"'
         "#);
         assert_eq!(plan.notes, ["3 jobs instead of 4: there are no more tables with rows"]);
-        assert_eq!((plan.member, plan.splice.map(|splice| splice.commands())), ("part.pgsql", Some(3)));
+        assert_eq!((plan.member, plan.merger.map(|merger| merger.commands())), ("part.pgsql", Some(3)));
         for version in ["10.3", "13.16", "15.20", "18.6"] {
             let help = crate::engine::postgres::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             plan.invocations

@@ -49,11 +49,11 @@ pub struct PartialToc {
     /// Where the last entry of data ends, or the last one before what is built on data.
     data_end: usize,
     tables: HashMap<u32, i64>,
-    rows: Vec<Rows>,
+    rows: Vec<RowsEntry>,
 }
 
 /// An entry for a table's rows.
-struct Rows {
+struct RowsEntry {
     oid: u32,
     id: i64,
     at: Range<usize>,
@@ -75,10 +75,10 @@ pub struct DataBlocks {
     sizes: Sizes,
     /// The numbers of the blocks in their order, old and new; none where they stay as they are.
     numbers: Option<VecDeque<(i64, i64)>>,
-    step: Step,
+    step: MergeStep,
 }
 
-enum Step {
+enum MergeStep {
     Kind,
     Number { old: Vec<u8>, new: Vec<u8>, at: usize },
     Length(Vec<u8>),
@@ -188,7 +188,7 @@ impl PartialToc {
         match entry.entry.kind.as_str() {
             "TABLE DATA" if ours && entry.has_data => {
                 let needs = start + needs.start..start + needs.end;
-                self.rows.push(Rows { oid: entry.catalog.1, id: entry.entry.id, at: start..end, needs });
+                self.rows.push(RowsEntry { oid: entry.catalog.1, id: entry.entry.id, at: start..end, needs });
             }
             "TABLE" if ours && entry.catalog.0 == RELATIONS => {
                 self.tables.insert(entry.catalog.1, entry.entry.id);
@@ -214,7 +214,7 @@ impl PartialToc {
 
     /// The blocks that follow; what has come of them is taken away from here.
     fn body(&mut self, header: &Header, numbers: Option<VecDeque<(i64, i64)>>) -> DataBlocks {
-        DataBlocks { begun: self.bytes.split_off(self.at).into(), sizes: header.sizes, numbers, step: Step::Kind }
+        DataBlocks { begun: self.bytes.split_off(self.at).into(), sizes: header.sizes, numbers, step: MergeStep::Kind }
     }
 }
 
@@ -238,41 +238,41 @@ impl DataBlocks {
         let Some(numbers) = &mut self.numbers else { return Ok(()) };
         while let Some((first, rest)) = bytes.split_first_mut() {
             match &mut self.step {
-                Step::Chunk(left) => {
+                MergeStep::Chunk(left) => {
                     let here = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len() + 1);
                     *left -= here as u64;
                     if *left == 0 {
-                        self.step = Step::Length(Vec::new());
+                        self.step = MergeStep::Length(Vec::new());
                     }
                     bytes = &mut rest[here - 1..];
                     continue;
                 }
-                Step::Kind if *first == DATA => {
+                MergeStep::Kind if *first == DATA => {
                     let (old, new) = numbers.pop_front().ok_or("there are more blocks of rows than tables")?;
                     let bytes = |number| {
                         let mut bytes = Vec::new();
                         put_int(number, self.sizes, &mut bytes);
                         bytes
                     };
-                    self.step = Step::Number { old: bytes(old), new: bytes(new), at: 0 };
+                    self.step = MergeStep::Number { old: bytes(old), new: bytes(new), at: 0 };
                 }
-                Step::Kind => return Err(format!("a block of the kind {first}, where only rows are expected")),
-                Step::Number { old, new, at } => {
+                MergeStep::Kind => return Err(format!("a block of the kind {first}, where only rows are expected")),
+                MergeStep::Number { old, new, at } => {
                     if *first != old[*at] {
                         return Err("the blocks are not in the order of the table of contents".into());
                     }
                     *first = new[*at];
                     *at += 1;
                     if *at == new.len() {
-                        self.step = Step::Length(Vec::new());
+                        self.step = MergeStep::Length(Vec::new());
                     }
                 }
-                Step::Length(number) => {
+                MergeStep::Length(number) => {
                     number.push(*first);
                     if number.len() == 1 + self.sizes.int {
                         self.step = match toc::int(number).map(u64::try_from) {
-                            Ok(Ok(0)) => Step::Kind,
-                            Ok(Ok(length)) => Step::Chunk(length),
+                            Ok(Ok(0)) => MergeStep::Kind,
+                            Ok(Ok(length)) => MergeStep::Chunk(length),
                             _ => return Err("a length that can't be one".into()),
                         };
                     }

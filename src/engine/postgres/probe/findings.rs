@@ -182,7 +182,7 @@ async fn row_security(session: &Session, server: &mut Server) -> Result<Vec<Find
 async fn large_objects(session: &Session, server: &mut Server) -> Result<Vec<Finding>> {
     let others = session.column(LARGE_OBJECTS_OF_OTHERS).await?;
     server.settings.insert(LARGE_OBJECTS.into(), others.len().to_string());
-    let Some(unreadable) = some(&others, "may not be read") else { return Ok(Vec::new()) };
+    let Some(unreadable) = sentence(&others, "may not be read") else { return Ok(Vec::new()) };
     let all = session.column("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").await?.join("");
     let finding = missing(
         format!("{unreadable}; pg_dump takes all large objects or none, and there are {all}"),
@@ -227,7 +227,7 @@ async fn unseen(session: &Session) -> Result<Vec<Finding>> {
 
 async fn foreign(session: &Session) -> Result<Option<Finding>> {
     let tables = session.column(&relations("c.relkind = 'f'")).await?;
-    Ok(some(&tables, "are foreign: their definitions are dumped, their rows stay where they are").map(|what| {
+    Ok(sentence(&tables, "are foreign: their definitions are dumped, their rows stay where they are").map(|what| {
         Finding::new(
             Severity::Note,
             what,
@@ -275,7 +275,7 @@ fn listed(condition: &str, columns: &str) -> String {
 }
 
 /// `table public.a, table public.b and 3 more are foreign`; none for no names.
-fn some(names: &[String], predicate: &str) -> Option<String> {
+fn sentence(names: &[String], predicate: &str) -> Option<String> {
     let shown = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => None,

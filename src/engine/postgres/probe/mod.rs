@@ -16,7 +16,7 @@ use super::products::{OLDEST, PRODUCTS, WITNESSES};
 use super::restore::{tablespaces, target};
 use super::session::{self, ConnectError, Row, Session, literal, pinned_settings, pooler};
 use crate::connection::{Connection, Limits};
-use crate::engine::{DumpOptions, Flavour, Purpose, Server, Table, Target, Version, recognise};
+use crate::engine::{DumpOptions, Flavour, Purpose, Server, TableEstimate, Target, Version, recognise};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
@@ -78,7 +78,7 @@ pub async fn probe(connection: &Connection, purpose: Purpose, limits: &Limits) -
     let witnesses = session.try_rows(WITNESSES).await?.unwrap_or_default().into_iter().flatten().flatten();
     let words = std::iter::once(version_text).chain(witnesses).collect::<Vec<_>>().join("\n");
     server.products = recognise(PRODUCTS, "PostgreSQL", &words)?;
-    pooler::look(connection, &mut server, shares, limits).await;
+    pooler::detect_pooler(connection, &mut server, shares, limits).await;
     pinned_settings::read(connection, &session, &mut server, purpose, limits).await?;
     server.database.clone_from(&connection.database);
     if purpose == Purpose::Restore {
@@ -201,7 +201,7 @@ fn connections_left(row: &Row) -> Option<u64> {
 }
 
 /// The user's tables. Sizes need a lock on each table: where one is held, estimates of the last vacuum stand in.
-async fn tables(session: &Session) -> Result<Vec<Table>> {
+async fn tables(session: &Session) -> Result<Vec<TableEstimate>> {
     let query = |size: &str| {
         format!(
             "SELECT n.nspname, c.relname, c.reltuples::bigint, {size} FROM pg_catalog.pg_class c \
@@ -225,10 +225,10 @@ async fn tables(session: &Session) -> Result<Vec<Table>> {
     Ok(rows.into_iter().filter_map(|row| table(&row)).collect())
 }
 
-fn table(row: &Row) -> Option<Table> {
+fn table(row: &Row) -> Option<TableEstimate> {
     let [schema, name, rows, bytes] = row.as_slice() else { return None };
     let count = |text: &Option<String>| text.as_ref()?.parse().ok();
-    Some(Table {
+    Some(TableEstimate {
         schema: schema.clone()?,
         name: name.clone()?,
         rows: count(rows).unwrap_or(0),

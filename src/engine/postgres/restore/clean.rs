@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::suitability::{refused, shortened};
+use super::suitability::{join_truncated, refused};
 use super::target::{IDENTITIES, LOCK_TABLE, LOCKS, NOT_OURS, ON_EXTENSIONS, SLOTS, STAYING, lines};
 use super::use_list::TocExclusions;
 use crate::engine::postgres::format::plain;
@@ -15,7 +15,8 @@ use crate::hint::Hint;
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     let others = lines(server, NOT_OURS);
     if !others.is_empty() {
-        let what = format!("{} may not drop all that the target holds: {}", server.user, shortened(others.into_iter()));
+        let what =
+            format!("{} may not drop all that the target holds: {}", server.user, join_truncated(others.into_iter()));
         return Err(refused(what).hint(Hint::new(
             "superuser-or-owners-member",
             "restore as a superuser, or as a member of the roles that own it",
@@ -24,8 +25,11 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     let staying = staying(server, content, options);
     if !staying.is_empty() {
         let names = staying.iter().map(String::as_str);
-        let what =
-            format!("the dump brings what is there already, and not {}'s to drop: {}", server.user, shortened(names));
+        let what = format!(
+            "the dump brings what is there already, and not {}'s to drop: {}",
+            server.user,
+            join_truncated(names)
+        );
         return Err(refused(what).hint(Hint::new("superuser-drops-it", "have a superuser drop it, or restore as one")));
     }
     if let Some(subscription) = lines(server, SLOTS).first() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::restore_filter::{select, some};
+use super::restore_filter::{join_truncated, select};
 use super::suitability::refused;
 use super::target::lines;
 use super::use_list::TocExclusions;
@@ -128,7 +128,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     if refusals.is_empty() {
         let others = named(others);
         let what = "goes with what is dropped, and does not come back";
-        return Ok((!others.is_empty()).then(|| format!("{what}: {}", some(others.into_iter()))));
+        return Ok((!others.is_empty()).then(|| format!("{what}: {}", join_truncated(others.into_iter()))));
     }
     let error = refused("--clean objects would drop what the dump does not bring back");
     Err(named(refusals).into_iter().fold(error, Error::why).hint(TAKE_IT_OUT))

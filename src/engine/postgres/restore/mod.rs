@@ -52,12 +52,12 @@ use copy_freeze::{Freeze, FreezeTarget};
 use epilogue::Epilogue;
 use filter::{Adapter, Restriction, Transaction};
 use postpone::Postpone;
-use restore_filter::{blocks, sections, select, some, tables, without};
+use restore_filter::{blocks, join_truncated, sections, select, tables, without};
 use target::{STAYING, lines};
 use use_list::TocExclusions;
 
 /// What the plan is made from.
-struct Job<'a> {
+struct RestorePlanner<'a> {
     connection: &'a Connection,
     server: &'a Server,
     content: &'a Content,
@@ -75,7 +75,7 @@ pub fn plan(
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<RestorePlan> {
-    let job = Job { connection, server, content, clients, options, source };
+    let job = RestorePlanner { connection, server, content, clients, options, source };
     let mut plan = match content.format {
         Format::PgPlain => job.script()?,
         Format::PgCustom | Format::PgDirectory => job.archive()?,
@@ -86,7 +86,7 @@ pub fn plan(
     Ok(plan)
 }
 
-impl Job<'_> {
+impl RestorePlanner<'_> {
     /// In what the database that is there differs from the source's, and stays: a database keeps what it was made with.
     fn differing(&self) -> Vec<String> {
         let made = self.is_replaced() || !self.server.target.exists;
@@ -275,7 +275,7 @@ impl Job<'_> {
     }
 
     /// `pg_restore` makes SQL of the archive, and psql runs it.
-    fn through_psql(&self, client: &Client, selection: Selection, mut notes: Vec<String>) -> Result<RestorePlan> {
+    fn through_psql(&self, client: &Client, selection: RestoreScope, mut notes: Vec<String>) -> Result<RestorePlan> {
         let psql = self.shell()?;
         if !clients::knows_restrict(psql.version) && !self.options.trust {
             return Err(Error::new(
@@ -360,7 +360,7 @@ impl Job<'_> {
         if !early.is_empty() {
             notes.push(format!(
                 "made behind the rows, before which the dump has them: {}",
-                some(names.into_iter().map(str::to_owned))
+                join_truncated(names.into_iter().map(str::to_owned))
             ));
             filter = Box::new(Postpone::new(filter, early, parts));
         }
@@ -400,7 +400,7 @@ impl Job<'_> {
         Ok(invocation)
     }
 
-    fn selection(&self, client: &Client, notes: &mut Vec<String>) -> Result<Selection> {
+    fn selection(&self, client: &Client, notes: &mut Vec<String>) -> Result<RestoreScope> {
         let options = self.options;
         let mut flags = Vec::new();
         let mut when = |on: bool, flag: &str, note: &str| {
@@ -426,18 +426,18 @@ impl Job<'_> {
         let chosen = self.chosen(notes)?;
         if options.section == Some(Section::Data) {
             // The entries are definitions', which another command makes.
-            return Ok(Selection { flags, list: None, parts: None, tables: self.content.tables.clone() });
+            return Ok(RestoreScope { flags, list: None, parts: None, tables: self.content.tables.clone() });
         }
         let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
         let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
         let tables = tables(self.content, chosen.as_ref());
         let list = self.leaving().list(&self.content.entries, chosen.as_ref(), clean, notes);
-        Ok(Selection { flags, list, parts, tables })
+        Ok(RestoreScope { flags, list, parts, tables })
     }
 }
 
 /// Which part of the archive, as arguments.
-struct Selection {
+struct RestoreScope {
     flags: Vec<String>,
     list: Option<PrivateFile>,
     /// The stretches of the dump that it takes.
@@ -446,7 +446,7 @@ struct Selection {
     tables: Vec<DumpedTable>,
 }
 
-impl Selection {
+impl RestoreScope {
     fn add_to(self, invocation: Invocation) -> Invocation {
         let invocation = invocation.args(self.flags);
         match self.list {

@@ -12,7 +12,7 @@ use crate::engine::Incomplete;
 use crate::engine::of_many::{Choice, DatabaseCutter, HeldDatabases, MAX_DATABASES, blank};
 use crate::engine::postgres::format::dump_lines::{described, identifier};
 use crate::engine::postgres::format::encoding::Encoding;
-use crate::engine::postgres::sql::commands::{Kind, Nesting, judge};
+use crate::engine::postgres::sql::commands::{CommandKind, Nesting, judge};
 use crate::engine::postgres::sql::lexer::Lexer;
 use crate::engine::stray::MARK;
 
@@ -31,7 +31,7 @@ const DATABASE_ENDS: &str = "-- PostgreSQL database dump complete";
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about the script, each set by a line of its own")]
 pub struct Cutter {
     choice: Choice,
-    place: Place,
+    place: CurrentDatabase,
     /// It says that it is `pg_dumpall`'s, and then that it ends.
     is_cluster: bool,
     is_complete: bool,
@@ -53,12 +53,12 @@ pub struct Cutter {
     ended: u32,
     /// The statement is too long to be held, and passes or not.
     running: Option<bool>,
-    rows: Option<Rows>,
+    rows: Option<CopyRows>,
 }
 
 /// Where in the script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum CurrentDatabase {
     /// No database was connected to.
     #[default]
     Before,
@@ -69,7 +69,7 @@ enum Place {
 }
 
 /// Rows of a COPY.
-struct Rows {
+struct CopyRows {
     passes: bool,
     /// Bytes of the row so far, and the first of them.
     length: usize,
@@ -206,7 +206,7 @@ impl Cutter {
     }
 
     fn put(&mut self, passes: bool, bytes: &[u8], out: &mut Vec<u8>) {
-        if let Place::In(at) = self.place {
+        if let CurrentDatabase::In(at) = self.place {
             self.choice.databases[at].bytes += bytes.len() as u64;
         }
         if passes {
@@ -223,9 +223,9 @@ impl Cutter {
     /// Whether what belongs here passes.
     fn passes(&self) -> bool {
         match self.place {
-            Place::Before => !self.is_cluster,
-            Place::In(at) => self.choice.passes(at),
-            Place::Behind => false,
+            CurrentDatabase::Before => !self.is_cluster,
+            CurrentDatabase::In(at) => self.choice.passes(at),
+            CurrentDatabase::Behind => false,
         }
     }
 
@@ -235,7 +235,7 @@ impl Cutter {
             CLUSTER_ENDS => self.is_complete = true,
             DATABASE_ENDS if self.is_cluster => {
                 let passes = self.passes();
-                self.place = Place::Behind;
+                self.place = CurrentDatabase::Behind;
                 return passes;
             }
             _ => {}
@@ -255,7 +255,7 @@ impl Cutter {
         // Behind statements that name no database it is none of a section's.
         let connects = text.strip_prefix("\\connect ").and_then(connected).filter(|_| !self.is_nameless);
         if let Some(name) = connects {
-            self.place = Place::In(self.choice.place(&name, false));
+            self.place = CurrentDatabase::In(self.choice.place(&name, false));
             return false;
         }
         passes
@@ -278,7 +278,7 @@ impl Cutter {
             if !database.own_statements.iter().any(|kind| kind == statement.kind) {
                 database.own_statements.push(statement.kind.to_owned());
             }
-            if self.place == Place::Before {
+            if self.place == CurrentDatabase::Before {
                 database.bytes += held.len() as u64;
             }
             return false;
@@ -288,8 +288,8 @@ impl Cutter {
             return self.passes();
         }
         let passes = self.object();
-        if text.starts_with("COPY ") && judge(b"copy", text, true) == Kind::Rows {
-            self.rows = Some(Rows { passes, length: 0, head: [0; 3] });
+        if text.starts_with("COPY ") && judge(b"copy", text, true) == CommandKind::Rows {
+            self.rows = Some(CopyRows { passes, length: 0, head: [0; 3] });
         }
         passes
     }
@@ -297,15 +297,15 @@ impl Cutter {
     /// Whether a statement passes that is neither a setting nor about a database.
     fn object(&mut self) -> bool {
         match self.place {
-            Place::Before if !self.is_cluster => {
+            CurrentDatabase::Before if !self.is_cluster => {
                 self.is_nameless = true;
                 true
             }
-            Place::Before | Place::Behind => {
+            CurrentDatabase::Before | CurrentDatabase::Behind => {
                 self.globals += 1;
                 false
             }
-            Place::In(_) => self.passes(),
+            CurrentDatabase::In(_) => self.passes(),
         }
     }
 }

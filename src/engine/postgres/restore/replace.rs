@@ -32,11 +32,11 @@ pub const LEFT: &str = "databases.left";
 const LEFT_QUERY: &str = "SELECT d.datname FROM pg_catalog.pg_database d WHERE d.datname ~ '^dbhaul_(new|old)_[0-9a-f]{16}$' \
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1";
 
-/// The databases of [`LEFT`]. One of a restore that runs has no session for a moment at most.
-pub async fn left(session: &Session) -> Result<Vec<String>> {
+/// The databases of [`LEFT_QUERY`]. One of a restore that runs has no session for a moment at most.
+pub async fn leftover_databases(session: &Session) -> Result<Vec<String>> {
     let mut left = session.column(LEFT_QUERY).await?;
     if !left.is_empty() {
-        tokio::time::sleep(MOMENT).await;
+        tokio::time::sleep(NEXT_SESSION_TIMEOUT).await;
         let still = session.column(LEFT_QUERY).await?;
         left.retain(|name| still.contains(name));
     }
@@ -47,7 +47,7 @@ pub async fn left(session: &Session) -> Result<Vec<String>> {
 pub async fn left_on_server(connection: &Connection, limits: &Limits) -> Result<Vec<(String, String)>> {
     let mut left = asked(connection, LEFT_QUERY, limits).await?;
     if !left.is_empty() {
-        tokio::time::sleep(MOMENT).await;
+        tokio::time::sleep(NEXT_SESSION_TIMEOUT).await;
         let still = asked(connection, LEFT_QUERY, limits).await?;
         left.retain(|name| still.contains(name));
     }
@@ -55,7 +55,7 @@ pub async fn left_on_server(connection: &Connection, limits: &Limits) -> Result<
 }
 
 /// A restore goes on to its next session within this.
-const MOMENT: Duration = Duration::from_secs(1);
+const NEXT_SESSION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What [`HELD`] is asked by.
 pub const HELD_QUERY: &str = "SELECT pg_catalog.format('it is a template: ALTER DATABASE %I IS_TEMPLATE false', d.datname) \

@@ -41,7 +41,7 @@ const REMARKS: [&str; 5] = ["COMMENT", "ACL", "SECURITY LABEL", "PUBLICATION TAB
 
 /// The chosen part of a dump.
 #[derive(Debug, Default)]
-pub struct Selection {
+pub struct ChosenEntries {
     /// The numbers of the chosen entries.
     pub chosen: BTreeSet<i64>,
     /// What was left out although it belongs to something chosen, and what is needed and not brought, in sentences.
@@ -101,25 +101,25 @@ pub fn without(parts: Option<Vec<Range<u64>>>, left_out: &[Range<u64>]) -> Vec<R
 }
 
 /// Chooses. A name that matches nothing is `Kind::Usage`.
-pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<Selection> {
+pub fn select(entries: &[Entry], options: &RestoreOptions) -> Result<ChosenEntries> {
     let all = Entries { list: entries, by_id: entries.iter().map(|e| (e.id, e)).collect() };
     all.check(options)?;
-    let (chosen, apart) = all.choose(options);
+    let (chosen, split) = all.choose(options);
     let without_rows = all.without_rows(options);
-    let mut selection = Selection { chosen, ..Selection::default() };
+    let mut selection = ChosenEntries { chosen, ..ChosenEntries::default() };
     let pointing = all.pointing(&selection.chosen, &without_rows);
     let remarks = all.remarks(&pointing);
     selection.chosen.retain(|id| ![&without_rows, &pointing, &remarks].iter().any(|left| left.contains(id)));
-    let named = |ids: &BTreeSet<i64>| some(ids.iter().filter_map(|id| all.by_id.get(id)).map(|e| name(e)));
+    let named = |ids: &BTreeSet<i64>| join_truncated(ids.iter().filter_map(|id| all.by_id.get(id)).map(|e| name(e)));
     let mut note = |ids: &BTreeSet<i64>, what: &str| {
         selection.notes.extend((!ids.is_empty()).then(|| format!("{what}: {}", named(ids))));
     };
-    note(&apart, "left out, since they need what is not chosen");
+    note(&split, "left out, since they need what is not chosen");
     note(&pointing, "left out, since they point at rows that are left out");
     let needs = all.dependencies(&selection.chosen);
-    let needed = some(needs.iter().map(ToString::to_string));
+    let needed = join_truncated(needs.iter().map(ToString::to_string));
     selection.notes.extend((!needs.is_empty()).then(|| format!("needed, and in the target already: {needed}")));
-    Ok(Selection { needs, ..selection })
+    Ok(ChosenEntries { needs, ..selection })
 }
 
 struct Entries<'a> {
@@ -190,13 +190,13 @@ impl<'a> Entries<'a> {
                 chosen.remove(&entry.id);
             }
         }
-        let apart = |e: &&Entry| {
+        let split = |e: &&Entry| {
             !chosen.contains(&e.id)
                 && !["INDEX ATTACH", "SEQUENCE OWNED BY"].contains(&e.kind.as_str())
                 && self.anchors(e).iter().any(|a| chosen.contains(&a.id) && owns(a, e))
         };
-        let apart = self.list.iter().filter(apart).map(|e| e.id).collect();
-        (chosen, apart)
+        let split = self.list.iter().filter(split).map(|e| e.id).collect();
+        (chosen, split)
     }
 
     /// The tables and belongings that an entry belongs to: it comes when all of them do.
@@ -350,7 +350,7 @@ fn name(entry: &Entry) -> String {
 }
 
 /// The first of some names.
-pub fn some(names: impl Iterator<Item = String>) -> String {
+pub fn join_truncated(names: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 8;
     let names: Vec<_> = names.collect();
     let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
@@ -366,6 +366,6 @@ fn no_match(flag: &str, noun: &str, wanted: &str, known: impl Iterator<Item = St
             "names are literal, with or without the schema: dbhaul inspect lists them",
         ))
     } else {
-        error.hint(hint::near(&close))
+        error.hint(hint::suggest(&close))
     }
 }

@@ -49,7 +49,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     told.extend(triggers::warning(server, content, options));
     pinned_settings::check(server, content, options)?;
     extensions::check(server, content, options)?;
-    crossing(server, content, options)?;
+    check_cross_version(server, content, options)?;
     dependencies::check(server, content)?;
     told.extend(warnings(server, content, options));
     told.extend(default_privileges::warning(server, content, options));
@@ -221,10 +221,10 @@ fn holdings(target: &Target) -> String {
         return format!(
             "{} ({})",
             count(target.object_count, "object"),
-            shortened(target.objects.iter().map(String::as_str))
+            join_truncated(target.objects.iter().map(String::as_str))
         );
     };
-    let names = shortened(tables.iter().map(|(_, name)| *name));
+    let names = join_truncated(tables.iter().map(|(_, name)| *name));
     let mut text = format!("{} in schema \"{schema}\" ({names})", count(tables.len() as u64, "table"));
     let others = target.object_count - tables.len() as u64;
     if others > 0 {
@@ -237,7 +237,7 @@ fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-pub fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub fn join_truncated<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     let more = if names.len() > 3 { ", ..." } else { "" };
     format!("{}{more}", names[..names.len().min(3)].join(", "))
@@ -263,7 +263,7 @@ fn rights(server: &Server, content: &Content, options: &RestoreOptions) -> Resul
 }
 
 /// What the target does not know.
-fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
+fn check_cross_version(server: &Server, content: &Content, options: &RestoreOptions) -> Result<()> {
     if options.data_only {
         return Ok(());
     }
@@ -276,7 +276,7 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     if !unknown.is_empty() {
         let what = format!("PostgreSQL {} does not know all that the dump holds", server.version);
         let error = unknown.iter().fold(Error::new(Kind::Refused, what), |error, (what, places)| {
-            error.why(format!("{what}: {}", shortened(places.iter().map(String::as_str))))
+            error.why(format!("{what}: {}", join_truncated(places.iter().map(String::as_str))))
         });
         return Err(error.hint(Hint::new(
             "newer-server-or-change-source",
@@ -288,11 +288,13 @@ fn crossing(server: &Server, content: &Content, options: &RestoreOptions) -> Res
     if known.is_empty() || missing.is_empty() || options.selects() {
         return Ok(());
     }
-    Err(refused(format!("the target does not know the collation {}", shortened(missing.into_iter()))).hint(Hint::new(
-        "import-collations",
-        "have the locale installed on the target's machine, and then: SELECT \
+    Err(refused(format!("the target does not know the collation {}", join_truncated(missing.into_iter()))).hint(
+        Hint::new(
+            "import-collations",
+            "have the locale installed on the target's machine, and then: SELECT \
          pg_import_system_collations('pg_catalog')",
-    )))
+        ),
+    ))
 }
 
 /// Whether a feature's entry is restored.

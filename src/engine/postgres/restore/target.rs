@@ -82,7 +82,7 @@ pub async fn read(session: &Session, server: &mut Server) -> Result<()> {
     for (name, query) in lists {
         server.settings.insert(name.to_owned(), session.column(query).await?.join("\n"));
     }
-    server.settings.insert(replace::LEFT.into(), replace::left(session).await?.join("\n"));
+    server.settings.insert(replace::LEFT.into(), replace::leftover_databases(session).await?.join("\n"));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ const NOW: &str = "memory.maintenance";
 /// The server's shared buffers, in bytes.
 const SHARED: &str = "memory.shared";
 /// All sessions of a restore together.
-const MOST: u64 = 512 << 20;
+const MAX_MEMORY_BYTES: u64 = 512 << 20;
 
 /// What the server has.
 pub struct Memory {
@@ -46,7 +46,7 @@ impl Memory {
 /// The value of `PGOPTIONS` for each of so many sessions, where it says anything else than the server does.
 pub fn options(server: &Server, sessions: u32) -> Option<String> {
     let bytes = |setting| server.settings.get(setting)?.parse::<u64>().ok();
-    let each = bytes(SHARED)?.min(MOST) / u64::from(sessions.max(1));
+    let each = bytes(SHARED)?.min(MAX_MEMORY_BYTES) / u64::from(sessions.max(1));
     (each > bytes(NOW)?).then(|| format!("-c maintenance_work_mem={}kB", each / 1024))
 }
 

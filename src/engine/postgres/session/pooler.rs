@@ -22,7 +22,7 @@ pub const BY_TRANSACTION: &str = "transaction";
 pub const POOLER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Fills the server's `pooler`, the setting [`POOLING`], and a finding. `shares` is [what was found](shares_sessions).
-pub async fn look(connection: &Connection, server: &mut Server, shares: bool, limits: &Limits) {
+pub async fn detect_pooler(connection: &Connection, server: &mut Server, shares: bool, limits: &Limits) {
     let database = server.database.clone();
     let limits = Limits { connect: limits.connect.min(POOLER_TIMEOUT), ..*limits };
     server.pooler = name(connection, server, &database, &limits).await;

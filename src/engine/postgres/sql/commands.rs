@@ -4,7 +4,7 @@
 //! looked through; so what is looked at must be what psql will take for commands, for rows, and for neither.
 
 use super::lexer::{Token, tokens};
-use crate::engine::cut;
+use crate::engine::truncate;
 
 /// Longer words are none that matter.
 const LONGEST_WORD: usize = 16;
@@ -109,7 +109,7 @@ pub fn is_statement(line: &str) -> bool {
 
 /// What a statement of a script is, as far as it is more than SQL for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CommandKind {
     /// SQL.
     Plain,
     /// `COPY name (columns) FROM stdin`, as `pg_dump` writes it: rows follow.
@@ -119,22 +119,22 @@ pub enum Kind {
 }
 
 /// Judges one statement, up to and with its semicolon. `first` is its first word in small letters.
-pub fn judge(first: &[u8], sql: &str, whole: bool) -> Kind {
+pub fn judge(first: &[u8], sql: &str, whole: bool) -> CommandKind {
     match first {
-        b"copy" if !whole => Kind::Odd,
+        b"copy" if !whole => CommandKind::Odd,
         b"copy" => {
             let tokens = tokens(sql);
             let tokens = without_remarks(&tokens);
             if rows_follow(tokens) {
-                Kind::Rows
+                CommandKind::Rows
             } else if !copies_files(tokens) && tokens.iter().any(|t| is(t, "stdin")) {
-                Kind::Odd
+                CommandKind::Odd
             } else {
-                Kind::Plain
+                CommandKind::Plain
             }
         }
-        b"set" | b"select" | b"reset" if changes_strings(sql) => Kind::Odd,
-        _ => Kind::Plain,
+        b"set" | b"select" | b"reset" if changes_strings(sql) => CommandKind::Odd,
+        _ => CommandKind::Plain,
     }
 }
 
@@ -148,9 +148,9 @@ pub fn without_commands(sql: &str) -> &str {
 }
 
 /// A statement in one line, for people.
-pub fn shown(sql: &str) -> String {
+pub fn display_statement(sql: &str) -> String {
     let lines = sql.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
-    cut(&lines.collect::<Vec<_>>().join(" "), SHOWN)
+    truncate(&lines.collect::<Vec<_>>().join(" "), SHOWN)
 }
 
 /// Of a remark before a statement its first sign is left.
@@ -222,7 +222,7 @@ fn sets_plainly(sql: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn kind(sql: &str) -> Kind {
+    fn kind(sql: &str) -> CommandKind {
         let mut nesting = Nesting::default();
         let words = sql.trim_start_matches("--\n-- x\n").trim_end_matches(';');
         words.bytes().for_each(|byte| nesting.see(Some(byte)));
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn only_what_pg_dump_writes_announces_rows() {
         for sql in ["COPY public.\"two\nlines\" (\"a\"\"b\", c) FROM stdin;", "--\n-- x\n\nCOPY t FROM stdin;"] {
-            assert_eq!(kind(sql), Kind::Rows, "{sql}");
+            assert_eq!(kind(sql), CommandKind::Rows, "{sql}");
         }
         for sql in [
             "copy t from stdin;",
@@ -243,7 +243,7 @@ mod tests {
             "SELECT set_config('standard_' || 'conforming_strings', 'off', false);",
             "SELECT \"set_config\"('search_path', '', false);",
         ] {
-            assert_eq!(kind(sql), Kind::Odd, "{sql}");
+            assert_eq!(kind(sql), CommandKind::Odd, "{sql}");
         }
         for sql in [
             "SELECT pg_catalog.set_config('search_path', '', false);",
@@ -251,7 +251,7 @@ mod tests {
             "SET standard_conforming_strings = on;",
             "SELECT pg_catalog.setval('s', 1);",
         ] {
-            assert_eq!(kind(sql), Kind::Plain, "{sql}");
+            assert_eq!(kind(sql), CommandKind::Plain, "{sql}");
         }
     }
 

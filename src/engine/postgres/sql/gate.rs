@@ -78,9 +78,9 @@ pub struct Stopped {
 impl Stopped {
     /// Notes one: where it stands, and why.
     pub fn add(&mut self, place: &str, reason: Reason) {
-        const MOST: usize = 20;
+        const MAX_NAMED: usize = 20;
         self.count += 1;
-        if self.shown.len() < MOST {
+        if self.shown.len() < MAX_NAMED {
             self.shown.push(format!("{place} ({})", reason.words()));
         }
     }

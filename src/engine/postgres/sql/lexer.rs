@@ -4,7 +4,7 @@
 
 /// What the next byte stands in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum LexState {
     #[default]
     Statement,
     /// `'...'`; true where backslashes escape.
@@ -63,7 +63,7 @@ impl Before {
 /// here, or a command could hide there.
 #[derive(Clone, Debug, Default)]
 pub struct Lexer {
-    place: Place,
+    place: LexState,
     /// The byte before, unless it was used up.
     last: u8,
     before: Before,
@@ -78,46 +78,46 @@ pub struct Lexer {
 impl Lexer {
     /// True between statements and inside of them, false within quotes and comments of several lines.
     pub fn outside(&self) -> bool {
-        matches!(self.place, Place::Statement | Place::Remark | Place::Tag(_))
+        matches!(self.place, LexState::Statement | LexState::Remark | LexState::Tag(_))
     }
 
     /// True where a statement's own words stand.
     pub fn in_statement(&self) -> bool {
-        self.place == Place::Statement
+        self.place == LexState::Statement
     }
 
     /// True within a quoted name, which may hold a newline.
     pub fn in_name(&self) -> bool {
-        self.place == Place::Name
+        self.place == LexState::Name
     }
 
     /// Takes the next byte.
     pub fn see(&mut self, byte: u8) {
         let used_up = match &mut self.place {
-            Place::Statement => self.statement(byte),
-            Place::Text(true) if self.last == b'\\' => {
+            LexState::Statement => self.statement(byte),
+            LexState::Text(true) if self.last == b'\\' => {
                 // Where only a setting says that it escapes, a change of it that we can't see would end the string.
                 self.doubtful |= self.escapes && byte == b'\'';
                 // The escaped byte escapes nothing itself.
                 true
             }
-            Place::Text(escapes) if byte == b'\'' => {
+            LexState::Text(escapes) if byte == b'\'' => {
                 let before = if *escapes { Before::Escaped } else { Before::Nothing };
                 self.close(before)
             }
-            Place::Name if byte == b'"' => self.close(Before::Nothing),
-            Place::Remark if ends_line(byte) => {
+            LexState::Name if byte == b'"' => self.close(Before::Nothing),
+            LexState::Remark if ends_line(byte) => {
                 let before = self.before.then(byte);
                 self.close(before)
             }
-            Place::Text(_) | Place::Name | Place::Remark => false,
-            Place::Tag(_) => self.tag(byte),
-            Place::Body(tag, seen) => {
+            LexState::Text(_) | LexState::Name | LexState::Remark => false,
+            LexState::Tag(_) => self.tag(byte),
+            LexState::Body(tag, seen) => {
                 *seen = if tag[*seen] == byte { *seen + 1 } else { usize::from(byte == b'$') };
                 let whole = *seen == tag.len();
                 if whole { !self.close(Before::Nothing) } else { false }
             }
-            Place::Comment(depth) => match (self.last, byte) {
+            LexState::Comment(depth) => match (self.last, byte) {
                 (b'/', b'*') => {
                     *depth += 1;
                     true
@@ -134,7 +134,7 @@ impl Lexer {
 
     /// Back to the statement. False: the byte is not used up.
     fn close(&mut self, before: Before) -> bool {
-        self.place = Place::Statement;
+        self.place = LexState::Statement;
         self.before = before;
         false
     }
@@ -150,20 +150,20 @@ impl Lexer {
                 self.doubtful |= before == Before::Number;
                 let goes_on = matches!(before, Before::Escaped | Before::Blank { line: true });
                 let marked = matches!(before, Before::Word(Some(b'E' | b'e')));
-                Place::Text(goes_on || marked || self.escapes)
+                LexState::Text(goes_on || marked || self.escapes)
             }
-            (_, b'"') => Place::Name,
+            (_, b'"') => LexState::Name,
             (_, b'$') if !matches!(before, Before::Word(_)) => {
                 self.doubtful |= before == Before::Number;
-                Place::Tag(vec![b'$'])
+                LexState::Tag(vec![b'$'])
             }
             (b'-', b'-') => {
-                self.place = Place::Remark;
+                self.place = LexState::Remark;
                 let blank = matches!(before, Before::Dash { .. });
                 self.before = if blank { Before::Blank { line: false } } else { Before::Nothing };
                 return false;
             }
-            (b'/', b'*') => Place::Comment(1),
+            (b'/', b'*') => LexState::Comment(1),
             _ => {
                 self.before = before.then(byte);
                 return false;
@@ -177,12 +177,12 @@ impl Lexer {
 
     /// A byte behind a dollar sign.
     fn tag(&mut self, byte: u8) -> bool {
-        let Place::Tag(tag) = &mut self.place else { return false };
+        let LexState::Tag(tag) = &mut self.place else { return false };
         // No digit comes first: `$1` is a parameter.
         let first_digit = tag.len() == 1 && byte.is_ascii_digit();
         if byte == b'$' {
             tag.push(byte);
-            self.place = Place::Body(std::mem::take(tag), 0);
+            self.place = LexState::Body(std::mem::take(tag), 0);
             return false;
         }
         if word(byte) && !first_digit && tag.len() < LONGEST_TAG {
@@ -241,7 +241,7 @@ pub fn tokens(sql: &str) -> Vec<Token<'_>> {
     let (mut lexer, mut tokens) = (Lexer::default(), Vec::new());
     let (mut word_at, mut name_at) = (None, 0);
     for (at, byte) in sql.bytes().enumerate() {
-        let (was_name, was_tag) = (lexer.in_name(), matches!(lexer.place, Place::Tag(_)));
+        let (was_name, was_tag) = (lexer.in_name(), matches!(lexer.place, LexState::Tag(_)));
         let was_plain = lexer.in_statement() || was_tag;
         lexer.see(byte);
         let plain = was_plain && lexer.in_statement();
@@ -254,18 +254,18 @@ pub fn tokens(sql: &str) -> Vec<Token<'_>> {
             tokens.push(Token::Word(&sql[start..at]));
         }
         match lexer.place {
-            Place::Statement if plain && !byte.is_ascii_whitespace() => tokens.push(Token::Symbol(byte)),
-            Place::Statement if was_name => tokens.push(Token::Name(&sql[name_at..at])),
+            LexState::Statement if plain && !byte.is_ascii_whitespace() => tokens.push(Token::Symbol(byte)),
+            LexState::Statement if was_name => tokens.push(Token::Name(&sql[name_at..at])),
             // A doubled quote goes on with the name that it seemed to end.
-            Place::Name if !was_name => match tokens.last() {
+            LexState::Name if !was_name => match tokens.last() {
                 Some(Token::Name(name)) if name_at + name.len() + 1 == at => drop(tokens.pop()),
                 _ => name_at = at + 1,
             },
             // So does one within a string.
-            Place::Text(_) if was_plain && !sql[..at].ends_with('\'') => tokens.push(Token::Text),
-            Place::Body(..) if was_tag => tokens.push(Token::Text),
+            LexState::Text(_) if was_plain && !sql[..at].ends_with('\'') => tokens.push(Token::Text),
+            LexState::Body(..) if was_tag => tokens.push(Token::Text),
             // Its first sign looked like one of the statement's.
-            Place::Remark | Place::Comment(_) if was_plain => drop(tokens.pop()),
+            LexState::Remark | LexState::Comment(_) if was_plain => drop(tokens.pop()),
             _ => {}
         }
     }

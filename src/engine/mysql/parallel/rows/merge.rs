@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::reader::{PIECES, Piece, Task};
+use super::reader::{PIECES, StretchRows, Task};
 use super::schema_stream::{self, RowsSlot, Segment};
-use super::tables::{Table, quoted};
+use super::tables::{TableReadPlan, quoted};
 use crate::engine::mysql::session::quote;
 use crate::engine::{Client, Flavour, Version};
 use crate::error::{Error, Kind};
@@ -60,7 +60,7 @@ impl Form {
 /// What is to come, in its order.
 enum Item {
     Text(Vec<u8>),
-    Stretch { insert: Arc<Vec<u8>>, pieces: Receiver<Piece>, last: bool },
+    Stretch { insert: Arc<Vec<u8>>, pieces: Receiver<StretchRows>, last: bool },
     End(io::Result<()>),
 }
 
@@ -74,7 +74,7 @@ struct ChunkCursor {
 
 /// The dump. Reading from it blocks; it is for a plain thread.
 pub struct MergedDump {
-    loom: RowMerger,
+    merger: RowMerger,
     form: Form,
     parts: Receiver<Segment>,
     /// Says when the dump is to break off.
@@ -92,7 +92,7 @@ pub struct MergedDump {
 /// What rows are asked for with.
 #[derive(Clone)]
 pub(super) struct RowMerger {
-    pub(super) tables: Arc<HashMap<String, Table>>,
+    pub(super) tables: Arc<HashMap<String, TableReadPlan>>,
     /// Takes what is to be read, in its order.
     pub(super) tasks: UnboundedSender<Task>,
     /// How many stretches may be begun before their turn; one more with each that is through.
@@ -158,7 +158,7 @@ impl RowMerger {
         });
         let weaving = RunningMerge { over: Arc::clone(over), waits, ended: at_end, _output: output };
         let woven = MergedDump {
-            loom: self.clone(),
+            merger: self.clone(),
             form,
             parts,
             over: over.subscribe(),
@@ -177,7 +177,7 @@ impl MergedDump {
     /// Fills the line, and has the sessions begin with what is in it. What the client writes is waited for only when
     /// nothing else is to come.
     fn look_ahead(&mut self) -> io::Result<()> {
-        while self.line.len() < self.loom.ahead {
+        while self.line.len() < self.merger.ahead {
             if self.next_chunk()? {
                 continue;
             }
@@ -188,7 +188,7 @@ impl MergedDump {
             };
             match part {
                 Ok(Segment::Text(text)) => self.line.push_back(Item::Text(text)),
-                Ok(Segment::Rows(place)) => self.dealt = Some(ChunkCursor::new(place, &self.loom.tables, self.form)),
+                Ok(Segment::Rows(place)) => self.dealt = Some(ChunkCursor::new(place, &self.merger.tables, self.form)),
                 Ok(Segment::End(end)) => self.line.push_back(Item::End(end)),
                 // After its end nothing comes, and before it the thread goes only by a defect.
                 Err(_) => break,
@@ -208,7 +208,7 @@ impl MergedDump {
         if last {
             self.dealt = None;
         }
-        self.loom.tasks.send(Task { place, select, pieces: sender }).map_err(|_| broke_off())?;
+        self.merger.tasks.send(Task { place, select, pieces: sender }).map_err(|_| broke_off())?;
         Ok(true)
     }
 
@@ -233,33 +233,33 @@ impl MergedDump {
     }
 
     /// Takes the next piece of a stretch.
-    fn rows(&mut self, insert: Arc<Vec<u8>>, pieces: Receiver<Piece>, last: bool) -> io::Result<()> {
+    fn rows(&mut self, insert: Arc<Vec<u8>>, pieces: Receiver<StretchRows>, last: bool) -> io::Result<()> {
         match self.wait(&pieces)? {
-            Piece::Rows { bytes, ends } => {
+            StretchRows::Rows { bytes, ends } => {
                 self.join(&insert, &bytes, &ends);
                 self.line.push_front(Item::Stretch { insert, pieces, last });
             }
-            Piece::End => {
-                self.loom.turns.add_permits(1);
+            StretchRows::End => {
+                self.merger.turns.add_permits(1);
                 if last && std::mem::take(&mut self.statement) > 0 {
                     self.now.extend_from_slice(b";\n");
                 }
             }
-            Piece::Failed(error) => return Err(io::Error::other(*error)),
+            StretchRows::Failed(error) => return Err(io::Error::other(*error)),
         }
         Ok(())
     }
 
-    fn wait(&self, pieces: &Receiver<Piece>) -> io::Result<Piece> {
+    fn wait(&self, pieces: &Receiver<StretchRows>) -> io::Result<StretchRows> {
         let since = Instant::now();
         loop {
             match pieces.recv_timeout(POLL_INTERVAL) {
                 Ok(piece) => return Ok(piece),
                 Err(RecvTimeoutError::Timeout) if self.over.has_changed().unwrap_or(true) => return Err(broke_off()),
-                Err(RecvTimeoutError::Timeout) if since.elapsed() < self.loom.idle => {}
+                Err(RecvTimeoutError::Timeout) if since.elapsed() < self.merger.idle => {}
                 Err(RecvTimeoutError::Timeout) => {
                     let what =
-                        format!("a session that reads rows moved no byte for {} s", self.loom.idle.as_secs_f64());
+                        format!("a session that reads rows moved no byte for {} s", self.merger.idle.as_secs_f64());
                     return Err(io::Error::other(Error::new(Kind::TimedOut, what).hint(SILENT)));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(broke_off()),
@@ -303,8 +303,8 @@ impl Read for MergedDump {
 }
 
 impl ChunkCursor {
-    fn new(place: RowsSlot, tables: &HashMap<String, Table>, form: Form) -> Self {
-        let unknown = Table::default();
+    fn new(place: RowsSlot, tables: &HashMap<String, TableReadPlan>, form: Form) -> Self {
+        let unknown = TableReadPlan::default();
         let table = tables.get(&place.table).unwrap_or(&unknown);
         let insert = Arc::new(form.head(&place.quoted, &quoted(&table.named(form.flavour))));
         let columns = table.selected(form.flavour);

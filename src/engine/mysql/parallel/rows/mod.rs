@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::thread;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
@@ -24,12 +23,12 @@ use self::merge::{Form, RowMerger};
 use self::read_lock::ReadLock;
 use self::reader::{Beginning, ReaderContext};
 use crate::connection::{Connection, Limits};
-use crate::engine::mysql::dump::dump_filter::{self, Selection};
+use crate::engine::mysql::dump::dump_filter::{self, TableFilter};
 use crate::engine::mysql::dump::{self};
 use crate::engine::mysql::probe::{findings, probe_keys};
 use crate::engine::mysql::restore::suitability::is_member;
 use crate::engine::mysql::session::{self, quote};
-use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, room};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, check_free_connections};
 use crate::error::{Error, Kind, Result};
 
 mod merge;
@@ -46,21 +45,21 @@ pub(in crate::engine::mysql) use schema_stream::NO_ROWS;
 const ROWS: usize = 8 << 20;
 
 /// Sessions that see the database at one moment, and read its rows when they are asked to.
-pub struct Readers {
+pub struct RowReaders {
     /// Sessions.
     pub jobs: u32,
     /// Why there are fewer than were asked for.
     pub note: Option<String>,
-    loom: RowMerger,
+    merger: RowMerger,
     /// The sessions end when it says so, and with it.
     over: Arc<watch::Sender<()>>,
 }
 
-impl Readers {
+impl RowReaders {
     /// What this client writes without rows, with the rows in their places.
     #[must_use]
     pub fn merge(&self, output: Box<dyn Read + Send>, client: &Client) -> (MergedDump, RunningMerge) {
-        self.loom.merge(output, Form::of(client), &self.over)
+        self.merger.merge(output, Form::of(client), &self.over)
     }
 }
 
@@ -76,7 +75,7 @@ enum RowReader {
 impl RowReader {
     /// Of the rows of these tables. Several sessions read where that is asked for; one does where the client would lose
     /// something of values, or would get a part of the rows.
-    fn choose(server: &Server, options: &DumpOptions, selection: &Selection) -> Self {
+    fn choose(server: &Server, options: &DumpOptions, selection: &TableFilter) -> Self {
         let several = options.jobs > 1;
         let names: Vec<&str> = selection.with_rows(server).collect();
         let some = |setting| probe_keys::list(server, setting).iter().any(|table| names.contains(table));
@@ -116,17 +115,17 @@ fn lock(flavour: Flavour, tables: &[String]) -> String {
 }
 
 /// The FLOAT columns among the rows of a dump that lose digits in a client's text, as `table.column`.
-pub(crate) fn floats<'s>(server: &'s Server, selection: &Selection) -> Vec<&'s str> {
+pub(crate) fn floats<'s>(server: &'s Server, selection: &TableFilter) -> Vec<&'s str> {
     among(server, selection, probe_keys::FLOATS)
 }
 
 /// Whether a client's text would lose something of these rows.
-fn loses(server: &Server, selection: &Selection) -> bool {
+fn loses(server: &Server, selection: &TableFilter) -> bool {
     [probe_keys::FLOATS, probe_keys::LOSSY_TEXTS].iter().any(|key| !among(server, selection, key).is_empty())
 }
 
 /// Of a list of columns those among the rows of a dump.
-pub(crate) fn among<'s>(server: &'s Server, selection: &Selection, key: &str) -> Vec<&'s str> {
+pub(crate) fn among<'s>(server: &'s Server, selection: &TableFilter, key: &str) -> Vec<&'s str> {
     let columns = probe_keys::list(server, key);
     if columns.is_empty() {
         return columns;
@@ -158,7 +157,7 @@ pub(crate) async fn hold(
     let note = why.replacen("one client reads", "one session reads", 1);
     let alone = open(connection, server, &one, limits, &selection).await?;
     Ok(match alone {
-        DumpSnapshot::Seen(readers) => DumpSnapshot::Seen(Readers { note: Some(note), ..readers }),
+        DumpSnapshot::Seen(readers) => DumpSnapshot::Seen(RowReaders { note: Some(note), ..readers }),
         _ => held,
     })
 }
@@ -169,7 +168,7 @@ async fn open(
     server: &Server,
     options: &DumpOptions,
     limits: &Limits,
-    selection: &Selection,
+    selection: &TableFilter,
 ) -> Result<DumpSnapshot> {
     let jobs = match RowReader::choose(server, options, selection) {
         RowReader::Client(why) => return Ok(DumpSnapshot::Alone(why)),
@@ -207,7 +206,7 @@ impl Opening<'_> {
         let alone = jobs == 1;
         if !alone {
             // Those that read, the client's, and one that asks.
-            room(server, jobs, u64::from(jobs) + 2)?;
+            check_free_connections(server, jobs, u64::from(jobs) + 2)?;
         }
         let mut conn = session::open(connection, Some(&connection.database), limits).await?;
         let foreign = session::within(connection, limits, other_engines(&mut conn, server)).await?;
@@ -238,8 +237,8 @@ impl Opening<'_> {
             ))));
         }
         let ahead = jobs as usize * 2 + 4;
-        let loom = RowMerger { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
-        Ok(DumpSnapshot::Seen(Readers { jobs, note: None, loom, over: Arc::new(over) }))
+        let merger = RowMerger { tables: Arc::new(known), tasks, turns, ahead, idle: limits.idle };
+        Ok(DumpSnapshot::Seen(RowReaders { jobs, note: None, merger, over: Arc::new(over) }))
     }
 }
 
@@ -247,7 +246,7 @@ impl Opening<'_> {
 async fn other_engines(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<String>> {
     let query = "SELECT TABLE_NAME FROM information_schema.TABLES \
                  WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'";
-    conn.exec(query, (&server.database,)).await
+    session::rows_of(conn, query, &[&server.database]).await
 }
 
 /// Starts the sessions' threads, and has all of them begin while nobody writes: one alone needs no such moment. What
@@ -268,7 +267,7 @@ async fn begin(
     }
     let mut opened = Vec::new();
     for (is_open, go, has_begun) in sessions {
-        told(is_open).await?;
+        await_answer(is_open).await?;
         opened.push((go, has_begun));
     }
     let lock = if board.alone {
@@ -285,7 +284,7 @@ async fn begin(
         waiting.push(has_begun);
     }
     for has_begun in waiting {
-        told(has_begun).await?;
+        await_answer(has_begun).await?;
     }
     // The lock goes with its session.
     if let Some(lock) = lock {
@@ -294,7 +293,7 @@ async fn begin(
     Ok(None)
 }
 
-async fn told(answer: oneshot::Receiver<Result<()>>) -> Result<()> {
+async fn await_answer(answer: oneshot::Receiver<Result<()>>) -> Result<()> {
     let lost = || Error::new(Kind::Unexpected, "a session's thread ended with a defect of dbhaul's");
     answer.await.map_err(|_| lost())?
 }

@@ -26,7 +26,7 @@ pub(super) const PIECES: usize = 22;
 
 /// What comes of a stretch.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(super) enum StretchRows {
     /// Rows, one behind the other, and where each ends.
     Rows { bytes: Vec<u8>, ends: Vec<usize> },
     /// There are no more.
@@ -39,7 +39,7 @@ pub(super) enum Piece {
 pub(super) struct Task {
     pub(super) place: Arc<RowsSlot>,
     pub(super) select: String,
-    pub(super) pieces: SyncSender<Piece>,
+    pub(super) pieces: SyncSender<StretchRows>,
 }
 
 /// What the sessions share.
@@ -81,7 +81,7 @@ pub(super) fn run(board: &ReaderContext, beginning: Beginning, mut over: watch::
 }
 
 async fn work(board: &ReaderContext, beginning: Beginning) {
-    let mut session = match Session::open(board).await {
+    let mut session = match RowsSession::open(board).await {
         Ok(session) => session,
         Err(error) => {
             let _ = beginning.opened.send(Err(error));
@@ -100,22 +100,22 @@ async fn work(board: &ReaderContext, beginning: Beginning) {
         turn.forget();
         let Some(task) = session.next().await else { break };
         let end = match session.read(&task).await {
-            Ok(()) => Piece::End,
-            Err(error) => Piece::Failed(Box::new(error)),
+            Ok(()) => StretchRows::End,
+            Err(error) => StretchRows::Failed(Box::new(error)),
         };
         // Nobody takes it when the dump has failed already.
         let _ = task.pieces.send(end);
     }
 }
 
-struct Session<'a> {
+struct RowsSession<'a> {
     conn: Conn,
     board: &'a ReaderContext,
     /// The table that was read last: its definition can't change until another is read.
     table: Option<Arc<RowsSlot>>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> RowsSession<'a> {
     /// One that reads as the client does.
     async fn open(board: &'a ReaderContext) -> Result<Self> {
         let ReaderContext { connection, limits, .. } = board;
@@ -211,13 +211,13 @@ impl<'a> Session<'a> {
             ends.push(bytes.len());
             if bytes.len() >= PIECE {
                 let full = std::mem::replace(&mut bytes, Vec::with_capacity(PIECE + (PIECE >> 2)));
-                if task.pieces.send(Piece::Rows { bytes: full, ends: std::mem::take(&mut ends) }).is_err() {
+                if task.pieces.send(StretchRows::Rows { bytes: full, ends: std::mem::take(&mut ends) }).is_err() {
                     return Ok(());
                 }
             }
         }
         if !bytes.is_empty() {
-            let _ = task.pieces.send(Piece::Rows { bytes, ends });
+            let _ = task.pieces.send(StretchRows::Rows { bytes, ends });
         }
         Ok(())
     }

@@ -3,21 +3,21 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params};
 
 use super::{is_member, probe_keys};
-use crate::engine::mysql::session::quote;
-use crate::engine::{Flavour, Server, Table as Dumped};
+use crate::engine::mysql::session::{self, quote};
+use crate::engine::{Flavour, Server, TableEstimate as Dumped};
 
 /// A table is divided into stretches of about this many bytes of its data: what a session may read ahead of its turn.
 const STRETCH: u64 = 2 << 20;
 /// Every stretch costs a question, so there are no more than this of one table.
-const MOST_STRETCHES: u64 = 1 << 16;
+const MAX_STRETCHES: u64 = 1 << 16;
 
 /// What is known of a table; nothing for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct TableReadPlan {
     /// All columns, in order, where some of them are hidden from `SELECT *`, can't be written, or have texts that are not
     /// their values, or where all are named.
     pub(super) columns: Vec<Column>,
@@ -69,7 +69,7 @@ pub(super) struct Division {
     stretches: u64,
 }
 
-impl Table {
+impl TableReadPlan {
     /// The columns that this client's statements name; all, unnamed, when there are none.
     pub(super) fn named(&self, client: Flavour) -> Vec<&str> {
         let mariadb = client == Flavour::Mariadb;
@@ -108,7 +108,7 @@ pub(super) fn quoted(names: &[&str]) -> String {
 impl Division {
     fn new(column: String, first: i128, last: i128, bytes: u64) -> Option<Self> {
         let span = u64::try_from(last - first).unwrap_or(u64::MAX).saturating_add(1);
-        let stretches = bytes.div_ceil(STRETCH).min(MOST_STRETCHES).min(span);
+        let stretches = bytes.div_ceil(STRETCH).min(MAX_STRETCHES).min(span);
         (stretches > 1).then_some(Self { column, first, last, stretches })
     }
 
@@ -125,27 +125,28 @@ impl Division {
 }
 
 /// Asks for all tables of the database that something has to be known of: for all of them where all columns are named.
-pub(super) async fn ask(conn: &mut Conn, server: &Server, all: bool) -> mysql_async::Result<HashMap<String, Table>> {
-    let mut tables: HashMap<String, Table> = HashMap::new();
+pub(super) async fn ask(
+    conn: &mut Conn,
+    server: &Server,
+    all: bool,
+) -> mysql_async::Result<HashMap<String, TableReadPlan>> {
+    let mut tables: HashMap<String, TableReadPlan> = HashMap::new();
     let database = &server.database;
     let lossy = probe_keys::list(server, probe_keys::LOSSY_TEXTS);
     let has_lossy = |table: &&Dumped| lossy.iter().any(|column| is_member(column, &table.name));
     let mut special: BTreeSet<String> =
         server.tables.iter().filter(has_lossy).map(|table| table.name.clone()).collect();
-    let others: Vec<String> = conn
-        .exec(
-            "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
-             AND (? OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
-             OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)",
-            (database, all),
-        )
-        .await?;
-    special.extend(others);
+    let others = format!(
+        "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \
+         AND ({all} OR EXTRA LIKE '%INVISIBLE%' OR EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
+         OR DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL)"
+    );
+    special.extend(session::rows_of::<String>(conn, &others, &[database]).await?);
     let columns = "SELECT TABLE_NAME, COLUMN_NAME, UPPER(EXTRA), CASE WHEN DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL \
                    THEN 'double' WHEN DATA_TYPE = 'enum' THEN 'number' ELSE 'bytes' END FROM information_schema.COLUMNS \
                    WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
     for table in &special {
-        let rows: Vec<(String, String, String, String)> = conn.exec(columns, (database, table)).await?;
+        let rows: Vec<(String, String, String, String)> = session::rows_of(conn, columns, &[database, table]).await?;
         for (table, name, extra, how) in rows {
             let generated = extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED");
             let is_lossy = lossy.contains(&format!("{table}.{name}").as_str());
@@ -174,7 +175,7 @@ pub(super) async fn wide(conn: &mut Conn, server: &Server) -> mysql_async::Resul
                  'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') \
                  ORDER BY TABLE_NAME";
     let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-    for (table, column) in conn.exec::<(String, String), _, _>(query, (&server.database,)).await? {
+    for (table, column) in session::rows_of::<(String, String)>(conn, query, &[&server.database]).await? {
         match tables.last_mut().filter(|(last, _)| *last == table) {
             Some((_, columns)) => columns.push(column),
             None => tables.push((table, vec![column])),
@@ -190,24 +191,15 @@ async fn divisions(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<
     if large.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<(String, String)> = conn
-        .exec(
-            "SELECT s.TABLE_NAME, s.COLUMN_NAME FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c \
-             ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
-             WHERE s.TABLE_SCHEMA = ? AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 \
-             AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')",
-            (&server.database,),
-        )
-        .await?;
-    let partitioned: HashSet<String> = conn
-        .exec(
-            "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS \
-             WHERE TABLE_SCHEMA = ? AND PARTITION_NAME IS NOT NULL",
-            (&server.database,),
-        )
-        .await?
-        .into_iter()
-        .collect();
+    let keys = "SELECT s.TABLE_NAME, s.COLUMN_NAME FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c \
+                ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
+                WHERE s.TABLE_SCHEMA = ? AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 \
+                AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')";
+    let keys: Vec<(String, String)> = session::rows_of(conn, keys, &[&server.database]).await?;
+    let partitioned = "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS \
+                       WHERE TABLE_SCHEMA = ? AND PARTITION_NAME IS NOT NULL";
+    let partitioned: Vec<String> = session::rows_of(conn, partitioned, &[&server.database]).await?;
+    let partitioned: HashSet<String> = partitioned.into_iter().collect();
     let mut divisions = Vec::new();
     for (table, column) in keys {
         let Some(bytes) = large.get(table.as_str()).filter(|_| !partitioned.contains(&table)) else { continue };
@@ -217,7 +209,7 @@ async fn divisions(conn: &mut Conn, server: &Server) -> mysql_async::Result<Vec<
             quote(&server.database),
             quote(&table)
         );
-        let found: Option<(Option<String>, Option<String>)> = conn.exec_first(query, Params::Empty).await?;
+        let found: Option<(Option<String>, Option<String>)> = conn.query_first(query).await?;
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let Some((Some(first), Some(last))) = found.map(|(first, last)| (number(first), number(last))) else {
             continue;
@@ -233,11 +225,11 @@ mod tests {
 
     #[test]
     fn stretches_have_no_gap_and_no_end() {
-        let table = |first, last, bytes| Table {
+        let table = |first, last, bytes| TableReadPlan {
             division: Division::new("i`d".into(), first, last, bytes),
-            ..Table::default()
+            ..TableReadPlan::default()
         };
-        let conditions = |table: Table| table.stretches().map(Option::unwrap_or_default).collect::<Vec<_>>();
+        let conditions = |table: TableReadPlan| table.stretches().map(Option::unwrap_or_default).collect::<Vec<_>>();
         assert_eq!(
             conditions(table(1, 30, 3 * STRETCH)),
             ["`i``d` < 11", "`i``d` >= 11 AND `i``d` < 21", "`i``d` >= 21"]
@@ -246,14 +238,14 @@ mod tests {
         assert_eq!(conditions(table(7, 7, 1 << 40)), [""]);
         assert_eq!(conditions(table(1, 1000, STRETCH)), [""]);
         let widest = table(0, u64::MAX.into(), 1 << 60);
-        assert_eq!(widest.stretches().count() as u64, MOST_STRETCHES);
+        assert_eq!(widest.stretches().count() as u64, MAX_STRETCHES);
         assert!(conditions(widest).last().is_some_and(|last| last.starts_with("`i``d` >= 18446")));
     }
 
     #[test]
     fn columns_are_named_where_the_client_names_them() {
         let column = |name: &str, generated, hidden| Column { name: name.into(), generated, hidden, exact: None };
-        let table = |columns: &[Column]| Table { columns: columns.to_vec(), ..Table::default() };
+        let table = |columns: &[Column]| TableReadPlan { columns: columns.to_vec(), ..TableReadPlan::default() };
         let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
         let generated = table(&[a.clone(), g.clone()]);
         assert_eq!(generated.named(Flavour::Mysql), ["a"]);
@@ -262,6 +254,6 @@ mod tests {
         assert_eq!(hidden.named(Flavour::Mysql), ["a", "h"]);
         assert_eq!(hidden.named(Flavour::Mariadb), ["a", "g", "h"]);
         assert!(table(std::slice::from_ref(&a)).named(Flavour::Mysql).is_empty());
-        assert_eq!(Table { all_named: true, ..table(&[a]) }.named(Flavour::Mysql), ["a"]);
+        assert_eq!(TableReadPlan { all_named: true, ..table(&[a]) }.named(Flavour::Mysql), ["a"]);
     }
 }

@@ -5,7 +5,7 @@
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ClauseTokenKind {
     Space,
     Comment,
     /// `/*!50013`, and the `*/` that belongs to it.
@@ -23,29 +23,29 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Token<'a> {
-    kind: Kind,
+struct ClauseToken<'a> {
+    kind: ClauseTokenKind,
     text: &'a [u8],
     /// `COLLATE` stands before it, or another word that announces a collation.
     announced: bool,
 }
 
-impl Token<'_> {
+impl ClauseToken<'_> {
     fn is(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
+        self.kind == ClauseTokenKind::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
     }
 
     fn is_symbol(&self, symbol: &[u8]) -> bool {
-        self.kind == Kind::Symbol && self.text == symbol
+        self.kind == ClauseTokenKind::Symbol && self.text == symbol
     }
 
     fn is_name(&self) -> bool {
-        matches!(self.kind, Kind::Word | Kind::Quoted)
+        matches!(self.kind, ClauseTokenKind::Word | ClauseTokenKind::Quoted)
     }
 
     /// What it says: a word, or what stands between the quotes.
     fn says(&self) -> &[u8] {
-        if self.kind == Kind::Quoted { &self.text[1..self.text.len() - 1] } else { self.text }
+        if self.kind == ClauseTokenKind::Quoted { &self.text[1..self.text.len() - 1] } else { self.text }
     }
 
     fn equals(&self, other: &Self) -> bool {
@@ -53,12 +53,12 @@ impl Token<'_> {
     }
 
     fn has_meaning(&self) -> bool {
-        !matches!(self.kind, Kind::Space | Kind::Comment | Kind::Bracket)
+        !matches!(self.kind, ClauseTokenKind::Space | ClauseTokenKind::Comment | ClauseTokenKind::Bracket)
     }
 }
 
 /// A statement with its delimiter, or one thing that stands between two statements. White space is left out.
-type Item<'a> = Vec<Token<'a>>;
+type Item<'a> = Vec<ClauseToken<'a>>;
 
 /// The script's items.
 fn items(script: &[u8]) -> Vec<Item<'_>> {
@@ -71,21 +71,21 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
         let token = token(&script[at..], &delimiter, backslash, (item.is_empty(), obeys), open);
         at += token.text.len();
         open = match token.kind {
-            Kind::Bracket => token.text[0] == b'/',
-            Kind::Delimiter => false,
+            ClauseTokenKind::Bracket => token.text[0] == b'/',
+            ClauseTokenKind::Delimiter => false,
             _ => open,
         };
         match token.kind {
-            Kind::Space => {}
-            Kind::Comment | Kind::Command | Kind::Delimiter if item.is_empty() => {
-                if let Some(word) = delimiter_of(token.text).filter(|_| token.kind == Kind::Command) {
+            ClauseTokenKind::Space => {}
+            ClauseTokenKind::Comment | ClauseTokenKind::Command | ClauseTokenKind::Delimiter if item.is_empty() => {
+                if let Some(word) = delimiter_of(token.text).filter(|_| token.kind == ClauseTokenKind::Command) {
                     (delimiter, since, line_ends) = (word.to_vec(), at, true);
-                } else if token.kind == Kind::Delimiter {
+                } else if token.kind == ClauseTokenKind::Delimiter {
                     (since, line_ends) = (at, false);
                 }
                 items.push(vec![token]);
             }
-            Kind::Delimiter => {
+            ClauseTokenKind::Delimiter => {
                 backslash = backslash_after(&item).unwrap_or(backslash);
                 item.push(token);
                 items.push(std::mem::take(&mut item));
@@ -104,13 +104,14 @@ fn items(script: &[u8]) -> Vec<Item<'_>> {
 }
 
 /// The last tokens that mean something, the very last one first.
-fn last<'i, 'a>(tokens: &'i [Token<'a>]) -> Vec<&'i Token<'a>> {
+fn last<'i, 'a>(tokens: &'i [ClauseToken<'a>]) -> Vec<&'i ClauseToken<'a>> {
     tokens.iter().rev().filter(|token| token.has_meaning()).take(4).collect()
 }
 
 /// Whether no statement has the client's command in it.
 pub fn obeys_all(script: &[u8]) -> bool {
-    let is_command = |token: &Token<'_>| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(b"delimiter");
+    let is_command =
+        |token: &ClauseToken<'_>| token.kind == ClauseTokenKind::Word && token.text.eq_ignore_ascii_case(b"delimiter");
     !items(script).iter().flatten().any(is_command)
 }
 
@@ -139,7 +140,13 @@ pub fn delimiter_of(line: &[u8]) -> Option<&[u8]> {
     (word.len() <= 15 && line.len() <= 200 && !word.iter().any(is_odd)).then_some(word)
 }
 
-fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, (first, obeys): (bool, bool), open: bool) -> Token<'a> {
+fn token<'a>(
+    rest: &'a [u8],
+    delimiter: &[u8],
+    backslash: bool,
+    (first, obeys): (bool, bool),
+    open: bool,
+) -> ClauseToken<'a> {
     let upto = |from: usize, end: &[u8]| {
         (from..rest.len()).find(|&at| rest[at..].starts_with(end)).map_or(rest.len(), |at| at + end.len())
     };
@@ -149,38 +156,38 @@ fn token<'a>(rest: &'a [u8], delimiter: &[u8], backslash: bool, (first, obeys): 
     let bracket = [&b"/*!"[..], b"/*M!"].into_iter().find(|start| rest.starts_with(start));
     let (kind, length) = if first && is_sandbox(&rest[..upto(0, b"\n")]) {
         // The client looks for its own commands before it looks for a delimiter: that may be `/*`.
-        (Kind::Command, upto(0, b"\n"))
+        (ClauseTokenKind::Command, upto(0, b"\n"))
     } else if rest.starts_with(delimiter) {
-        (Kind::Delimiter, delimiter.len())
+        (ClauseTokenKind::Delimiter, delimiter.len())
     } else if obeys
         && rest[..word].eq_ignore_ascii_case(b"delimiter")
         && delimiter_of(&rest[..upto(0, b"\n")]).is_some()
     {
-        (Kind::Command, upto(0, b"\n"))
+        (ClauseTokenKind::Command, upto(0, b"\n"))
     } else if rest[0] == b'#' || rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) {
-        (Kind::Comment, upto(0, b"\n"))
+        (ClauseTokenKind::Comment, upto(0, b"\n"))
     } else if let Some(start) = bracket {
         let digits = rest[start.len()..].iter().take(6).take_while(|b| b.is_ascii_digit()).count();
-        (Kind::Bracket, start.len() + digits)
+        (ClauseTokenKind::Bracket, start.len() + digits)
     } else if rest.starts_with(b"/*") {
-        (Kind::Comment, upto(2, b"*/"))
+        (ClauseTokenKind::Comment, upto(2, b"*/"))
     } else if open && rest.starts_with(b"*/") && !rest[1..].starts_with(delimiter) {
         // A delimiter may begin within it: the clients look for one at every byte. So may a comment, with its second.
-        (Kind::Bracket, if rest.get(2) == Some(&b'*') { 1 } else { 2 })
+        (ClauseTokenKind::Bracket, if rest.get(2) == Some(&b'*') { 1 } else { 2 })
     } else if matches!(rest[0], b'\'' | b'"' | b'`') {
         let mut end = 1;
         while end < rest.len() && rest[end] != rest[0] {
             end += if rest[end] == b'\\' && backslash && rest[0] != b'`' { 2 } else { 1 };
         }
-        if end < rest.len() { (Kind::Quoted, end + 1) } else { (Kind::Broken, rest.len()) }
+        if end < rest.len() { (ClauseTokenKind::Quoted, end + 1) } else { (ClauseTokenKind::Broken, rest.len()) }
     } else if rest[0].is_ascii_whitespace() {
-        (Kind::Space, 1)
+        (ClauseTokenKind::Space, 1)
     } else if word > 0 {
-        (Kind::Word, word)
+        (ClauseTokenKind::Word, word)
     } else {
-        (Kind::Symbol, 1)
+        (ClauseTokenKind::Symbol, 1)
     };
-    Token { kind, text: &rest[..length], announced: false }
+    ClauseToken { kind, text: &rest[..length], announced: false }
 }
 
 fn is_sandbox(line: &[u8]) -> bool {
@@ -189,7 +196,7 @@ fn is_sandbox(line: &[u8]) -> bool {
 }
 
 /// What a backslash is in a string behind this statement, if the statement says.
-fn backslash_after(item: &[Token<'_>]) -> Option<bool> {
+fn backslash_after(item: &[ClauseToken<'_>]) -> Option<bool> {
     let tokens: Vec<_> = item.iter().filter(|token| token.has_meaning()).collect();
     if !tokens.first()?.is("set") {
         return None;
@@ -221,28 +228,38 @@ pub fn check(before: &[u8], after: &[u8], maps: &[(&str, &str)]) -> Result<(), S
         if left.next_if(|other| same(item, other, 0, maps, true)).is_some() || may_go(item) {
             continue;
         }
-        return Err(format!("changed: {}\ninto: {}", shown(item), left.next().map_or(String::new(), |i| shown(i))));
+        return Err(format!(
+            "changed: {}\ninto: {}",
+            join_tokens(item),
+            left.next().map_or(String::new(), |i| join_tokens(i))
+        ));
     }
-    left.next().map_or(Ok(()), |item| Err(format!("came from nowhere: {}", shown(item))))
+    left.next().map_or(Ok(()), |item| Err(format!("came from nowhere: {}", join_tokens(item))))
 }
 
-fn shown(item: &[Token<'_>]) -> String {
+fn join_tokens(item: &[ClauseToken<'_>]) -> String {
     item.iter().map(|token| String::from_utf8_lossy(token.text)).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the rewriter may leave a thing out: the sandbox line, and whole statements.
-fn may_go(item: &[Token<'_>]) -> bool {
+fn may_go(item: &[ClauseToken<'_>]) -> bool {
     const VERBS: [&str; 12] =
         ["use", "create", "drop", "alter", "set", "change", "stop", "start", "insert", "replace", "lock", "unlock"];
     let Some(first) = item.iter().find(|token| token.has_meaning()) else { return false };
-    first.kind == Kind::Command && is_sandbox(first.text) || VERBS.iter().any(|verb| first.is(verb))
+    first.kind == ClauseTokenKind::Command && is_sandbox(first.text) || VERBS.iter().any(|verb| first.is(verb))
 }
 
 /// Whether a statement came out as it went in, from this token on, or with a change that it may have; of definers and
 /// names one may go.
-fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &str)], may_lose: bool) -> bool {
+fn same(
+    before: &[ClauseToken<'_>],
+    after: &[ClauseToken<'_>],
+    from: usize,
+    maps: &[(&str, &str)],
+    may_lose: bool,
+) -> bool {
     let verb = before.iter().find(|token| token.has_meaning());
-    let is_database = |token: &&Token<'_>| token.is("database") || token.is("schema");
+    let is_database = |token: &&ClauseToken<'_>| token.is("database") || token.is("schema");
     let verb = |words: &[&str]| verb.is_some_and(|verb| words.iter().any(|word| verb.is(word)));
     let (mut one, mut other) = (from, from);
     while one < before.len() {
@@ -259,7 +276,8 @@ fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &
         match after.get(other) {
             Some(found) if found.equals(&now) => {}
             Some(found) if now.announced && is_mapped(&now, found, maps) => {}
-            Some(found) if verb(&["set"]) && now.kind == Kind::Quoted && lost_a_mode(now.text, found.text) => {}
+            Some(found)
+                if verb(&["set"]) && now.kind == ClauseTokenKind::Quoted && lost_a_mode(now.text, found.text) => {}
             _ => return false,
         }
         (one, other) = (one + 1, other + 1);
@@ -268,43 +286,43 @@ fn same(before: &[Token<'_>], after: &[Token<'_>], from: usize, maps: &[(&str, &
 }
 
 /// The place behind the token at `at` or after it, if it is what is wanted; comments may stand before it, brackets not.
-fn behind(tokens: &[Token<'_>], at: usize, wanted: &dyn Fn(&Token<'_>) -> bool) -> Option<usize> {
-    let next = (at..tokens.len()).find(|&at| tokens[at].kind != Kind::Comment)?;
+fn behind(tokens: &[ClauseToken<'_>], at: usize, wanted: &dyn Fn(&ClauseToken<'_>) -> bool) -> Option<usize> {
+    let next = (at..tokens.len()).find(|&at| tokens[at].kind != ClauseTokenKind::Comment)?;
     wanted(&tokens[next]).then_some(next + 1)
 }
 
 /// Behind more tokens of this kind, without anything between them.
-fn joined(tokens: &[Token<'_>], at: usize, wanted: &dyn Fn(&Token<'_>) -> bool) -> usize {
-    let goes_on = |pair: &&[Token<'_>]| wanted(&pair[1]) && adjoin(pair[0], pair[1]);
+fn joined(tokens: &[ClauseToken<'_>], at: usize, wanted: &dyn Fn(&ClauseToken<'_>) -> bool) -> usize {
+    let goes_on = |pair: &&[ClauseToken<'_>]| wanted(&pair[1]) && adjoin(pair[0], pair[1]);
     at + tokens[at - 1..].windows(2).take_while(goes_on).count()
 }
 
 /// Behind a name; a doubled quote cuts it in two.
-fn behind_name(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+fn behind_name(tokens: &[ClauseToken<'_>], at: usize) -> Option<usize> {
     let end = behind(tokens, at, &|token| token.is_name())?;
-    Some(joined(tokens, end, &|token| token.kind == Kind::Quoted))
+    Some(joined(tokens, end, &|token| token.kind == ClauseTokenKind::Quoted))
 }
 
 /// Tokens of `DEFINER = user@host` at the start, if it stands there.
-fn definer_length(tokens: &[Token<'_>]) -> Option<usize> {
+fn definer_length(tokens: &[ClauseToken<'_>]) -> Option<usize> {
     let end = behind_name(tokens, behind(tokens, 1, &|token| token.is_symbol(b"="))?)?;
     if let Some(opened) = behind(tokens, end, &|token| token.is_symbol(b"(")) {
         return behind(tokens, opened, &|token| token.is_symbol(b")"));
     }
     let Some(at) = behind(tokens, end, &|token| token.is_symbol(b"@")) else { return Some(end) };
     let host = behind(tokens, at, &|token| token.is_name())?;
-    let quoted = tokens[host - 1].kind == Kind::Quoted;
-    let in_name = |token: &Token<'_>| token.kind == Kind::Word || token.is_symbol(b".");
-    Some(joined(tokens, host, &|token| if quoted { token.kind == Kind::Quoted } else { in_name(token) }))
+    let quoted = tokens[host - 1].kind == ClauseTokenKind::Quoted;
+    let in_name = |token: &ClauseToken<'_>| token.kind == ClauseTokenKind::Word || token.is_symbol(b".");
+    Some(joined(tokens, host, &|token| if quoted { token.kind == ClauseTokenKind::Quoted } else { in_name(token) }))
 }
 
 /// Whether nothing stands between the two.
-fn adjoin(one: Token<'_>, other: Token<'_>) -> bool {
+fn adjoin(one: ClauseToken<'_>, other: ClauseToken<'_>) -> bool {
     one.text.as_ptr_range().end == other.text.as_ptr()
 }
 
 /// Tokens of `name` or `name.name` at the start.
-fn name_length(tokens: &[Token<'_>]) -> Option<usize> {
+fn name_length(tokens: &[ClauseToken<'_>]) -> Option<usize> {
     let mut end = behind_name(tokens, 0)?;
     while let Some(dot) = behind(tokens, end, &|token| token.is_symbol(b".")) {
         let Some(part) = behind_name(tokens, dot) else { break };
@@ -314,7 +332,7 @@ fn name_length(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 /// Whether these tokens, the last one first, announce a collation: `COLLATE`, `COLLATE =`, `collation_connection =`.
-fn names_collation(last: &[&Token<'_>]) -> bool {
+fn names_collation(last: &[&ClauseToken<'_>]) -> bool {
     let equals = last.first().is_some_and(|token| token.is_symbol(b"="));
     let last = if equals { &last[1..] } else { last };
     let before = |at: usize, symbol: &[u8]| last.get(at).is_some_and(|token| token.is_symbol(symbol));
@@ -325,10 +343,10 @@ fn names_collation(last: &[&Token<'_>]) -> bool {
     })
 }
 
-fn is_mapped(one: &Token<'_>, other: &Token<'_>, maps: &[(&str, &str)]) -> bool {
-    let alike =
-        one.is_name() && one.kind == other.kind && one.text.first() == other.text.first() || one.kind == Kind::Word;
-    let says = |token: &Token<'_>, name: &str| token.says().eq_ignore_ascii_case(name.as_bytes());
+fn is_mapped(one: &ClauseToken<'_>, other: &ClauseToken<'_>, maps: &[(&str, &str)]) -> bool {
+    let alike = one.is_name() && one.kind == other.kind && one.text.first() == other.text.first()
+        || one.kind == ClauseTokenKind::Word;
+    let says = |token: &ClauseToken<'_>, name: &str| token.says().eq_ignore_ascii_case(name.as_bytes());
     alike && maps.iter().any(|(from, to)| says(one, from) && says(other, to))
 }
 

@@ -32,7 +32,7 @@ impl Seen {
             self.note(fact::TABLESPACES, Some(format!("{name}\t{tablespace}")));
         }
         let fits = |trial: &String| self.trial_bytes + trial.len() <= wide_tables::MAX_TRIAL_BYTES;
-        if let Some(trial) = wide_tables::trial(&name, head, syntax).filter(fits) {
+        if let Some(trial) = wide_tables::temporary_table(&name, head, syntax).filter(fits) {
             self.trial_bytes += trial.len();
             self.note(fact::TRIALS, Some(format!("{name}\t{trial}")));
         }

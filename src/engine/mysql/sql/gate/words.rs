@@ -53,8 +53,8 @@ const PERCONA: [&str; 9] = [
 ];
 
 pub(super) fn is_perconas(pieces: &[SpannedToken<'_>]) -> bool {
-    const MOST_PIECES: usize = 32;
-    if pieces.len() > MOST_PIECES {
+    const MAX_TOKENS: usize = 32;
+    if pieces.len() > MAX_TOKENS {
         return false;
     }
     let text = pieces.iter().map(|piece| piece.text).collect::<Vec<_>>().join(&b" "[..]);

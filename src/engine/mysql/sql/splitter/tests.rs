@@ -83,7 +83,7 @@ impl Visitor for Told {
     }
 }
 
-fn told(text: &str, chunk: usize) -> (Told, Ending) {
+fn split(text: &str, chunk: usize) -> (Told, ScriptEnd) {
     let (mut splitter, mut told) = (Splitter::new(), Told::default());
     for bytes in text.as_bytes().chunks(chunk) {
         splitter.push(bytes, &mut told);
@@ -163,11 +163,11 @@ proptest! {
 
     #[test]
     fn chunks_do_not_matter_and_a_slow_reference_agrees(text in script(), chunk in 1..40_usize) {
-        let (whole, ending) = told(&text, text.len().max(1));
+        let (whole, ending) = split(&text, text.len().max(1));
         prop_assert_eq!(String::from_utf8_lossy(&whole.everything), text.as_str());
-        prop_assert_eq!(&told(&text, chunk), &(whole, ending));
-        let quoted_comment = matches!(ending, Ending::Inside { .. });
-        let (whole, _) = told(&text, text.len().max(1));
+        prop_assert_eq!(&split(&text, chunk), &(whole, ending));
+        let quoted_comment = matches!(ending, ScriptEnd::Inside { .. });
+        let (whole, _) = split(&text, text.len().max(1));
         if !quoted_comment {
             let statements: Vec<_> = whole.statements.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect();
             prop_assert_eq!(&statements, &reference(&text));
@@ -195,9 +195,9 @@ fn a_delimiter_may_begin_with_anything() {
         let text = format!("DELIMITER {delimiter}\nINSERT INTO t VALUES 1 {delimiter}SELECT ego{delimiter}");
         let statements = [format!("INSERT INTO t VALUES 1 {delimiter}"), format!("SELECT ego{delimiter}")];
         for chunk in 1..=text.len() {
-            let (told, ending) = told(&text, chunk);
+            let (told, ending) = split(&text, chunk);
             assert_eq!(told.statements, statements.each_ref().map(|s| s.as_bytes().to_vec()), "{delimiter} {chunk}");
-            assert_eq!(ending, Ending::Clean);
+            assert_eq!(ending, ScriptEnd::Clean);
         }
     }
 }
@@ -205,7 +205,7 @@ fn a_delimiter_may_begin_with_anything() {
 #[test]
 fn a_delimiter_in_quotes_is_what_stands_between_them() {
     for (argument, delimiter) in [("\"$$\"", "$$"), ("'ab' c", "ab")] {
-        let (told, _) = told(&format!("DELIMITER {argument}\nSELECT 1{delimiter}SELECT 2{delimiter}"), 3);
+        let (told, _) = split(&format!("DELIMITER {argument}\nSELECT 1{delimiter}SELECT 2{delimiter}"), 3);
         assert_eq!(told.statements.len(), 2, "{argument}");
     }
 }

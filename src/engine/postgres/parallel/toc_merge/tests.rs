@@ -96,7 +96,7 @@ impl Dump {
     }
 
     /// The outputs of a main command and of others, one for each of the tables that are given away.
-    fn apart(&self, given: &[Shared]) -> Vec<Vec<u8>> {
+    fn split(&self, given: &[Shared]) -> Vec<Vec<u8>> {
         let rows_of = |entry: &TocEntry, oid| entry.entry.kind == "TABLE DATA" && entry.catalog.1 == oid;
         let main = self.only(|entry| !given.iter().any(|table| rows_of(entry, table.oid)), |id| id);
         // Others number as they like.
@@ -107,15 +107,15 @@ impl Dump {
 
 /// The lanes of these outputs, whose bytes come in pieces of this size.
 fn spliced(given: &[Shared], outputs: &[Vec<u8>], size: usize) -> Result<Vec<Vec<u8>>, String> {
-    let splice = TocMerger::new(given.iter().map(|table| vec![table.clone()]).collect());
+    let merger = TocMerger::new(given.iter().map(|table| vec![table.clone()]).collect());
     let (mut heads, mut rests) = (Vec::new(), Vec::new());
-    for (mut head, output) in splice.heads().into_iter().zip(outputs) {
+    for (mut head, output) in merger.heads().into_iter().zip(outputs) {
         let mut chunks = output.chunks(size);
         while !head.see(chunks.next().ok_or("cut")?)? {}
         heads.push(head);
         rests.push(chunks.collect::<Vec<_>>().concat());
     }
-    let (contents, bodies) = splice.join(heads)?;
+    let (contents, bodies) = merger.join(heads)?;
     let mut lanes = vec![Vec::new()];
     contents.read().read_to_end(&mut lanes[0]).expect("memory");
     for (body, rest) in bodies.into_iter().zip(rests) {
@@ -150,7 +150,7 @@ fn a_dump_that_was_taken_apart_is_whole_again() {
         let tables = dump.tables();
         assert!(tables.len() > 3);
         for given in [&tables[..1], &tables[1..3], &tables[..]] {
-            let outputs = dump.apart(given);
+            let outputs = dump.split(given);
             for size in [1, 7, 100, 1 << 16] {
                 let lanes = spliced(given, &outputs, size).expect("they fit together");
                 let found = read(&lanes.iter().map(Vec::as_slice).collect::<Vec<_>>()).expect("complete");
@@ -176,7 +176,7 @@ fn what_does_not_fit_together_is_said() {
     let (bytes, content) = recorded("15");
     let dump = Dump::of(&bytes, &content);
     let tables = &dump.tables()[..2];
-    let outputs = dump.apart(tables);
+    let outputs = dump.split(tables);
     let whole = dump.only(|_| true, |id| id);
     let without = |kind: &str| dump.only(|entry| entry.entry.kind != kind, |id| id);
     for (outputs, words) in [
@@ -212,7 +212,7 @@ proptest! {
         let (bytes, content) = recorded("15");
         let dump = Dump::of(&bytes, &content);
         let given = &dump.tables()[..3];
-        let mut outputs = dump.apart(given);
+        let mut outputs = dump.split(given);
         let command = at.index(outputs.len());
         let place = at.index(outputs[command].len());
         outputs[command].truncate(place);

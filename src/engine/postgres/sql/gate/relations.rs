@@ -265,10 +265,10 @@ impl Relations {
     fn spread(&mut self) {
         while !self.is_spread && !self.foreign.is_empty() {
             let below = std::mem::take(&mut self.below);
-            let (reached, left): (Vec<_>, _) = below.into_iter().partition(|(child, _)| self.is_foreign(child));
+            let (connected, left): (Vec<_>, _) = below.into_iter().partition(|(child, _)| self.is_foreign(child));
             self.below = left;
-            self.is_spread = reached.is_empty();
-            for (_, parent) in reached {
+            self.is_spread = connected.is_empty();
+            for (_, parent) in connected {
                 self.foreign.entry(parent.name.clone()).or_default().push(parent);
             }
         }

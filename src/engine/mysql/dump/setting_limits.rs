@@ -4,12 +4,14 @@
 //! by sessions of our own then, as far as they can; the client's questions are its own. A dump that comes right as it is
 //! is never refused.
 
-use super::dump_filter::Selection;
+use super::dump_filter::TableFilter;
 use crate::engine::mysql::dump;
 use crate::engine::mysql::probe::findings;
-use crate::engine::mysql::probe::probe_keys::{self, some};
-use crate::engine::mysql::session::server_settings::{self, AS_OF, BUFFERED, CLIENT_CHARSET, SELECT_LIMIT, SessionUse};
-use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
+use crate::engine::mysql::probe::probe_keys::{self, join_truncated};
+use crate::engine::mysql::session::server_settings::{
+    self, AS_OF, BIG_SELECTS, BUFFERED, CLIENT_CHARSET, MAX_JOIN_SIZE, SELECT_LIMIT, SessionUse,
+};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, TableEstimate};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 
@@ -18,14 +20,21 @@ pub(crate) fn check(
     server: &Server,
     client: &Client,
     options: &DumpOptions,
-    selection: &Selection,
-    moment: &DumpSnapshot,
+    selection: &TableFilter,
+    snapshot: &DumpSnapshot,
 ) -> Result<()> {
     if let Some((limit, mends)) = server_settings::odd(server, SELECT_LIMIT, SessionUse::Read) {
-        limited(server, options, selection, moment, limit).map_or(Ok(()), |what| {
+        limited(server, options, selection, snapshot, limit).map_or(Ok(()), |what| {
             let what = format!("{client} would dump {what}: {SELECT_LIMIT} is {limit} for this user");
             Err(refused(server, what, &mends))
         })?;
+    }
+    if let Some((_, mends)) = server_settings::odd(server, BIG_SELECTS, SessionUse::Read)
+        && let Some(what) = refused_reads(server, options, selection, snapshot)
+    {
+        let limit = probe_keys::number(server, MAX_JOIN_SIZE);
+        let what = format!("the server would not let {client} read {what}: {MAX_JOIN_SIZE} is {limit} for this user");
+        return Err(refused(server, what, &mends));
     }
     let with_history = findings::dumps_history(server) && dump::knows_history(client);
     let mut versioned = probe_keys::list(server, probe_keys::VERSIONED);
@@ -35,24 +44,27 @@ pub(crate) fn check(
     {
         let what = format!(
             "{client} would dump system-versioned tables as of another time ({}): {AS_OF} is {time} for this user",
-            some(&versioned)
+            join_truncated(&versioned)
         );
         return Err(refused(server, what, &mends));
     }
     let mut views = probe_keys::list(server, probe_keys::VIEWS);
-    views.retain(|view| selection.takes(view));
+    views.retain(|view| selection.includes(view));
     if let Some((_, mends)) = server_settings::odd(server, BUFFERED, SessionUse::Read)
         && !(server.flavour == Flavour::Mariadb || options.data_only || views.is_empty())
     {
-        let what = format!("{client} would write {BUFFERED}, which is on for this user, into views: {}", some(&views));
+        let what = format!(
+            "{client} would write {BUFFERED}, which is on for this user, into views: {}",
+            join_truncated(&views)
+        );
         return Err(refused(server, what, &mends));
     }
     if let Some((charset, mends)) = server_settings::odd(server, CLIENT_CHARSET, SessionUse::Read) {
-        let named = names(server).filter(|name| !name.is_ascii() && selection.takes(name)).collect::<Vec<_>>();
+        let named = names(server).filter(|name| !name.is_ascii() && selection.includes(name)).collect::<Vec<_>>();
         if !named.is_empty() && !["utf8", "utf8mb3"].contains(&charset) {
             let what = format!(
                 "{client} would not find {}: the server reads its statements as {charset} ({CLIENT_CHARSET})",
-                some(&named)
+                join_truncated(&named)
             );
             return Err(refused(server, what, &mends));
         }
@@ -64,26 +76,49 @@ pub(crate) fn check(
 fn limited(
     server: &Server,
     options: &DumpOptions,
-    selection: &Selection,
-    moment: &DumpSnapshot,
+    selection: &TableFilter,
+    snapshot: &DumpSnapshot,
     limit: &str,
 ) -> Option<String> {
     let limit = limit.parse::<u64>().unwrap_or(0);
-    if limit < probe_keys::number(server, probe_keys::MOST_LISTED) {
+    if limit < probe_keys::number(server, probe_keys::LONGEST_LIST) {
         return Some("only a part of the tables and other objects".to_owned());
     }
-    // Who reads is not decided yet where nobody says why the client does.
-    let by_client = options.client_rows || matches!(moment, DumpSnapshot::Alone(Some(_)));
-    if options.schema_only || !by_client {
+    if !client_reads_rows(options, snapshot) {
         return None;
     }
     let mut over = probe_keys::list(server, probe_keys::OVER_LIMIT);
     over.retain(|table| selection.with_rows(server).any(|name| name == *table));
-    let why = match moment {
+    let why = match snapshot {
         DumpSnapshot::Alone(Some(why)) => format!(" ({why})"),
         _ => String::new(),
     };
-    (!over.is_empty()).then(|| format!("only a part of the rows of {}{why}", some(&over)))
+    (!over.is_empty()).then(|| format!("only a part of the rows of {}{why}", join_truncated(&over)))
+}
+
+/// Who reads is not decided yet where nobody says why the client does.
+fn client_reads_rows(options: &DumpOptions, snapshot: &DumpSnapshot) -> bool {
+    let by_client = options.client_rows || matches!(snapshot, DumpSnapshot::Alone(Some(_)));
+    by_client && !options.schema_only
+}
+
+/// What [`MAX_JOIN_SIZE`] keeps a client from reading, by the server's estimates.
+fn refused_reads(
+    server: &Server,
+    options: &DumpOptions,
+    selection: &TableFilter,
+    snapshot: &DumpSnapshot,
+) -> Option<String> {
+    /// The optimizer's estimate of a list of the catalogue.
+    const ROWS_OF_LIST: u64 = 10;
+    let limit = probe_keys::number(server, MAX_JOIN_SIZE);
+    if limit < ROWS_OF_LIST {
+        return Some("the list of the tables".to_owned());
+    }
+    let with_rows: Vec<&str> = selection.with_rows(server).collect();
+    let is_over = |table: &&TableEstimate| table.rows > limit && with_rows.contains(&table.name.as_str());
+    let over: Vec<&str> = server.tables.iter().filter(is_over).map(|table| table.name.as_str()).collect();
+    (client_reads_rows(options, snapshot) && !over.is_empty()).then(|| join_truncated(&over))
 }
 
 /// Tables, views and routines.
