@@ -135,7 +135,7 @@ fn archive_error(name: &str, error: &ArchiveError) -> Error {
         ArchiveError::FormatVersion { .. } => {
             Error::new(Kind::Archive, format!("{name} was written by a later dbhaul"))
                 .why(why)
-                .hint(Hint::new("install-that-dbhaul", "install that one"))
+                .hint(Hint::new("read-by-that-dbhaul", "that dbhaul reads it, and so do later ones"))
         }
         ArchiveError::TooLarge { .. } => {
             Error::new(Kind::Archive, format!("{name} is not read")).why(why).hint(Hint::new(

@@ -21,8 +21,8 @@ pub fn caught<T, E: From<Error>>(work: impl FnOnce() -> Result<T, E>) -> Result<
         Err(Error::new(Kind::Unexpected, "dbhaul ended at a defect of its own")
             .why("the line above says where")
             .hint(Hint::new(
-                "report-defect",
-                "report that line, `dbhaul --version`, and the command without its secrets",
+                "what-a-report-needs",
+                "a report needs that line, `dbhaul --version`, and the command without its secrets",
             ))
             .into())
     })

@@ -410,31 +410,35 @@ fn a_row_that_is_too_long_for_a_session_is_read_by_the_client() {
     same_by_several(&database, &["--exclude-table-data", "t"], &[]);
 }
 
+/// A mysqldump behind whose definition of table b this is done, the first time alone.
+pub fn altering(database: &Database<'_>, clients: &Path, statement: &str) {
+    let shell = database.client("mysql");
+    let words: Vec<_> = shell.get_args().map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let alter = format!(
+        "MYSQL_PWD='{}' timeout {} {} -e \"{statement}\"",
+        mysql().password(),
+        words.join(" "),
+        database.name()
+    );
+    let real = mysql().client_dir().join("mysqldump").display().to_string();
+    fs::write(clients.join("alter"), alter).expect("write");
+    let script = format!(
+        "#!/bin/bash\n[ \"$1\" = --version ] && exec '{real}' --version\nhere='{}'\n\
+         '{real}' \"$@\" | while IFS= read -r line; do\n\
+         if [ \"$line\" = 'LOCK TABLES `b` WRITE;' ] && mkdir \"$here/once\" 2>/dev/null; then bash \"$here/alter\"; fi\n\
+         printf '%s\\n' \"$line\"; done\n",
+        clients.display()
+    );
+    fake_client(clients, "mysqldump", &script);
+}
+
 #[test]
 fn a_table_that_is_altered_in_between_makes_the_dump_begin_again() {
     let database = mysql().database("altered");
     database.sql("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)");
     let clients = tempfile::tempdir().expect("a folder");
     let folder = tempfile::tempdir().expect("a folder");
-    let shell = database.client("mysql");
-    let words: Vec<_> = shell.get_args().map(|word| format!("'{}'", word.to_string_lossy())).collect();
-    let alter = format!(
-        "MYSQL_PWD='{}' timeout {} {} -e 'ALTER TABLE b ADD COLUMN v int'",
-        mysql().password(),
-        words.join(" "),
-        database.name()
-    );
-    let real = mysql().client_dir().join("mysqldump").display().to_string();
-    fs::write(clients.path().join("alter"), alter).expect("write");
-    // Behind the definition, before the rows; the first time alone.
-    let script = format!(
-        "#!/bin/bash\n[ \"$1\" = --version ] && exec '{real}' --version\nhere='{}'\n\
-         '{real}' \"$@\" | while IFS= read -r line; do\n\
-         if [ \"$line\" = 'LOCK TABLES `b` WRITE;' ] && mkdir \"$here/once\" 2>/dev/null; then bash \"$here/alter\"; fi\n\
-         printf '%s\\n' \"$line\"; done\n",
-        clients.path().display()
-    );
-    fake_client(clients.path(), "mysqldump", &script);
+    altering(&database, clients.path(), "ALTER TABLE b ADD COLUMN v int");
     let dump = dbhaul().args(["dump", &database.uri(), "--jobs", "2", "--json"]).client_dirs([clients.path()]);
     let json = dump.cwd(folder.path()).run().expect_code(0).json();
     let warnings = json["warnings"].to_string();

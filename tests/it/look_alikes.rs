@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Flavour, Server, dbhaul, fixture, names};
+use crate::support::{Flavour, Server, dbhaul, fixture, mysql, names};
 
 /// Speaks just enough of PostgreSQL's protocol to let anybody in and to answer every question with one line.
 fn answers_postgres(answer: &'static str) -> u16 {
@@ -125,6 +125,13 @@ fn a_server_that_only_speaks_mysql_is_refused_by_name_over_the_wire() {
         let database = server.database("alike");
         let words = [&format!("{name} only speaks MySQL's protocol"), "hint: ", "nothing was"];
         all_refuse(&database.uri(), archive.to_str().expect("UTF-8"), &words);
+        if name == "Vitess" {
+            let told = dbhaul().args(["dump", &database.uri()]).run();
+            assert!(told.follows("products-own-tool").contains("each shard's own MySQL, named in the URI"));
+            let shard = mysql().database("shard");
+            let dump = dbhaul().client_dirs([mysql().client_dir()]).args(["dump", &shard.uri(), "-o", "-"]);
+            dump.run().expect_code(0);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -198,6 +199,12 @@ fn an_ordinary_user_needs_nobody_else() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("1 by checksum"), "{said}");
     place.assert_clean();
+    // Root, where there is nobody else.
+    let passwd = place.path.join("passwd");
+    fs::write(&passwd, "root:x:0:0:root:/root:/bin/bash\n").expect("write");
+    let alone = format!("mount --bind '{}' /etc/passwd && exec \"$@\"", passwd.display());
+    let by_root = place.on_scratch(&archive, postgres15()).under(["unshare", "--mount", "sh", "-c", &alone, "sh"]);
+    by_root.run().refused(5, &["neither postgres nor nobody"]).follows("ordinary-user");
 }
 
 /// An archive in memory.
@@ -221,16 +228,23 @@ impl Sink for Memory {
 }
 
 /// The same archive with another manifest, and all checksums right.
-fn with_manifest(archive: &Path, change: impl FnOnce(&mut Manifest)) {
-    let (mut manifest, mut dump) = {
-        let inspected = archive::inspect(archive).expect("an archive");
-        (inspected.manifest, archive::dump_stream(archive).expect("a dump").1)
-    };
+pub fn with_manifest(archive: &Path, change: impl FnOnce(&mut Manifest)) {
+    let mut dump = archive::dump_stream(archive).expect("a dump").1;
+    rewrite(archive, &mut dump, change);
+}
+
+/// The same with another dump.
+pub fn with_dump(archive: &Path, mut dump: &[u8]) {
+    rewrite(archive, &mut dump, |manifest| manifest.tables.clear());
+}
+
+fn rewrite(archive: &Path, dump: &mut dyn Read, change: impl FnOnce(&mut Manifest)) {
+    let mut manifest = archive::inspect(archive).expect("an archive").manifest;
     change(&mut manifest);
     let options = Options { root: "changed".into(), compression: Compression::None, mtime: 0, encoders: 1 };
     let writer = Writer::new(Memory(Vec::new()), options).expect("a writer");
     let name = manifest.members[0].path.rsplit('/').next().expect("a name").to_owned();
-    manifest.members = writer.stream(&name, &mut dump, &mut |_| {}).expect("written");
+    manifest.members = writer.stream(&name, dump, &mut |_| {}).expect("written");
     writer.bytes("manifest.json", &manifest.to_json()).expect("written");
     fs::write(archive, writer.seal().expect("sealed").into_sink().0).expect("written");
 }
@@ -259,7 +273,7 @@ fn a_manifest_with_a_wrong_count_or_checksum_is_found_without_a_server() {
 }
 
 /// The vendor's programs, and a `pg_restore` that does something else to the target afterwards.
-fn meddling(folder: &Path, server: &Server, sql: &str) {
+pub fn meddling(folder: &Path, server: &Server, sql: &str) {
     let real = server.client_dir();
     for program in ["pg_dump", "psql"] {
         std::os::unix::fs::symlink(real.join(program), folder.join(program)).expect("a link");

@@ -133,7 +133,7 @@ impl Candidates {
     /// Why the one that was asked for is not taken.
     #[must_use]
     pub fn without(&self, wanted: &str) -> ArchiveError {
-        if self.unread.as_ref().is_some_and(|(path, _)| is_called(path, wanted)) {
+        if self.found.is_empty() || self.unread.as_ref().is_some_and(|(path, _)| is_called(path, wanted)) {
             return self.none();
         }
         let mut dumps = self.dumps();

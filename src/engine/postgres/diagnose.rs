@@ -47,12 +47,11 @@ const CAUSES: &[Cause] = &[
         Hint::new("older-pg-restore", "this pg_restore is older than the pg_dump that made the archive"),
     ),
     cause(
-        &["unrecognized configuration parameter \"transaction_timeout\""],
-        Hint::new("newer-client", "the client is newer than the server: install the client of the server's version"),
-    ),
-    cause(
         &["must be owner of extension"],
-        Hint::new("no-comments", "restore as a superuser, or dump again without comments: -- --no-comments"),
+        Hint::new(
+            "no-comments",
+            "restore as a superuser, or dump again by pg_dump with --no-comments and without --clean",
+        ),
     ),
     cause(
         &["permission denied to create extension"],
@@ -149,16 +148,12 @@ const CAUSES: &[Cause] = &[
     ),
     cause(&["out of shared memory"], MAX_LOCKS),
     cause(&["You might need to increase"], MAX_LOCKS),
-    cause(
-        &["unsupported startup parameter"],
-        Hint::new("pooler-refuses-settings", "a pooler refuses the client's settings: connect to the server itself"),
-    ),
     cause(&["invalid command \\restrict"], hint::ANOTHER_CLIENT),
     cause(
         &["backslash commands are restricted"],
         Hint::new(
-            "look-at-commands",
-            "the dump holds psql commands that did not come from pg_dump: look at it before you run it",
+            "commands-not-run",
+            "the dump holds psql commands that did not come from pg_dump: none of them was run",
         ),
     ),
     cause(

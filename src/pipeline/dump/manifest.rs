@@ -70,7 +70,7 @@ pub fn check_size(bytes: usize, kind: Kind) -> Result<()> {
         return Ok(());
     }
     let (bytes, most) = (units::size(bytes as u64), units::size(MANIFEST_MAX));
-    Err(Error::new(kind, "the database has more tables than one archive tells of")
+    Err(Error::new(kind, "the database has more tables and columns than one archive tells of")
         .why(format!("its manifest would have {bytes}, and {most} are read"))
         .why("nothing was published")
         .hint(Hint::new("dump-in-pieces", "dump its schemas one by one, or some of its tables: --schema, --table")))

@@ -227,6 +227,6 @@ pub fn which_dump(name: &str, error: &ArchiveError) -> Option<Error> {
             "member-takes-one",
             format!("--member takes one of them: --member {}", quote_path(Path::new(path))),
         )),
-        None => error.hint(Hint::new("inspect-lists-members", "dbhaul inspect lists what is in it")),
+        None => error,
     })
 }

@@ -9,6 +9,7 @@ use crate::support::{assert_section, made_hints, sources};
 const STATES_ONLY: &[&str] = &[
     "archive-means-to-exhaust",
     "binary-data-as-text",
+    "commands-not-run",
     "connection-was-lost",
     "disk-is-full",
     "dmesg-says-why-read-only",
@@ -29,6 +30,7 @@ const STATES_ONLY: &[&str] = &[
     "out-of-memory",
     "place-hung-up",
     "program-behind-the-pipe",
+    "read-by-that-dbhaul",
     "servers-disk-is-full",
     "servers-log-may-say-more",
     "servers-log-says-why",
@@ -40,6 +42,7 @@ const STATES_ONLY: &[&str] = &[
     "wanted-formats",
     "went-away",
     "what-a-pattern-means",
+    "what-a-report-needs",
     "what-a-tunnel-command-prints",
     "whose-disk-is-full",
 ];

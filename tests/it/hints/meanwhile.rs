@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// Runs a command whose client starts when this has been done.
-fn after(server: &Server, command: Dbhaul, change: impl FnOnce()) -> Output {
+pub(super) fn after(server: &Server, command: Dbhaul, change: impl FnOnce()) -> Output {
     let gate = Gate::before(&server.client_dir());
     let mut running = command.client_dirs([gate.folder()]).spawn();
     running.wait_until("a client before the gate", |_| gate.reached());

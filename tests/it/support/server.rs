@@ -62,7 +62,7 @@ impl Server {
 
     fn try_start(flavour: Flavour, more: &[&str]) -> Result<Self, String> {
         let folder = flavour.new_folder();
-        template::copy(flavour, folder.path());
+        template::copy(flavour, folder.path(), more);
         tls::write(folder.path(), flavour.owner());
         if !flavour.is_postgres() {
             let init = format!(
@@ -270,6 +270,12 @@ impl Server {
         self.gone();
         fs::remove_file(self.folder.join("down")).expect("remove");
         eventually("the server is back", || self.try_sql(self.any_database(), "SELECT 1").is_ok());
+    }
+
+    /// The same without a word of its command line.
+    pub fn resume_without(&self, word: &str) {
+        fs::write(self.folder.join("without"), word).expect("write");
+        self.resume();
     }
 
     /// The server's process: beside it, the watcher has one that waits for the end of its input.

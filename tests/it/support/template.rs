@@ -22,16 +22,17 @@ pub fn cache() -> PathBuf {
     })
 }
 
-/// Copies the flavour's template to `folder/data`.
-pub fn copy(flavour: Flavour, folder: &Path) {
-    let template = cache().join("templates").join(flavour.name());
+/// Copies the flavour's template to `folder/data`. Of the server's words, the size of its pages is for the template.
+pub fn copy(flavour: Flavour, folder: &Path, words: &[&str]) {
+    let pages: Vec<&str> = words.iter().copied().filter(|word| word.starts_with("--innodb-page-size=")).collect();
+    let template = cache().join("templates").join(flavour.name() + &pages.concat());
     if !template.exists() {
-        make(flavour, &template);
+        make(flavour, &template, &pages);
     }
     copy_folder(&template, &folder.join("data"));
 }
 
-fn make(flavour: Flavour, template: &Path) {
+fn make(flavour: Flavour, template: &Path, pages: &[&str]) {
     let folder = flavour.new_folder();
     let inside = flavour.inside(folder.path());
     let data = inside.join("data");
@@ -61,6 +62,7 @@ fn make(flavour: Flavour, template: &Path) {
                 .arg(format!("--datadir={}", data.display()));
         }
     }
+    command.args(pages);
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/servers.sh"));
     assert!(
         output.status.success(),

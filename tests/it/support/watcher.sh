@@ -4,7 +4,7 @@
 # process that is gone, however it went (a panic, an abort, kill -9). Then SIGNAL ends the server, and its folder goes.
 # The server in turn asked the kernel to be killed with this script.
 # A test that stops the server makes a file `stopped` in its folder first. That becomes `down` when the server has ended;
-# when it is gone, the server starts again.
+# when it is gone, the server starts again, without the word in a file `without`.
 folder=$1 signal=$2
 shift 2
 exec 3<&0
@@ -37,6 +37,10 @@ while :; do
     mv "$folder/stopped" "$folder/down"
     while [ -e "$folder/down" ] && kill -0 "$pipe" 2>/dev/null; do sleep 0.02; done
     kill -0 "$pipe" 2>/dev/null || break
+    for word; do
+        shift
+        [ "$word" = "$(cat "$folder/without" 2>/dev/null)" ] || set -- "$@" "$word"
+    done
 done
 rm -rf -- "$folder"
 exit "$code"

@@ -221,7 +221,7 @@ fn matches(pattern: &[PatternElement], name: &str) -> bool {
                 p += 1;
             }
             Some(part) if *part == PatternElement::One || *part == PatternElement::Literal(name[n]) => {
-                (p, n) = (p + 1, n + 1)
+                (p, n) = (p + 1, n + 1);
             }
             _ => match &mut retry {
                 Some((star, from)) => {

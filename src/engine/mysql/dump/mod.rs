@@ -66,7 +66,7 @@ pub(super) fn plan(
     if options.allow_incomplete {
         selection.leave_out(&findings::left_out(server));
     }
-    feasible(server, client, options, &selection)?;
+    check_history(server, client, options, &selection)?;
     restorable(server, client, options, &selection)?;
     if !is_told(client) {
         setting_limits::check(server, client, options, &selection, snapshot)?;
@@ -124,48 +124,20 @@ fn inexact<'s>(server: &'s Server, selection: &TableFilter, snapshot: &DumpSnaps
     if matches!(snapshot, DumpSnapshot::Alone(Some(_))) { rows::floats(server, selection) } else { Vec::new() }
 }
 
-/// What would make the client give up in the middle is refused before it starts, unless it is left out.
-fn feasible(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Result<()> {
-    let taken = |name: &&str| selection.includes(name);
-    let refuse = |what: String, hint: Hint| {
-        Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).unchanged().hint(hint))
-    };
-    let versioned: Vec<_> = probe_keys::list(server, probe_keys::VERSIONED).into_iter().filter(taken).collect();
+/// Refuses a client that would leave the history of tables out.
+fn check_history(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Result<()> {
+    let versioned = probe_keys::list(server, probe_keys::VERSIONED).into_iter();
+    let versioned: Vec<_> = versioned.filter(|name| selection.includes(name)).collect();
     let rows = !options.schema_only && !options.allow_incomplete;
-    if rows && !versioned.is_empty() && findings::dumps_history(server) && !knows_history(client) {
-        let what =
-            format!("{client} would leave out the history of system-versioned tables: {}", join_truncated(&versioned));
-        return refuse(
-            what,
-            Hint::new(
-                "client-that-dumps-history",
-                "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows",
-            ),
-        );
-    }
-    if options.data_only {
+    if !rows || versioned.is_empty() || !findings::dumps_history(server) || knows_history(client) {
         return Ok(());
     }
-    let views: Vec<_> = probe_keys::list(server, probe_keys::UNREADABLE_VIEWS).into_iter().filter(taken).collect();
-    if !views.is_empty() {
-        let hint = Hint::naming(
-            "grant-show-view",
-            format!("GRANT SHOW VIEW ON `{}`.* TO the user, or leave them out with --exclude-table", server.database),
-        );
-        return refuse(format!("the user lacks SELECT or SHOW VIEW on views: {}", join_truncated(&views)), hint);
-    }
-    let broken: Vec<_> = probe_keys::list(server, probe_keys::BROKEN_VIEWS).into_iter().filter(taken).collect();
-    if !broken.is_empty() {
-        return refuse(format!("views refer to something that is gone: {}", join_truncated(&broken)), findings::REPAIR);
-    }
-    let hidden = probe_keys::list(server, probe_keys::HIDDEN_ROUTINES);
-    if !hidden.is_empty() && excuse::takes_routines(options, selection) && !options.allow_incomplete {
-        return refuse(
-            format!("the user can't read the routines {}", join_truncated(&hidden)),
-            findings::routine_hint(server),
-        );
-    }
-    Ok(())
+    let what =
+        format!("{client} would leave out the history of system-versioned tables: {}", join_truncated(&versioned));
+    Err(Error::new(Kind::Refused, format!("the dump would fail: {what}")).unchanged().hint(Hint::new(
+        "client-that-dumps-history",
+        "install mariadb-dump 10.11 or later; --allow-incomplete dumps the current rows",
+    )))
 }
 
 pub(super) fn knows_history(client: &Client) -> bool {

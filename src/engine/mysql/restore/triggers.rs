@@ -15,7 +15,7 @@ pub(crate) fn check(server: &Server, content: &Content, options: &RestoreOptions
     if !ambiguous.is_empty() && !options.data_only && !options.triggers {
         let what = format!("the dump makes twice, and not alike: {}", join_truncated(&ambiguous));
         return Err(Error::new(Kind::Refused, what)
-            .hint(Hint::new("take-one-table-out", "take the one out of the file that is not meant")));
+            .hint(Hint::new("take-one-out", "take the one out of the file that is not meant")));
     }
     let dropped = matches!(options.clean, Some(Clean::Schema | Clean::Database));
     if options.schema_only || dropped || server.target.object_count == 0 {

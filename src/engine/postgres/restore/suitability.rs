@@ -67,13 +67,9 @@ fn chosen(content: &Content, options: &RestoreOptions) -> Result<()> {
 }
 
 fn writable(server: &Server) -> Result<()> {
-    if server.replica {
+    if server.replica || server.read_only {
         return Err(refused("the target is a standby: it takes no writes")
             .hint(Hint::new("restore-into-primary", "restore into its primary")));
-    }
-    if server.read_only {
-        return Err(refused("the target refuses writes, whatever a session asks for")
-            .hint(Hint::new("primary-or-ask-keeper", "restore into its primary, or ask whoever keeps the server")));
     }
     Ok(())
 }
