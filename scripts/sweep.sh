@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries one by one what the tests try in batches, against real servers: every setting of a server, and every cell of the
-# tables in docs/reliability.md of which the tests try every other; many seeds of what ends a statement; and a dump of more
+# tables in docs/reliability.md of which the tests try every third; many seeds of what ends a statement; and a dump of more
 # than 8 GiB. What the sweep of settings found is written to docs/sweeps/, with the date and the commit, and is committed.
 #
 #   scripts/sweep.sh [FILTER...]     FILTERs are those of cargo test; without one, all of it

@@ -189,6 +189,7 @@ const MOVE: &str = "CREATE PROCEDURE move() BEGIN
         IF RAND() < 0.05 THEN DO SLEEP(0.02); END IF;
         INSERT INTO moves VALUES (NULL);
         COMMIT;
+        DO SLEEP(0.002); -- Others need the processor, too.
     END LOOP;
 END";
 

@@ -1,4 +1,4 @@
-//! Archives of every layout, cut and altered in a thousand places: `verify` finds it, `restore` refuses it.
+//! Archives of every layout, cut and altered in 250 places: `verify` finds it, `restore` refuses it.
 //! docs/reliability.md shows what was found and which bytes say nothing.
 
 mod archives;

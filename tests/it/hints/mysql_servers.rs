@@ -30,6 +30,14 @@ fn settings_of_a_mariadb_are_changed_as_the_hints_say() {
     server.sql(statement);
     by(&server, &source.uri(), &[]).run().expect_code(0);
 
+    server.sql("SET GLOBAL max_allowed_packet = 1024");
+    let hint = by(&server, &source.uri(), &[])
+        .run()
+        .refused(4, &["max_allowed_packet"])
+        .follows("max-allowed-packet-of-server");
+    server.sql(hint.split_once(": ").expect("a statement").1);
+    by(&server, &source.uri(), &[]).run().expect_code(0);
+
     // A user without SUPER: others may write all the same.
     let user = User::of(&target);
     server.sql(&format!("GRANT ALL ON `{}`.* TO {}@'%'; SET GLOBAL read_only = ON", target.name(), user.name));

@@ -39,6 +39,8 @@ const AVOIDED: &[(&str, &str)] = &[
     ("enforce_storage_engine", "it makes other tables, which is named: see other_tables.rs"),
     ("innodb_default_encryption_key_id", "it makes other tables, which is named: see other_tables.rs"),
     ("mysql56_temporal_format", "it makes other columns, which is named: see other_tables.rs"),
+    ("require_row_format", "for replication's own sessions: once on, nobody turns it off"),
+    ("super_read_only", "it turns read_only on, which is tried by itself"),
     ("connect_timeout", "a machine under load would be too slow for the least"),
     ("net_retry_count", "a limit for a network that breaks"),
 ];

@@ -295,6 +295,10 @@ fn hint(error: &mysql_async::Error, connection: &Connection) -> Option<Hint> {
             OTHER_ACCOUNT
         }
         e if is_tls(e) => CHECK_TLS,
+        e if is_too_long(e) => Hint::new(
+            "max-allowed-packet-of-server",
+            "raise the server's max_allowed_packet: SET GLOBAL max_allowed_packet = DEFAULT",
+        ),
         mysql_async::Error::Io(IoError::Io(io)) => match io.kind() {
             std::io::ErrorKind::ConnectionRefused => Hint::new(
                 "check-port-and-tunnel",

@@ -166,9 +166,10 @@ const LIFT: &str = "SET @dbhaul_limit = @@SESSION.sql_select_limit, SESSION sql_
     @dbhaul_time = 0 /*!50708 , @dbhaul_time = @@max_execution_time, SESSION max_execution_time = 0 */ \
     /*M!100101 , @dbhaul_time = @@max_statement_time, SESSION max_statement_time = 0 */";
 
-/// Room for our questions. The least that a server can be given is too little for the lists of its own catalogue.
+/// Room for our questions. The least that a server can be given is too little for the lists of its own catalogue, and MySQL's
+/// optimizer would try every order of the tables under them.
 const ROOM: &str = "SET SESSION sort_buffer_size = GREATEST(@@SESSION.sort_buffer_size, 262144) \
-    /*M!100300 , SESSION tmp_disk_table_size = 18446744073709551615, SESSION max_session_mem_used = 9223372036854775807 */";
+    /*!80000 , SESSION optimizer_prune_level = 1 */ /*M!100300 , SESSION tmp_disk_table_size = 18446744073709551615, SESSION max_session_mem_used = 9223372036854775807 */";
 
 /// Servers write a number of seconds with a fraction.
 fn is_same(now: &str, wanted: &str) -> bool {
