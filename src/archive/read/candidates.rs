@@ -22,7 +22,7 @@ pub struct Candidate {
     pub path: String,
     /// Its size in bytes, as the archive says.
     pub size: Option<u64>,
-    /// What it holds, once decompressed: [`Kind::PgCustom`], [`Kind::PgToc`] or [`Kind::Sql`].
+    /// What it holds, once decompressed: [`ContentKind::PgCustom`], [`ContentKind::PgToc`] or [`ContentKind::Sql`].
     pub kind: ContentKind,
     /// What it is as it stands there: a compressed file, text in UTF-16, or the dump.
     pub packed: ContentKind,

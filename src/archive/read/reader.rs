@@ -120,7 +120,7 @@ impl Reader {
         self.container
     }
 
-    /// What is inside, once decompressed: [`Kind::Tar`], [`Kind::Zip`], or a bare [`Kind::PgCustom`] or [`Kind::Sql`].
+    /// What is inside, once decompressed: [`ContentKind::Tar`], [`ContentKind::Zip`], or a bare [`ContentKind::PgCustom`] or [`ContentKind::Sql`].
     #[must_use]
     pub fn content(&self) -> ContentKind {
         self.content
