@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     roundtrip::with_clients_of,
-    support::{Database, Dbhaul, Flavour, Output, Server, checksum, schema, write_section},
+    support::{Database, Dbhaul, Flavour, Output, Server, cache, checksum, schema, write_section},
 };
 
 /// A setting at another value.
@@ -162,9 +162,9 @@ impl<'s> Sweeping<'s> {
     }
 
     fn words(&self, stderr: &str) -> String {
-        let folder = self.folder.path().display().to_string();
+        let [folder, cache] = [self.folder.path(), &cache()].map(|path| path.display().to_string());
         let error = stderr.find("error:").map_or("not the same", |at| &stderr[at..]);
-        error.split_whitespace().collect::<Vec<_>>().join(" ").replace(&folder, "")
+        error.split_whitespace().collect::<Vec<_>>().join(" ").replace(&folder, "").replace(&cache, "")
     }
 
     fn all(&self) -> Found {

@@ -47,6 +47,7 @@ pub use {
     server::{Server, USER, mariadb, mysql, postgres15, postgres18, shared},
     several::several,
     sshd::Sshd,
+    template::cache,
     tls::HOST,
     wire::Wire,
 };

@@ -11,7 +11,7 @@ use crate::engine::mysql::probe::probe_keys::{self, join_truncated};
 use crate::engine::mysql::session::server_settings::{
     self, AS_OF, BIG_SELECTS, BUFFERED, CLIENT_CHARSET, MAX_JOIN_SIZE, SELECT_LIMIT, SessionUse,
 };
-use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server, TableEstimate};
+use crate::engine::{Client, DumpOptions, DumpSnapshot, Flavour, Server};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 
@@ -115,10 +115,12 @@ fn refused_reads(
     if limit < ROWS_OF_LIST {
         return Some("the list of the tables".to_owned());
     }
-    let with_rows: Vec<&str> = selection.with_rows(server).collect();
-    let is_over = |table: &&TableEstimate| table.rows > limit && with_rows.contains(&table.name.as_str());
-    let over: Vec<&str> = server.tables.iter().filter(is_over).map(|table| table.name.as_str()).collect();
-    (client_reads_rows(options, snapshot) && !over.is_empty()).then(|| join_truncated(&over))
+    if !client_reads_rows(options, snapshot) {
+        return None;
+    }
+    let large = server.tables.iter().filter(|table| table.rows > limit).map(|table| table.name.as_str());
+    let over: Vec<&str> = large.filter(|table| selection.with_rows(server).any(|name| name == *table)).collect();
+    (!over.is_empty()).then(|| join_truncated(&over))
 }
 
 /// Tables, views and routines.

@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable;
 
 use crate::connection::{Connection, Limits};
 use crate::engine::mysql::collation;
-use crate::engine::mysql::session::{self, quote};
+use crate::engine::mysql::session::{self, quote, tolerant};
 use crate::engine::{Clean, Content, DatabaseSettings, Flavour, RestoreOptions, Server, Version};
 use crate::error::Result;
 use crate::properties::{AppliedProperties, ByHand, DatabaseProperties};
@@ -59,10 +59,8 @@ pub(crate) async fn properties(
 
 /// A server that does not know the column says nothing.
 async fn one(conn: &mut Conn, query: &str, database: &str) -> mysql_async::Result<Option<String>> {
-    match session::rows_of::<Option<String>>(conn, query, &[database]).await {
-        Err(mysql_async::Error::Server(_)) => Ok(None),
-        found => Ok(found?.into_iter().next().flatten()),
-    }
+    let found = tolerant::<Option<String>>(conn, &session::with_texts(query, &[database])).await?;
+    Ok(found.into_iter().next().flatten())
 }
 
 /// What the database is to have: the source's character set and collation, and what is said of it; of a database that is

@@ -18,7 +18,7 @@ use super::dump::computed;
 use super::products::{PRODUCTS, WITNESSES};
 use super::restore::own_name;
 use super::session::server_settings::{self, Pinned, SessionUse};
-use super::session::{self, literal, quote, tolerant};
+use super::session::{self, quote, tolerant};
 use crate::connection::{Connection, Limits};
 use crate::engine::{Flavour, Purpose, Server, TableEstimate, Target, TargetTrigger, Version, recognise};
 use crate::error::{Kind, Result};
@@ -488,21 +488,15 @@ async fn foreign_keys_of_others(conn: &mut Conn, database: &str, server: &Server
         return Ok(Vec::new());
     }
     let query = if server.flavour == Flavour::Mysql && server.version.major >= 8 {
-        format!(
-            "SELECT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME, '.', CONSTRAINT_NAME, CHAR(9), REFERENCED_TABLE_NAME) \
-             FROM information_schema.REFERENTIAL_CONSTRAINTS \
-             WHERE UNIQUE_CONSTRAINT_SCHEMA = {0} AND CONSTRAINT_SCHEMA <> {0} ORDER BY 1",
-            literal(database)
-        )
+        "SELECT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME, '.', CONSTRAINT_NAME, CHAR(9), REFERENCED_TABLE_NAME) \
+         FROM information_schema.REFERENTIAL_CONSTRAINTS \
+         WHERE UNIQUE_CONSTRAINT_SCHEMA = ? AND CONSTRAINT_SCHEMA <> ? ORDER BY 1"
     } else {
-        format!(
-            "SELECT CONCAT(REPLACE(FOR_NAME, '/', '.'), '.', SUBSTRING_INDEX(ID, '/', -1), CHAR(9), SUBSTRING_INDEX(REF_NAME, '/', -1)) \
-             FROM information_schema.INNODB_SYS_FOREIGN WHERE SUBSTRING_INDEX(REF_NAME, '/', 1) = {0} \
-             AND SUBSTRING_INDEX(FOR_NAME, '/', 1) <> {0} ORDER BY 1",
-            literal(database)
-        )
+        "SELECT CONCAT(REPLACE(FOR_NAME, '/', '.'), '.', SUBSTRING_INDEX(ID, '/', -1), CHAR(9), SUBSTRING_INDEX(REF_NAME, '/', -1)) \
+         FROM information_schema.INNODB_SYS_FOREIGN WHERE SUBSTRING_INDEX(REF_NAME, '/', 1) = ? \
+         AND SUBSTRING_INDEX(FOR_NAME, '/', 1) <> ? ORDER BY 1"
     };
-    tolerant(conn, &query).await
+    tolerant(conn, &session::with_texts(query, &[database, database])).await
 }
 
 /// MariaDB 10.10 and later list some collations by a short name only in the first table.

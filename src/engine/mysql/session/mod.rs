@@ -322,21 +322,21 @@ pub(super) fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A text for a session in any SQL mode.
-pub(super) fn literal(text: &str) -> String {
-    let digits = text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
-    format!("_utf8mb4 X'{digits}'")
+/// A query with texts in the places of its question marks, for a session in any SQL mode. Nothing is prepared: applications
+/// may have used up the server's `max_prepared_stmt_count`.
+pub(super) fn with_texts(query: &str, texts: &[&str]) -> String {
+    debug_assert_eq!(query.matches('?').count(), texts.len(), "{query}");
+    let digits = |text: &str| text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+    let literal = |text: &str| format!("_utf8mb4 X'{}'", digits(text));
+    texts.iter().fold(query.to_owned(), |query, text| query.replacen('?', &literal(text), 1))
 }
 
-/// Rows of a query with texts in the places of its question marks. Nothing is prepared: applications may have used up the
-/// server's `max_prepared_stmt_count`.
+/// The rows of [such a query](with_texts).
 pub(super) async fn rows_of<T>(conn: &mut Conn, query: &str, texts: &[&str]) -> mysql_async::Result<Vec<T>>
 where
     T: mysql_async::prelude::FromRow + Send + 'static,
 {
-    debug_assert_eq!(query.matches('?').count(), texts.len(), "{query}");
-    let filled = texts.iter().fold(query.to_owned(), |query, text| query.replacen('?', &literal(text), 1));
-    conn.query(filled).await
+    conn.query(with_texts(query, texts)).await
 }
 
 /// Rows of a query that some servers refuse; none then.

@@ -167,8 +167,8 @@ const LIFT: &str = "SET @dbhaul_limit = @@SESSION.sql_select_limit, SESSION sql_
     /*M!100101 , @dbhaul_time = @@max_statement_time, SESSION max_statement_time = 0 */";
 
 /// Room for our questions. The least that a server can be given is too little for the lists of its own catalogue, and MySQL's
-/// optimizer would try every order of the tables under them.
-const ROOM: &str = "SET SESSION sort_buffer_size = GREATEST(@@SESSION.sort_buffer_size, 262144) \
+/// optimizer would try every order of the tables under them. It goes with [`LIFT`], in one question.
+const ROOM: &str = "SESSION sort_buffer_size = GREATEST(@@SESSION.sort_buffer_size, 262144) \
     /*!80000 , SESSION optimizer_prune_level = 1 */ /*M!100300 , SESSION tmp_disk_table_size = 18446744073709551615, SESSION max_session_mem_used = 9223372036854775807 */";
 
 /// Servers write a number of seconds with a fraction.
@@ -195,10 +195,9 @@ pub(crate) fn prologue(server: &Server, database: &str) -> Vec<String> {
 /// and is named.
 pub(crate) async fn pin(conn: &mut Conn, database: Option<&str>, sessions: SessionUse) -> mysql_async::Result<Pinned> {
     // The limits would cut or end the list of settings.
-    if !try_set(conn, LIFT).await? {
+    if !try_set(conn, &format!("{LIFT}, {ROOM}")).await? && !try_set(conn, LIFT).await? {
         try_set(conn, &format!("SET SESSION {SELECT_LIMIT} = {MAX_ROWS}")).await?;
     }
-    try_set(conn, ROOM).await?;
     let mut pinned = Pinned::default();
     let needed: Vec<&Setting> = PINNED.iter().filter(|setting| setting.needed_by.is_for(sessions)).collect();
     let names: Vec<String> = needed.iter().map(|setting| format!("'{}'", setting.name)).collect();
