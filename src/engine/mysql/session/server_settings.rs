@@ -168,7 +168,7 @@ const LIFT: &str = "SET @dbhaul_limit = @@SESSION.sql_select_limit, SESSION sql_
 
 /// Room for our questions. The least that a server can be given is too little for the lists of its own catalogue, and MySQL's
 /// optimizer would try every order of the tables under them. It goes with [`LIFT`], in one question.
-const ROOM: &str = "SESSION sort_buffer_size = GREATEST(@@SESSION.sort_buffer_size, 262144) \
+const ROOM: &str = "SESSION sort_buffer_size = CAST(GREATEST(@@SESSION.sort_buffer_size, 262144) AS UNSIGNED) \
     /*!80000 , SESSION optimizer_prune_level = 1 */ /*M!100300 , SESSION tmp_disk_table_size = 18446744073709551615, SESSION max_session_mem_used = 9223372036854775807 */";
 
 /// Servers write a number of seconds with a fraction.
