@@ -5,27 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::dialect::Dialect;
 use crate::secret::{Redactor, STARS, Secret, percent_encode};
-
-/// The two families of servers, each with clients and a dialect of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL and MariaDB.
-    Mysql,
-}
-
-impl Dialect {
-    /// The engine's name in manifests and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgresql",
-            Self::Mysql => "mysql",
-        }
-    }
-}
 
 /// Where the server says it is, as the URI has it: this is also its TLS identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +153,7 @@ pub struct Connection {
     pub host: Host,
     /// The tunnel's near end, if the way goes through one.
     pub route: Option<Route>,
-    /// The user; never empty.
+    /// The user; empty only where the engine wants none.
     pub user: String,
     /// The password.
     pub password: Option<Secret>,
@@ -247,10 +228,13 @@ impl fmt::Display for Connection {
         if self.password.is_some() {
             write!(f, ":{STARS}")?;
         }
+        if self.password.is_some() || !self.user.is_empty() {
+            f.write_str("@")?;
+        }
         match &self.host {
-            Host::Tcp { name, port } if name.contains(':') => write!(f, "@[{name}]:{port}")?,
-            Host::Tcp { name, port } => write!(f, "@{name}:{port}")?,
-            Host::Socket { path, .. } => write!(f, "@{}", percent_encode(&path.to_string_lossy()))?,
+            Host::Tcp { name, port } if name.contains(':') => write!(f, "[{name}]:{port}")?,
+            Host::Tcp { name, port } => write!(f, "{name}:{port}")?,
+            Host::Socket { path, .. } => f.write_str(&percent_encode(&path.to_string_lossy()))?,
         }
         write!(f, "/{}", percent_encode(&self.database))?;
         if let Some(route) = &self.route {

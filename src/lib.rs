@@ -9,10 +9,14 @@
 //! A restore runs the same street backwards. The library never prints and never reads the environment: it takes
 //! settings and emits [`event::Event`]s; the command line resolves the one and shows the other.
 
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 pub mod archive;
 pub mod cli;
 pub mod connection;
 pub mod dependency;
+pub mod dialect;
 pub mod engine;
 pub mod env_settings;
 pub mod error;
@@ -32,3 +36,9 @@ pub mod store;
 pub mod tls;
 pub mod tunnel;
 pub mod uri;
+
+/// The program: runs a command line with these engines, and says everything that there is to say.
+pub fn run(registry: engine::registry::Registry, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    registry.register();
+    cli::main(args)
+}

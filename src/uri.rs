@@ -10,7 +10,8 @@
 
 use std::path::PathBuf;
 
-use crate::connection::{Connection, Dialect, Host, LoginRules, Route, Tls, TlsMode};
+use crate::connection::{Connection, Host, LoginRules, Route, Tls, TlsMode};
+use crate::dialect::{self, Dialect};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::secret::{Redactor, STARS, Secret};
@@ -45,11 +46,9 @@ fn style(text: &str) -> Option<Style> {
 fn parse_uri(text: &str) -> Result<Connection> {
     let wrong = |what: String| Error::new(Kind::Config, what).why(redact(text));
     let (scheme, rest, mut notes) = split_scheme(text).map_err(&wrong)?;
-    let dialect = dialect(&scheme).ok_or_else(|| {
-        wrong(format!("unknown scheme \"{scheme}\"")).hint(Hint::new(
-            "uri-begins-with",
-            "a URI begins with postgres://, postgresql://, mysql://, mysql2:// or mariadb://",
-        ))
+    let dialect = Dialect::of_scheme(&scheme).ok_or_else(|| {
+        let hint = Hint::naming("uri-begins-with", format!("a URI begins with {}", schemes()));
+        wrong(format!("unknown scheme \"{scheme}\"")).hint(hint)
     })?;
     let (userinfo, rest) = split_userinfo(rest, &mut notes);
     let (authority, path, query) = split_rest(rest);
@@ -164,15 +163,15 @@ pub fn is_connection(text: &str) -> bool {
 /// Whether a text begins as a database's URI does.
 #[must_use]
 fn is_database(text: &str) -> bool {
-    split_scheme(text.trim()).is_ok_and(|(scheme, ..)| dialect(&scheme).is_some())
+    split_scheme(text.trim()).is_ok_and(|(scheme, ..)| Dialect::of_scheme(&scheme).is_some())
 }
 
-fn dialect(scheme: &str) -> Option<Dialect> {
-    match scheme.to_ascii_lowercase().as_str() {
-        "postgres" | "postgresql" => Some(Dialect::Postgres),
-        "mysql" | "mysql2" | "mariadb" => Some(Dialect::Mysql),
-        _ => None,
-    }
+/// The schemes that are known, for people: `postgres://, postgresql:// or mysql://`.
+fn schemes() -> String {
+    let all = dialect::all().iter().flat_map(|dialect| dialect.description().schemes);
+    let mut all: Vec<String> = all.map(|scheme| format!("{scheme}://")).collect();
+    let last = all.pop().unwrap_or_default();
+    if all.is_empty() { last } else { format!("{} or {last}", all.join(", ")) }
 }
 
 /// The scheme, the rest, and notes on prefixes and suffixes that drivers add: `jdbc:`, `+psycopg2`.
@@ -336,11 +335,7 @@ impl Parts {
     }
 
     fn into_connection(mut self, scheme: String) -> Result<Connection, String> {
-        let default_port = match self.dialect {
-            Dialect::Postgres => 5432,
-            Dialect::Mysql => 3306,
-        };
-        let port = self.port.unwrap_or(default_port);
+        let port = self.port.unwrap_or(self.dialect.description().default_port);
         let called = self.called;
         if self.login.direct_tls && self.tls.mode < TlsMode::Require {
             return Err("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full".into());
@@ -353,7 +348,10 @@ impl Parts {
         };
         let database =
             self.database.take().filter(|d| !d.is_empty()).ok_or_else(|| format!("the {called} names no database"))?;
-        let user = self.user.take().filter(|u| !u.is_empty()).ok_or_else(|| format!("the {called} names no user"))?;
+        let user = self.user.take().unwrap_or_default();
+        if user.is_empty() && self.dialect.description().needs_user {
+            return Err(format!("the {called} names no user"));
+        }
         let all = [Some(&database), Some(&user), self.password.as_ref()];
         if all.into_iter().flatten().any(|part| part.contains('\0')) {
             return Err(format!("the {called} holds a zero byte (%00), which no server takes"));

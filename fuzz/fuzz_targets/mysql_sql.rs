@@ -4,4 +4,4 @@
 use dbhaul::engine::Format;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| dbhaul_fuzz::inspect(Format::MysqlSql, bytes));
+fuzz_target!(|bytes: &[u8]| dbhaul_fuzz::inspect(Format::MYSQL_SQL, bytes));

@@ -4,4 +4,4 @@
 use dbhaul::engine::Format;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| dbhaul_fuzz::inspect(Format::PgPlain, bytes));
+fuzz_target!(|bytes: &[u8]| dbhaul_fuzz::inspect(Format::PG_PLAIN, bytes));

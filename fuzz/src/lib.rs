@@ -59,13 +59,13 @@ pub fn shown(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 
 /// The filter that a restore with these options puts before `mysql`.
 pub fn mysql_filter(options: &RestoreOptions) -> Box<dyn Filter> {
-    static PARTS: LazyLock<Parts> = LazyLock::new(|| Parts::new(Format::MysqlSql));
+    static PARTS: LazyLock<Parts> = LazyLock::new(|| Parts::new(Format::MYSQL_SQL));
     PARTS.filter(options)
 }
 
 /// The one that a restore of a plain dump into an old server puts before an old `psql`.
 pub fn postgres_filter() -> Box<dyn Filter> {
-    static PARTS: LazyLock<Parts> = LazyLock::new(|| Parts::new(Format::PgPlain));
+    static PARTS: LazyLock<Parts> = LazyLock::new(|| Parts::new(Format::PG_PLAIN));
     PARTS.filter(&RestoreOptions::default())
 }
 
@@ -95,10 +95,10 @@ struct Parts {
 impl Parts {
     fn new(format: Format) -> Self {
         let (uri, flavour, server, client) = match format {
-            Format::MysqlSql => {
-                ("mysql://app@db.example/shop", Flavour::Mysql, Version::new(9, 7, 4), Version::new(9, 7, 4))
+            Format::MYSQL_SQL => {
+                ("mysql://app@db.example/shop", Flavour::MYSQL, Version::new(9, 7, 4), Version::new(9, 7, 4))
             }
-            _ => ("postgres://app@db.example/shop", Flavour::Postgres, Version::new(15, 20, 0), Version::new(15, 2, 0)),
+            _ => ("postgres://app@db.example/shop", Flavour::POSTGRES, Version::new(15, 20, 0), Version::new(15, 2, 0)),
         };
         let mut content = Content::new(format);
         content.schemas.push("public".into());

@@ -45,5 +45,5 @@ pub use read::parts::{dump_parts, stretches};
 pub use read::reader::{Entry, MemberStream, Reader};
 pub use read::tar_reader::Type;
 pub use read::verify::{DumpStream, Inspected, VerifiedArchive, dump_stream, inspect, verify};
-pub use write::part_writer::{PartStream, is_lane, lane_of};
+pub use write::part_writer::{PartStream, is_lane, lane_of, member_of};
 pub use write::writer::{Member, Options, Sealed, Sink, Writer};

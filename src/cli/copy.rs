@@ -126,8 +126,8 @@ fn show(report: &Report, copied: &Copied) -> Result<()> {
     let missing = if copied.missing.is_empty() { "complete" } else { "INCOMPLETE, as allowed" };
     let fields = json!({
         "bytes": copied.bytes,
-        "engine": copied.content.format.dialect().name(),
-        "source": side(&copied.source, Some(&copied.source_client)),
+        "engine": copied.content.format.dialect.name(),
+        "source": side(&copied.source, copied.source_client.as_ref()),
         "target": side(&copied.target, copied.target_client.as_ref()),
         "consistency": copied.consistency,
         "tables": tables,

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::connect::ConnectArgs;
-use crate::connection::Dialect;
+use crate::dialect;
 use crate::engine::{Finding, Found, Role, Server, Severity};
 use crate::env_settings;
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub async fn run(args: DoctorArgs, report: &Report) -> Result<()> {
     let named = args.uri.is_some() || env_settings::named_by_variable(&lookup);
     let connection = if named { Some(ConnectArgs::connection(args.uri.as_deref(), report)?.connection) } else { None };
     let context = args.reach.context(report)?;
-    let dialects = connection.as_ref().map_or(vec![Dialect::Postgres, Dialect::Mysql], |c| vec![c.dialect]);
+    let dialects = connection.as_ref().map_or(dialect::all().to_vec(), |c| vec![c.dialect]);
     let clients = installed(&context, &dialects).await?;
     for installed in &clients {
         show_clients(report, installed);

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::connect::ConnectArgs;
 use super::lists::Variables;
 use crate::archive::Compression;
-use crate::connection::Dialect;
 use crate::engine::DumpOptions;
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -118,9 +117,6 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     }
     let named = ConnectArgs::connection(args.uri.as_deref(), report)?;
     let plain = args.format == "plain";
-    if plain && named.connection.dialect == Dialect::Mysql {
-        return Err(Error::new(Kind::Usage, "--format is for PostgreSQL: a MySQL dump is always SQL"));
-    }
     let request = Request {
         connection: named.connection,
         options: DumpOptions {

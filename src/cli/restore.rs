@@ -307,7 +307,7 @@ fn show(report: &Report, args: &RestoreArgs, restored: &Restored) -> Result<()> 
         "bytes_read": restored.fed,
         "database": restored.server.database,
         "source_database": content.database,
-        "engine": content.format.dialect().name(),
+        "engine": content.format.dialect.name(),
         "server_version": restored.server.version.to_string(),
         "tables": tables,
         "tables_complete": complete,

@@ -60,7 +60,7 @@ pub async fn run(args: VerifyArgs, report: &Report) -> Result<()> {
     let fields = json!({
         "archive": args.archive,
         "kind": verified.description,
-        "engine": held.format.dialect().name(),
+        "engine": held.format.dialect.name(),
         "bytes": verified.bytes,
         "source_database": held.database,
         "tables": held.tables.len(),

@@ -18,22 +18,27 @@ pub enum Role {
 
 /// Whose server or client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
-    /// PostgreSQL.
-    Postgres,
-    /// Oracle's MySQL, or Percona's.
-    Mysql,
-    /// MariaDB.
-    Mariadb,
+pub struct Flavour {
+    /// For people, and in manifests and JSON: `PostgreSQL`.
+    pub name: &'static str,
+    /// From which major version on the second number counts no more: such servers read each other's dumps, and write the
+    /// same ones.
+    pub minor_counts_below: u32,
+    /// How rows are written depends on the database's encoding.
+    pub rows_in_encoding: bool,
+}
+
+impl Flavour {
+    /// What of a version a dump depends on.
+    #[must_use]
+    pub fn release(self, version: Version) -> (u32, u32) {
+        (version.major, if version.major < self.minor_counts_below { version.minor } else { 0 })
+    }
 }
 
 impl fmt::Display for Flavour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Mysql => "MySQL",
-            Self::Mariadb => "MariaDB",
-        })
+        f.write_str(self.name)
     }
 }
 

@@ -44,6 +44,10 @@ pub fn too_many(offset: u64) -> Incomplete {
 pub trait Inspector: Send {
     /// Takes the next bytes.
     fn see(&mut self, bytes: &[u8]);
+    /// A member begins, of a form whose dumps are made of [members](super::Layout::Members).
+    fn begin_member(&mut self, name: &str) {
+        let _ = name;
+    }
     /// The same for a dump that comes in lanes, several streams at once that make one dump when they are joined in the
     /// order of their numbers. The first is 0; only a form that says so comes in more than that one.
     fn see_lane(&mut self, lane: usize, bytes: &[u8]) {
@@ -194,7 +198,7 @@ impl Content {
     #[must_use]
     pub fn holds_rows_alone(&self) -> bool {
         let is_alone = |table: &DumpedTable| table.structure.is_none();
-        self.format == Format::MysqlSql && !self.tables.is_empty() && self.tables.iter().all(is_alone)
+        self.format.tells_structure && !self.tables.is_empty() && self.tables.iter().all(is_alone)
     }
 
     /// Nothing yet, in this form.
@@ -267,9 +271,10 @@ pub struct DumpedTable {
     pub rows: Option<u64>,
     /// The checksum of those rows (see `checksum`), where they were counted.
     pub checksum: Option<u64>,
-    /// PostgreSQL: the columns of its COPY, as they stand there; MySQL: the column that the server added by itself. A
-    /// checksum is of rows in this shape.
+    /// PostgreSQL: the columns of its COPY, as they stand there. A checksum is of rows in this shape.
     pub columns: Option<String>,
+    /// MySQL: the column that the server added by itself. A checksum is of rows with it.
+    pub added_column: Option<String>,
     /// PostgreSQL: the table that the rows are loaded into when it is another, as `schema.name`: that of a partition
     /// whose rows its root sorts anew (`--load-via-partition-root`).
     pub root: Option<String>,

@@ -5,34 +5,40 @@
 //! `restore` (whole command lines), `content` (reading a dump's bytes), `diagnose` (a client's stderr).
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 
-use crate::connection::{Connection, Dialect, Limits};
+use crate::connection::{Connection, Limits};
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
-#[doc(hidden)]
-pub mod bounds;
+mod bounds;
 mod checksum;
 mod client;
 mod content;
 mod dependency;
 mod dump_snapshot;
+mod format;
 mod generated;
+pub mod members;
 pub mod mysql;
 mod of_many;
 mod options;
 mod plan;
 pub mod postgres;
 mod product;
+pub mod registry;
 mod scene;
 mod server;
 pub mod stray;
 mod suggest;
 
 pub use crate::dependency::{Dependency, sentences};
+#[doc(hidden)]
+pub use bounds::Stretch;
 pub use checksum::{ROW_CHECKSUM, RowSum};
 pub use client::{Client, Flavour, Found, Rejected, Role, Version};
 pub use content::{
@@ -41,30 +47,24 @@ pub use content::{
 };
 pub use dependency::{Selected, is_left_out_by, left_out_by, warnings, with_comments};
 pub use dump_snapshot::DumpSnapshot;
+pub use format::{Format, Layout};
 pub use generated::{GENERATED_VALUES, GeneratedColumns, GeneratedSums};
 pub use mysql::{MergedDump, RowReaders, RunningMerge};
 pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
-pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, Format, RestoreOptions, Section};
+pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, RestoreOptions, Section};
 pub use plan::{
-    DumpPlan, Filter, Loader, RestoreInput, RestorePlan, RunningLoad, ScratchPlan, ScratchSpec, Sessions, SplitDump,
+    DumpJob, DumpPlan, DumpSource, Filter, Loader, RestoreInput, RestorePlan, RunningLoad, ScratchPlan, ScratchSpec,
+    Sessions, SplitDump,
 };
 pub use postgres::{DataBlocks, PartialToc, Shared, Snapshot, SnapshotSession, TocMerger};
 pub use product::{Product, SupportLevel, recognise};
+pub use registry::of;
 pub use scene::{Into, Scene};
 pub use server::{Finding, Purpose, ResumeState, Server, Severity, Subject, TableEstimate, Target, TargetTrigger};
 pub use suggest::suggest;
 
 /// A future that an engine hands back.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
-
-/// The engine for a connection's dialect.
-#[must_use]
-pub fn of(dialect: Dialect) -> &'static dyn Engine {
-    match dialect {
-        Dialect::Postgres => &postgres::Postgres,
-        Dialect::Mysql => &mysql::Mysql,
-    }
-}
 
 /// Whether a dump's definitions can be tried before a target is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +77,23 @@ pub enum Rehearsal {
     Harmful,
 }
 
-/// One database engine: what varies among them, by concern.
-pub trait Engine:
-    Prober + DatabaseKeeper + DumpPlanner + DumpReader + RestorePlanner + TargetKeeper + ClientCatalog + ScratchServer
-{
+/// One engine: what varies among them, by concern.
+pub trait Engine: Prober + DatabaseKeeper + DumpPlanner + DumpReader + RestorePlanner + TargetKeeper {
     /// Which one.
     fn dialect(&self) -> Dialect;
+
+    /// Whose servers speak it; the first is the one that is meant where nobody says more.
+    fn flavours(&self) -> &'static [Flavour];
+
+    /// The vendor's programs; none where dbhaul speaks to the server itself.
+    fn clients(&self) -> Option<&dyn ClientCatalog> {
+        None
+    }
+
+    /// Throw-away servers; none where dbhaul can't start one.
+    fn scratch(&self) -> Option<&dyn ScratchServer> {
+        None
+    }
 }
 
 /// Asks a server.
@@ -91,6 +102,9 @@ pub trait Prober: Sync {
     /// `Kind::Connect` when the server can't be reached or refuses the login, with a hint for each cause.
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server>;
 
+    /// The oldest server version of this flavour that is supported.
+    fn oldest(&self, flavour: Flavour) -> Version;
+
     /// What our sessions are doing in this database: tells a long index build from a restore that hangs. Ours are those of
     /// our login that came after the probe that `server` is of.
     fn session_activity<'a>(
@@ -98,7 +112,10 @@ pub trait Prober: Sync {
         connection: &'a Connection,
         server: &'a Server,
         limits: &'a Limits,
-    ) -> Pending<'a, SessionActivity>;
+    ) -> Pending<'a, SessionActivity> {
+        let _ = (connection, server, limits);
+        Box::pin(async { Ok(SessionActivity::default()) })
+    }
 
     /// Whether a copy between two databases would come back to its source: they are the same, by whatever names and
     /// ways, or one gets the changes of the other. `exists` says whether the target's database is there.
@@ -108,7 +125,10 @@ pub trait Prober: Sync {
         target: &'a Connection,
         exists: bool,
         limits: &'a Limits,
-    ) -> Pending<'a, Relation>;
+    ) -> Pending<'a, Relation> {
+        let _ = (source, target, exists, limits);
+        Box::pin(async { Ok(Relation::Separate(Vec::new())) })
+    }
 
     /// Schema, name and rows of tables of the user's own, of which a dump by that user has only what policies let through.
     fn rows_behind_policies<'a>(
@@ -121,8 +141,14 @@ pub trait Prober: Sync {
     }
 
     /// What the stored generated columns of a database hold, in sums.
-    fn generated_columns<'a>(&'a self, connection: &'a Connection, limits: &'a Limits)
-    -> Pending<'a, GeneratedColumns>;
+    fn generated_columns<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limits: &'a Limits,
+    ) -> Pending<'a, GeneratedColumns> {
+        let _ = (connection, limits);
+        Box::pin(async { Ok(GeneratedColumns::new()) })
+    }
 }
 
 /// Makes, lists and drops databases of a server.
@@ -135,7 +161,10 @@ pub trait DatabaseKeeper: Sync {
         name: &'a str,
         source: Option<&'a DatabaseProperties>,
         limits: &'a Limits,
-    ) -> Pending<'a, ()>;
+    ) -> Pending<'a, ()> {
+        let _ = (connection, source, limits);
+        Box::pin(async move { Err(no_databases(name)) })
+    }
 
     /// What belongs to a database of the connection's server itself, asked from outside of it.
     fn database_properties<'a>(
@@ -144,10 +173,16 @@ pub trait DatabaseKeeper: Sync {
         server: &'a Server,
         name: &'a str,
         limits: &'a Limits,
-    ) -> Pending<'a, DatabaseProperties>;
+    ) -> Pending<'a, DatabaseProperties> {
+        let _ = (connection, server, name, limits);
+        Box::pin(async { Ok(DatabaseProperties::default()) })
+    }
 
     /// Drops a database, whoever uses it.
-    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()>;
+    fn drop_database<'a>(&'a self, connection: &'a Connection, name: &'a str, limits: &'a Limits) -> Pending<'a, ()> {
+        let _ = (connection, limits);
+        Box::pin(async move { Err(no_databases(name)) })
+    }
 
     /// The databases whose names begin so, as far as the user sees them.
     fn databases<'a>(
@@ -155,7 +190,10 @@ pub trait DatabaseKeeper: Sync {
         connection: &'a Connection,
         prefix: &'a str,
         limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>>;
+    ) -> Pending<'a, Vec<String>> {
+        let _ = (connection, prefix, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Databases that were made to [replace](TargetKeeper::replace) others, or were replaced, by restores that were killed. Each
     /// comes with what is to be said of it.
@@ -168,10 +206,16 @@ pub trait DatabaseKeeper: Sync {
 pub trait DumpPlanner: Sync {
     /// Refuses, with `Kind::Usage`, what can be told from the options alone, before anybody is asked anything.
     /// [`DumpPlanner::plan_dump`] refuses the same.
-    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()>;
+    fn check_options(&self, connection: &Connection, options: &DumpOptions) -> Result<()> {
+        let _ = (connection, options);
+        Ok(())
+    }
 
     /// The same options, where arguments for the client that choose tables and schemas stand among ours.
-    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions;
+    fn adopted(&self, connection: &Connection, options: DumpOptions) -> DumpOptions {
+        let _ = connection;
+        options
+    }
 
     /// Asks the server whether the dump's patterns match something where the client would fail if they did not;
     /// `Kind::Usage` names the one that does not.
@@ -200,7 +244,9 @@ pub trait DumpPlanner: Sync {
 
     /// The options of a dump that tells what the dump with these options will hold, with no more rows than it must:
     /// it is read until its inspector has an [outline](Inspector::outline), or else to its end.
-    fn preview_options(&self, options: &DumpOptions) -> DumpOptions;
+    fn preview_options(&self, options: &DumpOptions) -> DumpOptions {
+        options.clone()
+    }
 
     /// One point in time for the several clients or sessions that these options ask for, held until it is dropped.
     fn acquire_snapshot<'a>(
@@ -209,7 +255,15 @@ pub trait DumpPlanner: Sync {
         server: &'a Server,
         options: &'a DumpOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, DumpSnapshot>;
+    ) -> Pending<'a, DumpSnapshot> {
+        let _ = (connection, server, options, limits);
+        Box::pin(async { Ok(DumpSnapshot::Alone(None)) })
+    }
+
+    /// Whether a copy by several jobs has a stream of rows for each; otherwise several sessions load one stream.
+    fn splits_copies(&self) -> bool {
+        false
+    }
 
     /// Why a copy by several jobs is left to one, for people; none where it is not.
     fn copied_alone(&self, dump: &DumpOptions, restore: &RestoreOptions) -> Option<&'static str> {
@@ -218,15 +272,7 @@ pub trait DumpPlanner: Sync {
     }
 
     /// The dump's whole command lines, and how to read what they write; several at once only of one moment.
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan>;
+    fn plan_dump(&self, job: &DumpJob<'_>) -> Result<DumpPlan>;
 }
 
 /// Reads dumps.
@@ -234,9 +280,46 @@ pub trait DumpReader: Sync {
     /// A reader for a dump's bytes in this format.
     fn inspector(&self, format: Format) -> Box<dyn Inspector>;
 
+    /// The form of a dump that begins like this, where these bytes show that it is this engine's.
+    fn recognise(&self, beginning: &[u8]) -> Option<Format> {
+        let _ = beginning;
+        None
+    }
+
+    /// The form of its dumps in members of their own.
+    fn members_format(&self) -> Option<Format> {
+        None
+    }
+
+    /// The form of its dumps that are folders.
+    fn folder_format(&self) -> Option<Format> {
+        None
+    }
+
+    /// What such a folder holds.
+    fn inspect_folder(&self, folder: &Path) -> Result<Content, Incomplete> {
+        Err(Incomplete::new(format!("{} is no dump", folder.display()), 0))
+    }
+
+    /// Files of such a folder, each with the name under which a client looks for it.
+    fn misnamed_files(&self, folder: &Path) -> Vec<(String, String)> {
+        let _ = folder;
+        Vec::new()
+    }
+
     /// Passes one database of a script on that may name its databases: `wanted`, or else the first. None for forms that
     /// hold one and don't name it.
-    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>>;
+    fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
+        let _ = (format, wanted);
+        None
+    }
+
+    /// Where our reader sees statements in a script; for the tests that compare it with the real client.
+    #[doc(hidden)]
+    fn stretches(&self, script: &[u8]) -> Vec<Stretch> {
+        let _ = script;
+        Vec::new()
+    }
 
     /// What a statement makes or fills, by its beginning: `table orders`. Names alone; asked where a client tells no more
     /// than a line of its script.
@@ -248,9 +331,17 @@ pub trait DumpReader: Sync {
 
 /// Judges and plans a restore.
 pub trait RestorePlanner: Sync {
+    /// Refuses, with `Kind::Usage`, a `--resume` that no restore into such a server goes on from.
+    fn check_resume(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Everything that forbids this restore, before anything is touched: `Kind::Refused` with what was found. Warnings
     /// come back. `--clean` and `--into-non-empty` are part of the judgement.
-    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>>;
+    fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
+        let _ = (server, content, options);
+        Ok(Vec::new())
+    }
 
     /// What the dump needs, or the chosen part of it, and neither brings nor the target has, once it is as the restore
     /// begins.
@@ -327,7 +418,10 @@ pub trait TargetKeeper: Sync {
         content: &'a Content,
         options: &'a RestoreOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, Vec<String>>;
+    ) -> Pending<'a, Vec<String>> {
+        let _ = (connection, server, content, options, limits);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// The name of the database that a restore fills in the target's place, where it does not fill the target itself. From
     /// [`TargetKeeper::prepare`] on, which makes it, the connection leads there.
@@ -357,7 +451,10 @@ pub trait TargetKeeper: Sync {
         content: &'a Content,
         options: &'a RestoreOptions,
         limits: &'a Limits,
-    ) -> Pending<'a, AppliedProperties>;
+    ) -> Pending<'a, AppliedProperties> {
+        let _ = (connection, server, content, options, limits);
+        Box::pin(async { Ok(AppliedProperties::default()) })
+    }
 
     /// What the server made of a restore that ended well, where that is not what the dump says: a line each.
     fn look_back<'a>(
@@ -374,9 +471,6 @@ pub trait TargetKeeper: Sync {
 
 /// The vendor's programs: where they are, which one fits, what they say.
 pub trait ClientCatalog: Sync {
-    /// The oldest server version of this flavour that is supported.
-    fn oldest(&self, flavour: Flavour) -> Version;
-
     /// The bare names under which a client for this role may be installed, best first.
     fn programs(&self, role: Role) -> &'static [&'static str];
 
@@ -404,6 +498,9 @@ pub trait ClientCatalog: Sync {
 
 /// Plans throw-away servers.
 pub trait ScratchServer: Sync {
+    /// How to get the server: `apt install ...`.
+    fn to_install(&self, flavour: Flavour, major: Option<u32>) -> String;
+
     /// The user that packages make for the server, who runs a throw-away one when we are root.
     fn service_user(&self) -> &'static str;
 
@@ -423,6 +520,12 @@ pub trait ScratchServer: Sync {
         let _ = (connection, content, limits);
         Box::pin(async { Ok(()) })
     }
+}
+
+/// The refusal to make or drop a database where the engine has none.
+fn no_databases(name: &str) -> Error {
+    Error::new(Kind::Usage, format!("{name} can't be made or dropped: such a server has no databases"))
+        .hint(Hint::new("name-what-is-there", "name a URI of what is there, without --create"))
 }
 
 /// The refusal of a dump that holds more than SQL for its database.

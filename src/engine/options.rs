@@ -1,33 +1,5 @@
 //! What is dumped and restored, and how: every option resolved.
 
-use crate::connection::Dialect;
-
-/// The form of a dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// PostgreSQL's custom format.
-    PgCustom,
-    /// PostgreSQL's directory format: a folder with `toc.dat`.
-    PgDirectory,
-    /// PostgreSQL's tar format.
-    PgTar,
-    /// SQL from `pg_dump`, for psql.
-    PgPlain,
-    /// SQL from mysqldump or mariadb-dump.
-    MysqlSql,
-}
-
-impl Format {
-    /// The engine that it belongs to.
-    #[must_use]
-    pub fn dialect(self) -> Dialect {
-        match self {
-            Self::MysqlSql => Dialect::Mysql,
-            _ => Dialect::Postgres,
-        }
-    }
-}
-
 /// What is dumped, and how; every option resolved.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]

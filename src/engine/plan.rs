@@ -7,20 +7,73 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{Client, DumpedTable, Format, Pending, Shared, TocMerger};
+use super::members::{Consumer, Producer};
+use super::{Client, DumpOptions, DumpSnapshot, DumpedTable, Format, Pending, Server, Shared, TocMerger};
 use crate::connection::{Connection, Limits};
+use crate::error::{Error, Kind, Result};
 use crate::invocation::{Account, Invocation};
 use crate::secret::Secret;
 
+/// What a dump is planned from.
+pub struct DumpJob<'a> {
+    /// The database.
+    pub connection: &'a Connection,
+    /// Its server, as probed.
+    pub server: &'a Server,
+    /// The client that dumps; none where the engine [has none](super::Engine::clients).
+    pub client: Option<&'a Client>,
+    /// What of it, and how.
+    pub options: &'a DumpOptions,
+    /// Time limits.
+    pub limits: &'a Limits,
+    /// What several clients or sessions see.
+    pub snapshot: &'a DumpSnapshot,
+}
+
+impl DumpJob<'_> {
+    /// The client, for an engine that has some.
+    pub fn client(&self) -> Result<&Client> {
+        self.client.ok_or_else(|| Error::new(Kind::Unexpected, "a dump was planned without a client"))
+    }
+}
+
+/// Where a dump's bytes come from.
+pub enum DumpSource {
+    /// Commands, run one after the other; their outputs, joined, are the dump. Mostly one.
+    Client(Vec<Invocation>),
+    /// Commands, run side by side; the merger makes lanes of one dump of their outputs.
+    Clients(Vec<Invocation>, TocMerger),
+    /// dbhaul asks the server itself.
+    Native(Box<dyn Producer>),
+}
+
+impl DumpSource {
+    /// The commands; none where dbhaul asks the server itself.
+    #[must_use]
+    pub fn commands(&self) -> &[Invocation] {
+        match self {
+            Self::Client(commands) | Self::Clients(commands, _) => commands,
+            Self::Native(_) => &[],
+        }
+    }
+
+    /// What would be run, redacted and ready to paste, or a comment to a shell that says what happens in its place.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Client(commands) | Self::Clients(commands, _) => commands.iter().map(ToString::to_string).collect(),
+            Self::Native(producer) => vec![format!("# {}", producer.describe())],
+        }
+    }
+}
+
 /// A planned dump.
 pub struct DumpPlan {
-    /// The commands, run one after the other; their outputs, joined, are the dump. Mostly one.
-    pub invocations: Vec<Invocation>,
-    /// The commands run side by side instead, and this makes lanes of one dump of their outputs.
-    pub merger: Option<TocMerger>,
+    /// Where its bytes come from.
+    pub source: DumpSource,
     /// The outputs have no rows in them: sessions of our own read those.
     pub without_rows: bool,
-    /// Of a copy by several jobs: what comes before its rows, which the commands dump side by side.
+    /// Of a copy by several jobs: its definitions and its rows. The source is the definitions alone then.
     pub split: Option<SplitDump>,
     /// The member's name in the archive, `dump.pgsql` or `dump.sql`, or that of the lanes' parts, `part.pgsql`.
     pub member: &'static str,
@@ -42,10 +95,33 @@ pub struct DumpPlan {
     pub lc_monetary: Option<String>,
 }
 
+impl DumpPlan {
+    /// A plan of which there is nothing more to say; `consistency` as in the manifest.
+    #[must_use]
+    pub fn new(source: DumpSource, member: &'static str, format: Format, consistency: &str) -> Self {
+        Self {
+            source,
+            without_rows: false,
+            split: None,
+            member,
+            format,
+            consistency: consistency.to_owned(),
+            missing: Vec::new(),
+            warnings: Vec::new(),
+            inexact: Vec::new(),
+            retyped: Vec::new(),
+            notes: Vec::new(),
+            lc_monetary: None,
+        }
+    }
+}
+
 /// What a copy by several jobs dumps beside rows, and whose rows each job dumps.
 pub struct SplitDump {
     /// Dumps all definitions.
     pub definitions: Invocation,
+    /// Dump the rows, side by side.
+    pub rows: Vec<Invocation>,
     /// The tables of each command of rows but the first, which dumps all the rest.
     pub given: Vec<Vec<Shared>>,
 }
@@ -81,12 +157,32 @@ pub struct RestorePlan {
     pub notes: Vec<String>,
 }
 
+impl RestorePlan {
+    /// A plan of which there is nothing more to say.
+    #[must_use]
+    pub fn new(loader: Loader, tables: Vec<DumpedTable>) -> Self {
+        Self {
+            decoder: None,
+            decoder_filter: None,
+            loader,
+            filter: None,
+            parts: None,
+            tables,
+            atomic: false,
+            resumable: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// What writes to a target.
 pub enum Loader {
     /// A command; its stdin is a pipe unless it opens the input itself.
     Client(Invocation),
     /// Sessions of our own.
     Sessions(Box<dyn Sessions>),
+    /// dbhaul hands the server the dump's members itself.
+    Native(Box<dyn Consumer>),
 }
 
 impl Loader {
@@ -95,7 +191,7 @@ impl Loader {
     pub fn client(&self) -> Option<&Invocation> {
         match self {
             Self::Client(invocation) => Some(invocation),
-            Self::Sessions(_) => None,
+            Self::Sessions(_) | Self::Native(_) => None,
         }
     }
 }
@@ -106,6 +202,7 @@ impl fmt::Display for Loader {
         match self {
             Self::Client(invocation) => invocation.fmt(f),
             Self::Sessions(sessions) => write!(f, "# {}", sessions.describe()),
+            Self::Native(consumer) => write!(f, "# {}", consumer.describe()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where a client failed. The same words of a server mean other things in a dump, in a restore into an empty database, and
 //! beside what a target holds.
 
-use super::{Clean, CollationMap, Content, Format, RestoreOptions, Server};
+use super::{Clean, CollationMap, Content, RestoreOptions, Server};
 use crate::hint::{self, Hint};
 
 /// What a client was doing when it failed.
@@ -50,7 +50,7 @@ impl Scene {
             () if options.clean == Some(Clean::Objects) => Into::InPlace,
             () => Into::Beside,
         };
-        let is_script = content.format == Format::PgPlain;
+        let is_script = content.format.runs_as_is;
         let functions = content.entries.iter().filter(|entry| ["FUNCTION", "PROCEDURE"].contains(&entry.kind.as_str()));
         let functions = functions.filter_map(|entry| entry.tag.split('(').next().map(str::to_owned)).collect();
         let map_collations = options.map_collations.clone();

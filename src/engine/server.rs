@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Dependency, Flavour, Product, Selected, Version};
+use crate::connection::Connection;
 use crate::hint::Hint;
 use crate::properties::DatabaseProperties;
 
@@ -63,6 +64,37 @@ pub struct Server {
     /// Server settings and rights that only this engine's own planning reads, by their own names
     /// (`gtid_mode`, `max_allowed_packet`, `grant.process`).
     pub settings: BTreeMap<String, String>,
+}
+
+impl Server {
+    /// A server of which nothing more is known than that it answered as this connection asks.
+    #[must_use]
+    pub fn new(flavour: Flavour, version: Version, connection: &Connection) -> Self {
+        Self {
+            flavour,
+            version,
+            version_text: version.to_string(),
+            products: Vec::new(),
+            login: connection.user.clone(),
+            user: connection.user.clone(),
+            database: connection.database.clone(),
+            standing: String::new(),
+            size: None,
+            tables: Vec::new(),
+            encoding: String::new(),
+            collation: String::new(),
+            properties: DatabaseProperties::default(),
+            replica: false,
+            read_only: false,
+            pooler: None,
+            connections_left: None,
+            encrypted: false,
+            findings: Vec::new(),
+            selected: None,
+            target: Target::default(),
+            settings: BTreeMap::new(),
+        }
+    }
 }
 
 /// A user's table, as the statistics have it.

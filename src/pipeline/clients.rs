@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Context;
-use crate::engine::{Client, Engine, Found, Rejected, Role};
+use crate::engine::{Client, ClientCatalog, Engine, Found, Rejected, Role, Server};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::Invocation;
 use crate::process::capture;
@@ -15,20 +15,29 @@ use crate::secret::Redactor;
 /// The longest answer to `--version` that is read, in bytes.
 const MAX_VERSION_BYTES: usize = 4096;
 
+/// The client of these that dumps from a server; none where dbhaul reads it itself.
+pub fn choose_dump(engine: &dyn Engine, server: &Server, found: &Found) -> Result<Option<Client>> {
+    let choose = |catalog: &dyn ClientCatalog| {
+        catalog.choose(Role::Dump, server, None, &found.clients, &found.rejected).cloned()
+    };
+    engine.clients().map(choose).transpose()
+}
+
 /// Every client of this engine for these roles.
 pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Result<Found> {
     let mut found = Found::default();
+    let Some(catalog) = engine.clients() else { return Ok(found) };
     for &role in roles {
-        let folders = folders(context, engine, role)?;
+        let folders = folders(context, catalog, role)?;
         let mut seen = HashSet::new();
-        for (folder, name) in folders.iter().flat_map(|f| engine.programs(role).iter().map(move |n| (f, *n))) {
+        for (folder, name) in folders.iter().flat_map(|f| catalog.programs(role).iter().map(move |n| (f, *n))) {
             let path = folder.join(name);
             let Ok(real) = path.canonicalize() else { continue };
             // Debian's /usr/bin/pg_dump is a script that picks one of the versioned folders, which are searched anyway.
             if real.ends_with("pg_wrapper") || !seen.insert(real) {
                 continue;
             }
-            match ask(context, engine, role, &path).await {
+            match ask(context, catalog, role, &path).await {
                 Ok(client) => found.clients.push(client),
                 Err(why) => found.rejected.push(Rejected { path, why }),
             }
@@ -46,7 +55,7 @@ pub async fn find(context: &Context, engine: &dyn Engine, roles: &[Role]) -> Res
 }
 
 /// The folders to search, in order, each once.
-fn folders(context: &Context, engine: &dyn Engine, role: Role) -> Result<Vec<PathBuf>> {
+fn folders(context: &Context, catalog: &dyn ClientCatalog, role: Role) -> Result<Vec<PathBuf>> {
     let (only, what) =
         if role == Role::Server { (&context.server_dir, "server") } else { (&context.client_dir, "client") };
     if let Some(folder) = only {
@@ -56,7 +65,7 @@ fn folders(context: &Context, engine: &dyn Engine, role: Role) -> Result<Vec<Pat
         return Ok(vec![folder]);
     }
     let mut folders: Vec<PathBuf> = std::env::split_paths(&context.search_path).filter(|p| p.is_absolute()).collect();
-    folders.extend(engine.folders().iter().flat_map(|pattern| expand(pattern)));
+    folders.extend(catalog.folders().iter().flat_map(|pattern| expand(pattern)));
     if let Some(home) = context.tunnel_env.get("HOME") {
         folders.push(Path::new(home).join("bin"));
     }
@@ -87,7 +96,12 @@ fn children(folder: &Path, start: &str, end: &str) -> Vec<PathBuf> {
 }
 
 /// Runs `--version`; the error says in a few words why this is not a client.
-async fn ask(context: &Context, engine: &dyn Engine, role: Role, path: &Path) -> std::result::Result<Client, String> {
+async fn ask(
+    context: &Context,
+    catalog: &dyn ClientCatalog,
+    role: Role,
+    path: &Path,
+) -> std::result::Result<Client, String> {
     let executable = path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     if !executable {
         return Err("not executable".into());
@@ -97,7 +111,7 @@ async fn ask(context: &Context, engine: &dyn Engine, role: Role, path: &Path) ->
     // It has nothing to wait for: one that is silent for so long hangs.
     supervision.idle = Some(context.limits.connect);
     let answer = capture(&invocation, &supervision, MAX_VERSION_BYTES).await.map_err(|failure| failure.to_string())?;
-    let (flavour, version) = engine.read_version(&answer.stdout).ok_or_else(|| {
+    let (flavour, version) = catalog.read_version(&answer.stdout).ok_or_else(|| {
         let said = answer.stdout.lines().next().unwrap_or_default();
         format!("not what its name says: --version answers \"{}\"", said.chars().take(80).collect::<String>())
     })?;

@@ -5,8 +5,11 @@ use std::path::Path;
 
 use super::connect::{ConnectedServer, connect};
 use super::{Context, clients, leftovers};
-use crate::connection::{Connection, Dialect, Limits};
-use crate::engine::{self, DumpOptions, DumpPlan, DumpSnapshot, Finding, Found, Purpose, Role, Server, Severity};
+use crate::connection::{Connection, Limits};
+use crate::dialect::Dialect;
+use crate::engine::{
+    self, DumpJob, DumpOptions, DumpPlan, DumpSnapshot, Finding, Found, Purpose, Role, Server, Severity,
+};
 use crate::error::Result;
 use crate::pipeline::restore::rehearsal;
 use crate::pipeline::verify::verify_restore;
@@ -58,7 +61,7 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
         );
     }
     let replacements = connected.engine.replacements_left(&connected.connection, &context.limits).await;
-    let commands = plan.map(|plan| plan.invocations.iter().map(ToString::to_string).collect());
+    let commands = plan.map(|plan| plan.source.lines());
     if let Some(tunnel) = connected.tunnel {
         tunnel.close().await;
     }
@@ -68,8 +71,9 @@ pub async fn examine(context: &Context, connection: &Connection, found: &Found) 
 
 fn would_run(limits: &Limits, connected: &ConnectedServer, found: &Found) -> Result<DumpPlan> {
     let ConnectedServer { engine, connection, server, .. } = connected;
-    let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?;
-    engine.plan_dump(connection, server, client, &DumpOptions::default(), limits, &DumpSnapshot::Alone(None))
+    let client = clients::choose_dump(*engine, server, found)?;
+    let (options, snapshot) = (&DumpOptions::default(), &DumpSnapshot::Alone(None));
+    engine.plan_dump(&DumpJob { connection, server, client: client.as_ref(), options, limits, snapshot })
 }
 
 /// Looks for what killed runs left in this folder and in TMPDIR.

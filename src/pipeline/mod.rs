@@ -189,7 +189,11 @@ async fn explain(connected: &connect::ConnectedServer, failure: Failure, kind: K
     }
     connected.settle().await;
     let said: Vec<&str> = failure.stderr.lines().collect();
-    let diagnosis = connected.engine.diagnose(&said.join("\n"), &connected.scene);
+    let diagnosis = connected
+        .engine
+        .clients()
+        .map(|catalog| catalog.diagnose(&said.join("\n"), &connected.scene))
+        .unwrap_or_default();
     let kind = if diagnosis.connection { Kind::Connect } else { kind };
     let about = diagnosis.line.and_then(|line| connected.about(line)).map(|what| format!("in: {what}"));
     let mut error = diagnosis.of(Error::new(kind, failure.to_string()));

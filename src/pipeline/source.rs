@@ -12,7 +12,9 @@ use super::connect::{ConnectedServer, connect};
 use super::watch::{asked_to_end, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::connection::Connection;
-use crate::engine::{self, Client, DumpOptions, DumpPlan, DumpSnapshot, Purpose, Role, RunningMerge, Severity};
+use crate::engine::{
+    self, Client, DumpJob, DumpOptions, DumpPlan, DumpSnapshot, DumpSource, Purpose, Role, RunningMerge, Severity,
+};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::invocation::Invocation;
@@ -23,8 +25,8 @@ use crate::process::{Activity, Cause, ChildStdout, Exited, Failure, Running, Std
 pub struct Source {
     /// The server, and the way to it.
     pub connected: ConnectedServer,
-    /// The client that dumps.
-    pub client: Client,
+    /// The client that dumps; none where dbhaul reads the server itself.
+    pub client: Option<Client>,
     /// How it does.
     pub plan: DumpPlan,
     /// What is read, where several read it.
@@ -56,7 +58,7 @@ impl Source {
 
     /// What would be run, for a dry run. A snapshot that was exported for it ends with this.
     pub fn display_commands(&self, context: &Context) -> Vec<String> {
-        let mut lines: Vec<_> = self.plan.invocations.iter().map(ToString::to_string).collect();
+        let mut lines = self.plan.source.lines();
         match &self.snapshot {
             DumpSnapshot::Alone(_) => {}
             DumpSnapshot::Exported(_) => snapshot_ended(context),
@@ -76,7 +78,7 @@ impl Source {
         let ConnectedServer { engine, connection, server, .. } = &self.connected;
         let snapshot =
             until_stopped(context, engine.acquire_snapshot(connection, server, options, &context.limits)).await?;
-        let plan = engine.plan_dump(connection, server, &self.client, options, &context.limits, &snapshot)?;
+        let plan = self.plan_with(context, options, &snapshot)?;
         Ok((plan, snapshot))
     }
 
@@ -166,16 +168,20 @@ impl Source {
 
     /// The plan for one client alone, and why it is.
     pub fn plan_alone(&self, context: &Context, options: &DumpOptions, why: String) -> Result<DumpPlan> {
-        let ConnectedServer { engine, connection, server, .. } = &self.connected;
-        engine.plan_dump(connection, server, &self.client, options, &context.limits, &DumpSnapshot::Alone(Some(why)))
+        self.plan_with(context, options, &DumpSnapshot::Alone(Some(why)))
+    }
+
+    /// The plan with these options, for what sees this snapshot.
+    pub fn plan_with(&self, context: &Context, options: &DumpOptions, snapshot: &DumpSnapshot) -> Result<DumpPlan> {
+        plan_dump(context, &self.connected, self.client.as_ref(), options, snapshot)
     }
 
     /// What the clients write, with the rows in it that our own sessions read. What comes along is for
     /// [`Self::run_woven`].
     pub fn dump(&self, plan: &DumpPlan, relay: Relay) -> (Box<dyn Read + Send>, Option<RunningMerge>) {
-        match &self.snapshot {
-            DumpSnapshot::Seen(readers) if plan.without_rows => {
-                let (woven, weaving) = readers.merge(Box::new(relay), &self.client);
+        match (&self.snapshot, &self.client) {
+            (DumpSnapshot::Seen(readers), Some(client)) if plan.without_rows => {
+                let (woven, weaving) = readers.merge(Box::new(relay), client);
                 (Box::new(woven), Some(weaving))
             }
             _ => (Box::new(relay), None),
@@ -247,17 +253,30 @@ fn judge(context: &Context, connected: &ConnectedServer) -> Result<()> {
     Ok(())
 }
 
+fn plan_dump(
+    context: &Context,
+    connected: &ConnectedServer,
+    client: Option<&Client>,
+    options: &DumpOptions,
+    snapshot: &DumpSnapshot,
+) -> Result<DumpPlan> {
+    let ConnectedServer { engine, connection, server, .. } = connected;
+    engine.plan_dump(&DumpJob { connection, server, client, options, limits: &context.limits, snapshot })
+}
+
 async fn plan(
     context: &Context,
     connected: &ConnectedServer,
     options: &DumpOptions,
-) -> Result<(Client, DumpPlan, DumpSnapshot)> {
+) -> Result<(Option<Client>, DumpPlan, DumpSnapshot)> {
     let ConnectedServer { engine, connection, server, .. } = connected;
     let found = clients::find(context, *engine, &[Role::Dump]).await?;
-    let client = engine.choose(Role::Dump, server, None, &found.clients, &found.rejected)?.clone();
-    context.fact("client", client.to_string());
-    tell_stand_in(context, &client, server);
-    let plan = |snapshot| engine.plan_dump(connection, server, &client, options, &context.limits, snapshot);
+    let client = clients::choose_dump(*engine, server, &found)?;
+    if let Some(client) = &client {
+        context.fact("client", client.to_string());
+        tell_stand_in(context, client, server);
+    }
+    let plan = |snapshot| plan_dump(context, connected, client.as_ref(), options, snapshot);
     // A copy holds a moment when it begins, and no earlier: somebody may have to be asked before.
     let snapshot = if options.split {
         DumpSnapshot::Alone(None)
@@ -279,7 +298,7 @@ async fn plan(
         context.warn(warning);
     }
     // Where there is but one table, there is but one client.
-    let needless = matches!(snapshot, DumpSnapshot::Exported(_)) && plan.merger.is_none();
+    let needless = matches!(snapshot, DumpSnapshot::Exported(_)) && matches!(plan.source, DumpSource::Client(_));
     let snapshot = if needless { DumpSnapshot::Alone(None) } else { snapshot };
     Ok((client, plan, snapshot))
 }

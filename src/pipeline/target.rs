@@ -86,6 +86,9 @@ pub fn tell_clients(
     if let Loader::Sessions(sessions) = &plan.loader {
         context.fact("sessions", sessions.describe());
     }
+    if let Loader::Native(consumer) = &plan.loader {
+        context.fact("sessions", consumer.describe());
+    }
     for program in invocations(plan).map(|invocation| &invocation.program) {
         loader = found.clients.iter().find(|client| client.path == *program);
         if let Some(client) = loader {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive;
 use crate::engine::Complete;
+use crate::engine::members::MembersEnded;
 use crate::error::{Error, Kind};
 use crate::hint::Hint;
 use crate::process::Exited;
@@ -23,12 +24,20 @@ pub use stream::Stream;
 
 /// Everything that must be true before an archive gets its final name.
 pub struct Proof<'a, S> {
-    /// Each child ended by itself with status 0.
-    pub exits: &'a [Exited],
+    /// Whoever was read said that it ended well.
+    pub ended: &'a SourceEnded,
     /// What they wrote is a whole dump.
     pub complete: &'a Complete,
     /// Every byte of the archive has been handed to the store.
     pub sealed: archive::Sealed<S>,
+}
+
+/// How what was read ended. Both can only be had from whoever saw it.
+pub enum SourceEnded {
+    /// Each child ended by itself with status 0.
+    Children(Vec<Exited>),
+    /// The source of each member said that it ended well.
+    Members(MembersEnded),
 }
 
 /// A place that takes one archive.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::connection::{Dialect, LoginRules, Tls, TlsMode};
+use crate::connection::{LoginRules, Tls, TlsMode};
+use crate::dialect::Dialect;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -17,7 +18,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn target(host: Host) -> Connection {
     let tls = Tls { mode: TlsMode::Prefer, explicit: false, ca: None, cert: None, key: None };
     Connection {
-        dialect: Dialect::Postgres,
+        dialect: Dialect::POSTGRES,
         scheme: "postgres".into(),
         host,
         route: None,

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Parts, decode, read_port};
-use crate::connection::{Dialect, RequireAuth, TlsMode};
+use crate::connection::{RequireAuth, TlsMode};
+use crate::dialect::Parameter;
 
 impl Parts {
     /// Reads the query. An unknown parameter that looks like TLS is refused: to drop it could mean to send a password
@@ -36,28 +37,31 @@ impl Parts {
 
     /// Where and who: libpq lets the query carry every part of a URI.
     fn read_location(&mut self, key: &str, value: &str) -> Result<bool, String> {
-        match (self.dialect, key) {
-            (Dialect::Postgres, "host") => {
+        match self.dialect.parameter(key) {
+            Some(Parameter::Host) => {
                 if value.contains(',') {
                     return Err("several hosts in one URI: name the one to dump from or restore into".into());
                 }
                 self.set_host(value);
             }
-            (Dialect::Postgres, "hostaddr") => self.hostaddr = Some(value.to_owned()),
-            (Dialect::Mysql, "socket" | "unixsocket") => self.socket = Some(value.into()),
-            (_, "port") => self.port = Some(read_port(value)?),
-            (_, "user") => self.user = Some(value.to_owned()),
-            (_, "password") => self.password = Some(value.to_owned()),
-            (Dialect::Postgres, "dbname") if value.contains("://") => {
-                return Err("the value of \"dbname\" is a URI of its own: give that alone".into());
+            Some(Parameter::HostAddress) => self.hostaddr = Some(value.to_owned()),
+            Some(Parameter::Socket) => self.socket = Some(value.into()),
+            Some(Parameter::Database) if value.contains("://") => {
+                return Err(format!("the value of \"{key}\" is a URI of its own: give that alone"));
             }
-            (Dialect::Postgres, "passfile") => self.passfile = Some(value.into()),
-            (Dialect::Postgres, "service" | "servicefile") => {
+            Some(Parameter::Database) => self.database = Some(value.to_owned()),
+            Some(Parameter::PasswordFile) => self.passfile = Some(value.into()),
+            Some(Parameter::Service) => {
                 let what = "names a file of services, which is not read: write host, user and database themselves";
                 return Err(format!("the parameter \"{key}\" {what}"));
             }
-            (Dialect::Postgres, "dbname") => self.database = Some(value.to_owned()),
-            _ => return Ok(false),
+            Some(_) => return Ok(false),
+            None => match key {
+                "port" => self.port = Some(read_port(value)?),
+                "user" => self.user = Some(value.to_owned()),
+                "password" => self.password = Some(value.to_owned()),
+                _ => return Ok(false),
+            },
         }
         Ok(true)
     }
@@ -88,8 +92,8 @@ impl Parts {
 
     /// libpq's rules for logging in. What a client or our own sessions can't hold to is refused later, by name.
     fn read_login(&mut self, key: &str, name: &str, value: &str) -> Result<bool, String> {
-        match (self.dialect, key) {
-            (Dialect::Postgres, "gssencmode") => {
+        match self.dialect.parameter(key) {
+            Some(Parameter::GssEncryption) => {
                 self.login.gss_encryption = match value {
                     "disable" => false,
                     "prefer" => true,
@@ -97,17 +101,17 @@ impl Parts {
                     _ => return Err(bad_value(name)),
                 }
             }
-            (Dialect::Postgres, "channelbinding") => {
+            Some(Parameter::ChannelBinding) => {
                 self.login.channel_binding = Some(value.parse().map_err(|()| bad_value(name))?);
             }
-            (Dialect::Postgres, "requireauth") => {
+            Some(Parameter::RequireAuth) => {
                 let rule: RequireAuth = value.parse().map_err(|()| bad_value(name))?;
                 if !rule.is_possible() {
                     return Err(format!("require_auth={rule} can't be kept: dbhaul's own sessions have no such login"));
                 }
                 self.login.require_auth = Some(rule);
             }
-            (Dialect::Postgres, "sslnegotiation") => {
+            Some(Parameter::TlsNegotiation) => {
                 self.login.direct_tls = match value {
                     "postgres" => false,
                     "direct" => true,

@@ -3,7 +3,8 @@
 
 use super::params::truth;
 use super::{Parts, decode};
-use crate::connection::{Connection, Dialect};
+use crate::connection::Connection;
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 
@@ -122,7 +123,8 @@ fn ado_keys(text: &str) -> usize {
 
 /// Reads libpq's pairs.
 pub(super) fn read_pairs(text: &str) -> Result<Connection, String> {
-    let mut parts = Parts { called: "connection string", ..Parts::of(Dialect::Postgres) };
+    let dialect = Dialect::of_scheme("postgresql").ok_or("no engine here reads libpq's connection strings")?;
+    let mut parts = Parts { called: "connection string", ..Parts::of(dialect) };
     parts.read_parameters(pairs(text)?)?;
     parts.into_connection("postgresql".into())
 }
@@ -197,7 +199,8 @@ fn dsn_address(text: &str) -> Option<Dsn<'_>> {
 /// Reads a Go DSN.
 pub(super) fn read_dsn(text: &str) -> Result<Connection, String> {
     let dsn = dsn_address(text).ok_or("this is no DSN of Go's MySQL driver")?;
-    let mut parts = Parts { called: "DSN", ..Parts::of(Dialect::Mysql) };
+    let dialect = Dialect::of_scheme("mysql").ok_or("no engine here reads DSNs of Go's MySQL driver")?;
+    let mut parts = Parts { called: "DSN", ..Parts::of(dialect) };
     let (user, password) =
         dsn.userinfo.map_or(("", None), |info| info.split_once(':').map_or((info, None), |(u, p)| (u, Some(p))));
     (parts.user, parts.password) = (Some(user.to_owned()), password.map(str::to_owned));

@@ -187,7 +187,7 @@ fn data_source_names_of_go_are_read_as_go_reads_them() {
         ),
     ] {
         let read = parse(text).expect(text);
-        assert_eq!(read.dialect, Dialect::Mysql, "{text}");
+        assert_eq!(read.dialect, Dialect::MYSQL, "{text}");
         assert_eq!((read.user.as_str(), read.database.as_str()), ("u", "d"), "{text}");
         assert_eq!(read.host, host, "{text}");
         assert_eq!(read.password.as_ref().map(Secret::expose), password, "{text}");

@@ -87,7 +87,8 @@ impl Inspected {
 
 /// Reads all of an archive of ours and checks every byte of it, in constant memory.
 ///
-/// `observe` sees the content of every member but the manifest, in stretches, with the member's path.
+/// `observe` sees the content of every member but the manifest, in stretches, with the member's path. The first stretch
+/// of each is empty.
 pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<VerifiedArchive> {
     let (mut file, index) = open(path)?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
@@ -288,6 +289,7 @@ impl<R: Read> Check<R> {
 
     fn member(&mut self, path: &str, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Crc> {
         let (mut hash, mut crc, mut size) = (Sha256::new(), crc32fast::Hasher::new(), 0);
+        observe(path, &[]);
         loop {
             let read = match self.tar.read(&mut self.buffer) {
                 Ok(0) => break,

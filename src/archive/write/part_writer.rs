@@ -33,6 +33,20 @@ pub struct PartStream {
     pub of: usize,
 }
 
+/// The name of the member that a path in an archive is, or is a part of: with the part's number. None for a lane's part.
+#[must_use]
+pub fn member_of(path: &str) -> Option<(&str, Option<u64>)> {
+    if is_lane(path) {
+        return None;
+    }
+    let name = path.split_once('/').map_or(path, |(_, name)| name);
+    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match name.rsplit_once('.').filter(|(_, number)| is_number(number)) {
+        Some((name, number)) => Some((name, number.parse().ok())),
+        None => Some((name, None)),
+    }
+}
+
 /// The lane that a member belongs to; 0 for what belongs to none.
 #[must_use]
 pub fn lane_of(path: &str) -> usize {

@@ -1,5 +1,6 @@
 //! Writing an archive in one pass.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::encode::{BLOCK, Encoders};
 use super::header;
 use super::output::{Output, OutputItem, Written};
-use super::part_writer::PartStream;
+use super::part_writer::{self, PartStream};
 use crate::archive::codec::{self, Codec};
 use crate::archive::compression::{Compression, Pace};
 use crate::archive::error::{ArchiveError, Result};
@@ -146,6 +147,16 @@ impl<S: Sink> Writer<S> {
         Ok(self.turn().members.split_off(before))
     }
 
+    /// Reads `source` to its end into one of many members, `root/name`, whose size is told truly wherever the archive goes:
+    /// up to 16 MiB of it are held until that is known. A larger one is written as [`Writer::stream`] does. A name that
+    /// ends as a part's does is refused.
+    pub fn member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
+        let before = self.turn().members.len();
+        let result = self.held_member(name, source, observe);
+        self.noting_failure(result)?;
+        Ok(self.turn().members.split_off(before))
+    }
+
     /// The same for one of several sources that are read at once, each by a thread of its own: always in numbered
     /// parts, `root/name.03.000001` and so on for the lane 3. [`Writer::members`] tells of them.
     pub fn lane(
@@ -191,6 +202,49 @@ impl<S: Sink> Writer<S> {
             }
             hash.update(&block);
             size += block.len() as u64;
+            observe(&block);
+            self.submit(block)?;
+        }
+        let member = self.close(path, size, hash)?;
+        self.turn().members.push(member);
+        Ok(())
+    }
+
+    fn held_member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let path = format!("{}/{name}", self.root);
+        if part_writer::member_of(&path).is_none_or(|(_, part)| part.is_some()) {
+            return Err(ArchiveError::Name { name: path, why: "it would be taken for a part's" });
+        }
+        let (mut held, mut size) = (VecDeque::new(), 0);
+        while size < part_writer::PART {
+            let block = self.read_block(source)?;
+            if block.is_empty() {
+                self.encoders.raw.put(block);
+                return self.small_member(path, size, held, observe);
+            }
+            size += block.len() as u64;
+            held.push_back(block);
+        }
+        let mut source = HeldFirst { held, read: 0, source };
+        if self.in_place {
+            self.one_member(name, &mut source, observe)
+        } else {
+            self.numbered(name, None, &mut source, observe)
+        }
+    }
+
+    fn small_member(
+        &self,
+        path: String,
+        size: u64,
+        held: VecDeque<Vec<u8>>,
+        observe: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
+        let headers = header::file(&path, size, self.mtime)?;
+        self.turn().send(OutputItem::Member { path: path.clone(), headers })?;
+        let mut hash = Sha256::new();
+        for block in held {
+            hash.update(&block);
             observe(&block);
             self.submit(block)?;
         }
@@ -284,6 +338,28 @@ impl<S: Sink> Drop for Writer<S> {
         // The sink may own a partial file that is removed when it is dropped: wait for that.
         drop(self.turn().join());
         self.encoders.stop();
+    }
+}
+
+/// What was held of a source, then the rest of it.
+struct HeldFirst<'s> {
+    held: VecDeque<Vec<u8>>,
+    /// Bytes read of the first block.
+    read: usize,
+    source: &'s mut dyn Read,
+}
+
+impl Read for HeldFirst<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(block) = self.held.front() else { return self.source.read(buffer) };
+        let count = buffer.len().min(block.len() - self.read);
+        buffer[..count].copy_from_slice(&block[self.read..self.read + count]);
+        self.read += count;
+        if self.read == block.len() {
+            self.held.pop_front();
+            self.read = 0;
+        }
+        Ok(count)
     }
 }
 

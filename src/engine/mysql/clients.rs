@@ -44,7 +44,7 @@ pub(super) fn read_version(text: &str) -> Option<(Flavour, Version)> {
     })?;
     let after = |word: &str| line.split_once(word).and_then(|(_, rest)| Version::parse(rest.trim_start()));
     let version = after("Distrib ").or_else(|| after(" from ")).or_else(|| after("Ver "))?;
-    let flavour = if line.contains("MariaDB") { Flavour::Mariadb } else { Flavour::Mysql };
+    let flavour = if line.contains("MariaDB") { Flavour::MARIADB } else { Flavour::MYSQL };
     Some((flavour, version))
 }
 
@@ -67,21 +67,21 @@ pub(super) fn choose<'c>(
 
 /// Why a client can't work with a server; none when it can.
 fn unfit(client: &Client, server: &Server) -> Option<&'static str> {
-    let modern_mysql = server.flavour == Flavour::Mysql && server.version.major >= 8;
+    let modern_mysql = server.flavour == Flavour::MYSQL && server.version.major >= 8;
     match client.flavour {
-        Flavour::Mariadb if modern_mysql && client.version < Version::new(10, 5, 0) => {
+        Flavour::MARIADB if modern_mysql && client.version < Version::new(10, 5, 0) => {
             Some("which can't log in with caching_sha2_password")
         }
-        Flavour::Mysql if client.version < Version::new(5, 7, 0) => Some("which is too old"),
-        Flavour::Mysql if client.version.major < 8 && (modern_mysql || server.flavour == Flavour::Mariadb) => {
+        Flavour::MYSQL if client.version < Version::new(5, 7, 0) => Some("which is too old"),
+        Flavour::MYSQL if client.version.major < 8 && (modern_mysql || server.flavour == Flavour::MARIADB) => {
             Some("which fails TLS with newer servers and knows no utf8mb4_0900 collations")
         }
         // 9.0 dropped the plugin that MariaDB's accounts log in with.
-        Flavour::Mysql if client.version.major >= 9 && server.flavour == Flavour::Mariadb => {
+        Flavour::MYSQL if client.version.major >= 9 && server.flavour == Flavour::MARIADB => {
             Some("which can't log in with mysql_native_password")
         }
         // 8.4 manages with 11.8 and nothing older.
-        Flavour::Mysql if client.role == Role::Dump && server.flavour == Flavour::Mariadb => {
+        Flavour::MYSQL if client.role == Role::Dump && server.flavour == Flavour::MARIADB => {
             let modern = client.version >= Version::new(8, 1, 0);
             (modern && server.version < Version::new(11, 8, 0)).then_some("which can't dump a MariaDB as old as this")
         }
@@ -119,8 +119,8 @@ fn none_fits(role: Role, server: &Server, candidates: &[&Client], rejected: &[Re
         error = error.why(format!("found: no {names} on PATH or where packages put one"));
     }
     let program = match (role, flavour) {
-        (Role::Dump, Flavour::Mariadb) => "MariaDB's mariadb-dump",
-        (_, Flavour::Mariadb) => "MariaDB's mariadb",
+        (Role::Dump, Flavour::MARIADB) => "MariaDB's mariadb-dump",
+        (_, Flavour::MARIADB) => "MariaDB's mariadb",
         (Role::Dump, _) => "MySQL's mysqldump",
         _ => "MySQL's mysql",
     };
@@ -133,7 +133,7 @@ fn none_fits(role: Role, server: &Server, candidates: &[&Client], rejected: &[Re
 /// How each system installs a flavour's client.
 fn install(flavour: Flavour) -> &'static str {
     match flavour {
-        Flavour::Mariadb => {
+        Flavour::MARIADB => {
             "apt install mariadb-client (Debian, Ubuntu), apk add mariadb-client (Alpine), dnf install mariadb (RHEL), \
              brew install mariadb"
         }
@@ -180,7 +180,7 @@ pub(super) mod tests {
             let (program, version) = name.rsplit_once('-').expect("a version in the name");
             assert_eq!(Some(client.version), Version::parse(version), "{name}");
             let mariadb = program.starts_with("mariadb");
-            assert_eq!(client.flavour, if mariadb { Flavour::Mariadb } else { Flavour::Mysql }, "{name}");
+            assert_eq!(client.flavour, if mariadb { Flavour::MARIADB } else { Flavour::MYSQL }, "{name}");
         }
         assert_eq!(read_version("pg_dump (PostgreSQL) 15.20"), None);
         assert_eq!(read_version("mysqldump: not found"), None);
@@ -188,7 +188,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_table_of_who_dumps_whom() {
-        use Flavour::{Mariadb, Mysql};
+        let (mysql, mariadb) = (Flavour::MYSQL, Flavour::MARIADB);
         let recorded = recorded();
         let dumpers: Vec<_> = recorded.iter().map(|(_, c, _)| c.clone()).filter(|c| c.role == Role::Dump).collect();
         let choose = |flavour, version: &str, wanted: Option<Flavour>| {
@@ -197,18 +197,18 @@ pub(super) mod tests {
             choose(Role::Dump, &server(flavour, version), None, &found, &[]).map(|c| c.version.to_string()).ok()
         };
         for (flavour, version, wanted, chosen) in [
-            (Mysql, "9.7.4", None, Some("9.7.4")),
-            (Mysql, "8.4.6", None, Some("8.4.6")),
-            (Mysql, "8.0.40", None, Some("8.0.36")),
-            (Mysql, "5.7.44", None, Some("5.7.21")),
-            (Mysql, "5.7.44", Some(Mariadb), Some("11.8.6")),
-            (Mysql, "9.7.4", Some(Mariadb), Some("11.8.6")),
-            (Mariadb, "10.11.19", None, Some("10.11.19")),
-            (Mariadb, "10.6.5", None, Some("10.11.19")),
-            (Mariadb, "11.8.6", None, Some("11.8.6")),
-            (Mariadb, "12.0.2", None, Some("11.8.6")),
-            (Mariadb, "10.11.19", Some(Mysql), Some("8.0.36")),
-            (Mariadb, "11.8.6", Some(Mysql), Some("8.4.6")),
+            (mysql, "9.7.4", None, Some("9.7.4")),
+            (mysql, "8.4.6", None, Some("8.4.6")),
+            (mysql, "8.0.40", None, Some("8.0.36")),
+            (mysql, "5.7.44", None, Some("5.7.21")),
+            (mysql, "5.7.44", Some(mariadb), Some("11.8.6")),
+            (mysql, "9.7.4", Some(mariadb), Some("11.8.6")),
+            (mariadb, "10.11.19", None, Some("10.11.19")),
+            (mariadb, "10.6.5", None, Some("10.11.19")),
+            (mariadb, "11.8.6", None, Some("11.8.6")),
+            (mariadb, "12.0.2", None, Some("11.8.6")),
+            (mariadb, "10.11.19", Some(mysql), Some("8.0.36")),
+            (mariadb, "11.8.6", Some(mysql), Some("8.4.6")),
         ] {
             assert_eq!(choose(flavour, version, wanted).as_deref(), chosen, "{flavour} {version} with {wanted:?}");
         }
@@ -219,10 +219,10 @@ pub(super) mod tests {
         let old = Client {
             role: Role::Dump,
             path: "/usr/bin/mysqldump".into(),
-            flavour: Flavour::Mariadb,
+            flavour: Flavour::MARIADB,
             version: Version::new(10, 3, 22),
         };
-        let target = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let target = server(Flavour::MYSQL, Version::new(9, 7, 4));
         let error = choose(Role::Dump, &target, None, &[old], &[]).expect_err("unfit");
         insta::assert_snapshot!(format!("{error}\nhint: {}", crate::hint::texts(&error.hints).join("\nhint: ")), @r#"
         no client fits MySQL 9.7.4

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_nearest_collation_is_as_particular() {
-        let mut server = server(Flavour::Mariadb, Version::new(10, 5, 23));
+        let mut server = server(Flavour::MARIADB, Version::new(10, 5, 23));
         server.target.collations =
             strings(&["utf8_general_ci", "utf8mb4_bin", "utf8mb4_unicode_520_ci", "utf8mb4_unicode_ci"]);
         for (name, nearest) in [

@@ -128,9 +128,9 @@ const ROWS: &[FeatureRule] = &[
 
 /// Values of `sql_mode` that only one flavour has.
 const MODES: &[(Flavour, &[&str])] = &[
-    (Flavour::Mysql, &["TIME_TRUNCATE_FRACTIONAL"]),
+    (Flavour::MYSQL, &["TIME_TRUNCATE_FRACTIONAL"]),
     (
-        Flavour::Mariadb,
+        Flavour::MARIADB,
         &[
             "EMPTY_STRING_IS_NULL",
             "IGNORE_BAD_TABLE_OPTIONS",
@@ -176,10 +176,10 @@ pub(super) fn verdict(feature: &Feature, server: &Server, source: Option<Flavour
         return known(MODES.iter().any(|(flavour, modes)| *flavour == server.flavour && modes.contains(&mode)));
     }
     if feature.name == CHECK_NAME {
-        return known(server.flavour == Flavour::Mariadb);
+        return known(server.flavour == Flavour::MARIADB);
     }
     let Some(row) = ROWS.iter().find(|row| row.name == feature.name) else { return Verdict::Taken };
-    let takes = if server.flavour == Flavour::Mariadb { row.mariadb } else { row.mysql };
+    let takes = if server.flavour == Flavour::MARIADB { row.mariadb } else { row.mysql };
     match takes {
         Never => known(source == Some(server.flavour)),
         Loses => Verdict::Lost,
@@ -502,10 +502,10 @@ mod tests {
     #[test]
     fn what_a_flavour_never_takes_does_not_come_from_it() {
         let feature = Feature { name: "RETURNING".into(), kind: "procedure".into(), object: "p".into() };
-        let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let mysql = server(Flavour::MYSQL, Version::new(9, 7, 4));
         // JSON_VALUE(a, '$' RETURNING int)
-        assert_eq!(verdict(&feature, &mysql, Some(Flavour::Mysql)), Verdict::Taken);
-        assert_eq!(verdict(&feature, &mysql, Some(Flavour::Mariadb)), Verdict::Refused);
+        assert_eq!(verdict(&feature, &mysql, Some(Flavour::MYSQL)), Verdict::Taken);
+        assert_eq!(verdict(&feature, &mysql, Some(Flavour::MARIADB)), Verdict::Refused);
         assert_eq!(verdict(&feature, &mysql, None), Verdict::Refused);
     }
 }

@@ -7,15 +7,16 @@
 
 use std::sync::atomic::AtomicU64;
 
-use crate::connection::{Connection, Dialect, Limits};
+use crate::connection::{Connection, Limits};
+use crate::dialect::{Description, Dialect, Parameter};
 use crate::engine::{
-    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpOptions, DumpPlan,
-    DumpPlanner, DumpReader, DumpSnapshot, Engine, Flavour, Format, Found, GeneratedColumns, Inspector, Pending,
-    Prober, Purpose, Rehearsal, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, RestorePlanner,
-    ResumeState, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, TargetKeeper,
-    Version,
+    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpJob, DumpOptions,
+    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Flavour, Format, Found, GeneratedColumns, Inspector,
+    Layout, Pending, Prober, Purpose, Rehearsal, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan,
+    RestorePlanner, ResumeState, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server,
+    SessionActivity, Stretch, TargetKeeper, Version,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod clients;
@@ -35,7 +36,35 @@ mod sql;
 mod test_fixtures;
 
 pub use parallel::rows::{MergedDump, RowReaders, RunningMerge};
-pub(super) use sql::bounds::bounds;
+
+impl Dialect {
+    /// That of MySQL and MariaDB.
+    pub const MYSQL: Self = Self::new(&Description {
+        name: "mysql",
+        schemes: &["mysql", "mysql2", "mariadb"],
+        default_port: 3306,
+        needs_user: true,
+        parameters: &[("socket", Parameter::Socket), ("unixsocket", Parameter::Socket)],
+    });
+}
+
+impl Flavour {
+    /// Oracle's MySQL, or Percona's.
+    pub const MYSQL: Self = Self { name: "MySQL", minor_counts_below: u32::MAX, rows_in_encoding: false };
+    /// MariaDB.
+    pub const MARIADB: Self = Self { name: "MariaDB", ..Self::MYSQL };
+}
+
+impl Format {
+    /// SQL from mysqldump or mariadb-dump.
+    pub const MYSQL_SQL: Self = Self {
+        name: "MySQL SQL",
+        dialect: Dialect::MYSQL,
+        layout: Layout::Stream,
+        runs_as_is: false,
+        tells_structure: true,
+    };
+}
 
 /// The engine for MySQL and MariaDB.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +72,27 @@ pub struct Mysql;
 
 impl Engine for Mysql {
     fn dialect(&self) -> Dialect {
-        Dialect::Mysql
+        Dialect::MYSQL
+    }
+
+    fn flavours(&self) -> &'static [Flavour] {
+        &[Flavour::MYSQL, Flavour::MARIADB]
+    }
+
+    fn clients(&self) -> Option<&dyn ClientCatalog> {
+        Some(self)
+    }
+
+    fn scratch(&self) -> Option<&dyn ScratchServer> {
+        Some(self)
     }
 }
 
 impl Prober for Mysql {
+    fn oldest(&self, flavour: Flavour) -> Version {
+        products::oldest(flavour)
+    }
+
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
         Box::pin(probe::probe(connection, purpose, limits))
     }
@@ -117,6 +162,9 @@ impl DatabaseKeeper for Mysql {
 
 impl DumpPlanner for Mysql {
     fn check_options(&self, _: &Connection, options: &DumpOptions) -> Result<()> {
+        if options.plain {
+            return Err(Error::new(Kind::Usage, "--format is for PostgreSQL: a MySQL dump is always SQL"));
+        }
         dump::check(options)
     }
 
@@ -148,22 +196,22 @@ impl DumpPlanner for Mysql {
         Box::pin(parallel::rows::hold(connection, server, options, limits))
     }
 
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, snapshot)
+    fn plan_dump(&self, job: &DumpJob<'_>) -> Result<DumpPlan> {
+        dump::plan(job.connection, job.server, job.client()?, job.options, job.limits, job.snapshot)
     }
 }
 
 impl DumpReader for Mysql {
     fn inspector(&self, _format: Format) -> Box<dyn Inspector> {
         Box::new(sql::content::Reader::new())
+    }
+
+    fn recognise(&self, beginning: &[u8]) -> Option<Format> {
+        sql::content::recognise(beginning)
+    }
+
+    fn stretches(&self, script: &[u8]) -> Vec<Stretch> {
+        sql::bounds::bounds(script)
     }
 
     fn database_cutter(&self, _format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
@@ -268,10 +316,6 @@ impl TargetKeeper for Mysql {
 }
 
 impl ClientCatalog for Mysql {
-    fn oldest(&self, flavour: Flavour) -> Version {
-        products::oldest(flavour)
-    }
-
     fn programs(&self, role: Role) -> &'static [&'static str] {
         clients::programs(role)
     }
@@ -301,6 +345,14 @@ impl ClientCatalog for Mysql {
 }
 
 impl ScratchServer for Mysql {
+    fn to_install(&self, flavour: Flavour, _: Option<u32>) -> String {
+        let packages = match flavour {
+            Flavour::MARIADB => "apt install mariadb-server-core mariadb-server, or brew install mariadb",
+            _ => "apt install mysql-server-core (or MySQL's own package), or brew install mysql",
+        };
+        packages.to_owned()
+    }
+
     fn service_user(&self) -> &'static str {
         "mysql"
     }

@@ -5,7 +5,7 @@ use crate::engine::{Flavour, Product, SupportLevel, Version};
 /// The oldest version that is supported: older ones are end of life, and nothing is tested with them.
 pub(super) fn oldest(flavour: Flavour) -> Version {
     match flavour {
-        Flavour::Mariadb => Version::new(10, 3, 0),
+        Flavour::MARIADB => Version::new(10, 3, 0),
         _ => Version::new(5, 7, 0),
     }
 }

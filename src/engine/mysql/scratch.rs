@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
+use crate::connection::{Connection, Host, LoginRules, Tls, TlsMode};
+use crate::dialect::Dialect;
 use crate::engine::{Flavour, ScratchPlan, ScratchSpec};
 use crate::error::{Error, Kind, Result};
 use crate::hint;
@@ -39,7 +40,7 @@ pub(super) fn plan(site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
     let service = Service { folder: site.folder.to_owned(), account: site.account, end: Signal::KILL };
     let data = format!("--datadir={}", within("data"));
     let (install, own) = match site.program.flavour {
-        Flavour::Mariadb => {
+        Flavour::MARIADB => {
             let installer = installer(program)?;
             let install = Invocation::new(installer).args([
                 "--no-defaults",
@@ -85,9 +86,9 @@ fn installer(server: &Path) -> Result<PathBuf> {
 }
 
 fn connection(site: &ScratchSpec<'_>) -> Connection {
-    let scheme = if site.program.flavour == Flavour::Mariadb { "mariadb" } else { "mysql" };
+    let scheme = if site.program.flavour == Flavour::MARIADB { "mariadb" } else { "mysql" };
     Connection {
-        dialect: Dialect::Mysql,
+        dialect: Dialect::MYSQL,
         scheme: scheme.into(),
         host: Host::Socket { path: site.folder.join("socket"), port: 3306 },
         route: None,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
+use crate::connection::{Connection, Host, LoginRules, Tls, TlsMode};
+use crate::dialect::Dialect;
 use crate::engine::{Flavour, Server, TableEstimate, Target, Version};
 use crate::invocation::{Arg, Invocation};
 use crate::properties::DatabaseProperties;
@@ -44,7 +45,7 @@ pub(super) fn server(flavour: Flavour, version: Version) -> Server {
 /// `mysql://app:****@db.example:3306/shop`
 pub(super) fn connection() -> Connection {
     Connection {
-        dialect: Dialect::Mysql,
+        dialect: Dialect::MYSQL,
         scheme: "mysql".into(),
         host: Host::Tcp { name: "db.example".into(), port: 3306 },
         route: None,

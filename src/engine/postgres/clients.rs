@@ -42,7 +42,7 @@ pub fn programs(role: Role) -> &'static [&'static str] {
 pub fn read_version(text: &str) -> Option<(Flavour, Version)> {
     let (program, rest) = text.lines().next()?.split_once(" (PostgreSQL) ")?;
     let known = ["pg_dump", "pg_restore", "psql", "postgres"].contains(&program.rsplit('/').next()?);
-    known.then(|| Version::parse(rest)).flatten().map(|version| (Flavour::Postgres, version))
+    known.then(|| Version::parse(rest)).flatten().map(|version| (Flavour::POSTGRES, version))
 }
 
 /// The client that fits.
@@ -53,7 +53,7 @@ pub fn choose<'c>(
     found: &'c [Client],
     rejected: &[Rejected],
 ) -> Result<&'c Client> {
-    let all: Vec<&Client> = found.iter().filter(|c| c.role == role && c.flavour == Flavour::Postgres).collect();
+    let all: Vec<&Client> = found.iter().filter(|c| c.role == role && c.flavour == Flavour::POSTGRES).collect();
     let needed = content.map_or(0, oldest_reader);
     let fits = |c: &&Client| match role {
         Role::Dump => release(c.version) >= release(server.version),
@@ -139,7 +139,7 @@ mod tests {
     fn client(role: Role, version: &str) -> Client {
         let version = Version::parse(version).expect("a version");
         let path = format!("/usr/lib/postgresql/{}/bin/{}", version.major, programs(role)[0]).into();
-        Client { role, path, flavour: Flavour::Postgres, version }
+        Client { role, path, flavour: Flavour::POSTGRES, version }
     }
 
     #[test]

@@ -4,14 +4,19 @@
 //! is dumped and restored. `format` reads each format of `pg_dump`, `sql` what psql would run. `parallel` divides a dump among
 //! several `pg_dump`s, and joins what they write.
 
-use crate::connection::{Connection, Dialect, Limits};
+use std::path::Path;
+
+use crate::connection::{Connection, Limits};
+use crate::dialect::{Description, Dialect, Parameter};
 use crate::engine::{
-    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpOptions, DumpPlan,
-    DumpPlanner, DumpReader, DumpSnapshot, Engine, Filter, Flavour, Format, Found, GeneratedColumns, Inspector,
-    Pending, Prober, Purpose, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan, RestorePlanner, Role,
-    Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, TargetKeeper, Version,
+    Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpJob, DumpOptions,
+    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
+    Incomplete, Inspector, Layout, Pending, Prober, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
+    RestorePlan, RestorePlanner, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server,
+    SessionActivity, Stretch, TargetKeeper, Version,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::hint::Hint;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod clients;
@@ -31,13 +36,52 @@ mod test_fixtures;
 
 use restore::copy_freeze::{Freeze, FreezeTarget};
 
-pub(super) use format::plain::bounds;
-
-pub use format::directory::{inspect_directory, misnamed_lists};
 pub use parallel::snapshot::{Shared, Snapshot, SnapshotSession};
 pub use parallel::toc_merge::{DataBlocks, MergedToc, PartialToc, TocMerger};
 pub use session::server_settings;
 pub use sql::gate;
+
+impl Dialect {
+    /// PostgreSQL's.
+    pub const POSTGRES: Self = Self::new(&Description {
+        name: "postgresql",
+        schemes: &["postgres", "postgresql"],
+        default_port: 5432,
+        needs_user: true,
+        parameters: &[
+            ("host", Parameter::Host),
+            ("hostaddr", Parameter::HostAddress),
+            ("dbname", Parameter::Database),
+            ("passfile", Parameter::PasswordFile),
+            ("service", Parameter::Service),
+            ("servicefile", Parameter::Service),
+            ("gssencmode", Parameter::GssEncryption),
+            ("channelbinding", Parameter::ChannelBinding),
+            ("requireauth", Parameter::RequireAuth),
+            ("sslnegotiation", Parameter::TlsNegotiation),
+        ],
+    });
+}
+
+impl Flavour {
+    /// PostgreSQL.
+    pub const POSTGRES: Self = Self { name: "PostgreSQL", minor_counts_below: 10, rows_in_encoding: true };
+}
+
+impl Format {
+    /// `pg_dump`'s custom format.
+    pub const PG_CUSTOM: Self = Self::of("PostgreSQL custom format", Layout::Streams);
+    /// Its directory format: a folder with `toc.dat`.
+    pub const PG_DIRECTORY: Self = Self::of("PostgreSQL directory format", Layout::Folder);
+    /// Its tar format.
+    pub const PG_TAR: Self = Self::of("PostgreSQL tar format", Layout::Stream);
+    /// SQL, for psql.
+    pub const PG_PLAIN: Self = Self { runs_as_is: true, ..Self::of("PostgreSQL SQL", Layout::Stream) };
+
+    const fn of(name: &'static str, layout: Layout) -> Self {
+        Self { name, dialect: Dialect::POSTGRES, layout, runs_as_is: false, tells_structure: false }
+    }
+}
 
 /// The engine.
 #[derive(Debug)]
@@ -45,11 +89,27 @@ pub struct Postgres;
 
 impl Engine for Postgres {
     fn dialect(&self) -> Dialect {
-        Dialect::Postgres
+        Dialect::POSTGRES
+    }
+
+    fn flavours(&self) -> &'static [Flavour] {
+        &[Flavour::POSTGRES]
+    }
+
+    fn clients(&self) -> Option<&dyn ClientCatalog> {
+        Some(self)
+    }
+
+    fn scratch(&self) -> Option<&dyn ScratchServer> {
+        Some(self)
     }
 }
 
 impl Prober for Postgres {
+    fn oldest(&self, _: Flavour) -> Version {
+        products::OLDEST
+    }
+
     fn probe<'a>(&'a self, connection: &'a Connection, purpose: Purpose, limits: &'a Limits) -> Pending<'a, Server> {
         Box::pin(probe::probe(connection, purpose, limits))
     }
@@ -186,16 +246,12 @@ impl DumpPlanner for Postgres {
         parallel::jobs::copied_alone(dump, restore)
     }
 
-    fn plan_dump(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        client: &Client,
-        options: &DumpOptions,
-        limits: &Limits,
-        snapshot: &DumpSnapshot,
-    ) -> Result<DumpPlan> {
-        dump::plan(connection, server, client, options, limits, snapshot.exported())
+    fn splits_copies(&self) -> bool {
+        true
+    }
+
+    fn plan_dump(&self, job: &DumpJob<'_>) -> Result<DumpPlan> {
+        dump::plan(job.connection, job.server, job.client()?, job.options, job.limits, job.snapshot.exported())
     }
 }
 
@@ -204,12 +260,39 @@ impl DumpReader for Postgres {
         format::content::inspector(format)
     }
 
+    fn recognise(&self, beginning: &[u8]) -> Option<Format> {
+        format::content::recognise(beginning)
+    }
+
+    fn folder_format(&self) -> Option<Format> {
+        Some(Format::PG_DIRECTORY)
+    }
+
+    fn inspect_folder(&self, folder: &Path) -> Result<Content, Incomplete> {
+        format::directory::inspect_directory(folder)
+    }
+
+    fn misnamed_files(&self, folder: &Path) -> Vec<(String, String)> {
+        format::directory::misnamed_lists(folder)
+    }
+
+    fn stretches(&self, script: &[u8]) -> Vec<Stretch> {
+        format::plain::bounds(script)
+    }
+
     fn database_cutter(&self, format: Format, wanted: Option<&str>) -> Option<Box<dyn DatabaseCutter>> {
-        (format == Format::PgPlain).then(|| Box::new(restore::of_many::Cutter::new(wanted)) as _)
+        (format == Format::PG_PLAIN).then(|| Box::new(restore::of_many::Cutter::new(wanted)) as _)
     }
 }
 
 impl RestorePlanner for Postgres {
+    fn check_resume(&self) -> Result<()> {
+        let what = "--resume is for MySQL and MariaDB: pg_restore can't go on from where it ended";
+        let again = "restore again from the beginning, with --clean schema if the target is not empty: without --jobs a \
+                     failed restore left nothing";
+        Err(Error::new(Kind::Usage, what).hint(Hint::new("restore-from-the-beginning", again)))
+    }
+
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
         restore::suitability::check(server, content, options)
     }
@@ -290,10 +373,6 @@ impl TargetKeeper for Postgres {
 }
 
 impl ClientCatalog for Postgres {
-    fn oldest(&self, _: Flavour) -> Version {
-        products::OLDEST
-    }
-
     fn programs(&self, role: Role) -> &'static [&'static str] {
         clients::programs(role)
     }
@@ -323,6 +402,11 @@ impl ClientCatalog for Postgres {
 }
 
 impl ScratchServer for Postgres {
+    fn to_install(&self, _: Flavour, major: Option<u32>) -> String {
+        let major = major.map_or(String::new(), |major| format!("-{major}"));
+        format!("apt install postgresql{major}, or brew install postgresql@N")
+    }
+
     fn service_user(&self) -> &'static str {
         "postgres"
     }

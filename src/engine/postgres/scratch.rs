@@ -2,7 +2,8 @@
 
 use rustix::process::Signal;
 
-use crate::connection::{Connection, Dialect, Host, LoginRules, Tls, TlsMode};
+use crate::connection::{Connection, Host, LoginRules, Tls, TlsMode};
+use crate::dialect::Dialect;
 use crate::engine::{ScratchPlan, ScratchSpec};
 use crate::error::{Error, Kind, Result};
 use crate::hint;
@@ -69,7 +70,7 @@ pub fn plan(site: &ScratchSpec<'_>) -> Result<ScratchPlan> {
 
 fn connection(site: &ScratchSpec<'_>) -> Connection {
     Connection {
-        dialect: Dialect::Postgres,
+        dialect: Dialect::POSTGRES,
         scheme: "postgres".into(),
         host: Host::Socket { path: site.folder.to_owned(), port: PORT },
         route: None,

@@ -9,7 +9,7 @@ use crate::properties::DatabaseProperties;
 /// An empty, healthy server of this major version.
 pub fn server(major: u32) -> Server {
     Server {
-        flavour: Flavour::Postgres,
+        flavour: Flavour::POSTGRES,
         version: Version::new(major, 1, 0),
         version_text: format!("{major}.1"),
         products: Vec::new(),
@@ -38,10 +38,10 @@ pub fn server(major: u32) -> Server {
 pub fn content(archive: &str) -> Content {
     Content {
         source_version: Some("15.18 (Debian)".into()),
-        source_flavour: Some(Flavour::Postgres),
+        source_flavour: Some(Flavour::POSTGRES),
         client_version: Some("15.18 (Debian)".into()),
         facts: BTreeMap::from([("archive.version".into(), archive.into())]),
-        ..Content::new(Format::PgCustom)
+        ..Content::new(Format::PG_CUSTOM)
     }
 }
 

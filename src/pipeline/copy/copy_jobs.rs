@@ -108,7 +108,7 @@ impl Plan {
             dump: vec![format!("cat {definitions}")],
             load: target::display_plan(plan),
         };
-        let rows = dump.invocations.iter().zip(&self.rows);
+        let rows = dump.split.iter().flat_map(|split| &split.rows).zip(&self.rows);
         let mut pipes = vec![CommandPair { dump: first.collect(), load: Vec::new() }, cat(&self.before)];
         pipes.extend(
             rows.map(|(dump, load)| CommandPair { dump: vec![dump.to_string()], load: target::display_plan(load) }),
@@ -189,7 +189,7 @@ impl Jobs<'_> {
         let dumping = async move {
             // While the target works, the source's clients have to wait.
             let waits = |n: usize| waiting.get(n).is_some_and(|waiting| !waiting.load(Ordering::Relaxed));
-            let ended = self.source.run_side_by_side(self.context, &dump.invocations, outputs, waits).await?;
+            let ended = self.source.run_side_by_side(self.context, &split.rows, outputs, waits).await?;
             for (exited, exit) in exited.iter().zip(ended) {
                 let _ = exited.send(vec![exit]);
             }

@@ -29,7 +29,7 @@ use super::source::{Relay, Source, snapshot_ended};
 use super::target::{self, Approve, Ends};
 use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
 use super::{Context, leftovers};
-use crate::connection::{Connection, Dialect};
+use crate::connection::Connection;
 use crate::engine::{
     self, Client, Complete, Content, DumpOptions, DumpSnapshot, Inspector, Purpose, Relation, RestoreInput,
     RestoreOptions, RestorePlan, Scene, Server, fingerprint_of_entries,
@@ -101,7 +101,7 @@ pub struct Copied {
     /// The source.
     pub source: Server,
     /// The client that read it.
-    pub source_client: Client,
+    pub source_client: Option<Client>,
     /// The target.
     pub target: Server,
     /// The client that wrote it.
@@ -252,13 +252,17 @@ type Taken = (Content, Option<u64>, Vec<(String, u64)>, u64);
 /// Several jobs, where the engine does not leave them to one.
 fn choose_jobs(context: &Context, request: &mut Request<'_>) -> Result<()> {
     let engine = engine::of(request.source.dialect);
+    if engine.clients().is_none() {
+        let name = engine.dialect().name();
+        return Err(Error::new(Kind::Usage, format!("{name} has no client, and a copy is made by two of them"))
+            .hint(Hint::new("dump-then-restore", "dump the source into a file, and restore that")));
+    }
     engine.check_options(&request.source, &request.dump)?;
     if let Some(why) = engine.copied_alone(&request.dump, &request.restore) {
         context.note(why);
         (request.dump.jobs, request.restore.jobs) = (1, 1);
     }
-    // MySQL's sessions read rows into one stream, which several sessions then load.
-    request.dump.split = request.dump.jobs > 1 && request.source.dialect == Dialect::Postgres;
+    request.dump.split = request.dump.jobs > 1 && engine.splits_copies();
     Ok(())
 }
 
@@ -385,16 +389,8 @@ async fn two_databases(context: &Context, source: &ConnectedServer, target: &Con
 
 /// What the dump will hold: its beginning where that tells, or else a dump without rows.
 async fn preview(context: &Context, source: &Source, options: &DumpOptions) -> Result<Content> {
-    let ConnectedServer { engine, connection, server, .. } = &source.connected;
-    let alone = DumpSnapshot::Alone(None);
-    let plan = engine.plan_dump(
-        connection,
-        server,
-        &source.client,
-        &engine.preview_options(options),
-        &context.limits,
-        &alone,
-    )?;
+    let ConnectedServer { engine, server, .. } = &source.connected;
+    let plan = source.plan_with(context, &engine.preview_options(options), &DumpSnapshot::Alone(None))?;
     let (outputs, mut relay) = Relay::new();
     let inspector = engine.inspector(plan.format);
     let mut reading = std::pin::pin!(on_thread(move || {
@@ -407,7 +403,7 @@ async fn preview(context: &Context, source: &Source, options: &DumpOptions) -> R
             biased;
             // Once enough was read, the client is ended with its future.
             read = &mut reading => read?.0,
-            ended = source.run(context, &plan.invocations, outputs, || false) => match ended {
+            ended = source.run(context, plan.source.commands(), outputs, || false) => match ended {
                 Ok(_) => reading.await?.0,
                 Err(failure) => Err(source_failed(source, failure).await),
             },
@@ -434,15 +430,14 @@ async fn rehearse(
     planned: &Content,
     request: &Request<'_>,
 ) -> Result<()> {
-    let ConnectedServer { engine, connection, server, .. } = &source.connected;
-    let (options, alone) = (engine.preview_options(&request.dump), DumpSnapshot::Alone(None));
-    let plan = engine.plan_dump(connection, server, &source.client, &options, &context.limits, &alone)?;
+    let options = source.connected.engine.preview_options(&request.dump);
+    let plan = source.plan_with(context, &options, &DumpSnapshot::Alone(None))?;
     let spool = spool_file(context)?;
     let no_room = |e: io::Error| Error::new(Kind::Store, "the source's definitions could not be kept").why(e);
     let mut file = spool.reopen().map_err(no_room)?;
     let (outputs, mut relay) = Relay::new();
     let writing = on_thread(move || io::copy(&mut relay, &mut file));
-    let (written, ended) = tokio::join!(writing, source.run(context, &plan.invocations, outputs, || false));
+    let (written, ended) = tokio::join!(writing, source.run(context, plan.source.commands(), outputs, || false));
     if let Err(failure) = ended {
         return Err(source_failed(source, failure).await);
     }
@@ -501,7 +496,7 @@ async fn stream(
     let dumping = async move {
         // While the target works, the source's client has to wait.
         let waits = || !waiting.load(Ordering::Relaxed);
-        let exits = source.run_woven(context, &source.plan.invocations, outputs, weaving, waits).await?;
+        let exits = source.run_woven(context, source.plan.source.commands(), outputs, weaving, waits).await?;
         let _ = exited.send(exits);
         Ok(())
     };

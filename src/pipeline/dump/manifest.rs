@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::archive::{self, FORMAT_VERSION, MANIFEST_MAX, Manifest, Member};
-use crate::engine::{Client, Content, DumpOptions, Format, ROW_CHECKSUM, Severity, Subject};
+use crate::engine::{Client, Content, DumpOptions, ROW_CHECKSUM, Severity, Subject};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::connect::ConnectedServer;
@@ -22,10 +22,13 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
     Manifest {
         format_version: FORMAT_VERSION,
         tool: concat!("dbhaul ", env!("CARGO_PKG_VERSION")).to_owned(),
-        engine: plan.format.dialect().name().to_owned(),
+        engine: plan.format.dialect.name().to_owned(),
         flavour: server.flavour.to_string(),
         server_version: server.version.to_string(),
-        client: archive::Client { program: program_name(client), version: client.version.to_string() },
+        client: client.as_ref().map_or_else(ourselves, |client| archive::Client {
+            program: program_name(client),
+            version: client.version.to_string(),
+        }),
         database: server.database.clone(),
         name: name.unwrap_or(&server.database).to_owned(),
         started_at: started_at.to_string(),
@@ -46,7 +49,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
                 bytes: Some(table.bytes),
             })
             .collect(),
-        inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format == Format::MysqlSql),
+        inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format.tells_structure),
         retyped_columns: plan.retyped.clone(),
         missing: plan.missing.clone(),
         not_held: not_held.collect(),
@@ -77,6 +80,11 @@ pub fn check_size(bytes: usize, kind: Kind) -> Result<()> {
 }
 
 /// `pg_dump`: where it stood on this machine says nothing elsewhere.
+/// Where no client wrote the dump.
+fn ourselves() -> archive::Client {
+    archive::Client { program: "dbhaul".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
 fn program_name(client: &Client) -> String {
     client.path.file_name().unwrap_or(client.path.as_os_str()).to_string_lossy().into_owned()
 }

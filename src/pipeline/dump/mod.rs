@@ -12,6 +12,7 @@
 //! Several clients at once have a lane of the archive each: `parallel_members`.
 
 pub(super) mod manifest;
+mod native;
 pub(super) mod parallel_members;
 pub(super) mod progress_estimate;
 pub(super) mod verifying_reader;
@@ -30,12 +31,12 @@ use super::watch::{ProgressHandle, on_thread, show_progress, stopped};
 use super::{Context, dump_error, explain, leftovers};
 use crate::archive::{ArchiveError, Compression, MANIFEST, Manifest, Member, Options, Writer};
 use crate::connection::Connection;
-use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, DumpSnapshot, Inspector, TocMerger};
+use crate::engine::{self, Complete, Content, DumpOptions, DumpPlan, DumpSnapshot, DumpSource, Inspector, TocMerger};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
-use crate::process::{ChildStdout, Exited};
+use crate::process::ChildStdout;
 use crate::report::units;
-use crate::store::{self, Destination, NullStore, Proof, Staged, Store, Stream, parent};
+use crate::store::{self, Destination, NullStore, Proof, SourceEnded, Staged, Store, Stream, parent};
 use parallel_members::{Lanes, Waiting, Watch};
 use progress_estimate::ProgressEstimate;
 
@@ -208,7 +209,13 @@ impl DumpRun<'_> {
     async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
         let progress = ProgressHandle::about(&self.source.connected.server.database);
         let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
-        let (written, exits) = self.stream(writer, &progress).await?;
+        let inspector = self.source.connected.engine.inspector(self.plan.format);
+        let meter = ProgressEstimate::new(progress.clone(), &self.source.connected.server.tables);
+        let watch = Watch { inspector, meter };
+        let (written, ended) = match &self.plan.source {
+            DumpSource::Native(producer) => native::run(&self, producer.as_ref(), writer, watch, &progress).await?,
+            _ => self.stream(writer, watch, &progress).await?,
+        };
         let Written { writer, members, inspector } = written;
         let proved = Complete::prove(inspector).map_err(|incomplete| {
             let (what, hint) = if incomplete.too_large {
@@ -234,7 +241,7 @@ impl DumpRun<'_> {
             writer.bytes(MANIFEST, &json).map_err(dump_error)?;
             let sealed = writer.seal().map_err(dump_error)?;
             let bytes = sealed.bytes();
-            let path = S::publish(Proof { exits: &exits, complete: &proved, sealed })?;
+            let path = S::publish(Proof { ended: &ended, complete: &proved, sealed })?;
             Ok((path, bytes, proved.into_content()))
         })
         .await??;
@@ -245,17 +252,19 @@ impl DumpRun<'_> {
     async fn stream<S: Store>(
         &self,
         writer: Writer<S>,
+        watch: Watch,
         progress: &ProgressHandle,
-    ) -> Result<(Written<S>, Vec<Exited>)> {
+    ) -> Result<(Written<S>, SourceEnded)> {
         let (Source { connected, snapshot, .. }, plan) = (self.source, self.plan);
-        let inspector = connected.engine.inspector(plan.format);
+        let (commands, merger) = match &plan.source {
+            DumpSource::Clients(commands, merger) => (commands.as_slice(), Some(merger)),
+            other => (other.commands(), None),
+        };
         let (outputs, relay) = Relay::new();
-
-        let watch = Watch { inspector, meter: ProgressEstimate::new(progress.clone(), &connected.server.tables) };
-        let waiting: Waiting = Arc::new(plan.invocations.iter().map(|_| AtomicBool::new(false)).collect());
+        let waiting: Waiting = Arc::new(commands.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
         let (member, held, rings) = (plan.member, waiting.clone(), alarm.clone());
-        let (work, weaving): (Work<S>, _) = match plan.merger.clone() {
+        let (work, weaving): (Work<S>, _) = match merger.cloned() {
             None => {
                 let (dump, weaving) = self.source.dump(plan, relay);
                 (Box::new(move || (write_member(writer, member, dump, watch), Vec::new())), weaving)
@@ -267,8 +276,8 @@ impl DumpRun<'_> {
         };
         let mut archive = std::pin::pin!(on_thread(work));
         let mut children = Box::pin(show_progress(self.context, progress, async {
-            let (commands, waits) = (&plan.invocations, |n: usize| waiting[n].load(Ordering::Relaxed));
-            if plan.merger.is_some() {
+            if merger.is_some() {
+                let waits = |n: usize| waiting[n].load(Ordering::Relaxed);
                 self.source.run_side_by_side(self.context, commands, outputs, waits).await
             } else {
                 self.source.run_woven(self.context, commands, outputs, weaving, || false).await
@@ -299,7 +308,7 @@ impl DumpRun<'_> {
         match (written.0, exits) {
             (Ok(written), Some(Ok(exits))) => {
                 snapshot.confirm().await.map_err(unpublished)?;
-                Ok((written, exits))
+                Ok((written, SourceEnded::Children(exits)))
             }
             (Err(ArchiveError::Source(error)), _) if is_ours(&error) => Err(dump_error(ArchiveError::Source(error))),
             (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(failure))) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::found::{self, Found, Shape};
 use super::{CheckError, check};
 use crate::archive::Reading;
-use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, Format, HeldDatabase};
+use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, HeldDatabase, registry};
 use crate::pipeline::watch::ProgressHandle;
 
 /// A larger file is read only where that is asked for, in bytes.
@@ -37,7 +37,7 @@ pub struct Foreign {
 pub fn inspect_foreign(path: &Path, rows: bool) -> Option<Foreign> {
     let folder = path.is_dir();
     let (shape, format) = if folder {
-        (Shape::Folder, Format::PgDirectory)
+        (Shape::Folder, registry::folder_format())
     } else {
         match found::look_inside(path, None).ok()? {
             Found::Dump { shape: shape @ Shape::Foreign { .. }, format } => (shape, format),

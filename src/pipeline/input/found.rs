@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::archive::{self, ArchiveError, Candidate, Candidates, ContentKind, Reader, Reading, is_called};
-use crate::engine::Format;
+use crate::engine::{Format, registry};
 use crate::error::{self, Error};
 use crate::hint::Hint;
 use crate::invocation::quote_path;
@@ -55,7 +55,10 @@ const SCATTERED: &str = "the parts of a dump by several jobs, without dbhaul's i
 pub fn look_inside(path: &Path, wanted: Option<&str>) -> Result<Found, ArchiveError> {
     // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
     let ours = match archive::inspect(path) {
-        Ok(_) => true,
+        Ok(inspected) => match registry::members_format(&inspected.manifest.engine) {
+            Some(format) => return Ok(Found::Dump { shape: Shape::Ours, format }),
+            None => true,
+        },
         Err(ArchiveError::NotRecognised { .. }) => false,
         Err(error) => return Err(error),
     };
@@ -84,7 +87,7 @@ pub fn look_inside(path: &Path, wanted: Option<&str>) -> Result<Found, ArchiveEr
 }
 
 fn found(candidate: Candidate, ours: bool, alone: bool) -> Found {
-    let (path, format) = (candidate.path.clone(), format_of(candidate.kind, &candidate.first));
+    let (path, format) = (candidate.path.clone(), registry::recognise(&candidate.first));
     if candidate.kind == ContentKind::PgToc {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         return Found::Directory { folder, alone: alone.then_some(candidate) };
@@ -93,21 +96,6 @@ fn found(candidate: Candidate, ours: bool, alone: bool) -> Found {
     let alone = alone.then_some(candidate);
     let shape = if ours { Shape::Ours } else { Shape::Foreign { member: path, packed, alone } };
     Found::Dump { shape, format }
-}
-
-/// Which program wrote this SQL. mysqldump and mariadb-dump begin with their names or a conditional comment, and quote
-/// with backticks, which PostgreSQL doesn't know.
-fn format_of(kind: ContentKind, first: &[u8]) -> Format {
-    if kind == ContentKind::PgCustom {
-        return Format::PgCustom;
-    }
-    let text = String::from_utf8_lossy(first);
-    let mysql = ["-- MySQL dump", "-- MariaDB dump", "-- Dump created by", "/*!", "/*M!", "`"];
-    if !text.contains("PostgreSQL database dump") && mysql.iter().any(|mark| text.contains(mark)) {
-        Format::MysqlSql
-    } else {
-        Format::PgPlain
-    }
 }
 
 /// The dump's bytes, read to the end of what holds it.

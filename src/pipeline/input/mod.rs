@@ -21,10 +21,12 @@ use super::Context;
 use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
 use crate::connection::Connection;
-use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, postgres, stray};
+use crate::engine::members::{MemberSender, Piece};
+use crate::engine::{Content, Filter, Format, HeldDatabases, Incomplete, Inspector, Layout, registry, stray};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::dump::manifest::{disagreement, properties};
+use crate::pipeline::restore::load::Members;
 use crate::report::units;
 use found::{Found, Shape, dump_stream, look_inside};
 use of_many::CutReader;
@@ -95,7 +97,7 @@ impl Input {
             name,
             path,
             shape: Shape::Ours,
-            format: Format::PgCustom,
+            format: registry::folder_format(),
             first,
             is_cut: false,
             wanted: None,
@@ -115,7 +117,7 @@ impl Input {
     /// Refuses a server of another family. Whether the archive holds another dump, which may be the one that is meant, is
     /// found out first.
     pub async fn check_family(&self, context: &Context, target: &Connection) -> Result<()> {
-        let (ours, theirs) = (self.format.dialect(), target.dialect);
+        let (ours, theirs) = (self.format.dialect, target.dialect);
         if ours == theirs {
             return Ok(());
         }
@@ -147,13 +149,7 @@ impl Input {
 
     /// For people: `an archive of dbhaul's, PostgreSQL custom format`.
     pub fn describe(&self) -> String {
-        let form = match self.format {
-            Format::PgCustom => "PostgreSQL custom format",
-            Format::PgDirectory => "PostgreSQL directory format",
-            Format::PgTar => "PostgreSQL tar format",
-            Format::PgPlain => "PostgreSQL SQL",
-            Format::MysqlSql => "MySQL SQL",
-        };
+        let form = self.format.name;
         match &self.shape {
             Shape::Ours => format!("an archive of dbhaul's, {form}"),
             Shape::Foreign { member, .. } => format!("{member}, {form}"),
@@ -165,7 +161,7 @@ impl Input {
         let member = context.member.clone();
         if self.path.is_dir() {
             self.shape = Shape::Folder;
-            self.format = Format::PgDirectory;
+            self.format = registry::folder_format();
             found::in_folder(&self.path, member.as_deref())
                 .map_err(|error| found::not_in_folder(&self.name, &self.path, &error))?;
             return self.rename_lists(context);
@@ -190,14 +186,14 @@ impl Input {
         folder.path().clone_into(&mut self.path);
         self.first = None;
         self.spools.push(Spool::Folder(folder, lock));
-        (self.shape, self.format) = (Shape::Folder, Format::PgDirectory);
+        (self.shape, self.format) = (Shape::Folder, registry::folder_format());
         self.rename_lists(context)
     }
 
     /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
     /// folders does. The user's folder stays as it is: links stand for its files.
     fn rename_lists(&mut self, context: &Context) -> Result<()> {
-        let misnamed = postgres::misnamed_lists(&self.path);
+        let misnamed = registry::of(self.format.dialect).misnamed_files(&self.path);
         if misnamed.is_empty() {
             return Ok(());
         }
@@ -319,9 +315,28 @@ impl Input {
         Ok(stream)
     }
 
+    /// The dump's members, for whoever takes them one by one. Everything is checked on the way; `total` is for the
+    /// progress.
+    pub fn members(&self, progress: ProgressHandle, total: u64, broken: fn(&ArchiveError) -> Error) -> Result<Members> {
+        self.same_file()?;
+        let (path, format) = (self.path.clone(), self.format);
+        Ok(Box::new(move |members| {
+            let mut sending = Sending { members, format, inside: false, failed: None };
+            let verified = archive::verify(&path, &mut |member, bytes| {
+                sending.see(member, bytes);
+                progress.update(|progress| {
+                    progress.bytes += bytes.len() as u64;
+                    progress.share = (total > 0).then(|| progress.bytes as f64 / total as f64);
+                });
+            });
+            verified.map_err(|error| broken(&error))?;
+            sending.finish()
+        }))
+    }
+
     /// The chosen database of a file that names several.
     fn cut_database(&self, dump: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        let engine = engine::of(self.format.dialect());
+        let engine = registry::of(self.format.dialect);
         match engine.database_cutter(self.format, self.wanted.as_deref()) {
             Some(cutter) if self.is_cut => Box::new(CutReader::new(dump, cutter)),
             _ => dump,
@@ -349,7 +364,7 @@ impl Input {
 
     /// Sees to it that a custom-format dump stands alone in a file; if that is to be written yet, it comes back.
     fn alone(&mut self, context: &Context) -> Result<Option<File>> {
-        if matches!(self.shape, Shape::Folder) || self.format != Format::PgCustom {
+        if matches!(self.shape, Shape::Folder) || self.format.layout != Layout::Streams {
             return Ok(None);
         }
         let mut first = Vec::new();
@@ -370,6 +385,51 @@ impl Identity {
     fn of(path: &Path) -> Option<Self> {
         let meta = path.metadata().ok().filter(Metadata::is_file)?;
         Some(Self(meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+    }
+}
+
+/// The name of the member that begins with this stretch, of a dump in members: the first part of it, if it has some.
+fn new_member<'m>(format: Format, path: &'m str, stretch: &[u8]) -> Option<&'m str> {
+    let (name, part) = archive::member_of(path).filter(|_| format.layout == Layout::Members && stretch.is_empty())?;
+    part.is_none_or(|number| number == 1).then_some(name)
+}
+
+/// Sends an archive's members on, parts joined.
+struct Sending<'s> {
+    members: &'s MemberSender,
+    format: Format,
+    inside: bool,
+    failed: Option<Error>,
+}
+
+impl Sending<'_> {
+    fn see(&mut self, path: &str, stretch: &[u8]) {
+        if let Some(name) = new_member(self.format, path, stretch) {
+            self.end();
+            self.inside = true;
+            self.send(Piece::Begin(name.to_owned()));
+        } else if !stretch.is_empty() {
+            self.send(Piece::Bytes(stretch.to_vec()));
+        }
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.inside) {
+            self.send(Piece::End);
+        }
+    }
+
+    fn send(&mut self, piece: Piece) {
+        if self.failed.is_none() {
+            self.failed = self.members.send_blocking(piece).err();
+        }
+    }
+
+    /// The archive was whole: only now the last member has its end.
+    fn finish(mut self) -> Result<()> {
+        self.end();
+        self.send(Piece::Finish);
+        self.failed.map_or(Ok(()), Err)
     }
 }
 
@@ -416,19 +476,21 @@ pub(super) fn check(
         }
         None => None,
     };
-    let mut inspector = engine::of(format.dialect()).inspector(format);
+    let mut inspector = registry::of(format.dialect).inspector(format);
     let mut see = |inspector: &mut Box<dyn Inspector>, member: &str, part: &[u8]| {
         bytes += part.len() as u64;
         progress.update(|progress| progress.bytes = bytes);
-        // Only the custom format comes in lanes.
-        inspector.see_lane(if format == Format::PgCustom { lane_of(member) } else { 0 }, part);
+        if let Some(name) = new_member(format, member, part) {
+            inspector.begin_member(name);
+        }
+        inspector.see_lane(if format.layout == Layout::Streams { lane_of(member) } else { 0 }, part);
         if let Some(keeping) = &mut keeping {
             keeping.put(member, part);
         }
     };
     let proof = match shape {
         Shape::Folder => {
-            let content = postgres::inspect_directory(path).map_err(CheckError::Dump)?;
+            let content = registry::of(format.dialect).inspect_folder(path).map_err(CheckError::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
             not_of_many(wanted)?;
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
@@ -443,7 +505,7 @@ pub(super) fn check(
         }
         Shape::Foreign { member, .. } => {
             let mut dump = dump_stream(path, shape, reading).map_err(CheckError::Archive)?;
-            let mut cutter = engine::of(format.dialect()).database_cutter(format, wanted);
+            let mut cutter = registry::of(format.dialect).database_cutter(format, wanted);
             if cutter.is_none() {
                 not_of_many(wanted)?;
             }

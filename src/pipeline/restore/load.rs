@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lines::{Lines, Remembered};
+use crate::engine::members::{self, Consumer, MemberSender};
 use crate::engine::{Filter, Loader, RestorePlan, RunningLoad, Sessions};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -52,6 +53,7 @@ pub async fn load(context: &Context, connected: &ConnectedServer, plan: RestoreP
             Ok(Loaded { adaptations, rows: None })
         }
         Loader::Sessions(sessions) => by_sessions(context, connected, sessions, plan.filter, dump).await,
+        Loader::Native(_) => Err(Error::new(Kind::Unexpected, "a dump in members is no stream")),
     }
 }
 
@@ -83,20 +85,65 @@ async fn by_sessions(
 
 /// Ends when no statement has ended for too long, and the server does not work for us.
 pub async fn silence(context: &Context, connected: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
+    until_silent(context, connected, waiting, || done.load(Ordering::Relaxed), "no statement ended").await
+}
+
+/// The same of whatever `moved` counts; `what` says what did not happen.
+pub async fn until_silent(
+    context: &Context,
+    connected: &ConnectedServer,
+    waiting: &AtomicBool,
+    moved: impl Fn() -> u64,
+    what: &str,
+) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
         tokio::time::sleep(poll_interval(context)).await;
-        let now = done.load(Ordering::Relaxed);
+        let now = moved();
         if now != before || waiting.load(Ordering::Relaxed) || connected.is_busy(context).await {
             (before, sign) = (now, Instant::now());
         } else if sign.elapsed() >= context.limits.idle {
-            let what = format!("no statement ended for {} s", context.limits.idle.as_secs_f64());
+            let what = format!("{what} for {} s", context.limits.idle.as_secs_f64());
             return connected
                 .waited_for()
                 .into_iter()
                 .fold(Error::new(Kind::TimedOut, what), Error::why)
                 .hint(process::SILENT);
         }
+    }
+}
+
+/// A dump's members, as they are read from an archive; for a plain thread.
+pub type Members = Box<dyn FnOnce(&MemberSender) -> Result<()> + Send>;
+
+/// By sessions of our own, which take members.
+pub async fn by_members(
+    context: &Context,
+    connected: &ConnectedServer,
+    consumer: Box<dyn Consumer>,
+    members: Members,
+) -> Result<Loaded> {
+    let (sender, receiver) = members::queue();
+    let flow = sender.flow();
+    let waits_for_us = AtomicBool::new(false);
+    let moved = || {
+        waits_for_us.store(flow.is_empty(), Ordering::Relaxed);
+        flow.moved()
+    };
+    // The reader ends the queue by its last word: when it fails, the consumer sees the members break off.
+    let mut reading = std::pin::pin!(on_thread(move || members(&sender)));
+    let taking = async {
+        tokio::select! {
+            taken = until_stopped(context, consumer.start(&context.limits, receiver)) => taken,
+            silent = until_silent(context, connected, &waits_for_us, moved, "no byte was taken") => Err(silent),
+        }
+    };
+    let (read, taken) = tokio::join!(&mut reading, taking);
+    match (read?, taken) {
+        (Ok(()), taken) => taken.map(|rows| Loaded { adaptations: Vec::new(), rows: Some(rows) }),
+        // Who reads fails where nobody takes: that is for whoever should have taken to explain.
+        (Err(error), Err(taken)) if error.kind == Kind::Unexpected => Err(taken),
+        (Err(error), _) => Err(error),
     }
 }
 

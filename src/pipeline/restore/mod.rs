@@ -11,6 +11,7 @@ pub(super) mod replace;
 pub(super) mod resume;
 
 use std::io::{self, Read};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,14 +23,14 @@ use super::{Context, chain, leftovers};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{
-    Content, Dependency, DumpedTable, Purpose, RestoreInput, RestoreOptions, RestorePlan, Scene, Server,
-    is_left_out_by, sentences,
+    Content, Dependency, DumpedTable, Loader, Purpose, RestoreInput, RestoreOptions, RestorePlan, Scene, Server,
+    is_left_out_by, registry, sentences,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::properties::AppliedProperties;
 use crate::report::units;
-use load::{Feed, Loaded, load};
+use load::{Feed, Loaded, by_members, load};
 
 /// A restore as it was asked for.
 pub struct Request<'a> {
@@ -84,7 +85,7 @@ pub struct Restored {
 /// Restores an archive into a database.
 pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
-    resume::check(request.connection.dialect, &request.options)?;
+    resume::check(registry::of(request.connection.dialect), &request.options)?;
     if !request.dry_run {
         leftovers::clean_up(context, &[&context.temp_dir]);
     }
@@ -247,6 +248,10 @@ async fn plan(
     target::plan(context, connected, held, options, source).await.map(|(plan, _)| plan)
 }
 
+fn broken(error: &ArchiveError) -> Error {
+    Error::new(Kind::RestoreFailed, "the archive could be read to its end once, and not again").why(chain(error))
+}
+
 /// Feeds the archive to the plan's commands, and shows how far it is; `bytes` is what will be read of it.
 async fn transfer(
     context: &Context,
@@ -256,18 +261,21 @@ async fn transfer(
     bytes: u64,
     progress: &ProgressHandle,
 ) -> Result<Loaded> {
-    let dump = input.dump(plan.parts.as_deref())?;
-    let feed = Feed {
-        dump: Box::new(Counted { dump, progress: progress.clone(), total: bytes }),
-        waiting: Arc::default(),
-        broken: |e| {
-            let why = chain(&ArchiveError::from_read(e));
-            Error::new(Kind::RestoreFailed, "the archive could be read to its end once, and not again").why(why)
-        },
+    let loading: Pin<Box<dyn Future<Output = Result<Loaded>>>> = match plan.loader {
+        Loader::Native(consumer) => {
+            let members = input.members(progress.clone(), bytes, broken)?;
+            Box::pin(by_members(context, connected, consumer, members))
+        }
+        _ => {
+            let dump = input.dump(plan.parts.as_deref())?;
+            let dump = Box::new(Counted { dump, progress: progress.clone(), total: bytes });
+            let feed = Feed { dump, waiting: Arc::default(), broken: |e| broken(&ArchiveError::from_read(e)) };
+            Box::pin(load(context, connected, plan, feed))
+        }
     };
     let loading = async {
         tokio::select! {
-            loaded = load(context, connected, plan, feed) => loaded,
+            loaded = loading => loaded,
             lost = connected.lost() => Err(Error { kind: Kind::RestoreFailed, ..lost }),
         }
     };

@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::load::silence;
-use crate::connection::Dialect;
-use crate::engine::{Content, RestoreOptions, ResumeState};
+use crate::engine::{Content, Engine, RestoreOptions, ResumeState};
 use crate::error::{Error, Kind, Result};
-use crate::hint::{self, Hint};
+use crate::hint;
 use crate::pipeline::Context;
 use crate::pipeline::connect::ConnectedServer;
 use crate::pipeline::watch::{ProgressHandle, show_progress as with_gauge, until_stopped};
@@ -16,14 +15,11 @@ use crate::report::units;
 const NAMED: usize = 5;
 
 /// Refuses what can't go on, before anybody is asked anything.
-pub fn check(dialect: Dialect, options: &RestoreOptions) -> Result<()> {
+pub fn check(engine: &dyn Engine, options: &RestoreOptions) -> Result<()> {
     if !options.resume {
         return Ok(());
     }
-    if dialect == Dialect::Postgres {
-        return Err(Error::new(Kind::Usage, "--resume is for MySQL and MariaDB: pg_restore can't go on from where it ended")
-            .hint(Hint::new("restore-from-the-beginning", "restore again from the beginning, with --clean schema if the target is not empty: without --jobs a failed restore left nothing")));
-    }
+    engine.check_resume()?;
     let others = [
         ("--clean", options.clean.is_some(), "it drops what there is to go on from"),
         ("--create", options.create, "a new database holds nothing to go on from"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
 use crate::archive::Manifest;
-use crate::engine::{Content, DumpedTable, Flavour, Format, ROW_CHECKSUM, Version};
+use crate::engine::{Content, DumpedTable, ROW_CHECKSUM, Version, registry};
 use crate::pipeline::dump::manifest::qualified;
 use crate::report::units;
 
@@ -144,13 +144,10 @@ fn compare_owners(compared: &mut Comparison, object: &str, owners: [Option<NonZe
 
 /// Columns that a MySQL server adds by itself, by the name of the table's definition.
 fn added_columns(expected: &Content, found: &Content) -> BTreeMap<String, String> {
-    if found.format != Format::MysqlSql {
-        return BTreeMap::new();
-    }
     let wanted: BTreeMap<&str, Option<&str>> =
-        expected.tables.iter().map(|table| (table.name.as_str(), table.columns.as_deref())).collect();
+        expected.tables.iter().map(|table| (table.name.as_str(), table.added_column.as_deref())).collect();
     let adds = |table: &DumpedTable| {
-        let column = table.columns.as_deref().filter(|_| wanted.get(table.name.as_str()) == Some(&None))?;
+        let column = table.added_column.as_deref().filter(|_| wanted.get(table.name.as_str()) == Some(&None))?;
         Some((format!("table {}", table.name), format!("column {}.{column}", table.name)))
     };
     found.tables.iter().filter_map(adds).collect()
@@ -176,7 +173,7 @@ fn gather<'c>(content: &'c Content, roots: &BTreeMap<String, &str>) -> BTreeMap<
         let rows = all.entry(place).or_insert_with(|| RowsOfTable { count: Some(0), checksum: Some(0), columns: None });
         rows.count = rows.count.zip(table.rows).map(|(a, b)| a + b);
         rows.checksum = rows.checksum.zip(table.checksum).map(|(a, b)| a.wrapping_add(b));
-        rows.columns = rows.columns.or(table.columns.as_deref());
+        rows.columns = rows.columns.or(table.columns.as_deref()).or(table.added_column.as_deref());
     }
     all
 }
@@ -188,9 +185,10 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
     if recorded.row_checksum.as_deref() != Some(ROW_CHECKSUM) {
         return Some("the archive has none".into());
     }
+    let flavour = |manifest: &Manifest| registry::flavour(&manifest.flavour);
     let release = |manifest: &Manifest, version: &str| {
-        let minor_counts = manifest.flavour != Flavour::Postgres.to_string();
-        Version::parse(version).map(|v| (v.major, if minor_counts { v.minor } else { 0 }))
+        let version = Version::parse(version)?;
+        Some(flavour(manifest).map_or((version.major, version.minor), |flavour| flavour.release(version)))
     };
     let made_by = |m: &Manifest| (m.flavour.clone(), release(m, &m.server_version));
     let written_by = |m: &Manifest| (m.client.program.clone(), release(m, &m.client.version));
@@ -202,7 +200,7 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
         let client = |m: &Manifest| format!("{} {}", m.client.program, m.client.version);
         return Some(format!("the dump was made by {}, the trial's by {}", client(recorded), client(again)));
     }
-    if made_by(recorded).0 == Flavour::Postgres.to_string() && recorded.encoding != again.encoding {
+    if flavour(recorded).is_some_and(|flavour| flavour.rows_in_encoding) && recorded.encoding != again.encoding {
         let encoding = |m: &Manifest| m.encoding.clone().unwrap_or_else(|| "unknown".into());
         return Some(format!("the database's encoding was {}, the trial's is {}", encoding(recorded), encoding(again)));
     }
@@ -212,7 +210,7 @@ pub fn other_words(recorded: Option<&Manifest>, again: &Manifest) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Defined;
+    use crate::engine::{Defined, Format};
 
     fn content(tables: &[(&str, u64, u64, Option<&str>)]) -> Content {
         let table = |&(name, rows, sum, root): &(&str, u64, u64, Option<&str>)| DumpedTable {
@@ -222,9 +220,9 @@ mod tests {
             checksum: Some(sum),
             columns: Some("(id)".into()),
             root: root.map(str::to_owned),
-            structure: None,
+            ..DumpedTable::default()
         };
-        Content { tables: tables.iter().map(table).collect(), ..Content::new(Format::PgCustom) }
+        Content { tables: tables.iter().map(table).collect(), ..Content::new(Format::PG_CUSTOM) }
     }
 
     /// Everything, or only that it is there.
@@ -256,8 +254,9 @@ mod tests {
         let defined = |all: &[(&str, u64)], columns: Option<&str>| {
             let defined = |text| Defined { text, owner: NonZeroU64::new(text) };
             let definitions = all.iter().map(|&(name, hash)| (name.to_owned(), defined(hash))).collect();
-            let table = DumpedTable { name: "t".into(), columns: columns.map(str::to_owned), ..DumpedTable::default() };
-            Content { definitions, tables: vec![table], ..Content::new(Format::MysqlSql) }
+            let added_column = columns.map(str::to_owned);
+            let table = DumpedTable { name: "t".into(), added_column, ..DumpedTable::default() };
+            Content { definitions, tables: vec![table], ..Content::new(Format::MYSQL_SQL) }
         };
         let dumped = defined(&[("table t", 1), ("trigger a", 1), ("view v", 1), ("view w", 1)], None);
         let restored = defined(&[("table t", 2), ("trigger a", 2), ("view v", 1), ("view x", 1)], Some("my_row_id"));

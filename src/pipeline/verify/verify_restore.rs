@@ -13,8 +13,8 @@ use super::verify_properties;
 use crate::archive::Compression;
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    self, Content, DatabaseSettings, Dependency, DumpOptions, DumpedTable, Engine, Format, Purpose, RestoreOptions,
-    Role, ScratchSpec, Server, Severity, Version, with_comments,
+    self, Content, DatabaseSettings, Dependency, DumpOptions, DumpedTable, Engine, Purpose, RestoreOptions, Role,
+    ScratchSpec, Server, Severity, Version, with_comments,
 };
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -94,16 +94,23 @@ fn refuse_rows_alone(checked: &Checked) -> Result<()> {
 }
 
 async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Result<Tried> {
-    let engine = engine::of(input.format().dialect());
+    let engine = engine::of(input.format().dialect);
+    let Some(server) = engine.scratch() else {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("no throw-away server of {} can be started", engine.dialect().name()),
+        )
+        .hint(Hint::new("restore-into-uri", "--restore-into URI uses a server that runs already")));
+    };
     let found = clients::find(context, engine, &[Role::Server]).await?;
-    let program = scratch::choose(&checked.content, &found)?;
-    let needed = engine.base_disk_bytes() + 2 * checked.bytes;
-    let folder = Folder::create(&context.temp_dir, needed, engine.service_user())?;
+    let program = scratch::choose(engine, &checked.content, &found)?;
+    let needed = server.base_disk_bytes() + 2 * checked.bytes;
+    let folder = Folder::create(&context.temp_dir, needed, server.service_user())?;
     context.fact("scratch server", format!("{program}, in {} ({})", folder.path().display(), units::size(needed)));
     let encoding = checked.manifest.as_ref().and_then(|manifest| manifest.encoding.as_deref());
     let (path, account) = (folder.path().to_owned(), folder.account);
     let site = ScratchSpec { program, folder: &path, account, password: Secret::new(random(16)?), encoding };
-    let plan = engine.plan_scratch(&site)?;
+    let plan = server.plan_scratch(&site)?;
     for invocation in [&plan.install, &plan.server] {
         context.tell(Event::Command(invocation.to_string()));
     }
@@ -117,7 +124,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
     let patient = Limits { connect: UNTIL_READY, retries: u32::MAX, ..context.limits };
     let work = async {
         connect(&Context { limits: patient, ..quiet.clone() }, &connection, Purpose::Dump).await?;
-        engine.create_required_roles(&connection, &checked.content, &quiet.limits).await?;
+        server.create_required_roles(&connection, &checked.content, &quiet.limits).await?;
         let name = format!("{PREFIX}scratch");
         engine.create_database(&connection, &name, checked.content.properties.as_ref(), &quiet.limits).await?;
         in_database(&quiet, input, checked, &connection, &name, &options).await
@@ -206,7 +213,7 @@ async fn in_database(
     let exact = checked.manifest.as_ref().and_then(|manifest| manifest.inexact_columns.as_ref()).map(Vec::is_empty);
     let client_rows = exact != Some(true);
     let inexact_columns = if client_rows { checked.content.float_columns.clone() } else { Vec::new() };
-    let plain = checked.content.format == Format::PgPlain;
+    let plain = checked.content.format.runs_as_is;
     let request = dump::Request {
         connection: target.clone(),
         options: DumpOptions { plain, allow_incomplete: true, client_rows, ..DumpOptions::default() },

@@ -18,7 +18,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use dbhaul::engine::{self, Format, bounds::Stretch};
+use dbhaul::engine::{Format, Stretch, registry};
 
 use crate::support::{Dice, Server, sweeping};
 
@@ -141,7 +141,7 @@ fn difference(script: &[u8], ours: &[Stretch], sent: &[String]) -> Option<String
 impl Fuzzed {
     fn differs(&self, server: &Server, script: &[u8]) -> Option<String> {
         let sent = (self.sent)(server, script);
-        difference(script, &engine::bounds::of(self.format.dialect(), script), &sent)
+        difference(script, &registry::of(self.format.dialect).stretches(script), &sent)
     }
 
     /// Scripts that the gate lets pass, and whether the client reads each of them as we do.

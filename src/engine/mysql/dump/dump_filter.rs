@@ -242,7 +242,7 @@ mod tests {
     use crate::engine::{Flavour, Version};
 
     fn matched(pattern: &str) -> Vec<String> {
-        let server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let server = server(Flavour::MYSQL, Version::new(9, 7, 4));
         matching(pattern, &server, &["users", "user_logs", "Orders", "a.b", "log"]).expect("a pattern")
     }
 
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn rules_are_settled_before_the_client_sees_them() {
-        let server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let server = server(Flavour::MYSQL, Version::new(9, 7, 4));
         let options = DumpOptions {
             tables: strings(&["*"]),
             exclude_tables: strings(&["logs", "nothing"]),

@@ -19,7 +19,8 @@ use super::session::connection_args as common;
 use super::session::server_settings::{self, SessionUse};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Client, DumpOptions, DumpPlan, DumpSnapshot, Flavour, Format, Server, Version, left_out_by, missing, refuse_missing,
+    Client, DumpOptions, DumpPlan, DumpSnapshot, DumpSource, Flavour, Format, Server, Version, left_out_by, missing,
+    refuse_missing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -98,19 +99,13 @@ pub(super) fn plan(
     warnings.extend(own_name::left_out(server, options, &selection));
     warnings.extend(extra::leaving_out(&options.extra).into_iter().map(|argument| left_out_by(argument)));
     Ok(DumpPlan {
-        invocations,
-        merger: None,
         without_rows,
-        split: None,
-        member: "dump.sql",
-        format: Format::MysqlSql,
-        consistency: consistency.name().to_owned(),
         missing: lacks.into_iter().map(|finding| finding.what.clone()).collect(),
         warnings,
         inexact: inexact.into_iter().map(str::to_owned).collect(),
         retyped: retyped.into_iter().map(str::to_owned).collect(),
         notes: own_name::spelled_out(server, options, &selection).into_iter().collect(),
-        lc_monetary: None,
+        ..DumpPlan::new(DumpSource::Client(invocations), "dump.sql", Format::MYSQL_SQL, consistency.name())
     })
 }
 
@@ -141,12 +136,12 @@ fn check_history(server: &Server, client: &Client, options: &DumpOptions, select
 }
 
 pub(super) fn knows_history(client: &Client) -> bool {
-    client.flavour == Flavour::Mariadb && client.version >= findings::HISTORY
+    client.flavour == Flavour::MARIADB && client.version >= findings::HISTORY
 }
 
 /// MariaDB's client writes the values of generated columns, which MariaDB passes over and MySQL refuses to take back.
 fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection: &TableFilter) -> Result<()> {
-    if client.flavour != Flavour::Mariadb || server.flavour != Flavour::Mysql || options.schema_only {
+    if client.flavour != Flavour::MARIADB || server.flavour != Flavour::MYSQL || options.schema_only {
         return Ok(());
     }
     let has_rows = |column: &&str| {
@@ -167,13 +162,13 @@ fn restorable(server: &Server, client: &Client, options: &DumpOptions, selection
 
 /// Whether a statement can be handed to this client for the beginning of its session.
 pub(super) fn is_told(client: &Client) -> bool {
-    client.flavour == Flavour::Mysql && client.version >= INIT_COMMAND
+    client.flavour == Flavour::MYSQL && client.version >= INIT_COMMAND
 }
 
 /// Flags that only some clients know; an unknown one ends every client with code 7.
 fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> {
     let mut flags = Vec::new();
-    if client.flavour != Flavour::Mysql {
+    if client.flavour != Flavour::MYSQL {
         let versioned = !probe_keys::list(server, probe_keys::VERSIONED).is_empty();
         // Without it the history of system-versioned tables is lost, and nobody says so.
         if versioned && knows_history(client) && findings::dumps_history(server) {
@@ -192,7 +187,7 @@ fn by_version(server: &Server, client: &Client, limits: &Limits) -> Vec<String> 
     }
     if is_told(client) {
         let [mysql, mariadb] = probe_keys::STATEMENT_TIME;
-        let limit = if server.flavour == Flavour::Mariadb { mariadb } else { mysql };
+        let limit = if server.flavour == Flavour::MARIADB { mariadb } else { mysql };
         let told = server_settings::client_assignments(server, SessionUse::Read)
             .map(|told| format!(", {told}"))
             .unwrap_or_default();
@@ -215,7 +210,7 @@ fn runs(server: &Server, client: &Client, options: &DumpOptions, selection: &Tab
     let mut flags = objects(server, options, selection);
     let mut runs = Vec::new();
     if !selection.without_rows.is_empty() && !options.schema_only {
-        if client.flavour == Flavour::Mariadb && client.version >= Version::new(10, 5, 5) && !options.data_only {
+        if client.flavour == Flavour::MARIADB && client.version >= Version::new(10, 5, 5) && !options.data_only {
             flags.extend(selection.without_rows.iter().map(|t| format!("--ignore-table-data={}", full(t))));
         } else {
             if !options.data_only {

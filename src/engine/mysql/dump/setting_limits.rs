@@ -51,7 +51,7 @@ pub(crate) fn check(
     let mut views = probe_keys::list(server, probe_keys::VIEWS);
     views.retain(|view| selection.includes(view));
     if let Some((_, mends)) = server_settings::odd(server, BUFFERED, SessionUse::Read)
-        && !(server.flavour == Flavour::Mariadb || options.data_only || views.is_empty())
+        && !(server.flavour == Flavour::MARIADB || options.data_only || views.is_empty())
     {
         let what = format!(
             "{client} would write {BUFFERED}, which is on for this user, into views: {}",
@@ -133,7 +133,7 @@ fn names(server: &Server) -> impl Iterator<Item = &str> {
 
 fn refused(server: &Server, what: String, mends: &str) -> Error {
     let newer = match server.flavour {
-        Flavour::Mysql => "; mysqldump 8.4 or later can be told otherwise",
+        Flavour::MYSQL => "; mysqldump 8.4 or later can be told otherwise",
         _ => "",
     };
     let hint = Hint::naming(
@@ -151,7 +151,7 @@ pub(crate) fn time_limits(server: &Server, client: &Client) -> Vec<String> {
     if dump::is_told(client) {
         return limits;
     }
-    let by_mariadb = client.flavour == Flavour::Mariadb && server.flavour == Flavour::Mariadb;
+    let by_mariadb = client.flavour == Flavour::MARIADB && server.flavour == Flavour::MARIADB;
     for name in probe_keys::STATEMENT_TIME.iter().filter(|name| !by_mariadb && probe_keys::number(server, name) > 0) {
         let unit = if *name == "max_execution_time" { "ms" } else { "s" };
         limits.push(format!(

@@ -18,7 +18,7 @@ fn display_plans(options: &DumpOptions) -> String {
     let mut text = String::new();
     for (name, _, _, plan) in planned(options) {
         text.extend([name, "\n".to_owned()]);
-        text.extend(plan.invocations.iter().map(|run| format!("  {}\n", words(run))));
+        text.extend(plan.source.commands().iter().map(|run| format!("  {}\n", words(run))));
     }
     text
 }
@@ -102,7 +102,7 @@ fn flags_by_client_a_dump_client_knows_every_option_that_it_is_given() {
     ];
     for options in &variants {
         for (name, _, help, plan) in planned(options) {
-            for run in &plan.invocations {
+            for run in plan.source.commands() {
                 for option in long_options(run) {
                     assert!(knows(&help, &option), "{name} does not know {option}");
                 }
@@ -116,14 +116,14 @@ fn what_is_taken_shows_in_the_arguments() {
     let client = Client {
         role: Role::Dump,
         path: "/c/mysqldump".into(),
-        flavour: Flavour::Mysql,
+        flavour: Flavour::MYSQL,
         version: Version::new(9, 7, 4),
     };
-    let server = server(Flavour::Mysql, Version::new(9, 7, 4));
+    let server = server(Flavour::MYSQL, Version::new(9, 7, 4));
     let tail = |options: &DumpOptions| {
         let plan = plan(&connection(), &server, &client, options, &Limits::default(), &DumpSnapshot::Alone(None))
             .expect("a plan");
-        let runs = plan.invocations.iter().map(words).collect::<Vec<_>>();
+        let runs = plan.source.commands().iter().map(words).collect::<Vec<_>>();
         runs.iter().map(|r| r[r.find("86400'").map_or(0, |at| at + 7)..].to_owned()).collect::<Vec<_>>().join(" && ")
     };
     let mut all = String::new();
@@ -152,10 +152,10 @@ fn tables_without_transactions_are_named() {
     let client = Client {
         role: Role::Dump,
         path: "/c/mysqldump".into(),
-        flavour: Flavour::Mysql,
+        flavour: Flavour::MYSQL,
         version: Version::new(8, 0, 36),
     };
-    let mut server = server(Flavour::Mysql, Version::new(8, 0, 36));
+    let mut server = server(Flavour::MYSQL, Version::new(8, 0, 36));
     server.settings.insert(probe_keys::NO_TRANSACTIONS.into(), "logs".into());
     server.settings.insert("max_execution_time".into(), "5000".into());
     let planned =
@@ -177,24 +177,24 @@ fn tables_without_transactions_are_named() {
     let planned =
         plan(&connection(), &server, &client, &DumpOptions::default(), &Limits::default(), &DumpSnapshot::Alone(None))
             .expect("a plan");
-    assert!(words(&planned.invocations[0]).contains("--lock-tables"));
+    assert!(words(&planned.source.commands()[0]).contains("--lock-tables"));
 }
 
 #[test]
 fn generated_columns_of_mysql_are_not_for_mariadbs_client() {
-    let mut mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+    let mut mysql = server(Flavour::MYSQL, Version::new(9, 7, 4));
     mysql.settings.insert(probe_keys::GENERATED.to_owned(), ["orders.total", "users.full name"].join(probe_keys::JOIN));
     let plan_with = |flavour, options: &DumpOptions| {
         let client = Client { role: Role::Dump, path: "/c/dump".into(), flavour, version: Version::new(11, 8, 6) };
         plan(&connection(), &mysql, &client, options, &Limits::default(), &DumpSnapshot::Alone(None)).map(drop)
     };
     let all = DumpOptions::default();
-    let error = plan_with(Flavour::Mariadb, &all).expect_err("refused");
+    let error = plan_with(Flavour::MARIADB, &all).expect_err("refused");
     assert_eq!((error.kind, error.why[0].as_str()), (Kind::Refused, "orders.total, users.full name"));
-    plan_with(Flavour::Mysql, &all).expect("MySQL's own can");
+    plan_with(Flavour::MYSQL, &all).expect("MySQL's own can");
     let without = DumpOptions { exclude_tables: strings(&["orders", "users"]), ..DumpOptions::default() };
-    plan_with(Flavour::Mariadb, &without).expect("nothing generated is left");
-    plan_with(Flavour::Mariadb, &DumpOptions { schema_only: true, ..all }).expect("no values");
+    plan_with(Flavour::MARIADB, &without).expect("nothing generated is left");
+    plan_with(Flavour::MARIADB, &DumpOptions { schema_only: true, ..all }).expect("no values");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) async fn read(
         collation: one(conn, &of_schemata("DEFAULT_COLLATION_NAME"), database).await?,
         ..DatabaseProperties::default()
     };
-    if flavour == Flavour::Mariadb {
+    if flavour == Flavour::MARIADB {
         let comment = one(conn, &of_schemata("SCHEMA_COMMENT"), database).await?;
         properties.comment = comment.filter(|comment| !comment.is_empty());
         return Ok(properties);
@@ -78,10 +78,10 @@ pub(crate) fn wanted(server: &Server, content: &Content, options: &RestoreOption
 /// The same as `CREATE DATABASE` takes it, as far as the server knows it.
 pub(crate) fn definition(server: &Server, wanted: &DatabaseProperties, options: &RestoreOptions) -> String {
     let mut clause = character_set(server, wanted, options).unwrap_or_default();
-    if wanted.encryption == Some(true) && server.flavour == Flavour::Mysql && server.version >= Version::new(8, 0, 16) {
+    if wanted.encryption == Some(true) && server.flavour == Flavour::MYSQL && server.version >= Version::new(8, 0, 16) {
         clause += " ENCRYPTION 'Y'";
     }
-    if let Some(comment) = wanted.comment.as_ref().filter(|_| server.flavour == Flavour::Mariadb) {
+    if let Some(comment) = wanted.comment.as_ref().filter(|_| server.flavour == Flavour::MARIADB) {
         clause += " COMMENT '";
         clause += &comment.replace('\\', "\\\\").replace('\'', "''");
         clause += "'";
@@ -168,7 +168,7 @@ pub(crate) async fn apply(
     let (name, own) = (quote(&server.database), &server.properties);
     let made = options.clean == Some(Clean::Database) || !server.target.exists;
     let wanted = options.database_settings(made);
-    if source.read_only == Some(true) && server.flavour == Flavour::Mysql && wanted != DatabaseSettings::Keep {
+    if source.read_only == Some(true) && server.flavour == Flavour::MYSQL && wanted != DatabaseSettings::Keep {
         let statement = format!("ALTER DATABASE {name} READ ONLY = 1;");
         applied.by_hand.push(ByHand { statement, why: "the source's database refuses writes".to_owned() });
     }

@@ -154,7 +154,7 @@ pub(crate) fn routine_hint(server: &Server) -> Hint {
 
 /// Whether routines stand in the table `mysql.proc`.
 fn has_proc(server: &Server) -> bool {
-    server.flavour == Flavour::Mariadb || server.version.major < 8
+    server.flavour == Flavour::MARIADB || server.version.major < 8
 }
 
 fn limits(server: &Server) -> Vec<Finding> {

@@ -45,7 +45,7 @@ pub(crate) async fn read(conn: &mut Conn, server: &mut Server) -> mysql_async::R
 
 /// Fills the setting that names columns with histograms, which came with MySQL 8.
 pub(crate) async fn histograms(conn: &mut Conn, server: &mut Server) -> mysql_async::Result<()> {
-    if server.flavour == Flavour::Mysql && server.version.major >= 8 {
+    if server.flavour == Flavour::MYSQL && server.version.major >= 8 {
         let query = "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMN_STATISTICS \
                      WHERE SCHEMA_NAME = ? ORDER BY 1";
         let columns: Vec<String> = session::rows_of(conn, query, &[&server.database]).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn histograms(conn: &mut Conn, server: &mut Server) -> mysql_as
 /// Columns that may be such, by table, each with its character set or what stands in its place.
 async fn suspects(conn: &mut Conn, server: &Server) -> mysql_async::Result<BTreeMap<String, Vec<(String, String)>>> {
     // MariaDB's JSON is text.
-    let (whole, json) = if server.flavour == Flavour::Mysql { (", 'ascii'", JSON) } else { ("", "no such type") };
+    let (whole, json) = if server.flavour == Flavour::MYSQL { (", 'ascii'", JSON) } else { ("", "no such type") };
     let query = format!(
         "SELECT TABLE_NAME, COLUMN_NAME, CASE DATA_TYPE WHEN 'enum' THEN '{ENUM}' WHEN 'json' THEN '{JSON}' \
          ELSE CHARACTER_SET_NAME END FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? \

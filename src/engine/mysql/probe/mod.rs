@@ -102,7 +102,7 @@ async fn read(
     settings.insert(probe_keys::SESSION.to_owned(), session.to_string());
     let mariadb = version_text.to_ascii_lowercase().contains("mariadb")
         || settings.get("version_comment").is_some_and(|c| c.to_ascii_lowercase().contains("mariadb"));
-    let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
+    let flavour = if mariadb { Flavour::MARIADB } else { Flavour::MYSQL };
     // MariaDB behind a MySQL-like front says 5.5.5-10.11.19-MariaDB.
     let version =
         Version::parse(version_text.strip_prefix("5.5.5-").unwrap_or(&version_text)).unwrap_or(Version::new(0, 0, 0));
@@ -151,7 +151,7 @@ async fn read(
             }
             let broken = broken_views(conn, database, &objects.views).await?;
             server.settings.insert(probe_keys::BROKEN_VIEWS.to_owned(), broken.join(JOIN));
-            if server.flavour == Flavour::Mysql {
+            if server.flavour == Flavour::MYSQL {
                 let generated = generated(conn, database).await?;
                 server.settings.insert(probe_keys::GENERATED.to_owned(), generated.join(JOIN));
             }
@@ -182,7 +182,7 @@ async fn read(
                 .insert(probe_keys::TABLESPACES.to_owned(), tablespaces(conn, server.flavour).await?.join(JOIN));
             server.target.lacks = findings::lacks(&grants);
             server.settings.insert(probe_keys::UNDROPPABLE.to_owned(), objects.undroppable(&grants).join(JOIN));
-            if server.flavour == Flavour::Mariadb {
+            if server.flavour == Flavour::MARIADB {
                 let generated = generated(conn, database).await?;
                 server.settings.insert(probe_keys::GENERATED.to_owned(), generated.join(JOIN));
             }
@@ -217,7 +217,7 @@ async fn bound_to_sequences(conn: &mut Conn, server: &Server) -> mysql_async::Re
 
 /// The tablespaces that there are; none of a server that does not tell, or does not look at their names.
 async fn tablespaces(conn: &mut Conn, flavour: Flavour) -> mysql_async::Result<Vec<String>> {
-    if flavour != Flavour::Mysql {
+    if flavour != Flavour::MYSQL {
         return Ok(Vec::new());
     }
     tolerant(conn, "SELECT TABLESPACE_NAME FROM information_schema.TABLESPACES_EXTENSIONS").await
@@ -254,7 +254,7 @@ impl Objects {
         for (kind, name, hidden) in session::rows_of::<(String, String, bool)>(conn, routines, &[database]).await? {
             found.routines.push(format!("{} {name}", kind.to_lowercase()));
             // MariaDB's packages have no definition of their own there.
-            if hidden && (flavour == Flavour::Mysql || !kind.starts_with("PACKAGE")) {
+            if hidden && (flavour == Flavour::MYSQL || !kind.starts_with("PACKAGE")) {
                 found.hidden.push(name);
             }
         }
@@ -487,7 +487,7 @@ async fn foreign_keys_of_others(conn: &mut Conn, database: &str, server: &Server
     if !server.target.exists || server.target.object_count == 0 {
         return Ok(Vec::new());
     }
-    let query = if server.flavour == Flavour::Mysql && server.version.major >= 8 {
+    let query = if server.flavour == Flavour::MYSQL && server.version.major >= 8 {
         "SELECT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME, '.', CONSTRAINT_NAME, CHAR(9), REFERENCED_TABLE_NAME) \
          FROM information_schema.REFERENTIAL_CONSTRAINTS \
          WHERE UNIQUE_CONSTRAINT_SCHEMA = ? AND CONSTRAINT_SCHEMA <> ? ORDER BY 1"

@@ -151,7 +151,7 @@ fn definers(server: &Server, content: &Content, options: &RestoreOptions) -> Opt
 fn references(server: &Server, content: &Content, options: &RestoreOptions) -> Option<Error> {
     let keyed = coming(content, options, fact::FOREIGN_KEYS);
     let known = server.settings.contains_key("grants");
-    if server.flavour != Flavour::Mysql || !known || probe_keys::granted(server, "references") || keyed.is_empty() {
+    if server.flavour != Flavour::MYSQL || !known || probe_keys::granted(server, "references") || keyed.is_empty() {
         return None;
     }
     Some(
@@ -298,7 +298,7 @@ mod tests {
         let mut reader = Box::new(Reader::new());
         reader.see(format!("{dump};\n-- Dump completed\n").as_bytes());
         let content = reader.finish().expect("complete");
-        let mut server = server(Flavour::Mariadb, Version::new(10, 11, 19));
+        let mut server = server(Flavour::MARIADB, Version::new(10, 11, 19));
         server.settings.extend(set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         check(&server, &content, &RestoreOptions::default()).err().map(|error| error.what)
     }

@@ -63,7 +63,7 @@ pub(super) fn plan(
     let adapt = |client: Option<&Client>| Adapt {
         definers: !options.keep_definers,
         sandbox: !client.is_some_and(knows_sandbox),
-        sql_mode: server.flavour == Flavour::Mysql && server.version.major >= 8,
+        sql_mode: server.flavour == Flavour::MYSQL && server.version.major >= 8,
         schema_only: options.schema_only,
         data_only: options.data_only,
         tables: chosen.clone(),
@@ -116,7 +116,7 @@ fn rows_alone(content: &Content, options: &RestoreOptions) -> bool {
 
 /// Whether rows come although they break a check: as they were at the source.
 fn unchecked(server: &Server, content: &Content, options: &RestoreOptions) -> bool {
-    server.flavour == Flavour::Mariadb && !rows_alone(content, options)
+    server.flavour == Flavour::MARIADB && !rows_alone(content, options)
 }
 
 /// Generated columns of the target, for which MariaDB's dumps have values: a strict mode refuses these.
@@ -124,7 +124,7 @@ fn generated<'s>(server: &'s Server, content: &Content, options: &RestoreOptions
     let tables = coming(content, options);
     let comes = |column: &&str| tables.iter().any(|table| is_member(column, &table.name));
     let columns = probe_keys::list(server, probe_keys::GENERATED).into_iter();
-    if server.flavour == Flavour::Mariadb { columns.filter(comes).collect() } else { Vec::new() }
+    if server.flavour == Flavour::MARIADB { columns.filter(comes).collect() } else { Vec::new() }
 }
 
 /// Whether values that a column of the target does not take end the restore, and are not cut to fit.
@@ -182,7 +182,7 @@ fn shell(connection: &Connection, server: &Server, client: &Client, unchecked: b
         .arg(format!("--database={}", connection.database));
     loader.stdin = Stdin::Pipe;
     loader.tells_line = true;
-    loader.echo_fence = (client.flavour == Flavour::Mariadb).then_some(ECHO_FENCE);
+    loader.echo_fence = (client.flavour == Flavour::MARIADB).then_some(ECHO_FENCE);
     Ok(loader)
 }
 
@@ -220,7 +220,7 @@ fn dangling(server: &Server, content: &Content, tables: &BTreeSet<String>) -> Ve
 /// Second and third locks on the door that `--binary-mode` shuts, and no customers' rows on stderr.
 fn by_version(client: &Client) -> Vec<&'static str> {
     let v = client.version;
-    if client.flavour == Flavour::Mysql {
+    if client.flavour == Flavour::MYSQL {
         let knows = v >= Version::new(9, 4, 0) || (v >= Version::new(8, 4, 6) && v < Version::new(9, 0, 0));
         return if knows { vec!["--skip-system-command", "--skip-commands"] } else { Vec::new() };
     }
@@ -240,7 +240,7 @@ fn knows_sandbox(client: &Client) -> bool {
     const SINCE: [(u32, u32, u32); 7] =
         [(10, 5, 25), (10, 6, 18), (10, 11, 8), (11, 0, 6), (11, 1, 5), (11, 2, 4), (11, 4, 2)];
     let Version { major, minor, patch } = client.version;
-    client.flavour == Flavour::Mariadb
+    client.flavour == Flavour::MARIADB
         && ((major, minor) > (11, 4) || SINCE.iter().any(|&(a, b, c)| (a, b) == (major, minor) && patch >= c))
 }
 

@@ -63,6 +63,6 @@ fn enforced_engine(server: &Server) -> Option<&str> {
 
 /// MariaDB: the key that new tables are given, where it isn't the usual one.
 fn encryption_key(server: &Server) -> Option<&str> {
-    let key = server.settings.get(ENCRYPTION_KEY).filter(|_| server.flavour == Flavour::Mariadb)?;
+    let key = server.settings.get(ENCRYPTION_KEY).filter(|_| server.flavour == Flavour::MARIADB)?;
     (key != "1").then_some(key)
 }

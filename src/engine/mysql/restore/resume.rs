@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn what_nothing_can_go_on_from_is_refused() {
-        let mut server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let mut server = server(Flavour::MYSQL, Version::new(9, 7, 4));
         let options = RestoreOptions { resume: true, tables: vec!["Users".to_owned()], ..RestoreOptions::default() };
         assert!(check(&server, &content(), &options).is_ok());
         let late = RestoreOptions { tables: Vec::new(), ..options.clone() };

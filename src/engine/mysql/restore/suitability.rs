@@ -64,7 +64,7 @@ fn blind(server: &Server) -> Option<String> {
 
 /// MariaDB 11.5 and later keep points in time up to 2106. Others make zeros of those after 2038, without an error.
 fn late_times(server: &Server, content: &Content, options: &RestoreOptions) -> Option<String> {
-    let keeps = |flavour, version| flavour == Flavour::Mariadb && version >= Version::new(11, 5, 0);
+    let keeps = |flavour, version| flavour == Flavour::MARIADB && version >= Version::new(11, 5, 0);
     let source = content.source_version.as_deref().and_then(Version::parse)?;
     let columns: Vec<&str> = names(content, fact::TIMESTAMPS)
         .into_iter()
@@ -306,8 +306,8 @@ fn structure(server: &Server, content: &Content, options: &RestoreOptions) -> Re
     generated.retain(|column| {
         has_rows(content, column) && (wanted.is_empty() || wanted.iter().any(|w| is_member(column, w)))
     });
-    if content.source_flavour == Some(Flavour::Mariadb)
-        && server.flavour == Flavour::Mysql
+    if content.source_flavour == Some(Flavour::MARIADB)
+        && server.flavour == Flavour::MYSQL
         && !generated.is_empty()
         && !options.schema_only
     {
@@ -437,8 +437,8 @@ mod tests {
     #[test]
     fn refusals_name_what_was_found() {
         let dump = content(MARIADB);
-        let maria = server(Flavour::Mariadb, Version::new(10, 11, 19));
-        let mysql = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let maria = server(Flavour::MARIADB, Version::new(10, 11, 19));
+        let mysql = server(Flavour::MYSQL, Version::new(9, 7, 4));
         assert_eq!(check(&maria, &dump, &options()).expect("fits"), Vec::<String>::new());
         let mut all = String::new();
         let refused = |server: &Server| {
@@ -517,17 +517,17 @@ mod tests {
         };
         let (older, newer) = (Version::new(10, 11, 19), Version::new(11, 8, 6));
         assert!(
-            told("11.8.6", &server(Flavour::Mariadb, older))
-                && told("11.8.6", &server(Flavour::Mysql, Version::new(9, 7, 4)))
+            told("11.8.6", &server(Flavour::MARIADB, older))
+                && told("11.8.6", &server(Flavour::MYSQL, Version::new(9, 7, 4)))
         );
         assert!(
-            !told("11.8.6", &server(Flavour::Mariadb, newer)) && !told("10.11.19", &server(Flavour::Mariadb, older))
+            !told("11.8.6", &server(Flavour::MARIADB, newer)) && !told("10.11.19", &server(Flavour::MARIADB, older))
         );
     }
 
     #[test]
     fn options_that_make_no_sense_are_usage_errors() {
-        let (dump, server) = (content(MARIADB), server(Flavour::Mariadb, Version::new(10, 11, 19)));
+        let (dump, server) = (content(MARIADB), server(Flavour::MARIADB, Version::new(10, 11, 19)));
         for wrong in [
             RestoreOptions { exclude_extensions: strings(&["hstore"]), ..options() },
             RestoreOptions { schemas: strings(&["shop"]), ..options() },

@@ -25,7 +25,7 @@ pub(crate) fn connected(connection: &Connection, server: &Server, client: &Clien
         Some(password) => invocation.file_arg("--defaults-file=", option_file(password)),
         None => invocation.arg("--no-defaults"),
     };
-    if client.flavour == Flavour::Mysql {
+    if client.flavour == Flavour::MYSQL {
         // The only way, in all versions, to keep ~/.mylogin.cnf from overriding the option file.
         invocation = invocation.env("MYSQL_TEST_LOGIN_FILE", "/dev/null");
     }
@@ -77,7 +77,7 @@ fn tls(connection: &Connection, server: &Server, client: &Client) -> Result<Vec<
     let tls = &connection.tls;
     check(connection, server, client)?;
     let mut args = match client.flavour {
-        Flavour::Mariadb => mariadb(tls.mode, client.version),
+        Flavour::MARIADB => mariadb(tls.mode, client.version),
         _ => vec![format!("--ssl-mode={}", tls.mode.mysql())],
     };
     let files = [("--ssl-ca", &tls.ca), ("--ssl-cert", &tls.cert), ("--ssl-key", &tls.key)];
@@ -86,7 +86,7 @@ fn tls(connection: &Connection, server: &Server, client: &Client) -> Result<Vec<
         let named = files.iter().filter(|(name, _)| checks || *name != "--ssl-ca");
         args.extend(named.filter_map(|(name, path)| path.as_ref().map(|p| format!("{name}={}", p.display()))));
     }
-    if client.flavour == Flavour::Mysql && client.version.major >= 8 && !server.encrypted {
+    if client.flavour == Flavour::MYSQL && client.version.major >= 8 && !server.encrypted {
         args.push("--get-server-public-key".to_owned());
     }
     Ok(args)
@@ -131,7 +131,7 @@ fn check(connection: &Connection, server: &Server, client: &Client) -> Result<()
         );
     }
     let here = connection.address().is_some_and(|(host, _)| is_loopback(host));
-    if (moved || here) && client.flavour == Flavour::Mariadb && client.version >= MARIADB_VERIFIES {
+    if (moved || here) && client.flavour == Flavour::MARIADB && client.version >= MARIADB_VERIFIES {
         return refuse(
             "this client can't verify an authority without the name, and verifies nothing at 127.0.0.1",
             Hint::new(
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn args(connection: &Connection, flavour: Flavour, version: Version) -> Result<String> {
-        let mut server = server(Flavour::Mysql, Version::new(9, 7, 4));
+        let mut server = server(Flavour::MYSQL, Version::new(9, 7, 4));
         server.encrypted = connection.tls.mode > TlsMode::Off;
         Ok(tls(connection, &server, &client(flavour, version))?.join(" "))
     }
@@ -189,7 +189,7 @@ mod tests {
         for mode in [TlsMode::Off, TlsMode::Prefer, TlsMode::Require, TlsMode::VerifyCa, TlsMode::VerifyFull] {
             at.tls.mode = mode;
             at.tls.ca = (mode >= TlsMode::VerifyCa).then(|| "/ca.pem".into());
-            for (flavour, version) in [(Flavour::Mysql, mysql), (Flavour::Mariadb, old), (Flavour::Mariadb, new)] {
+            for (flavour, version) in [(Flavour::MYSQL, mysql), (Flavour::MARIADB, old), (Flavour::MARIADB, new)] {
                 let args = args(&at, flavour, version).expect("args");
                 all.extend([format!("{mode:?} {flavour} {version}: {args}\n")]);
             }
@@ -218,20 +218,20 @@ mod tests {
         let mut at = connection();
         at.tls.mode = TlsMode::VerifyFull;
         let refused = |at: &Connection, flavour, version| args(at, flavour, version).expect_err("refused").kind;
-        assert_eq!(refused(&at, Flavour::Mysql, Version::new(9, 7, 4)), Kind::Config);
+        assert_eq!(refused(&at, Flavour::MYSQL, Version::new(9, 7, 4)), Kind::Config);
         at.tls.ca = Some("/ca.pem".into());
         at.route = Some(Route { host: "127.0.0.1".into(), port: 10000 });
-        assert_eq!(refused(&at, Flavour::Mysql, Version::new(9, 7, 4)), Kind::Config);
-        assert_eq!(refused(&at, Flavour::Mariadb, Version::new(10, 11, 19)), Kind::Config);
+        assert_eq!(refused(&at, Flavour::MYSQL, Version::new(9, 7, 4)), Kind::Config);
+        assert_eq!(refused(&at, Flavour::MARIADB, Version::new(10, 11, 19)), Kind::Config);
         at.tls.mode = TlsMode::VerifyCa;
-        assert!(args(&at, Flavour::Mysql, Version::new(9, 7, 4)).is_ok());
-        assert!(args(&at, Flavour::Mariadb, Version::new(10, 11, 19)).is_ok());
-        assert_eq!(refused(&at, Flavour::Mariadb, Version::new(11, 8, 6)), Kind::Config);
+        assert!(args(&at, Flavour::MYSQL, Version::new(9, 7, 4)).is_ok());
+        assert!(args(&at, Flavour::MARIADB, Version::new(10, 11, 19)).is_ok());
+        assert_eq!(refused(&at, Flavour::MARIADB, Version::new(11, 8, 6)), Kind::Config);
         at.route = None;
-        assert!(args(&at, Flavour::Mariadb, Version::new(11, 8, 6)).is_ok());
+        assert!(args(&at, Flavour::MARIADB, Version::new(11, 8, 6)).is_ok());
         for here in ["127.0.0.1", "localhost", "::1"] {
             at.host = Host::Tcp { name: here.into(), port: 3306 };
-            assert_eq!(refused(&at, Flavour::Mariadb, Version::new(11, 8, 6)), Kind::Config, "{here}");
+            assert_eq!(refused(&at, Flavour::MARIADB, Version::new(11, 8, 6)), Kind::Config, "{here}");
         }
     }
 
@@ -239,8 +239,8 @@ mod tests {
     fn the_password_stands_in_the_option_file_alone() {
         let mut at = connection();
         at.password = Some(Secret::new("p\"a\\s's#w o%rdü\n"));
-        let server = server(Flavour::Mysql, Version::new(9, 7, 4));
-        let invocation = connected(&at, &server, &client(Flavour::Mysql, Version::new(9, 7, 4))).expect("planned");
+        let server = server(Flavour::MYSQL, Version::new(9, 7, 4));
+        let invocation = connected(&at, &server, &client(Flavour::MYSQL, Version::new(9, 7, 4))).expect("planned");
         assert_eq!(
             option_file(&Secret::new("p\"a\\s's#w o%rdü\n")).content.expose(),
             "[client]\npassword=\"p\\\"a\\\\s's#w o%rdü\\n\"\n"

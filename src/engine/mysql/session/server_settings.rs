@@ -248,7 +248,7 @@ async fn try_set(conn: &mut Conn, statement: &str) -> mysql_async::Result<bool> 
 
 /// Of the server's settings, which the probe's session found otherwise than they should be.
 fn differing(server: &Server, sessions: SessionUse) -> impl Iterator<Item = (&'static Setting, &'static str)> {
-    let version = if server.flavour == Flavour::Mariadb {
+    let version = if server.flavour == Flavour::MARIADB {
         format!("{}-MariaDB", server.version)
     } else {
         server.version.to_string()

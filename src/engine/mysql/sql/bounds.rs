@@ -1,8 +1,8 @@
-//! The splitter's bounds: see [`crate::engine::bounds`].
+//! The splitter's bounds: see [`crate::engine::Stretch`].
 
 use super::lexer::Syntax;
 use super::splitter::{Between, Splitter, Visitor};
-use crate::engine::bounds::Stretch;
+use crate::engine::Stretch;
 
 /// The statements of a script, and the comments between them.
 pub(in crate::engine) fn bounds(script: &[u8]) -> Vec<Stretch> {

@@ -27,6 +27,14 @@ mod created;
 mod definitions;
 pub(crate) mod fact;
 
+/// The form of what begins like this, where it shows that it is MySQL's: mysqldump and mariadb-dump begin with their names or
+/// a conditional comment, and quote with backticks, which PostgreSQL doesn't know.
+pub fn recognise(beginning: &[u8]) -> Option<Format> {
+    let marks = ["-- MySQL dump", "-- MariaDB dump", "-- Dump created by", "/*!", "/*M!", "`"];
+    let text = String::from_utf8_lossy(beginning);
+    marks.iter().any(|mark| text.contains(mark)).then_some(Format::MYSQL_SQL)
+}
+
 /// The reader of one dump.
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -406,15 +414,15 @@ impl Seen {
                 self.trailer = if bytes.ends_with(b"\n") { Trailer::Last } else { Trailer::Cut(self.offset) };
             }
         } else if let Some(rest) = line.strip_prefix("MySQL dump ") {
-            self.header(rest, Flavour::Mysql);
+            self.header(rest, Flavour::MYSQL);
         } else if let Some(rest) = line.strip_prefix("MariaDB dump ") {
-            self.header(rest, Flavour::Mariadb);
+            self.header(rest, Flavour::MARIADB);
         } else if let Some((_, database)) = line.strip_prefix("Host: ").and_then(|rest| rest.split_once("Database: ")) {
             self.database = Some(database.trim_end().to_owned());
         } else if let Some(rest) = line.strip_prefix("Server version") {
             let version = rest.trim().to_owned();
             let mariadb = version.to_ascii_lowercase().contains("mariadb");
-            self.flavour = Some(if mariadb { Flavour::Mariadb } else { Flavour::Mysql });
+            self.flavour = Some(if mariadb { Flavour::MARIADB } else { Flavour::MYSQL });
             self.server = Some(version);
         }
     }
@@ -531,7 +539,7 @@ impl Seen {
             longest_statement: self.longest,
             facts,
             entries: self.entries,
-            ..Content::new(Format::MysqlSql)
+            ..Content::new(Format::MYSQL_SQL)
         }
     }
 }

@@ -13,7 +13,7 @@ use super::probe::findings::LeftOut;
 use super::session::{libpq, pinned_settings};
 use crate::connection::{Connection, Limits};
 use crate::engine::{
-    Client, DumpOptions, DumpPlan, Format, Server, Snapshot, Subject, left_out_by, missing, refuse_missing,
+    Client, DumpOptions, DumpPlan, DumpSource, Format, Server, Snapshot, Subject, left_out_by, missing, refuse_missing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -87,24 +87,16 @@ pub fn plan(
     warnings.extend(pinned_settings::dump_warnings(server));
     warnings.extend(crate::engine::warnings(server.selected.as_ref()));
     warnings.extend(extra::leaving_out(&options.extra).map(|argument| left_out_by(argument)));
-    let (member, format) = if options.plain { ("dump.sql", Format::PgPlain) } else { ("dump.pgsql", Format::PgCustom) };
+    let (member, format) =
+        if options.plain { ("dump.sql", Format::PG_PLAIN) } else { ("dump.pgsql", Format::PG_CUSTOM) };
     let mut plan = DumpPlan {
-        invocations: vec![everything],
-        merger: None,
-        without_rows: false,
-        split: None,
-        member,
-        format,
-        consistency: "snapshot".into(),
         missing: missing(server, |subject| excuses(server, options, subject))
             .into_iter()
             .map(|f| f.what.clone())
             .collect(),
         warnings,
-        inexact: Vec::new(),
-        retyped: Vec::new(),
-        notes: Vec::new(),
         lc_monetary: pinned_settings::money_of_dump(server),
+        ..DumpPlan::new(DumpSource::Client(vec![everything]), member, format, "snapshot")
     };
     let more = incomplete.iter().map(String::as_str).filter(|flag| *flag == ROW_SECURITY).collect::<Vec<_>>();
     if options.split {
@@ -292,7 +284,7 @@ mod tests {
         for version in RECORDED {
             let help = test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
             for options in [everything(), DumpOptions::default()] {
-                test_fixtures::assert_known(&planned(version, &options).invocations[0], &help);
+                test_fixtures::assert_known(&planned(version, &options).source.commands()[0], &help);
             }
         }
     }
@@ -300,14 +292,14 @@ mod tests {
     #[test]
     fn a_plain_dump_command_of_the_oldest_and_the_newest_client() {
         let default = DumpOptions::default();
-        insta::assert_snapshot!(planned("10.3", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
-        insta::assert_snapshot!(planned("18.6", &default).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("10.3", &default).source.commands()[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(planned("18.6", &default).source.commands()[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
     }
 
     #[test]
     fn every_option_at_once() {
-        insta::assert_snapshot!(planned("10.3", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-sync"#);
-        insta::assert_snapshot!(planned("15.20", &everything()).invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
+        insta::assert_snapshot!(planned("10.3", &everything()).source.commands()[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-sync"#);
+        insta::assert_snapshot!(planned("15.20", &everything()).source.commands()[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=plain --encoding=UTF8 --lock-wait-timeout=540000 --schema=public --exclude-schema=information_schema '--exclude-schema=^pg_*' '--table=public."Big Table"' '--exclude-table=tmp_*' --exclude-table-data=audit.log '--exclude-schema=^pg_*' --exclude-schema=information_schema '--exclude-table=^pg_*.*' '--exclude-table=information_schema.*' --schema-only --data-only --no-owner --no-privileges --no-comments --no-sync"#);
         assert_eq!(planned("10.3", &everything()).warnings.len(), 1);
     }
 
@@ -325,7 +317,7 @@ mod tests {
             &Limits::default(),
             None,
         );
-        insta::assert_snapshot!(plan.expect("a plan").invocations[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
+        insta::assert_snapshot!(plan.expect("a plan").source.commands()[0].to_string(), @r#"PGTZ=UTC PGPASSWORD='****' /pg/bin/pg_dump '--dbname=host=db.example.test hostaddr=127.0.0.1 port=10001 user=app dbname=shop sslmode=verify-full sslrootcert=/etc/ca.pem sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --format=custom --compress=0 --encoding=UTF8 --lock-wait-timeout=540000"#);
     }
 
     #[test]
@@ -348,7 +340,7 @@ mod tests {
         let planned = |version: &str, options: &DumpOptions| {
             let plan =
                 plan(&connection(), &server, &client(version), options, &Limits::default(), None).expect("a plan");
-            plan.invocations[0].clone()
+            plan.source.commands()[0].clone()
         };
         for version in ["13.16", "14.2", "15.20", "16.2", "17.11", "18.6"] {
             let help = test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
@@ -368,7 +360,7 @@ mod tests {
     #[test]
     fn a_newer_client_is_said() {
         let newer =
-            Client { role: Role::Dump, path: "/x".into(), flavour: Flavour::Postgres, version: Version::new(18, 6, 0) };
+            Client { role: Role::Dump, path: "/x".into(), flavour: Flavour::POSTGRES, version: Version::new(18, 6, 0) };
         let plan =
             plan(&connection(), &test_fixtures::server(15), &newer, &DumpOptions::default(), &Limits::default(), None);
         assert!(plan.expect("a plan").warnings[0].contains("pg_restore 18"));

@@ -45,12 +45,20 @@ pub const EXTENSION_SCHEMAS: &str = "extensions.schemas";
 /// A reader for a dump's bytes in this format.
 pub fn inspector(format: Format) -> Box<dyn Inspector> {
     match format {
-        Format::PgCustom => Box::new(Custom::default()),
-        Format::PgPlain => Box::new(Plain::default()),
-        Format::PgTar => Box::new(Unreadable("pg_dump's tar format is not read: unpack it, and name the folder")),
-        Format::PgDirectory => Box::new(Unreadable("a directory-format dump is a folder, not a stream")),
-        Format::MysqlSql => Box::new(Unreadable("this is a dump for MySQL, not for PostgreSQL")),
+        Format::PG_CUSTOM => Box::new(Custom::default()),
+        Format::PG_PLAIN => Box::new(Plain::default()),
+        Format::PG_TAR => Box::new(Unreadable("pg_dump's tar format is not read: unpack it, and name the folder")),
+        Format::PG_DIRECTORY => Box::new(Unreadable("a directory-format dump is a folder, not a stream")),
+        _ => Box::new(Unreadable("this is another engine's dump, not PostgreSQL's")),
     }
+}
+
+/// The form of what begins like this, where it says that it is `pg_dump`'s.
+pub fn recognise(beginning: &[u8]) -> Option<Format> {
+    if beginning.starts_with(b"PGDMP") {
+        return Some(Format::PG_CUSTOM);
+    }
+    String::from_utf8_lossy(beginning).contains("PostgreSQL database dump").then_some(Format::PG_PLAIN)
 }
 
 /// Refuses a form that has no reader.
@@ -204,7 +212,7 @@ pub fn describe(format: Format, header: &Header, mut toc: Vec<TocEntry>, asked: 
         tables,
         objects: entries.len() as u64,
         source_version: header.source.clone(),
-        source_flavour: Some(Flavour::Postgres),
+        source_flavour: Some(Flavour::POSTGRES),
         client_version: header.client.clone(),
         extensions: tags("EXTENSION"),
         schemas: tags("SCHEMA"),

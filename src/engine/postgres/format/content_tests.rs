@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::content::inspector;
+use super::directory::inspect_directory;
 use super::toc::Cursor;
-use crate::engine::postgres::inspect_directory;
 use crate::engine::{Content, Format, Incomplete};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -52,10 +52,10 @@ fn a_copy_of_the_contents_may_follow_the_last_block() {
     }
     let copied = [&archive[..], &archive[start..cursor.at()]].concat();
     for size in [1, 7, 4096, copied.len()] {
-        let content = read(Format::PgCustom, &copied, size).expect("complete");
+        let content = read(Format::PG_CUSTOM, &copied, size).expect("complete");
         assert_eq!(sorted(&content), COUNTED);
         for wrong in [&copied[..copied.len() - 1], &[&copied[..], b"\0"].concat(), &[&archive[..], b"\x05"].concat()] {
-            assert!(read(Format::PgCustom, wrong, size).is_err());
+            assert!(read(Format::PG_CUSTOM, wrong, size).is_err());
         }
     }
 }
@@ -67,7 +67,7 @@ fn rows_are_counted_however_the_bytes_come() {
         for form in ["custom", "seekable"] {
             let bytes = fixture(&format!("pg_dump-{version}.{form}.dump"));
             for size in [1, 2, 7, 4096, bytes.len()] {
-                let content = read(Format::PgCustom, &bytes, size).expect("complete");
+                let content = read(Format::PG_CUSTOM, &bytes, size).expect("complete");
                 assert_eq!(sorted(&content), COUNTED, "{version} {form} {size}");
                 assert_eq!(content.large_objects, objects.or(content.large_objects), "{version} {form} {size}");
                 objects = content.large_objects;
@@ -75,7 +75,7 @@ fn rows_are_counted_however_the_bytes_come() {
         }
         let bytes = fixture(&format!("pg_dump-{version}.plain.sql"));
         for size in [1, 2, 7, 4096, bytes.len()] {
-            let content = read(Format::PgPlain, &bytes, size).expect("complete");
+            let content = read(Format::PG_PLAIN, &bytes, size).expect("complete");
             assert_eq!(sorted(&content), COUNTED, "{version} plain {size}");
             assert!(!content.facts.contains_key("psql.command"), "{:?}", content.facts);
         }
@@ -84,7 +84,7 @@ fn rows_are_counted_however_the_bytes_come() {
 
 #[test]
 fn what_the_dump_says_of_itself() {
-    for (file, format) in [("pg_dump-18.custom.dump", Format::PgCustom), ("pg_dump-18.plain.sql", Format::PgPlain)] {
+    for (file, format) in [("pg_dump-18.custom.dump", Format::PG_CUSTOM), ("pg_dump-18.plain.sql", Format::PG_PLAIN)] {
         let content = read(format, &fixture(file), 4096).expect("complete");
         assert!(content.source_version.as_deref().is_some_and(|v| v.starts_with("15.")), "{file}");
         assert!(content.client_version.as_deref().is_some_and(|v| v.starts_with("18.")), "{file}");
@@ -93,7 +93,7 @@ fn what_the_dump_says_of_itself() {
         assert!(content.objects > 15 && content.longest_statement > 30, "{file}");
     }
     let versions = ["15", "18"].map(|v| {
-        read(Format::PgCustom, &fixture(&format!("pg_dump-{v}.custom.dump")), 4096).expect("complete").facts
+        read(Format::PG_CUSTOM, &fixture(&format!("pg_dump-{v}.custom.dump")), 4096).expect("complete").facts
             ["archive.version"]
             .clone()
     });
@@ -103,7 +103,7 @@ fn what_the_dump_says_of_itself() {
 #[test]
 fn inserts_are_not_counted_but_proved() {
     for version in ["15", "18"] {
-        for (form, format) in [("inserts.dump", Format::PgCustom), ("inserts.sql", Format::PgPlain)] {
+        for (form, format) in [("inserts.dump", Format::PG_CUSTOM), ("inserts.sql", Format::PG_PLAIN)] {
             let content = read(format, &fixture(&format!("pg_dump-{version}.{form}")), 512).expect("complete");
             assert!(
                 content.tables.len() == 5 && content.tables.iter().all(|t| t.rows.is_none() || t.name == "parts"),
@@ -118,9 +118,9 @@ fn compressed_rows_are_counted_and_an_altered_bit_of_them_is_noticed() {
     for version in ["15", "18"] {
         let mut bytes = fixture(&format!("pg_dump-{version}.compressed.dump"));
         let plain = fixture(&format!("pg_dump-{version}.custom.dump"));
-        let plain = read(Format::PgCustom, &plain, 4096).expect("complete");
+        let plain = read(Format::PG_CUSTOM, &plain, 4096).expect("complete");
         for size in [1, 7, 4096, bytes.len()] {
-            let content = read(Format::PgCustom, &bytes, size).expect("complete");
+            let content = read(Format::PG_CUSTOM, &bytes, size).expect("complete");
             assert_eq!(sorted(&content), COUNTED, "{version} {size}");
             assert_eq!((content.large_objects, content.large_objects.is_some()), (plain.large_objects, true));
         }
@@ -136,7 +136,7 @@ fn compressed_rows_are_counted_and_an_altered_bit_of_them_is_noticed() {
         {
             for bit in 0..8 {
                 bytes[at] ^= 1 << bit;
-                let noticed = |size| read(Format::PgCustom, &bytes, size).expect_err("altered");
+                let noticed = |size| read(Format::PG_CUSTOM, &bytes, size).expect_err("altered");
                 assert_eq!(noticed(4096), noticed(3), "{version}: bit {bit} of byte {at}");
                 bytes[at] ^= 1 << bit;
             }
@@ -150,7 +150,7 @@ fn a_custom_archive_cut_anywhere_is_incomplete() {
     {
         let bytes = fixture(&format!("pg_dump-{file}.dump"));
         for end in 0..bytes.len() {
-            let incomplete = read(Format::PgCustom, &bytes[..end], 4096).expect_err("cut");
+            let incomplete = read(Format::PG_CUSTOM, &bytes[..end], 4096).expect_err("cut");
             assert!(incomplete.offset <= end as u64, "{file} {end}: {incomplete}");
         }
     }
@@ -163,9 +163,9 @@ fn a_plain_dump_cut_before_its_last_word_is_incomplete() {
         let whole = bytes.trim_ascii_end().len();
         // Each byte of the end, which decides, and every third one before it.
         for end in (0..whole).filter(|end| end % 3 == 0 || end + 200 > whole) {
-            assert!(read(Format::PgPlain, &bytes[..end], 4096).is_err(), "{file} {end}");
+            assert!(read(Format::PG_PLAIN, &bytes[..end], 4096).is_err(), "{file} {end}");
         }
-        assert!(read(Format::PgPlain, &bytes[..whole], 4096).is_ok());
+        assert!(read(Format::PG_PLAIN, &bytes[..whole], 4096).is_ok());
     }
 }
 
@@ -173,16 +173,16 @@ fn a_plain_dump_cut_before_its_last_word_is_incomplete() {
 fn bytes_behind_the_end_are_noticed() {
     let mut bytes = fixture("pg_dump-15.custom.dump");
     bytes.push(0);
-    assert!(read(Format::PgCustom, &bytes, 4096).is_err());
+    assert!(read(Format::PG_CUSTOM, &bytes, 4096).is_err());
     let mut text = fixture("pg_dump-15.plain.sql");
     text.extend(b"DROP TABLE users;\n");
-    assert!(read(Format::PgPlain, &text, 4096).expect("the dump in it is whole").proved().is_err());
+    assert!(read(Format::PG_PLAIN, &text, 4096).expect("the dump in it is whole").proved().is_err());
 }
 
 #[test]
 fn the_words_for_a_cut_name_the_place() {
     let bytes = fixture("pg_dump-15.custom.dump");
-    let at = |end: usize| read(Format::PgCustom, &bytes[..end], 4096).expect_err("cut").to_string();
+    let at = |end: usize| read(Format::PG_CUSTOM, &bytes[..end], 4096).expect_err("cut").to_string();
     insta::assert_snapshot!(at(0), @r#"it is empty (byte 0 of the dump)"#);
     insta::assert_snapshot!(at(900), @r#"it ends inside its table of contents (byte 900 of the dump)"#);
     insta::assert_snapshot!(at(bytes.len() - 1), @r#"it ends inside the data of blobs (byte 7451 of the dump)"#);
@@ -195,9 +195,9 @@ proptest! {
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), size in 1usize..64) {
         let mut archive = b"PGDMP\x01\x0e\x00\x04\x08\x01".to_vec();
         archive.extend(&bytes);
-        let _ = read(Format::PgCustom, &archive, size);
-        let _ = read(Format::PgCustom, &bytes, size);
-        let _ = read(Format::PgPlain, &bytes, size);
+        let _ = read(Format::PG_CUSTOM, &archive, size);
+        let _ = read(Format::PG_CUSTOM, &bytes, size);
+        let _ = read(Format::PG_PLAIN, &bytes, size);
     }
 
     #[test]
@@ -205,7 +205,7 @@ proptest! {
         for file in ["pg_dump-15.seekable.dump", "pg_dump-18.custom.dump"] {
             let mut bytes = fixture(file);
             bytes[at] = value;
-            let _ = read(Format::PgCustom, &bytes, size);
+            let _ = read(Format::PG_CUSTOM, &bytes, size);
         }
     }
 }

@@ -122,7 +122,7 @@ impl Inspector for Custom {
     fn outline(&self) -> Option<Content> {
         let header = self.header.as_ref().filter(|_| self.in_blocks() && self.broken.is_none())?;
         let mut content =
-            describe(Format::PgCustom, header, self.toc.clone(), self.asked.outline(), self.tables.clone());
+            describe(Format::PG_CUSTOM, header, self.toc.clone(), self.asked.outline(), self.tables.clone());
         // Some blocks may have been seen already: where they stand is no part of the outline.
         content.entries.iter_mut().for_each(|entry| entry.span = None);
         Some(content)
@@ -149,7 +149,7 @@ impl Inspector for Custom {
         let Some(header) = self.header else {
             return Err(Incomplete::new("there is no header", 0));
         };
-        let mut content = describe(Format::PgCustom, &header, self.toc, self.asked, self.tables);
+        let mut content = describe(Format::PG_CUSTOM, &header, self.toc, self.asked, self.tables);
         content.longest_statement = self.longest;
         let mut objects = self.walk.objects;
         self.lanes.iter().for_each(|(_, walk)| objects.add(&walk.objects));

@@ -51,7 +51,7 @@ pub fn inspect_directory(folder: &Path) -> Result<Content, Incomplete> {
             tables.count(table, count, sum);
         }
     }
-    let mut content = describe(Format::PgDirectory, &header, toc, asked, tables);
+    let mut content = describe(Format::PG_DIRECTORY, &header, toc, asked, tables);
     content.longest_statement = longest;
     objects.tell(&mut content);
     Ok(content)

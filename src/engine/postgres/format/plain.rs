@@ -17,7 +17,7 @@ use super::content::{COMMAND, CONNECTS, ENCODING, ROLES, ROLES_OF_ENTRIES, Table
 use super::encoding::Encoding;
 use super::sections::Sections;
 use super::untrusted::is_untrusted;
-use crate::engine::bounds::Stretch;
+use crate::engine::Stretch;
 use crate::engine::postgres::sql::commands::{
     CommandKind, Nesting, display_statement, escapes_after, is_statement, judge, mentions_strings, without_commands,
 };
@@ -408,14 +408,14 @@ impl Plain {
             tables: self.tables.into_list(|_| seen.inserts),
             objects: seen.objects,
             source_version: seen.source,
-            source_flavour: Some(Flavour::Postgres),
+            source_flavour: Some(Flavour::POSTGRES),
             client_version: seen.client,
             extensions: seen.extensions,
             schemas: seen.schemas,
             longest_statement: seen.longest,
             facts,
             entries,
-            ..Content::new(Format::PgPlain)
+            ..Content::new(Format::PG_PLAIN)
         };
         seen.large_objects.tell(&mut content);
         seen.asked.tell(&mut content);

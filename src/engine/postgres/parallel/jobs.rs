@@ -8,7 +8,7 @@ use super::snapshot::{Shared, Snapshot};
 use super::toc_merge::TocMerger;
 use crate::engine::postgres::format::encoding::Encoding;
 use crate::engine::postgres::probe::findings::pattern;
-use crate::engine::{Clean, DumpOptions, DumpPlan, RestoreOptions, Server, SplitDump};
+use crate::engine::{Clean, DumpOptions, DumpPlan, DumpSource, RestoreOptions, Server, SplitDump};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Arg, Invocation};
 use crate::report::units;
@@ -108,10 +108,13 @@ pub fn split_dump(
         let count = units::plural(count, "job");
         plan.notes.push(format!("{count} instead of {jobs}: there are no more tables with rows"));
     }
-    let Some(main) = plan.invocations.pop_if(|_| !groups.is_empty()) else { return Ok(()) };
-    plan.invocations = commands(main, base, snapshot, &groups, more, encoding)?;
+    let [main] = plan.source.commands() else { return Ok(()) };
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let commands = commands(main.clone(), base, snapshot, &groups, more, encoding)?;
     plan.member = "part.pgsql";
-    plan.merger = Some(TocMerger::new(groups));
+    plan.source = DumpSource::Clients(commands, TocMerger::new(groups));
     Ok(())
 }
 
@@ -124,15 +127,15 @@ pub fn split_copy(
     more: &[&str],
     encoding: Encoding,
 ) -> Result<()> {
-    let Some(everything) = plan.invocations.pop() else { return Ok(()) };
-    let definitions = everything.clone().args(["--section=pre-data", "--section=post-data"]);
-    let Some(snapshot) = snapshot else {
-        plan.invocations = vec![definitions];
-        return Ok(());
-    };
-    let given = groups(snapshot, jobs);
-    plan.invocations = commands(everything.arg("--section=data"), base, snapshot, &given, more, encoding)?;
-    plan.split = Some(SplitDump { definitions: definitions.arg(snapshot_argument(snapshot)), given });
+    let [everything] = plan.source.commands() else { return Ok(()) };
+    let mut definitions = everything.clone().args(["--section=pre-data", "--section=post-data"]);
+    if let Some(snapshot) = snapshot {
+        let given = groups(snapshot, jobs);
+        let rows = commands(everything.clone().arg("--section=data"), base, snapshot, &given, more, encoding)?;
+        definitions = definitions.arg(snapshot_argument(snapshot));
+        plan.split = Some(SplitDump { definitions: definitions.clone(), rows, given });
+    }
+    plan.source = DumpSource::Client(vec![definitions]);
     Ok(())
 }
 
@@ -191,21 +194,8 @@ mod tests {
     }
 
     fn everything() -> DumpPlan {
-        DumpPlan {
-            invocations: vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])],
-            merger: None,
-            without_rows: false,
-            split: None,
-            member: "dump.pgsql",
-            format: crate::engine::Format::PgCustom,
-            consistency: "snapshot".into(),
-            missing: Vec::new(),
-            warnings: Vec::new(),
-            inexact: Vec::new(),
-            retyped: Vec::new(),
-            notes: Vec::new(),
-            lc_monetary: None,
-        }
+        let source = DumpSource::Client(vec![Invocation::new("/pg_dump").args(["--format=custom", "--schema=s"])]);
+        DumpPlan::new(source, "dump.pgsql", crate::engine::Format::PG_CUSTOM, "snapshot")
     }
 
     #[test]
@@ -214,7 +204,7 @@ mod tests {
         split_copy(&mut plan, &base, Some(&snapshot(&[3, 2, 1])), 2, &["--enable-row-security"], Encoding::Utf8)
             .expect("a plan");
         let split = plan.split.expect("definitions apart");
-        let commands: Vec<_> = [&split.definitions].into_iter().chain(&plan.invocations).collect();
+        let commands: Vec<_> = [&split.definitions].into_iter().chain(&split.rows).collect();
         let text: Vec<_> = commands.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"
         /pg_dump --format=custom --schema=s --section=pre-data --section=post-data --snapshot=00000003-1
@@ -231,7 +221,7 @@ mod tests {
         // The look, without a snapshot.
         let mut plan = everything();
         split_copy(&mut plan, &base, None, 2, &[], Encoding::Utf8).expect("a plan");
-        let look: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
+        let look = plan.source.lines();
         assert_eq!(look, ["/pg_dump --format=custom --schema=s --section=pre-data --section=post-data"]);
     }
 
@@ -240,19 +230,19 @@ mod tests {
         let (mut plan, base) = (everything(), Invocation::new("/pg_dump").arg("--format=custom"));
         split_dump(&mut plan, &base, &snapshot(&[3, 2, 1]), 4, &["--enable-row-security"], Encoding::Utf8)
             .expect("a plan");
-        let commands: Vec<_> = plan.invocations.iter().map(ToString::to_string).collect();
+        let commands = plan.source.lines();
         insta::assert_snapshot!(commands.join("\n"), @r#"
         /pg_dump --format=custom --schema=s --snapshot=00000003-1 '--exclude-table-data="s"."t""1"' '--exclude-table-data="s"."t""2"'
         /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""1"'
         /pg_dump --format=custom --enable-row-security --data-only --snapshot=00000003-1 '--table="s"."t""2"'
         "#);
         assert_eq!(plan.notes, ["3 jobs instead of 4: there are no more tables with rows"]);
-        assert_eq!((plan.member, plan.merger.map(|merger| merger.commands())), ("part.pgsql", Some(3)));
+        assert_eq!(plan.member, "part.pgsql");
+        let DumpSource::Clients(commands, merger) = &plan.source else { panic!("one client") };
+        assert_eq!(merger.commands(), 3);
         for version in ["10.3", "13.16", "15.20", "18.6"] {
             let help = crate::engine::postgres::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
-            plan.invocations
-                .iter()
-                .for_each(|command| crate::engine::postgres::test_fixtures::assert_known(command, &help));
+            commands.iter().for_each(|command| crate::engine::postgres::test_fixtures::assert_known(command, &help));
         }
     }
 }

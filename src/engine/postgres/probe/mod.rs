@@ -160,7 +160,7 @@ async fn facts(session: &Session) -> Result<Server> {
         (ASKED_AT.to_owned(), text(23)),
     ]);
     Ok(Server {
-        flavour: Flavour::Postgres,
+        flavour: Flavour::POSTGRES,
         version,
         version_text: text(1),
         products: Vec::new(),

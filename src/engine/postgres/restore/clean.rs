@@ -64,7 +64,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
 /// What must come before the drops of `--clean objects`: they take the default from a column that has one in the archive, which
 /// the server refuses where that column is an identity by now.
 pub fn identities_off(server: &Server, content: &Content, options: &RestoreOptions) -> String {
-    if options.clean != Some(Clean::Objects) || content.format == Format::PgPlain {
+    if options.clean != Some(Clean::Objects) || content.format == Format::PG_PLAIN {
         return String::new();
     }
     let defaults: BTreeSet<(&str, &str)> = content

@@ -82,7 +82,7 @@ pub fn check_schemas(server: &Server, content: &Content, options: &RestoreOption
             let what = format!("extension {name} is in schema {there} there, the dump needs it in {schema}");
             return Err(refused(what).hint(way));
         }
-        if content.format == Format::PgPlain {
+        if content.format == Format::PG_PLAIN {
             warnings.push(format!(
                 "extension {name} is in schema {there} there, and in {schema} in the dump: if something needs it there, {way}"
             ));

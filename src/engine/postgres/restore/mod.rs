@@ -77,10 +77,10 @@ pub fn plan(
 ) -> Result<RestorePlan> {
     let job = RestorePlanner { connection, server, content, clients, options, source };
     let mut plan = match content.format {
-        Format::PgPlain => job.script()?,
-        Format::PgCustom | Format::PgDirectory => job.archive()?,
-        Format::PgTar => return Err(Error::new(Kind::Archive, "pg_dump's tar format is read unpacked alone")),
-        Format::MysqlSql => return Err(Error::new(Kind::Refused, "a dump for MySQL does not fit PostgreSQL")),
+        Format::PG_PLAIN => job.script()?,
+        Format::PG_CUSTOM | Format::PG_DIRECTORY => job.archive()?,
+        Format::PG_TAR => return Err(Error::new(Kind::Archive, "pg_dump's tar format is read unpacked alone")),
+        _ => return Err(Error::new(Kind::Refused, "another engine's dump does not fit PostgreSQL")),
     };
     plan.notes.extend(job.differing());
     Ok(plan)
@@ -210,7 +210,7 @@ impl RestorePlanner<'_> {
 
     /// Marks rows as frozen on their way, where `pg_restore` reads a stream.
     fn freeze(&self) -> Option<Box<dyn Filter>> {
-        if self.content.format != Format::PgCustom || !matches!(self.source, RestoreInput::Stream) {
+        if self.content.format != Format::PG_CUSTOM || !matches!(self.source, RestoreInput::Stream) {
             return None;
         }
         let freeze = match self.options.section {
@@ -238,7 +238,7 @@ impl RestorePlanner<'_> {
     }
 
     fn settings(&self) -> String {
-        let is_one = self.content.format != Format::PgPlain || plain::transactions(self.content).is_some();
+        let is_one = self.content.format != Format::PG_PLAIN || plain::transactions(self.content).is_some();
         let settings = is_one.then(|| apply_properties::within_restore(self.server, self.content, self.options));
         settings.unwrap_or_default()
     }
@@ -355,7 +355,7 @@ impl RestorePlanner<'_> {
         let adapter = Adapter::new(self.server.version.major < 17, restriction).within(transaction);
         let mut filter: Box<dyn Filter> =
             Box::new(if self.brings_public() { adapter.without_public() } else { adapter });
-        let postpones = self.content.format == Format::PgPlain && !self.options.triggers;
+        let postpones = self.content.format == Format::PG_PLAIN && !self.options.triggers;
         let (early, names) = postpone::early(if postpones { &self.content.entries } else { &[] });
         if !early.is_empty() {
             notes.push(format!(
@@ -372,7 +372,7 @@ impl RestorePlanner<'_> {
 
     /// A script can't be restored by a list of its entries: the one line that would fail is taken out of it.
     fn brings_public(&self) -> bool {
-        let held = self.content.format == Format::PgPlain && self.content.schemas.iter().any(|name| name == "public");
+        let held = self.content.format == Format::PG_PLAIN && self.content.schemas.iter().any(|name| name == "public");
         held && self.leaving().schema_stays("public")
     }
 
@@ -389,7 +389,7 @@ impl RestorePlanner<'_> {
     fn with_input(&self, mut invocation: Invocation) -> Result<Invocation> {
         match self.source {
             RestoreInput::Path(path) => return Ok(invocation.arg(path.to_string_lossy())),
-            RestoreInput::Stream if self.content.format == Format::PgDirectory || self.options.jobs > 1 => {
+            RestoreInput::Stream if self.content.format == Format::PG_DIRECTORY || self.options.jobs > 1 => {
                 return Err(Error::new(
                     Kind::Refused,
                     "several jobs, and directory-format dumps, need the dump as a file",
@@ -428,7 +428,7 @@ impl RestorePlanner<'_> {
             // The entries are definitions', which another command makes.
             return Ok(RestoreScope { flags, list: None, parts: None, tables: self.content.tables.clone() });
         }
-        let streamed = self.content.format == Format::PgCustom && matches!(self.source, RestoreInput::Stream);
+        let streamed = self.content.format == Format::PG_CUSTOM && matches!(self.source, RestoreInput::Stream);
         let parts = chosen.as_ref().filter(|_| streamed).map(|chosen| blocks(self.content, chosen, options));
         let tables = tables(self.content, chosen.as_ref());
         let list = self.leaving().list(&self.content.entries, chosen.as_ref(), clean, notes);

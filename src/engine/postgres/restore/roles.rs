@@ -61,7 +61,7 @@ fn needed<'c>(
     let is_chosen = |id: i64| chosen.is_none_or(|chosen| chosen.contains(&id));
     let of_entries = fact(ROLES_OF_ENTRIES).filter_map(|line| line.split_once('\t'));
     let of_entries = of_entries.filter_map(|(id, role)| Some((id.parse().ok()?, role)));
-    if content.format == Format::PgPlain {
+    if content.format == Format::PG_PLAIN {
         // What stands before the first section comes with each part.
         let coming = of_entries.filter(|(id, _)| *id == 0 || is_chosen(*id));
         coming.for_each(|(_, role)| add(role, "an owner, a grant or a policy"));
@@ -101,7 +101,7 @@ pub fn check(lacking: &[Dependency], content: &Content) -> Result<()> {
     let said = roles.iter().map(|role| format!("role {}, of {}", role.name, for_what(role)));
     let create = create_first(roles.iter().map(|role| role.name.as_str()));
     let without = match content.format {
-        Format::PgPlain => {
+        Format::PG_PLAIN => {
             Some(Hint::new("or-dump-without-owners", "or dump again with --no-owner and --no-privileges"))
         }
         _ if roles.iter().all(|role| !role.needed_by.contains("a policy")) => {

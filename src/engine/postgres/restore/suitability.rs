@@ -122,7 +122,7 @@ fn unconfined(content: &Content, options: &RestoreOptions) -> Result<Option<Stri
 
 /// Plain SQL is a script: it can only be run as a whole.
 fn plain(content: &Content, options: &RestoreOptions) -> Result<()> {
-    if content.format != Format::PgPlain {
+    if content.format != Format::PG_PLAIN {
         return Ok(());
     }
     if options.clean == Some(Clean::Objects) {
@@ -299,7 +299,7 @@ fn check_cross_version(server: &Server, content: &Content, options: &RestoreOpti
 
 /// Whether a feature's entry is restored.
 fn comes_in(feature: &Feature, content: &Content, options: &RestoreOptions) -> bool {
-    let granted = !feature.kind.ends_with("ACL") || options.keep_privileges || content.format == Format::PgPlain;
+    let granted = !feature.kind.ends_with("ACL") || options.keep_privileges || content.format == Format::PG_PLAIN;
     let named = |table: &String| feature.object == *table || feature.object.ends_with(&format!(".{table}"));
     let of_schema = |schema: &String| feature.object.starts_with(&format!("{schema}."));
     granted
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_plain_dump_is_whole_or_nothing() {
         let mut content = test_fixtures::content("");
-        content.format = Format::PgPlain;
+        content.format = Format::PG_PLAIN;
         let server = test_fixtures::server(15);
         for options in [
             RestoreOptions { clean: Some(Clean::Objects), ..test_fixtures::restore_options() },

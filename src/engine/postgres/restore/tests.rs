@@ -52,7 +52,7 @@ fn every_option_is_one_that_the_client_knows() {
             restore.loader.client().expect("a client"),
             &test_fixtures::recording(&format!("pg_restore-{version}.help.txt")),
         );
-        content.format = Format::PgPlain;
+        content.format = Format::PG_PLAIN;
         let script = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
         test_fixtures::assert_known(
             script.loader.client().expect("a client"),

@@ -110,7 +110,7 @@ pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Re
             Hint::new("one-job-switches-off", "--jobs 1 switches them off in its one transaction"),
         );
     }
-    if content.format == Format::PgPlain && plain::transactions(content).is_none() {
+    if content.format == Format::PG_PLAIN && plain::transactions(content).is_none() {
         let what = "the script holds transactions of its own, so the target's triggers can't be kept off for its rows";
         return refused(
             what,

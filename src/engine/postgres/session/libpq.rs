@@ -187,12 +187,13 @@ fn quote(value: &str) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::connection::{Dialect, LoginRules, Route, Tls};
+    use crate::connection::{LoginRules, Route, Tls};
+    use crate::dialect::Dialect;
 
     /// `postgres://app:****@db.example.test:5432/shop`
     pub fn connection() -> Connection {
         Connection {
-            dialect: Dialect::Postgres,
+            dialect: Dialect::POSTGRES,
             scheme: "postgres".into(),
             host: Host::Tcp { name: "db.example.test".into(), port: 5432 },
             route: None,

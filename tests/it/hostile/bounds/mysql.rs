@@ -242,7 +242,7 @@ fn sent(server: &Server, script: &[u8]) -> Vec<String> {
 }
 
 const FUZZED: Fuzzed = Fuzzed {
-    format: Format::MysqlSql,
+    format: Format::MYSQL_SQL,
     pieces: PIECES,
     script,
     reset: "\nDELIMITER ;\nSET sql_mode = '' /* {w} */;\n",

@@ -227,7 +227,7 @@ fn sent(server: &Server, script: &[u8]) -> Vec<String> {
 }
 
 const FUZZED: Fuzzed = Fuzzed {
-    format: Format::PgPlain,
+    format: Format::PG_PLAIN,
     pieces: PIECES,
     script,
     reset: "\nROLLBACK;\nSET standard_conforming_strings = on;\n",

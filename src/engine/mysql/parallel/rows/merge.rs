@@ -38,7 +38,7 @@ impl Form {
     pub(super) fn of(client: &Client) -> Self {
         /// MariaDB's client writes a row a line somewhere between 10.5 and this.
         const LINES: Version = Version::new(10, 11, 0);
-        let lines = client.flavour == Flavour::Mariadb && client.version >= LINES;
+        let lines = client.flavour == Flavour::MARIADB && client.version >= LINES;
         Self { flavour: client.flavour, lines }
     }
 

@@ -109,7 +109,7 @@ impl RowReader {
 fn lock(flavour: Flavour, tables: &[String]) -> String {
     let tables: Vec<_> = tables.iter().map(|table| quote(table)).collect();
     match flavour {
-        Flavour::Mariadb => format!("FLUSH TABLES {} WITH READ LOCK", tables.join(", ")),
+        Flavour::MARIADB => format!("FLUSH TABLES {} WITH READ LOCK", tables.join(", ")),
         _ => format!("LOCK TABLES {} READ", tables.join(" READ, ")),
     }
 }

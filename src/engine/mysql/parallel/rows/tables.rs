@@ -72,7 +72,7 @@ pub(super) struct Division {
 impl TableReadPlan {
     /// The columns that this client's statements name; all, unnamed, when there are none.
     pub(super) fn named(&self, client: Flavour) -> Vec<&str> {
-        let mariadb = client == Flavour::Mariadb;
+        let mariadb = client == Flavour::MARIADB;
         // MariaDB's client also writes what is generated: its server passes over that.
         let name = |column: &Column| column.hidden || column.generated && !mariadb;
         if !self.all_named && !self.columns.iter().any(name) {
@@ -248,12 +248,12 @@ mod tests {
         let table = |columns: &[Column]| TableReadPlan { columns: columns.to_vec(), ..TableReadPlan::default() };
         let (a, g, h) = (column("a", false, false), column("g", true, false), column("h", false, true));
         let generated = table(&[a.clone(), g.clone()]);
-        assert_eq!(generated.named(Flavour::Mysql), ["a"]);
-        assert!(generated.named(Flavour::Mariadb).is_empty());
+        assert_eq!(generated.named(Flavour::MYSQL), ["a"]);
+        assert!(generated.named(Flavour::MARIADB).is_empty());
         let hidden = table(&[a.clone(), g, h]);
-        assert_eq!(hidden.named(Flavour::Mysql), ["a", "h"]);
-        assert_eq!(hidden.named(Flavour::Mariadb), ["a", "g", "h"]);
-        assert!(table(std::slice::from_ref(&a)).named(Flavour::Mysql).is_empty());
-        assert_eq!(TableReadPlan { all_named: true, ..table(&[a]) }.named(Flavour::Mysql), ["a"]);
+        assert_eq!(hidden.named(Flavour::MYSQL), ["a", "h"]);
+        assert_eq!(hidden.named(Flavour::MARIADB), ["a", "g", "h"]);
+        assert!(table(std::slice::from_ref(&a)).named(Flavour::MYSQL).is_empty());
+        assert_eq!(TableReadPlan { all_named: true, ..table(&[a]) }.named(Flavour::MYSQL), ["a"]);
     }
 }

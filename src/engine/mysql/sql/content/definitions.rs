@@ -22,7 +22,7 @@ impl Seen {
         self.counts |= definition::has_counter(head, syntax);
         self.needs("table", Some(&name), head, syntax);
         self.define(subject, head, syntax);
-        self.tables[index].columns = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
+        self.tables[index].added_column = definition.added_key.then(|| definition::ADDED_KEY.to_owned());
         self.row_columns.define(&name, head, syntax);
         for column in features::timestamps(head, syntax) {
             self.note(fact::TIMESTAMPS, Some(format!("{name}.{column}")));

@@ -24,7 +24,7 @@ fn recorded(version: &str) -> (Vec<u8>, Content) {
 }
 
 fn read(lanes: &[&[u8]]) -> Result<Content, crate::engine::Incomplete> {
-    let mut inspector = inspector(Format::PgCustom);
+    let mut inspector = inspector(Format::PG_CUSTOM);
     inspector.see_lane(0, lanes[0]);
     // A piece of this one, a piece of that one.
     for at in 0..lanes.iter().map(|lane| lane.len()).max().unwrap_or(0).div_ceil(7) {

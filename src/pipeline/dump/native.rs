@@ -1,0 +1,96 @@
+//! A dump without a client: dbhaul's own sessions send members, which go into the archive one by one.
+//!
+//! ```text
+//! Producer ──▶ queue ──▶ this thread: Inspector, SHA-256 ──▶ archive::Writer
+//!    │           └─ every member's end, and the end of all ──▶ MembersEnded ─▶ Proof
+//! ```
+
+use std::sync::atomic::AtomicBool;
+
+use super::parallel_members::Watch;
+use super::{DumpRun, Written};
+use crate::archive::{ArchiveError, Writer};
+use crate::engine::members::{self, Flow, MemberReceiver, MembersEnded, Producer};
+use crate::error::{Error, Kind, Result};
+use crate::pipeline::dump_error;
+use crate::pipeline::restore::load::until_silent;
+use crate::pipeline::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
+use crate::store::{SourceEnded, Store};
+
+/// Moves all members into the archive. Whoever fails first ends the other.
+pub async fn run<S: Store>(
+    run: &DumpRun<'_>,
+    producer: &dyn Producer,
+    writer: Writer<S>,
+    watch: Watch,
+    progress: &ProgressHandle,
+) -> Result<(Written<S>, SourceEnded)> {
+    let (sender, receiver) = members::queue();
+    let flow = sender.flow();
+    let mut archive = std::pin::pin!(on_thread(move || write(writer, receiver, watch)));
+    let mut producing = Box::pin(show_progress(run.context, progress, async {
+        tokio::select! {
+            produced = until_stopped(run.context, producer.start(&run.context.limits, sender)) => produced,
+            silent = silent(run, &flow) => Err(silent),
+        }
+    }));
+    let (mut produced, mut written) = (None, None);
+    tokio::select! {
+        ended = &mut producing => produced = Some(ended),
+        lost = run.lost() => {
+            // Without the members the archive ends: its file goes before we do.
+            drop(producing);
+            let _ = archive.await;
+            return Err(Error { kind: Kind::DumpFailed, ..lost });
+        }
+        // The archive ends first when it fails, or between the last member's end and the producer's own.
+        ended = &mut archive => written = Some(ended?),
+    }
+    let written = match written {
+        Some(Ok(written)) => {
+            produced = Some(producing.await);
+            Ok(written)
+        }
+        Some(failed) => failed,
+        None => {
+            // Dropping it closes the queue: what was not finished breaks off.
+            drop(producing);
+            archive.await?
+        }
+    };
+    match (written, produced) {
+        (Err(ArchiveError::Source(_)), Some(Err(error))) | (Ok(_), Some(Err(error))) => Err(error),
+        (Ok((written, ended)), Some(Ok(()))) => Ok((written, SourceEnded::Members(ended))),
+        (Err(error), _) => Err(dump_error(error)),
+        (Ok(_), None) => Err(Error::new(Kind::Unexpected, "the archive ended before the dump did")),
+    }
+}
+
+/// Ends when no piece has come for too long while the archive waited for one.
+async fn silent(run: &DumpRun<'_>, flow: &Flow) -> Error {
+    let waits_for_us = AtomicBool::new(false);
+    let moved = || {
+        waits_for_us.store(flow.is_full(), std::sync::atomic::Ordering::Relaxed);
+        flow.moved()
+    };
+    until_silent(run.context, &run.source.connected, &waits_for_us, moved, "no byte came").await
+}
+
+fn write<S: Store>(
+    writer: Writer<S>,
+    mut receiver: MemberReceiver,
+    watch: Watch,
+) -> Result<(Written<S>, MembersEnded), ArchiveError> {
+    let Watch { mut inspector, mut meter } = watch;
+    let mut members = Vec::new();
+    while let Some(name) = receiver.next_member().map_err(ArchiveError::Source)? {
+        inspector.begin_member(&name);
+        members.extend(writer.member(&name, &mut receiver.member(), &mut |bytes| {
+            inspector.see(bytes);
+            meter.passed(bytes.len(), inspector.as_ref());
+        })?);
+    }
+    let broke_off = || ArchiveError::Source(std::io::Error::other("the members broke off before their end"));
+    let ended = receiver.ended().ok_or_else(broke_off)?;
+    Ok((Written { writer, members, inspector }, ended))
+}
