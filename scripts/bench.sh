@@ -34,14 +34,14 @@ install_peers() {
 scripts/servers.sh
 install_peers >&2
 if [ -z "${DBHAUL_BENCH_BINARY:-}" ]; then
-    cargo build --release --locked
+    cargo build --release --locked -p dbhaul
     DBHAUL_BENCH_BINARY=${CARGO_TARGET_DIR:-target}/release/dbhaul
 fi
 DBHAUL_BENCH_BINARY=$(realpath "$DBHAUL_BENCH_BINARY")
 export DBHAUL_BENCH_BINARY
 case " $* " in *" --isal "*)
     target=$PWD/target/isal
-    cargo build --release --locked --features isal --target-dir "$target"
+    cargo build --release --locked -p dbhaul --features isal --target-dir "$target"
     ln -sf dbhaul "$target/release/dbhaul-isal"
     PATH=$PATH:$target/release
     ;;

@@ -39,7 +39,7 @@ fi
 export PATH=$bin:$PATH
 
 say "Build dbhaul: quickly, for a first look. cargo install --path . makes the fast one"
-run cargo build --locked
+run cargo build --locked -p dbhaul
 target=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-target}}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 PATH=$target/debug:$PATH

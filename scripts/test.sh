@@ -15,14 +15,16 @@ if [ -z "${TMPDIR:-}" ] && [ "${free:-0}" -gt 8000000 ]; then
 fi
 
 run scripts/servers.sh
-run cargo fmt --check
+run cargo fmt --all --check
 run cargo clippy --locked --all-targets --all-features -- -D warnings
 PATH=$PATH:${DBHAUL_TEST_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/dbhaul-test-servers}/cargo-deny/bin
-run cargo deny check bans licenses sources
+run cargo deny --workspace check bans licenses sources
 run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 # Four keep two cores full; six take as long. Some tests send HUP, which nohup would have ignored.
 run env --default-signal=HUP RUST_TEST_THREADS=4 cargo test --locked
 # The other encoder: what it makes of anything is read again, by other people's programs, too.
 run cargo test --locked --features isal --lib -- readers any_content incompressible_parts
-# Whether results are right, not how fast they come: the tests' own build will do.
+# Whether results are right, not how fast they come: the tests' own build will do. With the tests' targets, so that only the
+# program is linked: without them, the library would be built again with fewer features of its dependencies.
+run cargo build --locked --bin dbhaul --tests
 run env DBHAUL_BENCH_BINARY="${CARGO_TARGET_DIR:-target}/debug/dbhaul" scripts/bench.sh --size small

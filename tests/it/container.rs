@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     Database, RunningContainer, Server, alive, checksum, container, dbhaul, eventually, fake_client, mariadb,
-    postgres15,
+    postgres15, root,
 };
 
 /// Servers whose clients stand where anybody may run them.
@@ -203,7 +203,7 @@ fn process_1_hears_every_signal_that_a_platform_sends() {
 
 /// The script of docs/containers.md that is marked like this.
 fn documented(mark: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/containers.md");
+    let page = root().join("docs/containers.md");
     let page = fs::read_to_string(page).expect("read the page");
     let rest = page.split_once(&format!("<!-- {mark} -->\n```sh\n")).expect("the mark").1;
     rest.split_once("```").expect("the end").0.to_owned()

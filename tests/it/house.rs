@@ -1,8 +1,8 @@
 //! What a program can check of how the code is kept: see docs/architecture.md.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use crate::support::{files, sources};
+use crate::support::{files, root, sources};
 
 #[test]
 fn no_file_is_longer_than_600_lines() {
@@ -16,7 +16,7 @@ fn no_file_is_longer_than_600_lines() {
 
 #[test]
 fn files_that_the_docs_name_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let pages =
         ["README.md", "SECURITY.md"].map(|name| (name.to_owned(), fs::read_to_string(root.join(name)).expect("read")));
     let mut named = 0;

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, process::Command};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Database, Dbhaul, dbhaul, fixture, mysql, names, postgres15, recorded_client};
+use crate::support::{Database, Dbhaul, dbhaul, fixture, mysql, names, postgres15, program, recorded_client};
 
 /// Every key of a value with its type, one a line, sorted. A list shows its first item; an empty one says so.
 fn shape(value: &Value) -> String {
@@ -371,7 +371,7 @@ fn row_51_without_a_terminal_a_plain_line_tells_now_and_then_how_far_it_is() {
 
 /// dbhaul on a terminal, by util-linux's `script`: what it shows.
 fn on_a_terminal(no_color: &str) -> String {
-    let command = format!("{} dump", env!("CARGO_BIN_EXE_dbhaul"));
+    let command = format!("{} dump", program());
     let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin").env("NO_COLOR", no_color);
     let output = script.env("TERM", "xterm").output().expect("run script");

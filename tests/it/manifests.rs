@@ -7,14 +7,14 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::support::{dbhaul, fixture};
+use crate::support::{dbhaul, fixture, root};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docker")
+    root().join("docker")
 }
 
 fn validate(folder: &Path) -> Output {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/manifests.sh");
+    let script = root().join("scripts/manifests.sh");
     Command::new(script).arg(folder).output().expect("run scripts/manifests.sh")
 }
 
@@ -58,7 +58,7 @@ fn dbhaul_knows_every_variable_that_the_manifests_and_the_page_set() {
     let known: String = ["dump", "restore", "verify", "doctor"]
         .map(|command| dbhaul().args([command, "--help"]).run().expect_code(0).text().to_owned())
         .concat();
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/containers.md");
+    let page = root().join("docs/containers.md");
     let texts = files(&folder()).into_iter().chain([page]).map(|path| fs::read_to_string(path).expect("text"));
     let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
     let names: BTreeSet<String> = texts

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     roundtrip::{dumped, with_clients_of},
-    support::{Database, Dbhaul, eventually, names, postgres15},
+    support::{Database, Dbhaul, eventually, names, postgres15, program},
 };
 
 fn full() -> File {
@@ -167,7 +167,7 @@ fn the_question_is_put_on_the_terminal_and_hears_ctrl_c_and_a_hang_up() {
     let keep = || target.sql("SELECT count(*) FROM keep");
     target.sql("CREATE TABLE keep AS SELECT 7 AS n");
     let line = |more: &str, dbhaul_streams: &str| {
-        let (program, clients) = (env!("CARGO_BIN_EXE_dbhaul"), server.client_dir());
+        let (program, clients) = (program(), server.client_dir());
         format!(
             "DBHAUL_CLIENT_DIR={} {program} restore {} {} --clean schema {more} {dbhaul_streams}",
             clients.display(),

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     Database, Dbhaul, Server, assert_gone, checksum, dbhaul, fake_client, mariadb, mysql, postgres15, postgres18,
+    program,
 };
 
 const VERSION: &str =
@@ -161,7 +162,7 @@ fn on_a_terminal(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
 
 fn shell_line(words: &[&str]) -> String {
     let quoted = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''")));
-    std::iter::once(env!("CARGO_BIN_EXE_dbhaul").to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    std::iter::once(program().to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn row_50_as_process_1_it_ends_with_143_and_leaves_nothing() {
         let client = fake_client(clients.path(), "mysqldump", &format!("#!/bin/bash\n{VERSION}{script}\n"));
         let mut unshare = Command::new("unshare");
         unshare
-            .args(["--pid", "--fork", "--mount-proc", env!("CARGO_BIN_EXE_dbhaul"), "dump", &database.uri()])
+            .args(["--pid", "--fork", "--mount-proc", program(), "dump", &database.uri()])
             .args(["--grace-period", "1", "--client-dir"])
             .arg(clients.path())
             .env_clear()

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     Database, Dbhaul, Disk, Flavour, Gate, Server, alive, assert_gone, copy_program, dbhaul, descendants, eventually,
-    fake_client, mariadb, mysql, names, postgres15,
+    fake_client, mariadb, mysql, names, postgres15, program,
 };
 
 /// Everything of one test: a folder for archives, and one for scratch servers that other users may pass through.
@@ -186,12 +186,12 @@ fn an_ordinary_user_needs_nobody_else() {
     let database = postgres15().database("verify");
     orders(&database);
     let archive = place.archive(&database);
-    let (program, readable) = (place.path.join("dbhaul"), place.path.join("readable.tar.gz"));
-    copy_program(env!("CARGO_BIN_EXE_dbhaul"), &program);
+    let (own, readable) = (place.path.join("dbhaul"), place.path.join("readable.tar.gz"));
+    copy_program(program(), &own);
     fs::copy(&archive, &readable).expect("copied");
     fs::set_permissions(&readable, fs::Permissions::from_mode(0o644)).expect("chmod");
     let mut verify = Command::new("setpriv");
-    verify.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+    verify.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&own);
     verify.arg("verify").arg(&readable).arg("--restore").current_dir("/");
     verify.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", &place.temp);
     let output = verify.output().expect("run setpriv");

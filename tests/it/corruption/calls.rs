@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use super::{archives::ours, checking::Checker};
-use crate::support::{Database, assert_section, checksum, dbhaul, error_lines, names, postgres15, several};
+use crate::support::{Database, assert_section, checksum, dbhaul, error_lines, names, postgres15, program, several};
 
 /// A call, what it is for, how else the run is troubled, and the errors that it ends with.
 struct Row {
@@ -123,7 +123,7 @@ fn dump(source: &Database<'_>, row: &Row) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let into = folder.path().join("into");
     let (archive, partial) = (into.join("a.tar"), into.join("a.tar.partial"));
-    let words = [env!("CARGO_BIN_EXE_dbhaul"), "dump", &source.uri(), "--compression", "none", "--output"];
+    let words = [program(), "dump", &source.uri(), "--compression", "none", "--output"];
     let mut command: Vec<String> = words.map(str::to_owned).into();
     command.push(archive.display().to_string());
     let trial = Trial {
@@ -161,7 +161,7 @@ fn read(command: &str, target: &Database<'_>, row: &Row) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.tar.gz");
     fs::write(&path, &ours()[0].bytes).expect("write the archive");
-    let mut words = vec![env!("CARGO_BIN_EXE_dbhaul").to_owned(), command.to_owned(), path.display().to_string()];
+    let mut words = vec![program().to_owned(), command.to_owned(), path.display().to_string()];
     if command == "restore" {
         words.push(target.uri());
     }

@@ -4,7 +4,7 @@
 use std::{fs, process::Command};
 
 use super::archives::{Archive, Guard, foreign, ours};
-use crate::support::{Server, checksum, error_lines, mariadb, mysql, postgres15};
+use crate::support::{Server, checksum, error_lines, mariadb, mysql, postgres15, program};
 
 /// What dbhaul itself may take, in KiB.
 const MOST: u64 = 64 << 10;
@@ -17,7 +17,7 @@ _, status, usage = os.wait4(child, 0)
 print(usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))";
     let output = Command::new("timeout")
-        .args(["--kill-after=1", "100", "python3", "-c", PARENT, env!("CARGO_BIN_EXE_dbhaul")])
+        .args(["--kill-after=1", "100", "python3", "-c", PARENT, program()])
         .args(words)
         .env("DBHAUL_CLIENT_DIR", clients.client_dir())
         .output()

@@ -19,7 +19,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::support::{Database, Server};
+use crate::support::{Database, Server, root};
 
 /// A role of a test's own, gone with the value. Databases that it owns must be gone before.
 struct Role<'s> {
@@ -67,7 +67,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The names of all functions and of all tests that macros make, which are the words before a colon.
 fn words_of_sources() -> BTreeSet<String> {
     let mut files = Vec::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     for folder in ["src", "tests"] {
         sources(&root.join(folder), &mut files);
     }
@@ -99,7 +99,7 @@ fn blocks(page: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn every_failure_of_the_page_has_a_test_or_says_why_not() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/failure-modes.md");
+    let page = root().join("docs/failure-modes.md");
     let blocks = blocks(&fs::read_to_string(page).expect("docs/failure-modes.md"));
     let known = words_of_sources();
     let rows = (1..=60).map(|n| (n.to_string(), format!("row_{n:02}_")));

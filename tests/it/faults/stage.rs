@@ -19,7 +19,7 @@ use super::{
 };
 use crate::support::{
     Database, Dbhaul, Family, Flavour, Output, Running, Server, alive, checksum, dbhaul, descendants, error_lines,
-    eventually, fake_client, names, sessions, shared,
+    eventually, fake_client, names, root, sessions, shared,
 };
 
 /// About half of what goes through a client of a [`fill`]ed database.
@@ -420,7 +420,7 @@ fn holding(server: &Server) -> PathBuf {
 fn wrap(server: &Server, folder: &Path) {
     let family = server.flavour().family();
     let dumper = family.dump();
-    let filter = format!("perl '{}/tests/it/faults/filter.pl'", env!("CARGO_MANIFEST_DIR"));
+    let filter = format!("perl '{}'", root().join("tests/it/faults/filter.pl").display());
     // A dumper may end long before its last byte has passed: its wrapper stays for that, and ends as it did.
     let out = format!(
         "case \"$*\" in *--no-data*) exec \"$real\" \"$@\";; esac\n\"$real\" \"$@\" | {filter} out\n\

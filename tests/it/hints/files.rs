@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use super::{dump_of, restore};
 use crate::roundtrip::with_clients_of;
-use crate::support::{Output, Server, mysql, postgres15, postgres18};
+use crate::support::{Output, Server, mysql, postgres15, postgres18, program};
 
 /// What the vendor's dump program writes of a small database.
 fn script(server: &Server) -> String {
@@ -190,7 +190,7 @@ fn an_archive_for_a_terminal_goes_to_a_file_or_a_program() {
     source.sql("CREATE TABLE t (id int PRIMARY KEY)");
     let folder = tempfile::tempdir().expect("a folder");
     let on_a_terminal = |more: &str| {
-        let dump = format!("{} dump '{}' --output - {more}", env!("CARGO_BIN_EXE_dbhaul"), source.uri());
+        let dump = format!("{} dump '{}' --output - {more}", program(), source.uri());
         let mut script = Command::new("script");
         script
             .env("NO_COLOR", "1")

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::{Database, Dbhaul, Output, checksum, dbhaul, postgres15};
+use crate::support::{Database, Dbhaul, Output, checksum, dbhaul, postgres15, program};
 
 /// A folder with the script, and the file that a trick would make.
 struct Trap {
@@ -77,7 +77,7 @@ fn escape_sequences_of_an_archive_reach_no_terminal() {
     source.sql("CREATE TABLE \"a\u{1b}]0;title\u{7}b\u{9b}2J\" (n int)");
     let (archive, _) = crate::roundtrip::dumped(&source, &folder, &[]);
     // `script` gives it a terminal.
-    let command = format!("'{}' inspect '{}'", env!("CARGO_BIN_EXE_dbhaul"), archive.display());
+    let command = format!("'{}' inspect '{}'", program(), archive.display());
     let shown = std::process::Command::new("script").args(["-qec", &command, "/dev/null"]).output().expect("script");
     let shown = String::from_utf8(shown.stdout).expect("UTF-8");
     assert!(shown.contains("a\\x1b]0;title\\x07b\\u{9b}2J"), "{shown:?}");

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{assert_clean, files_below, password, talkative, user, wrappers};
-use crate::support::{Server, copy_program, eventually, mysql, postgres15};
+use crate::support::{Server, copy_program, eventually, mysql, postgres15, program};
 
 /// The soft and the hard limit for core dumps, from the text of `/proc/PID/limits`. One byte, not none: that also stops
 /// the pipe to a crash reporter.
@@ -81,7 +81,7 @@ fn others_of_the_same_user_can_not_look_into_dbhaul_and_it_leaves_no_core_dump()
     let place = tempfile::tempdir().expect("a folder");
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
     let binary = place.path().join("dbhaul");
-    copy_program(env!("CARGO_BIN_EXE_dbhaul"), &binary);
+    copy_program(program(), &binary);
     let mut child = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&binary)

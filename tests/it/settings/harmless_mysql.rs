@@ -5,7 +5,7 @@ use super::{
     sweep::{Change, Reach, Sweep, Trial},
     sweep_mysql::{MysqlSweep, SWEPT_WITH},
 };
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, root};
 
 /// Limits that are for who sets them: at their least they end the work, and that is told.
 pub const LIMITS: [&str; 13] = [
@@ -26,7 +26,7 @@ pub const LIMITS: [&str; 13] = [
 
 fn all_together(flavour: Flavour) {
     let server = Server::start_with(flavour, SWEPT_WITH);
-    let page = std::fs::read_to_string("docs/settings-mysql.md").expect("read the page");
+    let page = std::fs::read_to_string(root().join("docs/settings-mysql.md")).expect("read the page");
     let harmless = sorted(&page, "Harmless");
     let sweep = MysqlSweep::new(&server);
     let changes = sweep.trials().into_iter().filter_map(|trial| match trial {

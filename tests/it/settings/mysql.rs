@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     roundtrip::{dumped, manifest, member, with_clients_of},
-    support::{Database, Flavour, Output, Server, checksum, mariadb, mysql, schema, shared},
+    support::{Database, Flavour, Output, Server, checksum, mariadb, mysql, root, schema, shared},
 };
 
 /// What is tried while a setting is otherwise: each takes its time.
@@ -371,7 +371,7 @@ pub(super) fn sorted(page: &str, heading: &str) -> Vec<String> {
 /// A setting that a later server adds stands nowhere on the page, and fails here.
 #[test]
 fn every_setting_of_every_server_is_sorted() {
-    let page = fs::read_to_string("docs/settings-mysql.md").expect("read the page");
+    let page = fs::read_to_string(root().join("docs/settings-mysql.md")).expect("read the page");
     let timed = ["lock_wait_timeout", "net_read_timeout", "net_write_timeout", "wait_timeout"].map(str::to_owned);
     let pinned = sorted(&page, "Pinned");
     let of_server = sorted(&page, "Of the server as a whole");

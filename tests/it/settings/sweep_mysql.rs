@@ -9,7 +9,7 @@ use super::{
     only,
     sweep::{Change, Reach, Sweep, Trial},
 };
-use crate::support::{Database, Family, Flavour, Server};
+use crate::support::{Database, Family, Flavour, Server, root};
 
 /// Users without SUPER are to restore functions, and rows that may be too long.
 pub const SWEPT_WITH: &[&str] = &["--log-bin-trust-function-creators=ON", "--innodb-strict-mode=OFF"];
@@ -66,7 +66,7 @@ impl<'s> MysqlSweep<'s> {
         let globals = server.sql("SHOW GLOBAL VARIABLES");
         let lines = globals.lines().filter_map(|line| line.split_once('\t').or(Some((line, ""))));
         let globals = lines.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        let page = fs::read_to_string("docs/settings-mysql.md").expect("read the page");
+        let page = fs::read_to_string(root().join("docs/settings-mysql.md")).expect("read the page");
         let harmless = ["Pinned", "Harmless"].iter().flat_map(|heading| sorted(&page, heading)).collect();
         Self { server, globals, harmless }
     }

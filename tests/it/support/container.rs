@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Output, descendants, eventually};
+use super::{Output, descendants, eventually, program};
 
 /// The number of a user and of a group that are in no passwd.
 const USER: &str = "--reuid=10001 --regid=10001 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all";
@@ -92,7 +92,7 @@ impl Container {
     }
 
     pub fn spawn(mut self) -> RunningContainer {
-        self.command.args(["sh", "-c", MAKE, "container", env!("CARGO_BIN_EXE_dbhaul")]);
+        self.command.args(["sh", "-c", MAKE, "container", program()]);
         self.command.args([&self.before, &self.after, "setpriv"]);
         self.command.args(USER.split(' ')).args(&self.words);
         RunningContainer(self.command.spawn().expect("run unshare"))

@@ -5,9 +5,10 @@
 
 use std::{
     fs,
-    path::Path,
     sync::{Mutex, PoisonError},
 };
+
+use super::root;
 
 /// Every cell of a generated table is tried, and not some of them.
 pub fn sweeping() -> bool {
@@ -16,7 +17,7 @@ pub fn sweeping() -> bool {
 
 /// The cells of the table in a section, row by row, without its heads; the first row's are the heads.
 pub fn table_of_section(file: &str, name: &str) -> Vec<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let path = root().join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
     let (_, rest) = text.split_once(&format!("<!-- {name}: generated -->\n")).expect("the section's start");
     let (found, _) = rest.split_once(&format!("<!-- {name}: end -->")).expect("the section's end");
@@ -40,7 +41,7 @@ fn section(file: &str, name: &str, wanted: &str, writes: bool) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let path = root().join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
     let (start, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
     let (before, rest) = text.split_once(&start).unwrap_or_else(|| panic!("no {start:?} in {file}"));

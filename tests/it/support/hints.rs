@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use super::Output;
+use super::{Output, root};
 
 /// A hint where the source makes it.
 pub struct MadeHint {
@@ -30,7 +30,7 @@ pub fn sources(folder: &str) -> Vec<(String, String)> {
 /// The same of the files with another ending.
 pub fn files(folder: &str, wanted: &str) -> Vec<(String, String)> {
     fn walk(folder: &Path, wanted: &str, found: &mut Vec<(String, String)>) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = root();
         let entries = fs::read_dir(root.join(folder)).expect("a folder of sources").flatten();
         for entry in entries {
             let path = folder.join(entry.file_name());

@@ -16,6 +16,7 @@ mod image;
 mod mysql_session;
 mod pooler;
 mod process;
+mod program;
 mod proxy;
 mod recorded;
 mod server;
@@ -42,6 +43,7 @@ pub use {
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
     process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},
+    program::program,
     proxy::{Proxy, Treatment},
     recorded::recorded_client,
     server::{Server, USER, mariadb, mysql, postgres15, postgres18, shared},
@@ -54,7 +56,12 @@ pub use {
 
 use std::path::{Path, PathBuf};
 
+/// The folder of the repository. This package is a folder below it.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
+}
+
 /// `fixtures/NAME`.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+    root().join("fixtures").join(name)
 }

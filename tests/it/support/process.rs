@@ -14,10 +14,12 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::program;
+
 /// A dbhaul to be started, with an environment of PATH and HOME (an empty temporary folder) and no input.
 pub fn dbhaul() -> Dbhaul {
     let home = tempfile::tempdir().expect("a folder for HOME");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbhaul"));
+    let mut command = Command::new(program());
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").expect("PATH"))
