@@ -55,6 +55,7 @@ mod secrets;
 mod selection;
 mod servers;
 mod settings;
+mod shelf;
 mod signals;
 mod streams;
 mod supervision;

@@ -74,7 +74,7 @@ struct Fuzzed {
 /// Whether a restore refuses it before it touches the target.
 fn is_refused(format: Format, script: &[u8]) -> bool {
     const STOPS: [&str; 4] = ["gate.stopped", "gate.databases", "psql.command", "psql.connects"];
-    let mut inspector = engine::of(format.dialect()).inspector(format);
+    let mut inspector = registry::of(format.dialect).inspector(format);
     inspector.see(script);
     inspector.finish().map_or(true, |content| STOPS.iter().any(|fact| content.facts.contains_key(*fact)))
 }

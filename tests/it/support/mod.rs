@@ -42,7 +42,7 @@ pub use {
     hints::{files, made_hints, sources},
     image::{Filesystem, Image},
     pooler::{Pooler, Pooling},
-    process::{Dbhaul, Output, Running, copy_program, dbhaul, fake_client},
+    process::{Dbhaul, Output, Running, copy_program, dbhaul, dbhaul_with_shelf, fake_client},
     program::program,
     proxy::{Proxy, Treatment},
     recorded::recorded_client,

@@ -18,8 +18,17 @@ use super::program;
 
 /// A dbhaul to be started, with an environment of PATH and HOME (an empty temporary folder) and no input.
 pub fn dbhaul() -> Dbhaul {
+    started_as(program())
+}
+
+/// The same of the program that has one engine more.
+pub fn dbhaul_with_shelf() -> Dbhaul {
+    started_as(env!("CARGO_BIN_EXE_dbhaul-with-shelf"))
+}
+
+fn started_as(program: &str) -> Dbhaul {
     let home = tempfile::tempdir().expect("a folder for HOME");
-    let mut command = Command::new(program());
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").expect("PATH"))

@@ -88,20 +88,10 @@ pub(super) fn plan(
     let mut tables = coming(content, options);
     let resumable = !options.schema_only && !options.data_only && tables.iter().all(|table| table.structure.is_some());
     tables.retain(|table| !left.complete.contains(&table.name));
-    Ok(RestorePlan {
-        decoder: None,
-        decoder_filter: None,
-        loader,
-        filter: Some(Box::new(Rewriter::new(adapt))),
-        parts,
-        tables,
-        atomic: false,
-        resumable,
-        notes: notes(server, content, options)
-            .into_iter()
-            .chain(database::standing(server, content, options))
-            .collect(),
-    })
+    let notes =
+        notes(server, content, options).into_iter().chain(database::standing(server, content, options)).collect();
+    let filter: Option<Box<dyn Filter>> = Some(Box::new(Rewriter::new(adapt)));
+    Ok(RestorePlan { filter, parts, resumable, notes, ..RestorePlan::new(loader, tables) })
 }
 
 /// Whether sessions of our own have something to share, or to go on from.

@@ -139,17 +139,8 @@ impl RestorePlanner<'_> {
         if !atomic && !self.is_replaced() {
             notes.push("the dump holds transactions of its own: a failure leaves behind what came before it".into());
         }
-        Ok(RestorePlan {
-            decoder: None,
-            decoder_filter: None,
-            loader: Loader::Client(self.psql(psql)?),
-            filter: Some(filter),
-            parts,
-            tables,
-            atomic,
-            resumable: false,
-            notes,
-        })
+        let loader = Loader::Client(self.psql(psql)?);
+        Ok(RestorePlan { filter: Some(filter), parts, atomic, notes, ..RestorePlan::new(loader, tables) })
     }
 
     /// The numbers of the entries that were asked for by name; none when that is all of them.
@@ -194,18 +185,8 @@ impl RestorePlanner<'_> {
             notes.push(format!("{jobs} sessions at once: a failure leaves behind what was restored before it"));
         }
         let loader = self.with_input(selection.add_to(loader))?;
-        let loader = Loader::Client(loader);
-        Ok(RestorePlan {
-            decoder: None,
-            decoder_filter: None,
-            loader,
-            filter: self.freeze(),
-            parts,
-            tables,
-            atomic: jobs <= 1,
-            resumable: false,
-            notes,
-        })
+        let plan = RestorePlan::new(Loader::Client(loader), tables);
+        Ok(RestorePlan { filter: self.freeze(), parts, atomic: jobs <= 1, notes, ..plan })
     }
 
     /// Marks rows as frozen on their way, where `pg_restore` reads a stream.
@@ -303,13 +284,11 @@ impl RestorePlanner<'_> {
         Ok(RestorePlan {
             decoder: Some(decoder),
             decoder_filter: self.freeze(),
-            loader,
             filter: Some(filter),
             parts,
-            tables,
             atomic: true,
-            resumable: false,
             notes,
+            ..RestorePlan::new(loader, tables)
         })
     }
 
