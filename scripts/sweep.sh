@@ -17,5 +17,5 @@ if [ "$#" -gt 0 ]; then
 else
     # Each has a server of its own, and mostly waits.
     sweep 6 settings::sweep
-    sweep 2 faults:: huge:: hostile::bounds:: hints::postgres_clients
+    sweep 2 faults::injection:: dump::huge:: hostile::bounds:: hints::postgres_clients
 fi

@@ -1,157 +1,237 @@
-//! Signals to dbhaul, to its clients and to the server's side of a session.
+//! Signals in the middle of a dump and of a restore: the exit code, nothing published, no process and no session left.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{fs, path::Path};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::{Case, Fault, Grid, Held, Moment, Stage, Work, weaker};
-use crate::support::{Database, Flavour, Server, child_of, eventually};
+use crate::support::{
+    Database, Dbhaul, Gate, Lock, Output, Running, Server, Silent, alive, checksum, dbhaul, descendants, eventually,
+    fake_client, mariadb, mysql, names, postgres15, sessions,
+};
 
-#[test]
-fn every_signal_to_dbhaul_at_every_moment() {
-    Grid(&[
-        Fault { name: "dbhaul is sent INT", run: &dbhaul_is_sent(Signal::INT) },
-        Fault { name: "dbhaul is sent TERM", run: &dbhaul_is_sent(Signal::TERM) },
-        Fault { name: "dbhaul is sent TERM twice", run: &|case, moment| Some(term_twice(case, moment)) },
-        Fault { name: "dbhaul is sent HUP", run: &dbhaul_is_sent(Signal::HUP) },
-        Fault { name: "dbhaul is sent QUIT", run: &dbhaul_is_sent(Signal::QUIT) },
-        Fault { name: "dbhaul is sent KILL", run: &dbhaul_is_sent(Signal::KILL) },
-    ])
-    .assert("signals");
+fn dump(database: &Database<'_>, folder: &Path) -> Dbhaul {
+    dbhaul().args(["dump", &database.uri()]).client_dirs([database.server().client_dir()]).cwd(folder)
+}
+
+fn orders(database: &Database<'_>) {
+    database.sql("CREATE TABLE orders (id int PRIMARY KEY)");
+    database.sql("INSERT INTO orders VALUES (1), (2), (3)");
+}
+
+/// Starts it, and waits until its client waits for a lock on the table.
+fn blocked(dbhaul: Dbhaul, database: &Database<'_>) -> (Lock, Running) {
+    let gate = Gate::before(&database.server().client_dir());
+    let mut running = dbhaul.client_dirs([gate.folder()]).spawn();
+    running.wait_until("a client before the gate", |_| gate.reached());
+    let lock = Lock::on(database, "orders");
+    gate.open();
+    running.wait_until("a session that waits for the lock", |_| sessions(database, true) > 0);
+    (lock, running)
+}
+
+/// Sends signals, and waits until neither a process nor a session is left.
+fn signalled(lock: Lock, running: Running, database: &Database<'_>, signals: &[Signal]) -> Output {
+    let children = descendants(running.pid());
+    assert!(!children.is_empty(), "no client runs");
+    for &signal in signals {
+        running.signal(signal);
+    }
+    let output = running.wait();
+    eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
+    // A server need not notice that a client is gone while it waits for a lock itself.
+    drop(lock);
+    eventually("every session is gone", || sessions(database, false) == 0);
+    output
+}
+
+fn a_dump(server: &Server, signals: &[Signal], code: i32, name: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = server.database("signals");
+    orders(&database);
+    let (lock, running) = blocked(dump(&database, folder.path()), &database);
+    assert_eq!(names(folder.path()).len(), 1, "a .partial file");
+    signalled(lock, running, &database, signals).refused(code, &[name]);
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+fn a_restore(server: &Server, signals: &[Signal], code: i32, words: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive.tar.gz");
+    let source = server.database("signals");
+    orders(&source);
+    dump(&source, folder.path()).arg("-o").arg(&archive).run().expect_code(0);
+    let target = server.database("signals");
+    target.sql("CREATE TABLE orders (id int PRIMARY KEY)");
+    let empty = checksum(&target);
+    let restore = dbhaul().arg("restore").arg(&archive).arg(target.uri()).args(["--into-non-empty", "--data-only"]);
+    let (lock, running) = blocked(restore, &target);
+    signalled(lock, running, &target, signals).refused(code, words);
+    assert_eq!(checksum(&target), empty);
 }
 
 #[test]
-fn every_signal_to_a_client_at_every_moment() {
-    Grid(&[
-        Fault { name: "the client is sent TERM", run: &client_is_sent(Signal::TERM) },
-        Fault { name: "the client is sent KILL", run: &client_is_sent(Signal::KILL) },
-        Fault { name: "the client is sent STOP", run: &client_is_sent(Signal::STOP) },
-        Fault { name: "a copy's dumper is sent KILL", run: &dumper_is_killed },
-    ])
-    .assert("clients");
-}
-
-#[test]
-fn every_end_of_a_session_at_every_moment() {
-    Grid(&[
-        Fault { name: "the server ends the session", run: &session_is_ended },
-        Fault { name: "a copy's source ends the session", run: &session_of_the_source_is_ended },
-        Fault { name: "the server's backend is sent KILL", run: &backend_is_killed },
-    ])
-    .assert("sessions");
-}
-
-fn dbhaul_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
-    move |case, moment| {
-        let held = Stage::at(case, moment).hold();
-        held.running.signal(signal);
-        Some(held.outcome())
+fn term_ends_a_dump_with_143() {
+    for server in [postgres15(), mysql(), mariadb()] {
+        a_dump(server, &[Signal::TERM], 143, "stopped by SIGTERM");
     }
 }
 
-fn term_twice(case: Case, moment: Moment) -> String {
-    let mut held = Stage::at(case, moment).hold();
-    // Two signals at one moment are one signal.
-    eventually("it ends", || {
-        let runs = held.running.is_running();
-        if runs {
-            held.running.signal(Signal::TERM);
-        }
-        !runs
+#[test]
+fn int_ends_a_dump_with_130() {
+    for server in [postgres15(), mysql()] {
+        a_dump(server, &[Signal::INT], 130, "stopped by SIGINT");
+    }
+}
+
+#[test]
+fn hup_ends_a_dump_with_129() {
+    for server in [postgres15(), mysql()] {
+        a_dump(server, &[Signal::HUP], 129, "stopped by SIGHUP");
+    }
+}
+
+#[test]
+fn term_int_and_hup_end_a_restore_into_postgres_and_it_is_rolled_back() {
+    let left = "its transaction was rolled back";
+    a_restore(postgres15(), &[Signal::TERM], 143, &["stopped by SIGTERM", left]);
+    a_restore(postgres15(), &[Signal::INT], 130, &["stopped by SIGINT", left]);
+    a_restore(postgres15(), &[Signal::HUP], 129, &["stopped by SIGHUP", left]);
+}
+
+#[test]
+fn term_and_int_end_a_restore_into_mysql_and_what_may_be_left_is_said() {
+    let left = "the target may have been changed";
+    a_restore(mysql(), &[Signal::TERM], 143, &["stopped by SIGTERM", left]);
+    a_restore(mysql(), &[Signal::INT], 130, &["stopped by SIGINT", left]);
+    a_restore(mariadb(), &[Signal::TERM], 143, &["stopped by SIGTERM", left]);
+}
+
+/// A client that won't end when it is asked to, with a child of its own.
+fn stubborn(folder: &Path, server: &Server, program: &str) {
+    let real = server.client_dir().join(program);
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec '{}' --version\ntrap '' TERM INT HUP\nsleep 1000 &\ntouch '{}'\n\
+         while :; do sleep 1000; done\n",
+        real.display(),
+        folder.join("arrived").display(),
+    );
+    fake_client(folder, program, &script);
+}
+
+#[test]
+fn a_second_term_kills_a_client_that_ignores_the_first_at_once() {
+    let database = postgres15().database("signals");
+    orders(&database);
+    let (folder, clients) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    stubborn(clients.path(), postgres15(), "pg_dump");
+    // Without the second signal it would take longer than the test may.
+    let dump = dump(&database, folder.path()).client_dirs([clients.path()]).args(["--grace-period", "1000"]);
+    let mut running = dump.spawn();
+    running.wait_until("the client", |_| clients.path().join("arrived").exists());
+    let children = descendants(running.pid());
+    running.signal(Signal::TERM);
+    // Two signals at one moment are one signal: the first must have been heard.
+    eventually("the first signal was heard", || {
+        running.signal(Signal::TERM);
+        !children.iter().any(|&pid| alive(pid))
     });
-    held.outcome()
+    running.wait().refused(143, &["stopped by SIGTERM"]);
+    assert_eq!(names(folder.path()), [""; 0]);
 }
 
-/// A client that is stopped is given up when it has been silent for long enough.
-fn client_is_sent(signal: Signal) -> impl Fn(Case, Moment) -> Option<String> {
-    move |case, moment| {
-        if case.work == Work::Verify {
-            return None;
-        }
-        let stage = Stage::at(case, moment);
-        let mut command = stage.command();
-        if signal == Signal::STOP {
-            command = command.args(["--idle-timeout", "4", "--grace-period", "1"]);
-        }
-        let held = stage.hold_as(command);
-        send(held.client(), signal);
-        Some(held.outcome())
+#[test]
+fn a_client_that_ignores_term_is_killed_when_its_grace_period_is_over() {
+    let database = postgres15().database("signals");
+    orders(&database);
+    let (folder, clients) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    stubborn(clients.path(), postgres15(), "pg_dump");
+    let dump = dump(&database, folder.path()).client_dirs([clients.path()]).args(["--grace-period", "1"]);
+    let mut running = dump.spawn();
+    running.wait_until("the client", |_| clients.path().join("arrived").exists());
+    let children = descendants(running.pid());
+    running.signal(Signal::TERM);
+    running.wait().refused(143, &["stopped by SIGTERM"]);
+    eventually("every process is gone", || !children.iter().any(|&pid| alive(pid)));
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// It waits for a server that never says a word.
+#[test]
+fn a_signal_before_the_first_change_says_that_nothing_was_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive.tar.gz");
+    let source = postgres15().database("signals");
+    orders(&source);
+    dump(&source, folder.path()).arg("-o").arg(&archive).run().expect_code(0);
+    let silent = Silent::listen();
+    let uri = format!("postgres://nobody@127.0.0.1:{}/nothing", silent.port);
+    for command in [dbhaul().arg("restore").arg(&archive).arg(&uri), dbhaul().arg("copy").arg(source.uri()).arg(&uri)] {
+        let mut running = command.client_dirs([postgres15().client_dir()]).spawn();
+        running.wait_until("a handler of TERM", |running| {
+            let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+            u64::from_str_radix(caught, 16).is_ok_and(|caught| caught & 1 << (Signal::TERM.as_raw() - 1) != 0)
+        });
+        running.signal(Signal::TERM);
+        running.wait().refused(143, &["stopped by SIGTERM", "nothing was changed"]);
     }
 }
 
-fn send(pid: u32, signal: Signal) {
-    kill_process(Pid::from_raw(pid.cast_signed()).expect("a pid"), signal).expect("signal");
+/// kill -9: nobody can clean up, but the client must not go on, and the next dump says what was left.
+fn killed_dump(server: &Server) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = server.database("signals");
+    orders(&database);
+    let (lock, running) = blocked(dump(&database, folder.path()), &database);
+    let output = signalled(lock, running, &database, &[Signal::KILL]);
+    assert_eq!((output.signal, output.code), (Some(9), None));
+    let left = names(folder.path());
+    assert!(left.len() == 1 && left[0].ends_with(".partial"), "{left:?}");
+    let before = fs::read(folder.path().join(&left[0])).expect("read");
+
+    let next = dump(&database, folder.path()).run().expect_code(0);
+    let warned = next.stderr.lines().any(|line| line.starts_with("warning") && line.contains(&left[0]));
+    assert!(warned, "{}", next.stderr);
+    assert_eq!(fs::read(folder.path().join(&left[0])).expect("still there"), before);
+    assert_eq!(names(folder.path()).len(), 2);
 }
 
-/// It has ended when all bytes have been handed on.
-fn dumper_is_killed(case: Case, moment: Moment) -> Option<String> {
-    if case.work != Work::Copy || moment == Moment::Sent {
-        return None;
-    }
-    let held = Stage::at(case, moment).hold();
-    let dumper = child_of(held.running.pid(), case.flavour.family().dump()).expect("a dumper");
-    send(dumper, Signal::KILL);
-    Some(held.outcome())
+#[test]
+fn kill_9_leaves_a_partial_file_of_postgres_that_the_next_dump_names() {
+    killed_dump(postgres15());
 }
 
-fn session_is_ended(case: Case, moment: Moment) -> Option<String> {
-    let mut held = with_a_session(Stage::at, case, moment)?;
-    end_sessions(if case.work == Work::Dump { &held.stage.source } else { &held.stage.target });
-    // The client sees it when it goes on.
-    held.release();
-    Some(weaker(moment != Moment::Start, held.outcome()))
+#[test]
+fn kill_9_leaves_a_partial_file_of_mysql_that_the_next_dump_names() {
+    killed_dump(mysql());
 }
 
-fn session_of_the_source_is_ended(case: Case, moment: Moment) -> Option<String> {
-    if case.work != Work::Copy || !matches!(moment, Moment::Start | Moment::Middle) {
-        return None;
-    }
-    let mut held = Stage::at(case, moment).hold();
-    end_sessions(&held.stage.source);
-    held.release();
-    Some(held.outcome())
+#[test]
+fn kill_9_in_a_restore_leaves_no_process_and_postgres_rolls_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive.tar.gz");
+    let source = postgres15().database("signals");
+    orders(&source);
+    dump(&source, folder.path()).arg("-o").arg(&archive).run().expect_code(0);
+    let target = postgres15().database("signals");
+    target.sql("CREATE TABLE orders (id int PRIMARY KEY)");
+    let restore = dbhaul().arg("restore").arg(&archive).arg(target.uri()).args(["--into-non-empty", "--data-only"]);
+    let (lock, running) = blocked(restore, &target);
+    let output = signalled(lock, running, &target, &[Signal::KILL]);
+    assert_eq!(output.signal, Some(9));
+    assert_eq!(target.sql("SELECT count(*) FROM orders"), "0");
 }
 
-/// A run whose held client has a session: a dumper's is over when the last byte is written, `pg_restore` opens its own
-/// when it has read the table of contents, and MySQL's may have said all that it has to say when everything is sent.
-fn with_a_session<'s>(stage: impl FnOnce(Case, Moment) -> Stage<'s>, case: Case, moment: Moment) -> Option<Held<'s>> {
-    let postgres = case.flavour.is_postgres();
-    let there = match case.work {
-        Work::Dump => matches!(moment, Moment::Start | Moment::Middle),
-        Work::Restore | Work::Copy if postgres => moment != Moment::Start,
-        Work::Restore | Work::Copy => moment != Moment::Sent,
-        Work::Verify => false,
-    };
-    there.then(|| stage(case, moment).hold())
-}
-
-/// Ends every session in a database; at least one.
-fn end_sessions(database: &Database<'_>) {
-    eventually("a session to end", || database.end_sessions() > 0);
-}
-
-/// One backend's death makes PostgreSQL end all others, so this has a server of its own, and one run at a time.
-fn backend_is_killed(case: Case, moment: Moment) -> Option<String> {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    static ALONE: Mutex<()> = Mutex::new(());
-    if !case.flavour.is_postgres() {
-        return None;
-    }
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = SERVER.get_or_init(|| Server::start(Flavour::Postgres15));
-    let mut held = with_a_session(|case, moment| Stage::on(server, case, moment), case, moment)?;
-    let database = if case.work == Work::Dump { &held.stage.source } else { &held.stage.target };
-    let recovered = || server.log().matches("is ready to accept connections").count();
-    let before = recovered();
-    let sql = format!("SELECT pid FROM pg_stat_activity WHERE datname = '{}'", database.name());
-    let mut backend = String::new();
-    eventually("a backend", || {
-        backend = server.sql(&sql);
-        !backend.is_empty()
-    });
-    send(backend.lines().next().and_then(|pid| pid.parse().ok()).expect("a pid"), Signal::KILL);
-    eventually("the server has recovered", || recovered() > before);
-    held.release();
-    // A loader that has not yet come to the end of what it was given notices at once.
-    Some(weaker(case.work == Work::Copy && moment == Moment::LastByte, held.outcome()))
+#[test]
+fn the_partial_file_of_a_dump_that_runs_is_not_called_a_leftover() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (slow, other) = (postgres15().database("signals"), postgres15().database("signals"));
+    orders(&slow);
+    orders(&other);
+    let (lock, running) = blocked(dump(&slow, folder.path()), &slow);
+    let output = dump(&other, folder.path()).run().expect_code(0);
+    assert!(!output.stderr.contains(".partial"), "{}", output.stderr);
+    drop(lock);
+    running.wait().expect_code(0);
+    assert_eq!(names(folder.path()).iter().filter(|name| name.ends_with(".tar.gz")).count(), 2);
 }

@@ -3,10 +3,10 @@
 use std::{fs, path::Path, process::Command};
 
 use super::{dump, dump_of, restore};
+use crate::foreign::no_end_mark::PHPMYADMIN;
 use crate::roundtrip::{member, with_clients_of};
 use crate::support::{dbhaul, mysql, postgres15};
-use crate::unproven::PHPMYADMIN;
-use crate::verify_restore::{meddling, with_dump, with_manifest};
+use crate::verify::trial_restore::{meddling, with_dump, with_manifest};
 
 #[test]
 fn an_archive_whose_manifest_was_changed_is_made_again() {

@@ -10,7 +10,7 @@ use crate::support::{Output, Server, mysql, postgres15, postgres18, program};
 fn script(server: &Server) -> String {
     let source = server.database("script");
     source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')");
-    crate::foreign_files::plain(&source)
+    crate::foreign::files::plain(&source)
 }
 
 fn bash(folder: &Path, command: &str) {
@@ -53,7 +53,7 @@ fn a_dump_through_powershell_is_written_by_the_program_or_taken_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = mysql().database("wide");
     source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'grün')");
-    let text = crate::foreign_files::plain(&source);
+    let text = crate::foreign::files::plain(&source);
     let wide: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     fs::write(folder.path().join("wide.sql"), wide).expect("write");
     let refused = verify(mysql(), folder.path(), &["wide.sql"]).refused(8, &[]);

@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use rustix::process::Signal;
 
 use super::{User, by};
-use crate::dump_rows::altering;
+use crate::dump::mysql_jobs::altering;
 use crate::roundtrip::with_clients_of;
 use crate::support::{Flavour, Gate, Server, dbhaul, mariadb, mysql, shared};
 

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{User, dump_of, restore};
-use crate::foreign_files::vendor;
+use crate::foreign::files::vendor;
 use crate::roundtrip::with_clients_of;
 use crate::support::{Database, Flavour, Gate, Lock, Output, Server, eventually, names, postgres15, sessions};
 

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{dump_of, restore};
-use crate::foreign_files::{plain, vendor};
+use crate::foreign::files::{plain, vendor};
 use crate::support::{Flavour, Server, postgres15};
 
 const END: &str = "--\n-- PostgreSQL database dump complete\n";

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use super::{Trap, refused, restore};
 use crate::roundtrip::with_clients_of;
 use crate::{
-    foreign::with_both,
+    foreign::archives::with_both,
     support::{Database, Flavour, checksum, fake_client, postgres15, postgres18},
 };
 

@@ -1,6 +1,7 @@
 //! Every server with every client: dump, verify, restore into the same server, compare; or a refusal before anything
 //! has started. docs/compatibility.md shows it.
 
+mod crossing;
 mod pair;
 mod recorded;
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::{MYSQL, Outcome, Place, Way, pair::finished};
 use crate::{
-    clients::whole_mysql_dump,
+    connect::clients::whole_mysql_dump,
     support::{Database, dbhaul, recorded_client, shared},
 };
 

@@ -10,9 +10,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{
-    dump_jobs::moment::Writers,
+    dump::postgres_jobs::moment::Writers,
     memory::within,
-    restore_jobs::everything,
+    restore::mysql_jobs::everything,
     roundtrip::{assert_same, dumped, manifest, member, restored, with_clients_of},
     support::{
         Database, Dbhaul, Disk, Flavour, Lock, Server, alive, dbhaul, descendants, eventually, fake_client, mariadb,

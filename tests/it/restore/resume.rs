@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    restore_jobs::{by_the_manual, everything, restore, rows, script},
+    restore::mysql_jobs::{by_the_manual, everything, restore, rows, script},
     roundtrip::{assert_same, dumped, loaded, restored, with_clients_of},
     support::{
         Database, Family, Flavour, Server, checksum, eventually, mariadb, mysql, postgres15, schema, sessions, shared,

@@ -1,5 +1,7 @@
 //! `copy`: what arrives, what is refused before anything is touched, and what a failure on either side leaves behind.
 
+mod jobs;
+
 use std::{
     fs,
     os::unix::fs::symlink,

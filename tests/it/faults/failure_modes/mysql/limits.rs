@@ -4,7 +4,7 @@ use std::{fs::File, os::fd::OwnedFd};
 
 use super::{both, dump, vendor_dump};
 use crate::{
-    clients::whole_mysql_dump,
+    connect::clients::whole_mysql_dump,
     roundtrip::{dumped, with_clients_of},
     support::{
         Database, Flavour, Lock, Output, Server, dbhaul, eventually, mariadb, mysql, postgres15, recorded_client,

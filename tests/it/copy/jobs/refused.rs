@@ -2,7 +2,7 @@
 
 use super::{copied, copy};
 use crate::{
-    dump_jobs::tables,
+    dump::postgres_jobs::tables,
     roundtrip::{assert_same, with_clients_of},
     support::{Pooler, Pooling, checksum, postgres15},
 };

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    restore_jobs::everything,
+    restore::mysql_jobs::everything,
     roundtrip::{dumped, manifest, restored, with_clients_of},
     support::{Database, Gate, Server, dbhaul, eventually, mariadb, mysql, sessions},
 };

@@ -7,7 +7,7 @@ mod refused;
 use serde_json::Value;
 
 use crate::{
-    dump_jobs::tables,
+    dump::postgres_jobs::tables,
     roundtrip::{assert_same, loaded, real_rows},
     support::{Database, Dbhaul, Server, checksum, dbhaul, peak, postgres15, postgres18},
 };

@@ -420,7 +420,7 @@ fn holding(server: &Server) -> PathBuf {
 fn wrap(server: &Server, folder: &Path) {
     let family = server.flavour().family();
     let dumper = family.dump();
-    let filter = format!("perl '{}'", root().join("tests/it/faults/filter.pl").display());
+    let filter = format!("perl '{}'", root().join("tests/it/faults/injection/filter.pl").display());
     // A dumper may end long before its last byte has passed: its wrapper stays for that, and ends as it did.
     let out = format!(
         "case \"$*\" in *--no-data*) exec \"$real\" \"$@\";; esac\n\"$real\" \"$@\" | {filter} out\n\

@@ -3,7 +3,7 @@
 
 use super::copied;
 use crate::{
-    dump_jobs::moment::{Writers, accounts, total},
+    dump::postgres_jobs::moment::{Writers, accounts, total},
     support::{Server, eventually, postgres15, postgres18, sessions},
 };
 

@@ -122,7 +122,7 @@ fn case_4_lines_before_the_dump_are_passed_over_with_a_note() {
         let source = server.database("source");
         source.sql("CREATE TABLE a (id int PRIMARY KEY, v varchar(9)); INSERT INTO a VALUES (1, 'x'), (2, 'y')");
         let folder = tempfile::tempdir().expect("a folder");
-        let dump = crate::foreign_files::plain(&source);
+        let dump = crate::foreign::files::plain(&source);
         let ways = [&["--clean", "schema", "--yes"][..], &["--clean", "schema", "--yes", "--jobs", "1"], &[]];
         for (archive, way) in wrapped(&folder, format!("{first}\n{next}{dump}").as_bytes()).iter().zip(ways) {
             let target = server.database("target");

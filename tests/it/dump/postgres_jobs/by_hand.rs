@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use super::{dumped_by, tables};
 use crate::{
-    by_hand::{every_reader, shell, tool},
+    inspect::by_hand::{every_reader, shell, tool},
     roundtrip::{assert_same, loaded},
     support::{Server, postgres15, postgres18},
 };

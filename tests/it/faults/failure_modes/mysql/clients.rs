@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use super::{both, dump, ended, restore, vendor_load, written};
 use crate::{
-    clients::whole_mysql_dump,
+    connect::clients::whole_mysql_dump,
     roundtrip::with_clients_of,
     support::{Database, Flavour, Output, Server, dbhaul, fake_client, mariadb, mysql, recorded_client, shared},
 };

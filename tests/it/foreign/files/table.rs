@@ -2,8 +2,8 @@
 
 use super::{Source, command_of, vendor};
 use crate::{
+    foreign::no_end_mark::{ADMINER, HEIDISQL, PHPMYADMIN},
     support::{Flavour, Output, Server, assert_section, mysql},
-    unproven::{ADMINER, HEIDISQL, PHPMYADMIN},
 };
 
 /// A kind of files that people bring.

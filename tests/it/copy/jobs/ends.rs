@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::copy;
 use crate::{
-    dump_jobs::tables,
+    dump::postgres_jobs::tables,
     support::{
         Database, Dbhaul, Running, Server, alive, assert_gone, checksum, dbhaul, descendants, eventually, fake_client,
         kill, names, postgres15, postgres18, sessions,

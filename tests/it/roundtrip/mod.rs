@@ -1,5 +1,14 @@
 //! A dump and a restore of every fixture on every server, compared row by row and schema by schema.
 
+mod database_names;
+mod database_properties;
+mod encodings;
+mod floats;
+mod hidden_operators;
+mod objects;
+mod tablespaces;
+mod values;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},

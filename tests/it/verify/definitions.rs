@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    restore_jobs::everything,
+    restore::mysql_jobs::everything,
     roundtrip::{dumped, with_clients_of},
     support::{Database, Dbhaul, Flavour, Output, Server, dbhaul, mariadb, mysql, postgres15, postgres18},
 };

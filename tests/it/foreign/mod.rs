@@ -1,0 +1,6 @@
+//! Files that other programs wrote.
+
+pub mod archives;
+pub mod files;
+pub mod no_end_mark;
+mod several_databases;

@@ -1,0 +1,4 @@
+//! Containers, and what is handed out for platforms.
+
+mod container;
+mod manifests;

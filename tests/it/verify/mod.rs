@@ -1,0 +1,4 @@
+//! `verify`: definitions compared, and trial restores.
+
+mod definitions;
+pub mod trial_restore;
