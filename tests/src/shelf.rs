@@ -199,6 +199,7 @@ impl Session {
         let connecting = tokio::time::timeout(limits.connect, TcpStream::connect(address)).await;
         let stream =
             connecting.map_err(|_| failed("it took too long".to_owned()))?.map_err(|e| failed(e.to_string()))?;
+        stream.set_nodelay(true).map_err(|e| failed(e.to_string()))?;
         Ok(Self { stream: BufStream::new(stream), shelf: connection.database.clone() })
     }
 

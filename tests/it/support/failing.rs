@@ -253,7 +253,8 @@ pub fn alive(pid: u32) -> bool {
 
 /// The highest resident size of a dbhaul, in KiB; none before its exec, when it still is who starts it.
 pub fn peak(pid: u32) -> Option<u64> {
-    fs::read_link(format!("/proc/{pid}/exe")).ok().filter(|exe| exe.ends_with("dbhaul"))?;
+    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    exe.file_name().filter(|name| name.as_encoded_bytes().starts_with(b"dbhaul"))?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()

@@ -28,8 +28,8 @@ use super::session::{LOADING, UNCHECKED, connection_args as common};
 use super::sql::content::{fact, names};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, ResumeState, Role,
-    Scene, Server, Version,
+    Client, Content, DumpedTable, Filter, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
+    ResumeState, Role, Scene, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Invocation, Stdin};
