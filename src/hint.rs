@@ -103,6 +103,9 @@ pub const MADE_TWICE: Hint =
 /// For a host's name that no resolver knows.
 pub const CHECK_HOST: Hint = Hint::new("check-host", "check the host's name in the URI");
 
+/// A trial needs no server of its own.
+pub const RESTORE_INTO_URI: Hint = Hint::new("restore-into-uri", "--restore-into URI uses a server that runs already");
+
 /// For a client that refuses options of its version.
 pub const ANOTHER_CLIENT: Hint =
     Hint::new("another-client", "the client is not what its version says: point --client-dir at another");

@@ -2,7 +2,7 @@
 
 use crate::engine::{Client, Content, Engine, Found, Role, Version};
 use crate::error::{Error, Kind, Result};
-use crate::hint::Hint;
+use crate::hint::{self, Hint};
 
 /// The lowest version that is not older than the server that the dump was made from, of the same flavour. Of a dump
 /// that does not say, the newest.
@@ -40,7 +40,7 @@ fn none_fits(engine: &dyn Engine, content: &Content, source: Option<Version>, fo
             format!("{install}; or point --server-dir at a folder that holds the server's programs"),
         ));
     }
-    error.hint(Hint::new("restore-into-uri", "--restore-into URI uses a server that runs already"))
+    error.hint(hint::RESTORE_INTO_URI)
 }
 
 #[cfg(test)]

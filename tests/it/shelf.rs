@@ -228,16 +228,15 @@ fn a_dump_that_is_killed_leaves_nothing_under_a_final_name_and_holds_little() {
 fn what_such_an_engine_has_not_is_refused_with_a_way_on_that_works() {
     let papers: Papers = papers().into_iter().take(10).collect();
     let (server, folder) = (ShelfServer::start("desk", papers.clone()), tempfile::tempdir().expect("a folder"));
-    let copy = run(&["copy", &server.uri("desk"), &server.uri("other")]).run().expect_code(2).stderr;
-    assert!(copy.contains("hint: dump the source into a file, and restore that"), "{copy}");
+    run(&["copy", &server.uri("desk"), &server.uri("other")]).run().refused(2, &[]).follows("dump-then-restore");
     let archive = folder.path().join("a.tar.gz");
     run(&["dump", &server.uri("desk"), "-o", text(&archive)]).run().expect_code(0);
-    let create = run(&["restore", "--create", text(&archive), &server.uri("other")]).run().expect_code(2).stderr;
-    assert!(create.contains("hint: name a URI of what is there, without --create and --clean"), "{create}");
+    let create = run(&["restore", "--create", text(&archive), &server.uri("other")]).run();
+    create.refused(2, &["no databases"]).follows("name-what-is-there");
     run(&["restore", text(&archive), &server.uri("other")]).run().expect_code(0);
     assert_eq!(server.papers("other"), papers);
     // No throw-away server, and dbhaul's own engines are there as well.
-    run(&["verify", "--restore", text(&archive)]).run().expect_code(2);
+    run(&["verify", "--restore", text(&archive)]).run().refused(2, &["no throw-away server of shelf"]);
     let said = run(&["dump", "nothing://h/d"]).run().expect_code(3).stderr;
     assert!(said.contains("postgres://") && said.contains("or shelf://"), "{said}");
     let said = run(&["restore", text(&archive), "mysql://u@127.0.0.1:1/d"]).run().expect_code(10).stderr;

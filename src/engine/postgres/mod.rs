@@ -15,8 +15,7 @@ use crate::engine::{
     RestorePlan, RestorePlanner, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server,
     SessionActivity, Stretch, TargetKeeper, Version,
 };
-use crate::error::{Error, Kind, Result};
-use crate::hint::Hint;
+use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
 
 mod clients;
@@ -287,10 +286,7 @@ impl DumpReader for Postgres {
 
 impl RestorePlanner for Postgres {
     fn check_resume(&self) -> Result<()> {
-        let what = "--resume is for MySQL and MariaDB: pg_restore can't go on from where it ended";
-        let again = "restore again from the beginning, with --clean schema if the target is not empty: without --jobs a \
-                     failed restore left nothing";
-        Err(Error::new(Kind::Usage, what).hint(Hint::new("restore-from-the-beginning", again)))
+        restore::suitability::check_resume()
     }
 
     fn check_restore(&self, server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {

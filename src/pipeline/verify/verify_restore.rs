@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::hint::Hint;
+use crate::hint::{self, Hint};
 use crate::pipeline::connect::{ConnectedServer, connect};
 use crate::pipeline::dump::{self, Outcome};
 use crate::pipeline::input::{Checked, Input};
@@ -100,7 +100,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
             Kind::Usage,
             format!("no throw-away server of {} can be started", engine.dialect().name()),
         )
-        .hint(Hint::new("restore-into-uri", "--restore-into URI uses a server that runs already")));
+        .hint(hint::RESTORE_INTO_URI));
     };
     let found = clients::find(context, engine, &[Role::Server]).await?;
     let program = scratch::choose(engine, &checked.content, &found)?;

@@ -17,6 +17,15 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 
+/// Refuses `--resume`, which no client of PostgreSQL can do.
+pub fn check_resume() -> Result<()> {
+    let what = "--resume is for MySQL and MariaDB: pg_restore can't go on from where it ended";
+    Err(Error::new(Kind::Usage, what).hint(Hint::new(
+        "restore-from-the-beginning",
+        "restore again from the beginning, with --clean schema if the target is not empty: without --jobs a failed restore left nothing",
+    )))
+}
+
 /// Refuses what can't work or would do harm. Warnings come back.
 pub fn check(server: &Server, content: &Content, options: &RestoreOptions) -> Result<Vec<String>> {
     chosen(content, options)?;
