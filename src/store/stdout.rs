@@ -1,27 +1,50 @@
-//! An archive on its way to standard output or another stream: what is written can't be rewritten.
+//! An archive on its way to standard output: what is written can't be rewritten.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::{Proof, Store, StoreError};
-use crate::archive::Sink;
+use super::{Location, Proven, SharedLocation, Store, StoreError};
+use crate::archive::{SharedObject, Sink};
 
-/// A stream that takes an archive.
-pub struct Stream(File);
+/// How the command line names it.
+pub const SCHEME: &str = "-";
 
-impl Stream {
-    /// Standard output, unbuffered.
-    pub fn stdout() -> Result<Self, StoreError> {
+/// Standard output.
+#[derive(Debug)]
+struct Stdout;
+
+pub(super) fn parse(_: &str) -> Result<SharedLocation, String> {
+    Ok(Arc::new(Stdout))
+}
+
+impl Location for Stdout {
+    fn scheme(&self) -> &'static str {
+        SCHEME
+    }
+
+    fn stage(&self, _: &str, _: &str) -> Result<Box<dyn Store>, StoreError> {
         let stdout = io::stdout().as_fd().try_clone_to_owned();
-        stdout.map(|fd| Self(fd.into())).map_err(|error| StoreError::Write { path: "standard output".into(), error })
+        let stdout = stdout.map_err(|error| StoreError::Write { path: "standard output".into(), error })?;
+        Ok(Box::new(Stream(stdout.into())))
+    }
+
+    fn open(&self) -> Option<io::Result<SharedObject>> {
+        None
     }
 }
 
+/// A stream that takes an archive, unbuffered.
+pub(super) struct Stream(pub(super) File);
+
 impl Store for Stream {
-    fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
-        drop(proof.sealed.into_sink());
+    fn can_abort(&self) -> bool {
+        false
+    }
+
+    fn publish(self: Box<Self>, _: Proven) -> Result<Option<PathBuf>, StoreError> {
         Ok(None)
     }
 }

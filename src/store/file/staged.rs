@@ -16,9 +16,9 @@ use std::thread::JoinHandle;
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::{Destination, Proof, Store, StoreError};
 use crate::archive::Sink;
 use crate::leftovers::{self, PARTIAL};
+use crate::store::{Proven, Store, StoreError, parent};
 
 /// A file that is being written, and that goes away unless it is published.
 pub struct Staged {
@@ -30,6 +30,15 @@ pub struct Staged {
     /// Its name for now; None when it has its own.
     partial: Option<OsString>,
     target: Target,
+}
+
+#[cfg(test)]
+impl Staged {
+    /// As if the disk were full from now on.
+    pub fn on_full_disk(mut self) -> Self {
+        self.file = File::options().write(true).open("/dev/full").expect("a full device");
+        self
+    }
 }
 
 /// The final name.
@@ -48,29 +57,28 @@ struct Folder {
 }
 
 impl Staged {
-    /// Opens a staging file beside the final one. `stem` and `extension` name the archive in a folder. None for
-    /// a destination that has no name.
-    pub fn create(destination: &Destination, stem: &str, extension: &str) -> Result<Option<Self>, StoreError> {
-        let (folder, target) = match destination {
-            Destination::Stdout | Destination::Nowhere => return Ok(None),
-            Destination::File(path) if path.symlink_metadata().is_ok() => {
-                return Err(StoreError::Exists(path.clone()));
-            }
-            Destination::File(path) => {
-                (path.parent().unwrap_or(path), Target::Fixed(path.file_name().unwrap_or_default().to_owned()))
-            }
-            Destination::Folder(folder) => {
-                (folder.as_path(), Target::Free { stem: stem.to_owned(), extension: extension.to_owned() })
-            }
-        };
+    /// Begins a file of exactly this path.
+    pub fn at(path: &Path) -> Result<Self, StoreError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(StoreError::Exists(path.to_owned()));
+        }
+        Self::create(path.parent().unwrap_or(path), Target::Fixed(path.file_name().unwrap_or_default().to_owned()))
+    }
+
+    /// Begins a file in a folder, under its own name.
+    pub fn in_folder(folder: &Path, stem: &str, extension: &str) -> Result<Self, StoreError> {
+        Self::create(folder, Target::Free { stem: stem.to_owned(), extension: extension.to_owned() })
+    }
+
+    /// Opens a staging file beside the final one.
+    fn create(folder: &Path, target: Target) -> Result<Self, StoreError> {
         let folder = Folder::open(folder)?;
         let (partial, file) = folder.create_partial(&target)?;
-        Ok(Some(Self { file, flusher: None, unflushed: 0, folder, partial: Some(partial), target }))
+        Ok(Self { file, flusher: None, unflushed: 0, folder, partial: Some(partial), target })
     }
 
     /// Where it stands until it is published.
-    #[must_use]
-    pub fn partial(&self) -> PathBuf {
+    fn partial_path(&self) -> PathBuf {
         self.folder.named.join(self.partial.as_deref().unwrap_or_default())
     }
 
@@ -108,14 +116,21 @@ impl Staged {
 }
 
 impl Store for Staged {
+    fn partial(&self) -> Option<PathBuf> {
+        Some(self.partial_path())
+    }
+
+    fn can_abort(&self) -> bool {
+        true
+    }
+
     /// Flushes the file to the disk and gives it its final name. Nothing is ever overwritten.
-    fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
-        let mut staged = proof.sealed.into_sink();
-        let flushed = staged.flusher.take().map_or(Ok(()), Flusher::end).and_then(|()| staged.file.sync_all());
-        flushed.map_err(|error| StoreError::Write { path: staged.partial(), error })?;
-        let name = staged.rename()?;
-        let path = staged.folder.now().join(name);
-        match staged.folder.handle.sync_all() {
+    fn publish(mut self: Box<Self>, _: Proven) -> Result<Option<PathBuf>, StoreError> {
+        let flushed = self.flusher.take().map_or(Ok(()), Flusher::end).and_then(|()| self.file.sync_all());
+        flushed.map_err(|error| StoreError::Write { path: self.partial_path(), error })?;
+        let name = self.rename()?;
+        let path = self.folder.now().join(name);
+        match self.folder.handle.sync_all() {
             // Some file systems (SMB, some FUSE ones) flush no folders.
             Err(error) if !matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::INVAL)) => {
                 Err(StoreError::Unflushed { path, error })
@@ -209,7 +224,7 @@ impl Folder {
                 Ok(file) if leftovers::hold(&file, &self.handle, &name) => return Ok((name, file)),
                 Ok(_) | Err(Errno::EXIST) => {}
                 Err(error) => {
-                    let folder = super::parent(&self.named.join(&name)).to_owned();
+                    let folder = parent(&self.named.join(&name)).to_owned();
                     return Err(StoreError::Folder { folder, error: error.into() });
                 }
             }
