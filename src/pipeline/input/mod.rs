@@ -5,27 +5,30 @@ pub(super) mod found;
 pub(super) mod input_error;
 pub(super) mod of_many;
 pub(super) mod spool;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::fs::{DirEntry, File, Metadata};
+use std::fs::{DirEntry, File};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::Context;
 use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
-use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
+use super::{Context, archive_error};
+use crate::archive::{self, ArchiveError, Candidate, Manifest, ObjectStream, Reader, Reading, SharedObject, lane_of};
 use crate::connection::Connection;
 use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, postgres, stray};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::dump::manifest::{disagreement, properties};
 use crate::report::units;
+use crate::store::{self, LocationError, SharedLocation};
 use found::{Found, Shape, dump_stream, look_inside};
 use of_many::CutReader;
 use spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
@@ -33,11 +36,8 @@ use spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
 /// An archive that was opened and recognised.
 pub struct Input {
     name: String,
-    path: PathBuf,
     shape: Shape,
     format: Format,
-    /// Which file was opened first.
-    first: Option<Identity>,
     /// It names its databases: the wanted one of them passes, or the only one.
     is_cut: bool,
     wanted: Option<String>,
@@ -56,10 +56,6 @@ enum Spool {
     /// With its lock.
     Folder(TempDir, File),
 }
-
-/// Which file it is, and which state of it: device, number, size, seconds and nanoseconds of the last change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity(u64, u64, u64, i64, i64);
 
 /// What a whole archive turned out to be.
 pub struct Checked {
@@ -80,23 +76,24 @@ impl Input {
     /// to its last byte before its first reaches the target.
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
-        let path = if argument == "-" {
-            let spool = spool(context, io::stdin(), "standard input").await?;
-            let path = spool.path().to_owned();
-            spools.push(Spool::File(spool));
-            path
-        } else {
+        let location = locate_archive(argument)?;
+        let unread = |error| archive_error(argument, &ArchiveError::Read(error));
+        let shape = if let Some(folder) = location.local_path().filter(|path| path.is_dir()) {
             // A client that opens it must not take its name for an option.
-            std::path::absolute(argument).unwrap_or_else(|_| PathBuf::from(argument))
+            Shape::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()))
+        } else if let Some(opened) = until_stopped(context, on_thread(move || location.open())).await? {
+            Shape::Ours(opened.map_err(unread)?)
+        } else {
+            let spool = spool(context, io::stdin(), "standard input").await?;
+            let opened = store::open(spool.path()).map_err(unread)?;
+            spools.push(Spool::File(spool));
+            Shape::Ours(opened)
         };
-        let (name, first) = (argument.to_owned(), Identity::of(&path));
         let reading = Reading { accept_unproven: context.accept_unproven, ..Reading::default() };
         let mut input = Self {
-            name,
-            path,
-            shape: Shape::Ours,
+            name: argument.to_owned(),
+            shape,
             format: Format::PgCustom,
-            first,
             is_cut: false,
             wanted: None,
             alone: None,
@@ -119,8 +116,8 @@ impl Input {
         if ours == theirs {
             return Ok(());
         }
-        let (path, shape) = (self.path.clone(), self.shape.clone());
-        let alone = until_stopped(context, on_thread(move || found::is_alone(&path, &shape))).await?;
+        let shape = self.shape.clone();
+        let alone = until_stopped(context, on_thread(move || found::is_alone(&shape))).await?;
         alone.map_err(|error| self.unread(&error))?;
         let what = format!("a {} dump can't be restored into a {} server", ours.name(), theirs.name());
         Err(Error::new(Kind::Refused, what)
@@ -130,9 +127,12 @@ impl Input {
             .hint(Hint::new("server-of-same-family", "name the URI of a server of the same family")))
     }
 
-    /// The file that is read.
+    /// The path of what is read, for commands to paste.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        match &self.shape {
+            Shape::Folder(folder) => folder,
+            shape => shape.object().and_then(|object| object.local_path()).unwrap_or(Path::new(&self.name)),
+        }
     }
 
     /// What holds the dump.
@@ -155,53 +155,60 @@ impl Input {
             Format::MysqlSql => "MySQL SQL",
         };
         match &self.shape {
-            Shape::Ours => format!("an archive of dbhaul's, {form}"),
+            Shape::Ours(_) => format!("an archive of dbhaul's, {form}"),
             Shape::Foreign { member, .. } => format!("{member}, {form}"),
-            Shape::Folder => format!("a folder, {form}"),
+            Shape::Folder(_) => format!("a folder, {form}"),
         }
     }
 
     async fn recognise(&mut self, context: &Context) -> Result<()> {
         let member = context.member.clone();
-        if self.path.is_dir() {
-            self.shape = Shape::Folder;
-            self.format = Format::PgDirectory;
-            found::in_folder(&self.path, member.as_deref())
-                .map_err(|error| found::not_in_folder(&self.name, &self.path, &error))?;
-            return self.rename_lists(context);
-        }
-        let path = self.path.clone();
-        let found = until_stopped(context, on_thread(move || look_inside(&path, member.as_deref()))).await?;
+        let object = match self.shape.clone() {
+            Shape::Folder(folder) => {
+                self.format = Format::PgDirectory;
+                found::in_folder(&folder, member.as_deref())
+                    .map_err(|error| found::not_in_folder(&self.name, &folder, &error))?;
+                return self.rename_lists(context, folder);
+            }
+            Shape::Ours(object) | Shape::Foreign { object, .. } => object,
+        };
+        let from = object.clone();
+        let found = until_stopped(context, on_thread(move || look_inside(&from, member.as_deref()))).await?;
         match found.map_err(|error| self.unread(&error))? {
             Found::Dump { shape, format } => (self.shape, self.format) = (shape, format),
-            Found::Directory { folder, alone } => self.extract(context, folder, alone).await?,
+            Found::Directory { folder, alone } => self.extract(context, object, folder, alone).await?,
         }
         Ok(())
     }
 
     /// `pg_restore` reads the directory format from a folder only.
-    async fn extract(&mut self, context: &Context, inside: String, alone: Option<Candidate>) -> Result<()> {
+    async fn extract(
+        &mut self,
+        context: &Context,
+        object: SharedObject,
+        inside: String,
+        alone: Option<Candidate>,
+    ) -> Result<()> {
         let (folder, lock) = spool_folder(context)?;
         context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
-        let (from, to) = (self.path.clone(), folder.path().to_owned());
+        let to = folder.path().to_owned();
         let extracted =
-            on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to, &inside, alone))).await?;
+            on_thread(move || Reader::open(&object).and_then(|reader| reader.extract_to(&to, &inside, alone))).await?;
         extracted.map_err(|error| self.unread(&error))?;
-        folder.path().clone_into(&mut self.path);
-        self.first = None;
+        let path = folder.path().to_owned();
         self.spools.push(Spool::Folder(folder, lock));
-        (self.shape, self.format) = (Shape::Folder, Format::PgDirectory);
-        self.rename_lists(context)
+        (self.shape, self.format) = (Shape::Folder(path.clone()), Format::PgDirectory);
+        self.rename_lists(context, path)
     }
 
     /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
     /// folders does. The user's folder stays as it is: links stand for its files.
-    fn rename_lists(&mut self, context: &Context) -> Result<()> {
-        let misnamed = postgres::misnamed_lists(&self.path);
+    fn rename_lists(&mut self, context: &Context, from: PathBuf) -> Result<()> {
+        let misnamed = postgres::misnamed_lists(&from);
         if misnamed.is_empty() {
             return Ok(());
         }
-        let (from, failed) = (self.path.clone(), |error| no_spool(context, &error));
+        let failed = |error| no_spool(context, &error);
         let rename =
             |to: &Path| misnamed.iter().try_for_each(|(list, wanted)| symlink(from.join(list), to.join(wanted)));
         if !self.spools.is_empty() {
@@ -214,7 +221,7 @@ impl Input {
         };
         std::fs::read_dir(&from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
         rename(folder.path()).map_err(failed)?;
-        folder.path().clone_into(&mut self.path);
+        self.shape = Shape::Folder(folder.path().to_owned());
         self.spools.push(Spool::Folder(folder, lock));
         Ok(())
     }
@@ -230,10 +237,10 @@ impl Input {
     ) -> Result<Checked> {
         let copy = if several_jobs { self.alone(context)? } else { None };
         let progress = ProgressHandle::about("checking");
-        let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, progress.clone());
+        let (shape, format, meter) = (self.shape.clone(), self.format, progress.clone());
         let copy = copy.map(|file| (file, filter));
         let (reading, wanted) = (self.reading.clone(), context.database.clone());
-        let checking = on_thread(move || check(&path, &shape, format, &meter, copy, &reading, wanted.as_deref()));
+        let checking = on_thread(move || check(&shape, format, &meter, copy, &reading, wanted.as_deref()));
         let checked = until_stopped(context, show_progress(context, &progress, checking)).await?;
         if let Ok(Checked { content, .. }) = &checked {
             self.is_cut = content.database.is_some();
@@ -307,10 +314,10 @@ impl Input {
     /// it is only these stretches of them, and nothing else is read that need not be.
     pub fn dump(&self, parts: Option<&[Range<u64>]>) -> Result<Box<dyn Read + Send>> {
         let stream = match (parts, &self.shape) {
-            (None, shape) => dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump)),
-            (Some(parts), Shape::Ours) => archive::dump_parts(&self.path, parts).map(|dump| Box::new(dump) as _),
+            (None, shape) => dump_stream(shape, &self.reading).map(|dump| self.cut_database(dump)),
+            (Some(parts), Shape::Ours(object)) => archive::dump_parts(object, parts).map(|dump| Box::new(dump) as _),
             (Some(parts), shape) => {
-                let dump = dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump));
+                let dump = dump_stream(shape, &self.reading).map(|dump| self.cut_database(dump));
                 dump.map(|dump| Box::new(archive::stretches(dump, parts)) as _)
             }
         };
@@ -331,7 +338,7 @@ impl Input {
     /// Refuses a file that took the place of the one that was checked, or that was written to since then: nobody has
     /// seen whether it fits.
     pub fn same_file(&self) -> Result<()> {
-        if self.first.is_none() || self.first == Identity::of(&self.path) {
+        if self.shape.object().is_none_or(|object| object.is_unchanged()) {
             return Ok(());
         }
         Err(Error::new(
@@ -344,18 +351,16 @@ impl Input {
     /// The path that a restore program opens itself: the folder of a directory-format dump, or the file that
     /// [`check`](Self::check) was asked for.
     pub fn path_to_read(&self) -> Option<&Path> {
-        if matches!(self.shape, Shape::Folder) { Some(&self.path) } else { self.alone.as_deref() }
+        if let Shape::Folder(folder) = &self.shape { Some(folder) } else { self.alone.as_deref() }
     }
 
     /// Sees to it that a custom-format dump stands alone in a file; if that is to be written yet, it comes back.
     fn alone(&mut self, context: &Context) -> Result<Option<File>> {
-        if matches!(self.shape, Shape::Folder) || self.format != Format::PgCustom {
+        if self.format != Format::PgCustom {
             return Ok(None);
         }
-        let mut first = Vec::new();
-        let read = File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first));
-        if read.is_ok() && archive::sniff(&first) == archive::ContentKind::PgCustom {
-            self.alone = Some(self.path.clone());
+        if let Some(path) = self.shape.object().and_then(|object| object.local_path().filter(|_| is_bare(object))) {
+            self.alone = Some(path.to_owned());
             return Ok(None);
         }
         let (spool, handle) = spool_for(context, "the dump, which several jobs read at once,")?;
@@ -365,11 +370,19 @@ impl Input {
     }
 }
 
-impl Identity {
-    /// Of a regular file: others have no state that stays.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = path.metadata().ok().filter(Metadata::is_file)?;
-        Some(Self(meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+/// Whether an object is a custom-format dump and nothing else.
+fn is_bare(object: &SharedObject) -> bool {
+    let mut first = Vec::new();
+    let read = ObjectStream::new(object, 0).take(archive::SNIFF as u64).read_to_end(&mut first);
+    read.is_ok() && archive::sniff(&first) == archive::ContentKind::PgCustom
+}
+
+/// Where the archive is that a command names. What is no URL of a store's is a path.
+pub(super) fn locate_archive(argument: &str) -> Result<SharedLocation> {
+    match store::locate(argument) {
+        Err(LocationError::UnknownScheme(_)) => Ok(store::file::at(argument)),
+        Err(LocationError::Malformed(what)) => Err(Error::new(Kind::Usage, format!("{argument}: {what}"))),
+        Ok(location) => Ok(location),
     }
 }
 
@@ -400,7 +413,6 @@ impl CheckError {
 
 /// Reads all of it; what passes by is written into `copy`, too.
 pub(super) fn check(
-    path: &Path,
     shape: &Shape,
     format: Format,
     progress: &ProgressHandle,
@@ -412,7 +424,7 @@ pub(super) fn check(
     let mut held = HeldDatabases::default();
     let mut keeping = match copy {
         Some((file, filter)) => {
-            Some(SpoolWriter::new(file, member_offsets(path, shape).map_err(CheckError::Archive)?, filter))
+            Some(SpoolWriter::new(file, member_offsets(shape).map_err(CheckError::Archive)?, filter))
         }
         None => None,
     };
@@ -427,22 +439,22 @@ pub(super) fn check(
         }
     };
     let proof = match shape {
-        Shape::Folder => {
+        Shape::Folder(path) => {
             let content = postgres::inspect_directory(path).map_err(CheckError::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
             not_of_many(wanted)?;
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
         }
-        Shape::Ours => {
+        Shape::Ours(object) => {
             not_of_many(wanted)?;
-            let verified = archive::verify(path, &mut |member, part| see(&mut inspector, member, part));
+            let verified = archive::verify(object, &mut |member, part| see(&mut inspector, member, part));
             let verified = verified.map_err(CheckError::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { member, .. } => {
-            let mut dump = dump_stream(path, shape, reading).map_err(CheckError::Archive)?;
+            let mut dump = dump_stream(shape, reading).map_err(CheckError::Archive)?;
             let mut cutter = engine::of(format.dialect()).database_cutter(format, wanted);
             if cutter.is_none() {
                 not_of_many(wanted)?;
@@ -508,11 +520,11 @@ fn not_of_many(wanted: Option<&str>) -> Result<(), CheckError> {
 }
 
 /// Where the members of the dump begin, when it stands alone in a file.
-fn member_offsets(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
+fn member_offsets(shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
     match shape {
-        Shape::Ours => archive::inspect(path).map(|inspected| inspected.member_offsets()),
+        Shape::Ours(object) => archive::inspect(object).map(|inspected| inspected.member_offsets()),
         Shape::Foreign { member, .. } => Ok(HashMap::from([(member.clone(), 0)])),
-        Shape::Folder => Ok(HashMap::new()),
+        Shape::Folder(_) => Ok(HashMap::new()),
     }
 }
 
