@@ -47,9 +47,9 @@ pub(super) struct StoreKind {
 /// What the command line can name. [`NullLocation`](super::NullLocation) is not among them.
 pub(super) const STORES: &[StoreKind] = &[
     StoreKind { scheme: file::SCHEME, parse: file::parse },
-    StoreKind { scheme: stdout::SCHEME, parse: stdout::parse },
+    StoreKind { scheme: stdout::SCHEME, parse: |_| Ok(stdout::location()) },
     #[cfg(test)]
-    StoreKind { scheme: super::memory::SCHEME, parse: super::memory::parse },
+    StoreKind { scheme: super::memory::SCHEME, parse: |url| Ok(super::memory::location(url)) },
 ];
 
 /// Why a text names no location.

@@ -168,7 +168,7 @@ impl Input {
                 self.format = Format::PgDirectory;
                 found::in_folder(&folder, member.as_deref())
                     .map_err(|error| found::not_in_folder(&self.name, &folder, &error))?;
-                return self.rename_lists(context, folder);
+                return self.rename_lists(context, &folder);
             }
             Shape::Ours(object) | Shape::Foreign { object, .. } => object,
         };
@@ -198,13 +198,13 @@ impl Input {
         let path = folder.path().to_owned();
         self.spools.push(Spool::Folder(folder, lock));
         (self.shape, self.format) = (Shape::Folder(path.clone()), Format::PgDirectory);
-        self.rename_lists(context, path)
+        self.rename_lists(context, &path)
     }
 
     /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
     /// folders does. The user's folder stays as it is: links stand for its files.
-    fn rename_lists(&mut self, context: &Context, from: PathBuf) -> Result<()> {
-        let misnamed = postgres::misnamed_lists(&from);
+    fn rename_lists(&mut self, context: &Context, from: &Path) -> Result<()> {
+        let misnamed = postgres::misnamed_lists(from);
         if misnamed.is_empty() {
             return Ok(());
         }
@@ -212,14 +212,14 @@ impl Input {
         let rename =
             |to: &Path| misnamed.iter().try_for_each(|(list, wanted)| symlink(from.join(list), to.join(wanted)));
         if !self.spools.is_empty() {
-            return rename(&from).map_err(failed);
+            return rename(from).map_err(failed);
         }
         let (folder, lock) = spool_folder(context)?;
         let link = |entry: io::Result<DirEntry>| {
             let entry = entry?;
             symlink(entry.path(), folder.path().join(entry.file_name()))
         };
-        std::fs::read_dir(&from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
+        std::fs::read_dir(from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
         rename(folder.path()).map_err(failed)?;
         self.shape = Shape::Folder(folder.path().to_owned());
         self.spools.push(Spool::Folder(folder, lock));

@@ -28,7 +28,7 @@ pub fn write(
 pub fn dump(rows: usize) -> Vec<u8> {
     let head = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n-- Server version\t8.0.36\n\n\
                 CREATE TABLE `orders` (\n  `id` int NOT NULL\n);\n";
-    let rows: String = (0..rows).map(|id| format!("INSERT INTO `orders` VALUES ({id});\n")).collect();
+    let rows = (0..rows).map(|id| format!("INSERT INTO `orders` VALUES ({id});\n")).collect::<Vec<_>>().concat();
     format!("{head}{rows}\n-- Dump completed on 2026-01-02  3:04:05\n").into_bytes()
 }
 
