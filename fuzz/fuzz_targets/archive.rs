@@ -4,9 +4,9 @@
 #![no_main]
 
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
 
 use dbhaul::archive::{self, Index, Reader};
+use dbhaul_fuzz::object::object;
 use dbhaul_fuzz::seal::resealed;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = read(bytes, bytes.len().max(1));
     assert!(whole == read(bytes, step), "in reads of {step} it is another archive");
     for bytes in [Some(bytes.to_vec()), resealed(bytes)].into_iter().flatten() {
-        if let Ok(Some(_)) = Index::read(&mut Cursor::new(&bytes)) {
+        if let Ok(Some(_)) = Index::read(object(&bytes).as_ref()) {
             ours(&bytes);
         }
     }
@@ -51,24 +51,20 @@ impl Read for Small {
     }
 }
 
-/// An archive with a good index: these need a file. Few inputs come here.
+/// An archive with a good index. Few inputs come here.
 fn ours(bytes: &[u8]) {
-    // In memory where there is such a folder: a disk would be half of the time.
-    let folder = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
-    let path = folder.join(format!("dbhaul-fuzz-{}.archive", std::process::id()));
-    std::fs::write(&path, bytes).expect("a file");
+    let object = object(bytes);
     let mut seen = Vec::new();
-    let verified = archive::verify(&path, &mut |name, bytes| {
+    let verified = archive::verify(&object, &mut |name, bytes| {
         if name.contains("dump.") {
             seen.extend_from_slice(bytes);
         }
     });
-    let _ = archive::inspect(&path);
+    let _ = archive::inspect(&object);
     if verified.is_ok() {
-        let (_, mut stream) = archive::dump_stream(&path).expect("verify has taken it");
+        let (_, mut stream) = archive::dump_stream(&object).expect("verify has taken it");
         let mut restored = Vec::new();
         stream.read_to_end(&mut restored).expect("verify has read it");
         assert!(restored == seen, "what is restored is not what was verified");
     }
-    let _ = std::fs::remove_file(&path);
 }

@@ -13,6 +13,7 @@ use dbhaul::uri;
 pub mod model;
 #[path = "../../src/engine/mysql/rewrite/scripts.rs"]
 pub mod scripts;
+pub mod object;
 pub mod seal;
 
 /// Cuts bytes into pieces: a pipe cuts where it likes. The last byte is their length as well, so that a dump as it is

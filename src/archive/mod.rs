@@ -22,7 +22,7 @@
 //!
 //! [`verify`] checks every byte of an archive of ours (what it looks at is inflated by a second thread), [`inspect`] reads
 //! only its index and manifest, [`dump_stream`] feeds a restore, [`dump_parts`] one of some tables. [`Reader`] takes
-//! anybody's archive, and goes by content alone.
+//! anybody's archive, and goes by content alone. All of them read a [`StoredObject`] by ranges, wherever it is stored.
 
 mod codec;
 mod compression;
@@ -30,7 +30,7 @@ mod error;
 mod format;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 pub use compression::{Compression, Level, UnknownCompression};
@@ -41,6 +41,7 @@ pub use format::sniff::{ContentKind, SNIFF, sniff};
 pub use format::text::Reading;
 pub use read::beginning::{BEGINNING, is_ours};
 pub use read::candidates::{Candidate, Candidates, is_called};
+pub use read::object::{ObjectStream, SharedObject, StoredObject};
 pub use read::parts::{dump_parts, stretches};
 pub use read::reader::{Entry, MemberStream, Reader};
 pub use read::tar_reader::Type;

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::dump::{Dumped, Outcome, Request, dump};
 use crate::report::{Report, units};
-use crate::store::Destination;
+use crate::store::{self, LocationError, SharedLocation};
 
 /// Dumps a database into YYYYMMDDHHMMSS_NAME.tar.gz, and prints the archive's path
 ///
@@ -112,7 +112,7 @@ struct KeepArgs {
 /// Runs it.
 pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     let destination = destination(&args.output)?;
-    if destination == Destination::Stdout && !args.dry_run {
+    if destination.scheme() == store::stdout::SCHEME && !args.dry_run {
         report.leave_stdout();
     }
     let named = ConnectArgs::connection(args.uri.as_deref(), report)?;
@@ -125,7 +125,7 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
             jobs: args.jobs,
             ..args.keep.resolve(plain, args.select.options())
         },
-        destination: destination.clone(),
+        destination,
         name: args.name,
         compression: args.compression,
         dry_run: args.dry_run,
@@ -136,12 +136,15 @@ pub async fn run(args: DumpArgs, report: &Report) -> Result<()> {
     }
 }
 
-fn destination(text: &str) -> Result<Destination> {
-    let destination = Destination::parse(text).map_err(|scheme| {
-        Error::new(Kind::Usage, format!("--output: archives can't be sent to {scheme}:// yet"))
-            .hint(Hint::new("output-to-stdout", "--output - writes to stdout, so that another program can send it"))
+fn destination(text: &str) -> Result<SharedLocation> {
+    let destination = store::locate(text).map_err(|error| match error {
+        LocationError::UnknownScheme(scheme) => {
+            Error::new(Kind::Usage, format!("--output: archives can't be sent to {scheme}:// yet"))
+                .hint(Hint::new("output-to-stdout", "--output - writes to stdout, so that another program can send it"))
+        }
+        LocationError::Malformed(what) => Error::new(Kind::Usage, format!("--output: {what}")),
     })?;
-    if destination == Destination::Stdout && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+    if destination.scheme() == store::stdout::SCHEME && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         return Err(Error::new(Kind::Usage, "--output -: an archive is not for a terminal")
             .hint(Hint::new("redirect-archive", "add > FILE or | PROGRAM")));
     }

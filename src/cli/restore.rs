@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::restore::{Outcome, Request, Restored, restore};
 use crate::report::{Report, units};
+use crate::store;
 
 /// Restores an archive into a database
 ///
@@ -178,7 +179,7 @@ enum EventsArg {
 
 /// Runs it.
 pub async fn run(args: RestoreArgs, report: &Report) -> Result<()> {
-    if args.archive.contains("://") {
+    if args.archive.contains("://") && !store::is_store_url(&args.archive) {
         return Err(Error::new(
             Kind::Usage,
             "the first argument is the archive, and archives can't be read from URLs yet",

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use super::archive_error;
-use crate::archive::{self, ArchiveError, Manifest, Reader};
+use crate::archive::{self, ArchiveError, Manifest, Reader, SharedObject};
+use crate::engine::registry;
 use crate::error::Result;
-use crate::pipeline::input::foreign;
 pub use crate::pipeline::input::foreign::Foreign;
+use crate::pipeline::input::found::Shape;
+use crate::pipeline::input::{foreign, locate_archive};
+use crate::store;
 
 /// What is in an archive.
 #[derive(Debug)]
@@ -28,17 +31,22 @@ const MEMBER: u64 = 64;
 /// Looks into an archive, ours or not. It verifies nothing of ours. A foreign file that is not large is read to its end; a
 /// large one where `rows` asks for it.
 pub fn inspect(path: &str, rows: bool) -> Result<Inspected> {
-    let inspected = members(path)?;
-    let foreign = if inspected.manifest.is_none() { foreign::inspect_foreign(Path::new(path), rows) } else { None };
+    let failed = |error| archive_error(path, &error);
+    let location = locate_archive(path)?;
+    if let Some(folder) = location.local_path().filter(|folder| folder.join("toc.dat").is_file()) {
+        let inspected = list_folder(folder).map_err(|error| failed(ArchiveError::Read(error)))?;
+        let foreign = Some(foreign::read(&Shape::Folder(folder.to_owned()), registry::folder_format()));
+        return Ok(Inspected { foreign, ..inspected });
+    }
+    let opened = location.open().unwrap_or_else(|| store::open(Path::new(path)));
+    let object = opened.map_err(|error| failed(ArchiveError::Read(error)))?;
+    let inspected = members(&object).map_err(failed)?;
+    let foreign = if inspected.manifest.is_none() { foreign::inspect_foreign(&object, rows) } else { None };
     Ok(Inspected { foreign, ..inspected })
 }
 
-fn members(path: &str) -> Result<Inspected> {
-    let failed = |error| archive_error(path, &error);
-    if Path::new(path).join("toc.dat").is_file() {
-        return list_folder(Path::new(path)).map_err(|error| failed(ArchiveError::Read(error)));
-    }
-    match archive::inspect(Path::new(path)) {
+fn members(object: &SharedObject) -> archive::Result<Inspected> {
+    match archive::inspect(object) {
         Ok(archive::Inspected { manifest, index }) => {
             let members = index.members.iter().map(|member| (member.path.clone(), Some(member.size))).collect();
             Ok(Inspected {
@@ -48,13 +56,13 @@ fn members(path: &str) -> Result<Inspected> {
                 foreign: None,
             })
         }
-        Err(ArchiveError::NotRecognised { .. }) => list(Path::new(path)).map_err(failed),
-        Err(error) => Err(failed(error)),
+        Err(ArchiveError::NotRecognised { .. }) => list(object),
+        Err(error) => Err(error),
     }
 }
 
-fn list(path: &Path) -> archive::Result<Inspected> {
-    let mut reader = Reader::open(path)?;
+fn list(object: &SharedObject) -> archive::Result<Inspected> {
+    let mut reader = Reader::open(object)?;
     let (container, content) = (reader.container(), reader.content());
     let description = if container.is_compressed() {
         format!("{} that holds {}", container.describe(), content.describe())

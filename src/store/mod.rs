@@ -1,35 +1,41 @@
-//! Where archives go: a file, published by a rename, or a stream.
+//! Where archives are and go: files, standard output, and a place that keeps nothing.
 //!
-//! Every destination takes bytes as an [`archive::Sink`]. [`Store::publish`] is the only way to
-//! a final name, and it wants a [`Proof`]: children that ended well, a dump proved complete, an archive that was
-//! sealed. Each of the three can only be had from the module that saw it.
+//! [`locate`] reads a [`Location`] from the command line. What it opens is an [`archive::StoredObject`], to be read by
+//! ranges. What it stages takes bytes as an [`archive::Sink`], and [`Proof::publish`] is the only way to a final name. A
+//! proof is of children that ended well, a dump proved complete, and an archive that was sealed. Each of the three can
+//! only be had from the module that saw it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::archive;
+use crate::archive::{Sealed, Sink};
 use crate::engine::Complete;
 use crate::engine::members::MembersEnded;
 use crate::error::{Error, Kind};
 use crate::hint::Hint;
 use crate::process::Exited;
 
-mod file;
-mod null;
-mod stream;
+#[cfg(test)]
+pub(crate) mod conformance;
+pub mod file;
+mod location;
+#[cfg(test)]
+pub(crate) mod memory;
+pub mod null;
+pub mod stdout;
 
-pub use file::Staged;
-pub use null::NullStore;
-pub use stream::Stream;
+pub use file::open;
+pub use location::{Location, LocationError, SharedLocation, is_store_url, locate};
+pub use null::NullLocation;
 
 /// Everything that must be true before an archive gets its final name.
-pub struct Proof<'a, S> {
+pub struct Proof<'a> {
     /// Whoever was read said that it ended well.
     pub ended: &'a SourceEnded,
     /// What they wrote is a whole dump.
     pub complete: &'a Complete,
     /// Every byte of the archive has been handed to the store.
-    pub sealed: archive::Sealed<S>,
+    pub sealed: Sealed<Box<dyn Store>>,
 }
 
 /// How what was read ended. Both can only be had from whoever saw it.
@@ -40,23 +46,42 @@ pub enum SourceEnded {
     Members(MembersEnded),
 }
 
-/// A place that takes one archive.
-pub trait Store: archive::Sink + Sized + 'static {
+impl Proof<'_> {
     /// Makes the archive final. The path that it has now, if it has one.
-    fn publish(proof: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError>;
+    pub fn publish(self) -> Result<Option<PathBuf>, StoreError> {
+        self.sealed.into_sink().publish(Proved(()))
+    }
 }
 
-/// Where an archive is to go, as the command line says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// Into this folder, under the archive's own name.
-    Folder(PathBuf),
-    /// To exactly this file.
-    File(PathBuf),
-    /// To standard output.
-    Stdout,
-    /// Nowhere: what the dump holds is all that is wanted of it. No command line says this.
-    Nowhere,
+/// Says that there was a [`Proof`], which alone makes it.
+pub struct Proved(());
+
+/// A place that takes one archive. Dropped before it is published, it takes back what it can.
+pub trait Store: Sink {
+    /// The path that it has until it is published, if it has one.
+    fn partial(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Whether dropping it takes back all that was written: what a stream's reader has stays there.
+    fn can_abort(&self) -> bool;
+
+    /// Makes the archive final. The path that it has now, if it has one.
+    fn publish(self: Box<Self>, proven: Proved) -> Result<Option<PathBuf>, StoreError>;
+}
+
+impl Sink for Box<dyn Store> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_all(bytes)
+    }
+
+    fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        (**self).patch(offset, bytes)
+    }
+
+    fn can_patch(&self) -> bool {
+        (**self).can_patch()
+    }
 }
 
 /// What went wrong at the store.
@@ -165,35 +190,6 @@ pub fn what_helps(error: &io::Error) -> Hint {
             "check-disk-or-another-folder",
             "check the disk (`dmesg`), or name another folder with --output DIR/",
         ),
-    }
-}
-
-impl Destination {
-    /// Reads the value of `--output`. A URL is none of these: the scheme comes back as the error.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text == "-" {
-            return Ok(Self::Stdout);
-        }
-        if text.contains("://")
-            && let Ok(url) = url::Url::parse(text)
-        {
-            return Err(url.scheme().to_owned());
-        }
-        let path = PathBuf::from(text);
-        // Joined with a name, an empty folder gives the bare name, which reads better than ./name.
-        let folder = if text == "." { PathBuf::new() } else { path.clone() };
-        Ok(if text.ends_with('/') || path.is_dir() { Self::Folder(folder) } else { Self::File(path) })
-    }
-
-    /// The folder that the archive will stand in, if any.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        match self {
-            Self::Folder(folder) if folder.as_os_str().is_empty() => Some(Path::new(".")),
-            Self::Folder(folder) => Some(folder),
-            Self::File(path) => Some(parent(path)),
-            Self::Stdout | Self::Nowhere => None,
-        }
     }
 }
 

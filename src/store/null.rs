@@ -3,14 +3,39 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{Proof, Store, StoreError};
-use crate::archive::Sink;
+use super::{Location, Proved, Store, StoreError};
+use crate::archive::{SharedObject, Sink};
+
+/// Nowhere. No command line names it.
+#[derive(Debug)]
+pub struct NullLocation;
+
+/// What messages and callers know it by.
+pub const SCHEME: &str = "null";
+
+impl Location for NullLocation {
+    fn scheme(&self) -> &'static str {
+        SCHEME
+    }
+
+    fn stage(&self, _: &str, _: &str) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(NullStore))
+    }
+
+    fn open(&self) -> Option<io::Result<SharedObject>> {
+        None
+    }
+}
 
 /// Takes an archive and forgets it.
-pub struct NullStore;
+struct NullStore;
 
 impl Store for NullStore {
-    fn publish(_: Proof<'_, Self>) -> Result<Option<PathBuf>, StoreError> {
+    fn can_abort(&self) -> bool {
+        true
+    }
+
+    fn publish(self: Box<Self>, _: Proved) -> Result<Option<PathBuf>, StoreError> {
         Ok(None)
     }
 }

@@ -1,9 +1,6 @@
 //! Where things stand in an archive: the index after the tar's end, and the pointer to it at a fixed place.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::crc::Crc;
 use crate::archive::codec::{self, Codec};
 use crate::archive::error::{ArchiveError, Result};
+use crate::archive::read::object::{StoredObject, range};
 
 /// The version of the index, and of the whole format.
 const VERSION: u64 = 1;
@@ -92,24 +90,25 @@ fn at_most_spans<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<Span>, D::Err
 }
 
 impl Index {
-    /// Reads the index of an archive of ours; `None` where the file has no pointer to one.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
-        Self::read(&mut File::open(path).map_err(ArchiveError::Read)?)
+    /// Reads the index of an archive of ours; `None` where the object has no pointer to one.
+    pub fn read(object: &dyn StoredObject) -> Result<Option<Self>> {
+        Ok(Self::with_codec(object)?.map(|(index, _)| index))
     }
 
-    /// Reads the index from a file that can be sought in; it is left at no particular place.
-    pub fn read<F: Read + Seek>(file: &mut F) -> Result<Option<Self>> {
-        let len = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
-        let codec = codec::recognise(&read_at(file, 0, len.min(4))?);
+    /// The same, with the container that it was found in.
+    pub(crate) fn with_codec(object: &dyn StoredObject) -> Result<Option<(Self, &'static dyn Codec)>> {
+        let len = object.size();
+        let codec = codec::recognise(&range(object, 0, len.min(4))?);
         let Some(start) = len.checked_sub(codec.after_trailer() + TRAILER as u64) else { return Ok(None) };
-        let trailer = read_at(file, start, TRAILER as u64)?;
+        let trailer = range(object, start, TRAILER as u64)?;
         if trailer[..8] != MAGIC {
             return Ok(None);
         }
-        Self::parse(file, codec, len, &trailer).map(Some).map_err(|error| error.at(Some(start), None))
+        let index = Self::parse(object, codec, &trailer).map_err(|error| error.at(Some(start), None))?;
+        Ok(Some((index, codec)))
     }
 
-    fn parse<F: Read + Seek>(file: &mut F, codec: &dyn Codec, len: u64, trailer: &[u8]) -> Result<Self> {
+    fn parse(object: &dyn StoredObject, codec: &dyn Codec, trailer: &[u8]) -> Result<Self> {
         let number = |at: usize| u64::from_le_bytes(trailer[at..at + 8].try_into().expect("eight bytes"));
         let sum = |at: usize| u32::from_le_bytes(trailer[at..at + 4].try_into().expect("four bytes"));
         if sum(36) != crc32fast::hash(&trailer[..36]) {
@@ -120,12 +119,12 @@ impl Index {
             return Err(ArchiveError::TooLarge { what: "the index", bytes: index_len, limit: INDEX_MAX });
         }
         // The framing adds little; a pointer elsewhere would have us read the whole file.
-        let framed_len = len.saturating_sub(at);
+        let framed_len = object.size().saturating_sub(at);
         if framed_len > index_len + 4096 {
             return Err(ArchiveError::corrupt("the pointer to the index leads elsewhere"));
         }
         let index = codec
-            .unframe(&read_at(file, at, framed_len)?, index_len)
+            .unframe(&range(object, at, framed_len)?, index_len)
             .filter(|index| crc32fast::hash(index) == sum(32))
             .ok_or_else(|| ArchiveError::corrupt("the index does not agree with its checksum"))?;
         let json: Json = serde_json::from_slice(&index)
@@ -141,17 +140,6 @@ impl Index {
         let mut tail = index;
         tail.extend_from_slice(trailer);
         Ok(Self { members: json.members, spans: json.spans, at, tar_len, tail })
-    }
-}
-
-fn read_at<F: Read + Seek>(file: &mut F, at: u64, len: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(at)).map_err(ArchiveError::Read)?;
-    file.take(len).read_to_end(&mut bytes).map_err(ArchiveError::Read)?;
-    if bytes.len() as u64 == len {
-        Ok(bytes)
-    } else {
-        Err(ArchiveError::truncated("it became shorter while it was read"))
     }
 }
 

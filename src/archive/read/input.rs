@@ -51,16 +51,10 @@ impl<R: Read> Read for Medium<R> {
                 }
                 // Not one decoder goes on where it was interrupted: most take it for the end.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Spans are checked below this: their errors have a name already.
-                Err(error) if is_named(&error) => break Err(error),
                 Err(error) => break Err(ArchiveError::Read(error).into()),
             }
         }
     }
-}
-
-fn is_named(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ArchiveError>)
 }
 
 /// Checks the file's own bytes against the index's checksums as they pass.

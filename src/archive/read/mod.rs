@@ -6,6 +6,7 @@ pub(super) mod candidates;
 pub(super) mod decompress;
 pub(super) mod extract;
 pub(super) mod input;
+pub(super) mod object;
 pub(super) mod parts;
 pub(super) mod reader;
 pub(super) mod tar_reader;

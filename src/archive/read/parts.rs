@@ -1,13 +1,12 @@
 //! Stretches of a dump, without decoding what lies between them where an archive's index says how.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::ops::Range;
-use std::path::Path;
 
 use super::input::{Bytes, Medium};
-use crate::archive::codec::{self, Codec};
+use super::object::{ObjectStream, SharedObject};
+use crate::archive::codec::Codec;
 use crate::archive::error::{ArchiveError, Result};
 use crate::archive::format::index::Index;
 use crate::archive::write::part_writer::joined;
@@ -18,15 +17,11 @@ const BLOCK: u64 = 512;
 /// Some stretches of the dump in an archive of ours, in order, read from the index's spans that hold them.
 ///
 /// Nothing is checked on the way but that it can be decoded: `verify` comes before.
-pub fn dump_parts(path: &Path, parts: &[Range<u64>]) -> Result<impl Read + Send + use<>> {
-    let mut file = File::open(path).map_err(ArchiveError::Read)?;
-    let index = Index::read(&mut file)?
+pub fn dump_parts(object: &SharedObject, parts: &[Range<u64>]) -> Result<impl Read + Send + use<>> {
+    let (index, codec) = Index::with_codec(object.as_ref())?
         .ok_or_else(|| ArchiveError::NotRecognised { what: "an archive without index".into() })?;
-    file.rewind().map_err(ArchiveError::Read)?;
-    let mut first = [0; 4];
-    file.read_exact(&mut first).map_err(ArchiveError::Read)?;
     let (starts, stretches) = (starts(&index), in_tar(&index, parts));
-    Ok(Parts { file, codec: codec::recognise(&first), starts, stretches, at: 0, open: None })
+    Ok(Parts { object: object.clone(), codec, starts, stretches, at: 0, open: None })
 }
 
 /// Where decoding can begin: offsets in the file and in the tar. Spans may be long, members of the dump short.
@@ -61,7 +56,7 @@ fn in_tar(index: &Index, parts: &[Range<u64>]) -> VecDeque<Range<u64>> {
 }
 
 struct Parts {
-    file: File,
+    object: SharedObject,
     codec: &'static dyn Codec,
     starts: Vec<(u64, u64)>,
     /// What is still to be read, in the tar.
@@ -79,12 +74,11 @@ impl Parts {
         let mut decoder = if let Some(decoder) = self.open.take().filter(|_| goes_on) {
             decoder
         } else {
-            let mut file = self.file.try_clone()?;
             // Before the first piece stands the container's own head.
             let head = if file_at == 0 { self.codec.head().len() as u64 } else { 0 };
-            file.seek(SeekFrom::Start(file_at + head))?;
+            let from = ObjectStream::new(&self.object, file_at + head);
             self.at = tar_at;
-            self.codec.onwards(Box::new(Medium::new(file).0))?
+            self.codec.onwards(Box::new(Medium::new(from).0))?
         };
         let skipped = io::copy(&mut (&mut decoder).take(target - self.at), &mut io::sink())?;
         self.at += skipped;

@@ -1,12 +1,11 @@
 //! Reading any archive from its first byte to its last.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::Path;
 
 use super::candidates::{Candidate, Candidates, is_called};
 use super::decompress::decode;
 use super::input::{self, Bytes, Medium, Position};
+use super::object::{ObjectStream, SharedObject, range};
 use super::tar_reader::{TarReader, Type};
 use super::zip_reader::ZipReader;
 use crate::archive::codec;
@@ -47,34 +46,16 @@ pub struct Entry<'a> {
 }
 
 impl Reader {
-    /// Opens a file.
-    pub fn open(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(ArchiveError::Read)?;
-        let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // An index needs a file that can be sought in; a named pipe is read like any stream.
-        let ours = match size {
-            Some(_) => Index::read(&mut file)?.is_some(),
-            None => false,
-        };
-        if size.is_some() {
-            io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
-            let mut first = Vec::new();
-            (&file).take(SNIFF as u64).read_to_end(&mut first).map_err(ArchiveError::Read)?;
-            if sniff(&first) == ContentKind::Zip {
-                let position = Position::default();
-                let body = Container::Zip(ZipReader::new(file, position.clone())?);
-                return Ok(Self {
-                    container: ContentKind::Zip,
-                    content: ContentKind::Zip,
-                    body,
-                    position,
-                    ahead: Cursor::default(),
-                });
-            }
-            io::Seek::rewind(&mut file).map_err(ArchiveError::Read)?;
+    /// Opens an object of a store.
+    pub fn open(object: &SharedObject) -> Result<Self> {
+        let ours = Index::read(object.as_ref())?.is_some();
+        if sniff(&range(object.as_ref(), 0, object.size().min(SNIFF as u64))?) == ContentKind::Zip {
+            let position = Position::default();
+            let body = Container::Zip(ZipReader::new(object, position.clone())?);
+            let (container, content, ahead) = (ContentKind::Zip, ContentKind::Zip, Cursor::default());
+            return Ok(Self { container, content, body, position, ahead });
         }
-        Self::begin(file, &name, size, ours)
+        Self::begin(ObjectStream::new(object, 0), object.name(), Some(object.size()), ours)
     }
 
     /// Reads a stream, such as standard input; `name` is what a bare dump in it is called.

@@ -1,18 +1,17 @@
 //! Reading an archive of ours: all of it to verify it, its manifest alone to inspect it, its dump to restore it.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, BufReader, Read};
 
 use sha2::{Digest, Sha256};
 
 use super::ahead::Ahead;
 use super::input::{Medium, Position, Spanned};
+use super::object::{ObjectStream, SharedObject};
 use super::parts::dump_parts;
 use super::reader::Reader;
 use super::tar_reader::{TarReader, Type};
-use crate::archive::codec::{self, Codec};
+use crate::archive::codec::Codec;
 use crate::archive::error::{ArchiveError, Result};
 use crate::archive::format::crc::Crc;
 use crate::archive::format::index::{Index, IndexedMember};
@@ -89,13 +88,13 @@ impl Inspected {
 ///
 /// `observe` sees the content of every member but the manifest, in stretches, with the member's path. The first stretch
 /// of each is empty.
-pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<VerifiedArchive> {
-    let (mut file, index) = open(path)?;
-    let bytes = file.seek(SeekFrom::End(0)).map_err(ArchiveError::Read)?;
-    let codec = codec_of(&mut file)?;
-    let again = file.try_clone().map_err(ArchiveError::Read)?;
-    let (medium, position) = Medium::new(Spanned::new(file, &index.spans, index.at));
-    let inside = codec.whole(Box::new(medium)).map_err(ArchiveError::from_read)?;
+pub fn verify(object: &SharedObject, observe: &mut dyn FnMut(&str, &[u8])) -> Result<VerifiedArchive> {
+    let (index, codec) = open(object)?;
+    // Reads from the store are large, whatever a span's length is.
+    let (medium, position) = Medium::new(ObjectStream::new(object, 0));
+    let spanned = Spanned::new(medium, &index.spans, index.at);
+    let inside =
+        codec.whole(Box::new(BufReader::with_capacity(64 * 1024, spanned))).map_err(ArchiveError::from_read)?;
     let (inside, position) = Ahead::of(inside, position).map_err(ArchiveError::Read)?;
     let mut check = Check { tar: TarReader::new(inside), position, members: Vec::new(), buffer: vec![0; 128 * 1024] };
     if let Some(path) = out_of_order(index.members.iter().map(|member| member.path.as_str())) {
@@ -107,23 +106,21 @@ pub fn verify(path: &Path, observe: &mut dyn FnMut(&str, &[u8])) -> Result<Verif
         return Err(ArchiveError::corrupt(disagreement(&manifest.members, &check.members)).at(None, Some(MANIFEST)));
     }
     // Whoever wants the manifest alone goes where the index says: there must be the same.
-    indexed_manifest(again, &index)?;
-    Ok(VerifiedArchive { manifest, manifest_json, bytes, raw_bytes: index.tar_len })
+    indexed_manifest(object, &index, codec)?;
+    Ok(VerifiedArchive { manifest, manifest_json, bytes: object.size(), raw_bytes: index.tar_len })
 }
 
-/// Reads an archive's index, and its manifest through it: a few blocks of the file, however large that is.
-pub fn inspect(path: &Path) -> Result<Inspected> {
-    let (file, index) = open(path)?;
-    let json = indexed_manifest(file, &index)?;
+/// Reads an archive's index, and its manifest through it: a few ranges, however large it is.
+pub fn inspect(object: &SharedObject) -> Result<Inspected> {
+    let (index, codec) = open(object)?;
+    let json = indexed_manifest(object, &index, codec)?;
     Ok(Inspected { manifest: Manifest::parse(&json)?, index })
 }
 
 /// The manifest's bytes where the index has it.
-fn indexed_manifest(mut file: File, index: &Index) -> Result<Vec<u8>> {
-    let codec = codec_of(&mut file)?;
+fn indexed_manifest(object: &SharedObject, index: &Index, codec: &dyn Codec) -> Result<Vec<u8>> {
     let last = manifest_of(index)?;
-    file.seek(SeekFrom::Start(last.at)).map_err(ArchiveError::Read)?;
-    let (medium, _) = Medium::new(file);
+    let (medium, _) = Medium::new(ObjectStream::new(object, last.at));
     let here = |error: ArchiveError| error.at(Some(last.at), Some(&last.path));
     let piece = codec.onwards(Box::new(medium)).map_err(ArchiveError::from_read)?;
     let mut tar = TarReader::new(piece);
@@ -142,15 +139,15 @@ fn indexed_manifest(mut file: File, index: &Index) -> Result<Vec<u8>> {
 ///
 /// The stream ends well only when size and SHA-256 of every part were right, and, where the parts stand in the order in
 /// which they are joined, all of the archive was read.
-pub fn dump_stream(path: &Path) -> Result<(Manifest, DumpStream)> {
-    let Inspected { manifest, .. } = inspect(path)?;
+pub fn dump_stream(object: &SharedObject) -> Result<(Manifest, DumpStream)> {
+    let Inspected { manifest, .. } = inspect(object)?;
     let places = joined(manifest.members.iter().map(|member| member.path.as_str()));
     let expected: VecDeque<_> = places.iter().map(|place| manifest.members[*place].clone()).collect();
     let stream: Box<dyn Read + Send> = if expected.front().is_some_and(|first| is_lane(&first.path)) {
         let whole = 0..expected.iter().map(|member| member.size).sum();
-        Box::new(dump_parts(path, std::slice::from_ref(&whole))?)
+        Box::new(dump_parts(object, std::slice::from_ref(&whole))?)
     } else {
-        let mut reader = Reader::open(path)?;
+        let mut reader = Reader::open(object)?;
         let found = reader.next_member()?.map(|entry| entry.path().to_owned());
         if found.is_none() || found.as_ref() != expected.front().map(|first| &first.path) {
             return Err(ArchiveError::corrupt("its first member is not the manifest's").at(None, found.as_deref()));
@@ -196,17 +193,13 @@ impl Read for DumpStream {
     }
 }
 
-fn open(path: &Path) -> Result<(File, Index)> {
-    let mut file = File::open(path).map_err(ArchiveError::Read)?;
-    match Index::read(&mut file)? {
-        Some(index) => Ok((file, index)),
-        None => Err(not_ours(path)),
-    }
+fn open(object: &SharedObject) -> Result<(Index, &'static dyn Codec)> {
+    Index::with_codec(object.as_ref())?.ok_or_else(|| not_ours(object))
 }
 
-/// Why a file has no index: it is not ours, or its end is missing. Reads all of it to tell.
-fn not_ours(path: &Path) -> ArchiveError {
-    let mut reader = match Reader::open(path) {
+/// Why an object has no index: it is not ours, or its end is missing. Reads all of it to tell.
+fn not_ours(object: &SharedObject) -> ArchiveError {
+    let mut reader = match Reader::open(object) {
         Ok(reader) => reader,
         Err(error) => return error,
     };
@@ -223,14 +216,6 @@ fn not_ours(path: &Path) -> ArchiveError {
     } else {
         ArchiveError::NotRecognised { what: format!("{} that dbhaul did not write", reader.content().describe()) }
     }
-}
-
-fn codec_of(file: &mut File) -> Result<&'static dyn Codec> {
-    let mut first = Vec::new();
-    file.rewind().map_err(ArchiveError::Read)?;
-    file.take(4).read_to_end(&mut first).map_err(ArchiveError::Read)?;
-    file.rewind().map_err(ArchiveError::Read)?;
-    Ok(codec::recognise(&first))
 }
 
 fn manifest_of(index: &Index) -> Result<&IndexedMember> {

@@ -1,15 +1,13 @@
 //! Reads a zip by its central directory, members as streams: stored and deflated ones, also of more than 4 GiB.
 //!
-//! A zip's list of members stands at its end, so it needs a file. Hostile input costs time, never memory.
+//! A zip's list of members stands at its end, so a stream of it does not do. Hostile input costs time, never memory.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use flate2::bufread::DeflateDecoder;
 
 use super::input::Position;
+use super::object::{SharedObject, StoredObject, fill};
 use super::tar_reader::Type;
 use crate::archive::error::{ArchiveError, Result};
 
@@ -32,7 +30,7 @@ pub(crate) struct ZipMember {
 
 /// A zip, read once in the order of its list.
 pub(crate) struct ZipReader {
-    file: Arc<File>,
+    object: SharedObject,
     /// What stands before the zip's first byte.
     before: u64,
     list: BufReader<Section>,
@@ -45,7 +43,7 @@ pub(crate) struct ZipReader {
 
 /// A stretch of the file.
 struct Section {
-    file: Arc<File>,
+    object: SharedObject,
     at: u64,
     end: u64,
     position: Position,
@@ -54,7 +52,7 @@ struct Section {
 impl Read for Section {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buf.len());
-        let read = self.file.read_at(&mut buf[..most], self.at).map_err(ArchiveError::Read)?;
+        let read = fill(self.object.as_ref(), self.at, &mut buf[..most]).map_err(ArchiveError::Read)?;
         self.at += read as u64;
         self.position.set(self.at);
         Ok(read)
@@ -71,17 +69,15 @@ struct Content {
 }
 
 impl ZipReader {
-    pub fn new(file: File, position: Position) -> Result<Self> {
-        let length = file.metadata().map_err(ArchiveError::Read)?.len();
-        let file = Arc::new(file);
-        let end = End::find(&file, length)?;
+    pub fn new(object: &SharedObject, position: Position) -> Result<Self> {
+        let end = End::find(object.as_ref())?;
         let begin =
             end.at.checked_sub(end.size).ok_or_else(|| corrupt("its list of members is longer than the file"))?;
         let before =
             begin.checked_sub(end.offset).ok_or_else(|| corrupt("its list of members is not where it says"))?;
-        let section = Section { file: file.clone(), at: begin, end: end.at, position };
+        let section = Section { object: object.clone(), at: begin, end: end.at, position };
         Ok(Self {
-            file,
+            object: object.clone(),
             before,
             list: BufReader::new(section),
             left: end.members,
@@ -143,14 +139,14 @@ impl ZipReader {
     fn content(&self, path: &str, member: &Member) -> Result<Content> {
         let at = self.before.checked_add(member.at).ok_or_else(|| corrupt("it stands outside of the file"))?;
         let mut header = [0; LOCAL];
-        self.file.read_exact_at(&mut header, at).map_err(read_error)?;
+        exactly(self.object.as_ref(), at, &mut header)?;
         if !header.starts_with(b"PK\x03\x04") {
             return Err(corrupt("it is not where the list of members says"));
         }
         let begin = at + (LOCAL + usize::from(u16_at(&header, 26)) + usize::from(u16_at(&header, 28))) as u64;
         let end = begin.checked_add(member.packed).ok_or_else(|| corrupt("it is larger than the file"))?;
         let section =
-            Section { file: self.file.clone(), at: begin, end, position: self.list.get_ref().position.clone() };
+            Section { object: self.object.clone(), at: begin, end, position: self.list.get_ref().position.clone() };
         let packed = BufReader::with_capacity(64 * 1024, section);
         let from: Box<dyn Read + Send> =
             if member.method == 0 { Box::new(packed) } else { Box::new(DeflateDecoder::new(packed)) };
@@ -253,10 +249,11 @@ struct End {
 }
 
 impl End {
-    fn find(file: &File, length: u64) -> Result<Self> {
+    fn find(object: &dyn StoredObject) -> Result<Self> {
+        let length = object.size();
         let begin = length.saturating_sub(END as u64 + COMMENT_MAX);
         let mut tail = vec![0; usize::try_from(length - begin).unwrap_or(0)];
-        file.read_exact_at(&mut tail, begin).map_err(read_error)?;
+        exactly(object, begin, &mut tail)?;
         let fits = |at: &usize| {
             let record = &tail[*at..];
             record.starts_with(b"PK\x05\x06") && END + usize::from(u16_at(record, 20)) == record.len()
@@ -275,20 +272,20 @@ impl End {
         if u16_at(record, 4) != 0 && u16_at(record, 4) != u16::MAX {
             return Err(ArchiveError::NotRecognised { what: "a part of a zip that was split".to_owned() });
         }
-        Ok(Self::wide(file, at)?.unwrap_or(end))
+        Ok(Self::wide(object, at)?.unwrap_or(end))
     }
 
     /// The same in 64 bits, where that stands before it.
-    fn wide(file: &File, at: u64) -> Result<Option<Self>> {
+    fn wide(object: &dyn StoredObject, at: u64) -> Result<Option<Self>> {
         let mut locator = [0; LOCATOR];
         let Some(begin) = at.checked_sub((LOCATOR + END_64) as u64) else { return Ok(None) };
-        file.read_exact_at(&mut locator, at - LOCATOR as u64).map_err(read_error)?;
+        exactly(object, at - LOCATOR as u64, &mut locator)?;
         if !locator.starts_with(b"PK\x06\x07") {
             return Ok(None);
         }
         let mut record = [0; END_64];
         for at in [u64_at(&locator, 8), begin] {
-            file.read_exact_at(&mut record, at).map_err(read_error)?;
+            exactly(object, at, &mut record)?;
             if record.starts_with(b"PK\x06\x06") {
                 let (members, size, offset) = (u64_at(&record, 32), u64_at(&record, 40), u64_at(&record, 48));
                 return Ok(Some(Self { at, size, offset, members }));
@@ -302,9 +299,18 @@ fn corrupt(what: &str) -> ArchiveError {
     ArchiveError::corrupt(what)
 }
 
+/// Fills `buf` from the object, which is cut where it can't.
+fn exactly(object: &dyn StoredObject, at: u64, buf: &mut [u8]) -> Result<()> {
+    if fill(object, at, buf).map_err(ArchiveError::Read)? == buf.len() { Ok(()) } else { Err(cut()) }
+}
+
+fn cut() -> ArchiveError {
+    ArchiveError::truncated("it ends before a member that its list names")
+}
+
 fn read_error(error: io::Error) -> ArchiveError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => ArchiveError::truncated("it ends before a member that its list names"),
+        io::ErrorKind::UnexpectedEof => cut(),
         _ if error.get_ref().is_some() => ArchiveError::from_read(error),
         _ => ArchiveError::Read(error),
     }

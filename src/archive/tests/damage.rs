@@ -7,8 +7,8 @@ fn small(compression: Compression, can_patch: bool) -> Vec<u8> {
 }
 
 fn refused(bytes: &[u8], what: &str) -> ArchiveError {
-    let file = on_disk(bytes);
-    match verify(file.path(), &mut |_, _| {}) {
+    let object = stored(bytes);
+    match verify(&object, &mut |_, _| {}) {
         Ok(_) => panic!("{what} went unnoticed"),
         Err(ArchiveError::Read(error)) => panic!("{what} taken for a failing disk: {error}"),
         Err(error) => error,
@@ -97,8 +97,8 @@ fn a_manifest_that_disagrees() {
         writer.bytes(MANIFEST, &manifest.to_json()).expect("a manifest");
         let bytes = writer.seal().expect("an archive").into_sink().bytes;
         assert!(matches!(refused(&bytes, "a wrong manifest"), ArchiveError::Corrupt { .. }));
-        let file = on_disk(&bytes);
-        let read = dump_stream(file.path())
+        let object = stored(&bytes);
+        let read = dump_stream(&object)
             .and_then(|(_, mut stream)| io::copy(&mut stream, &mut io::sink()).map_err(ArchiveError::from_read));
         let doubled_or_wrong = read.is_err();
         assert!(doubled_or_wrong || manifest.members.len() == 2, "the dump stream went by a wrong manifest");
@@ -111,7 +111,7 @@ fn an_index_that_is_whole_but_wrong() {
     use crate::archive::format::index::Gather;
 
     let bytes = small(Compression::None, true);
-    let index = Index::read(&mut io::Cursor::new(&bytes)).expect("our own").expect("our own");
+    let index = Index::read(stored(&bytes).as_ref()).expect("our own").expect("our own");
     let tar = &bytes[..usize::try_from(index.at).expect("small")];
     let wrong: [fn(&mut Gather, &mut Vec<u8>, &mut u64); 7] = [
         |_, tar, _| tar.extend_from_slice(b"something behind the end"),
@@ -132,7 +132,7 @@ fn an_index_that_is_whole_but_wrong() {
         let (index, trailer) = gather.finish(file.len() as u64, tar_len).expect("an index");
         [file, index, trailer].concat()
     };
-    verify(on_disk(&made(None)).path(), &mut |_, _| {}).expect("right, made in the same way");
+    verify(&stored(&made(None)), &mut |_, _| {}).expect("right, made in the same way");
     for (n, wrong) in wrong.into_iter().enumerate() {
         refused(&made(Some(wrong)), &format!("wrong index {n}"));
     }

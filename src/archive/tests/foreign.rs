@@ -1,6 +1,6 @@
 //! Other people's archives, and hostile ones.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use super::*;
@@ -115,12 +115,12 @@ fn what_is_not_a_dump_is_named() {
             Err(ArchiveError::NotRecognised { what }) => assert_eq!(what, *message),
             other => panic!("{message}: {other:?}"),
         }
-        let file = on_disk(bytes);
-        assert!(matches!(verify(file.path(), &mut |_, _| {}), Err(ArchiveError::NotRecognised { .. })), "{message}");
+        let object = stored(bytes);
+        assert!(matches!(verify(&object, &mut |_, _| {}), Err(ArchiveError::NotRecognised { .. })), "{message}");
     }
-    let file = on_disk(&tar_of(&[("x/dump.sql", b"SELECT 1;")]));
-    assert!(matches!(verify(file.path(), &mut |_, _| {}), Err(ArchiveError::NotRecognised { .. })));
-    assert!(matches!(inspect(file.path()), Err(ArchiveError::NotRecognised { .. })));
+    let object = stored(&tar_of(&[("x/dump.sql", b"SELECT 1;")]));
+    assert!(matches!(verify(&object, &mut |_, _| {}), Err(ArchiveError::NotRecognised { .. })));
+    assert!(matches!(inspect(&object), Err(ArchiveError::NotRecognised { .. })));
 }
 
 fn header(path: &str, size: u64, kind: tar::EntryType) -> Vec<u8> {
@@ -151,9 +151,9 @@ fn a_manifest_of_a_gigabyte_is_not_read() {
     let writer = Writer::new(Memory { can_patch: true, ..Memory::default() }, options(Compression::default()))
         .expect("a writer");
     writer.stream(MANIFEST, &mut io::repeat(b' ').take(size), &mut |_| {}).expect("a member");
-    let file = on_disk(&writer.seal().expect("an archive").into_sink().bytes);
-    assert!(matches!(inspect(file.path()), Err(ArchiveError::TooLarge { .. })));
-    assert!(matches!(verify(file.path(), &mut |_, _| {}), Err(ArchiveError::TooLarge { .. })));
+    let object = stored(&writer.seal().expect("an archive").into_sink().bytes);
+    assert!(matches!(inspect(&object), Err(ArchiveError::TooLarge { .. })));
+    assert!(matches!(verify(&object, &mut |_, _| {}), Err(ArchiveError::TooLarge { .. })));
 }
 
 #[test]
@@ -198,6 +198,6 @@ proptest::proptest! {
         bytes[at % len] = byte;
         bytes[at2 % len] = byte2;
         drop(members(&bytes, "x"));
-        drop(Index::read(&mut io::Cursor::new(bytes)));
+        drop(Index::read(stored(&bytes).as_ref()));
     }
 }

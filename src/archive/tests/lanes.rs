@@ -29,16 +29,16 @@ fn lanes_are_joined_in_the_order_of_their_names() {
     let whole = contents.concat();
     for compression in CONTAINERS {
         for can_patch in [true, false] {
-            let file = on_disk(&lanes(compression, can_patch, &contents));
+            let object = stored(&lanes(compression, can_patch, &contents));
             let what = format!("{compression:?} {can_patch}");
             let seen = Mutex::new(vec![Vec::new(); contents.len()]);
-            let verified = verify(file.path(), &mut |path, bytes| {
+            let verified = verify(&object, &mut |path, bytes| {
                 assert!(is_lane(path), "{path}");
                 seen.lock().expect("no panic")[lane_of(path)].extend_from_slice(bytes);
             });
-            let mut places = inspect(file.path()).expect(&what).member_offsets();
+            let mut places = inspect(&object).expect(&what).member_offsets();
             let mut copied = vec![0; whole.len()];
-            let copying = verify(file.path(), &mut |path, bytes| {
+            let copying = verify(&object, &mut |path, bytes| {
                 let place = places.get_mut(path).expect("a member of the dump");
                 let from = usize::try_from(*place).expect("small");
                 copied[from..from + bytes.len()].copy_from_slice(bytes);
@@ -52,11 +52,11 @@ fn lanes_are_joined_in_the_order_of_their_names() {
             // Noise fills more than one part of a lane.
             assert!(members.iter().any(|member| member.path.ends_with("/part.pgsql.01.000002")), "{what}");
             let mut read = Vec::new();
-            dump_stream(file.path()).expect(&what).1.read_to_end(&mut read).expect(&what);
+            dump_stream(&object).expect(&what).1.read_to_end(&mut read).expect(&what);
             assert!(read == whole, "{what}: {} bytes", read.len());
             let parts = [500..2000, (4 << 20)..(11 << 20), whole.len() as u64 - 7..whole.len() as u64];
             read.clear();
-            dump_parts(file.path(), &parts).expect(&what).read_to_end(&mut read).expect(&what);
+            dump_parts(&object, &parts).expect(&what).read_to_end(&mut read).expect(&what);
             let wanted = parts.iter().flat_map(|part| {
                 let [from, to] = [part.start, part.end].map(|at| usize::try_from(at).expect("small"));
                 &whole[from..to]

@@ -10,9 +10,9 @@ mod parts;
 mod readers;
 mod round_trip;
 
-use std::io::{self, Write};
-
-use tempfile::NamedTempFile;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
@@ -38,6 +38,41 @@ impl Sink for Memory {
 
     fn can_patch(&self) -> bool {
         self.can_patch
+    }
+}
+
+/// An object in memory, which counts its reads.
+pub(crate) struct MemoryObject {
+    bytes: Vec<u8>,
+    reads: AtomicUsize,
+}
+
+impl MemoryObject {
+    pub fn of(bytes: &[u8]) -> Arc<Self> {
+        Arc::new(Self { bytes: bytes.to_vec(), reads: AtomicUsize::new(0) })
+    }
+
+    /// How often it was read.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+}
+
+impl StoredObject for MemoryObject {
+    fn name(&self) -> &'static str {
+        "object"
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let rest = usize::try_from(offset).ok().and_then(|from| self.bytes.get(from..)).unwrap_or_default();
+        let read = rest.len().min(buf.len());
+        buf[..read].copy_from_slice(&rest[..read]);
+        Ok(read)
     }
 }
 
@@ -82,10 +117,9 @@ fn named(options: Options, name: &str, can_patch: bool, mut dump: impl io::Read)
     bytes
 }
 
-fn on_disk(bytes: &[u8]) -> NamedTempFile {
-    let mut file = NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("space");
-    file
+/// The same bytes, as an object of a store.
+fn stored(bytes: &[u8]) -> SharedObject {
+    MemoryObject::of(bytes)
 }
 
 /// Text that compresses like a dump does.

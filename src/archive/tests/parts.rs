@@ -13,12 +13,12 @@ fn stretches_are_the_dumps_own_bytes_in_every_container_and_layout() {
     let parts: Vec<Range<u64>> = parts.iter().map(|part| part.start as u64..part.end as u64).collect();
     for compression in CONTAINERS {
         for can_patch in [true, false] {
-            let file = on_disk(&archive(compression, can_patch, &dump[..]));
+            let object = stored(&archive(compression, can_patch, &dump[..]));
             let mut read = Vec::new();
-            dump_parts(file.path(), &parts).expect("ours").read_to_end(&mut read).expect("readable");
+            dump_parts(&object, &parts).expect("ours").read_to_end(&mut read).expect("readable");
             assert!(read == wanted, "{compression:?} {can_patch}: {} bytes", read.len());
             read.clear();
-            let whole = dump_stream(file.path()).expect("ours").1;
+            let whole = dump_stream(&object).expect("ours").1;
             stretches(whole, &parts).read_to_end(&mut read).expect("readable");
             assert!(read == wanted, "{compression:?} {can_patch}: {} bytes", read.len());
         }
@@ -33,10 +33,10 @@ fn what_lies_between_is_not_decoded() {
         let middle = bytes.len() / 2;
         // Broken where nobody looks.
         bytes[middle..middle + 1000].fill(0);
-        let file = on_disk(&bytes);
+        let object = stored(&bytes);
         let mut read = Vec::new();
         let parts = [0..1000, (19 << 20)..(19 << 20) + 1000];
-        dump_parts(file.path(), &parts).expect("ours").read_to_end(&mut read).expect("readable");
+        dump_parts(&object, &parts).expect("ours").read_to_end(&mut read).expect("readable");
         assert!(read[1000..] == dump[19 << 20..(19 << 20) + 1000], "{compression:?}");
     }
 }

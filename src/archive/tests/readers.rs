@@ -4,6 +4,8 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
+use tempfile::NamedTempFile;
+
 use super::*;
 use crate::archive::write::encode::BLOCK;
 use crate::archive::write::part_writer::PART;

@@ -10,23 +10,23 @@ use crate::archive::write::part_writer::PART;
 
 fn check(compression: Compression, can_patch: bool, dump: &[u8]) {
     let bytes = archive(compression, can_patch, dump);
-    let file = on_disk(&bytes);
+    let object = stored(&bytes);
     let what = format!("{compression}, patch {can_patch}, {} bytes", dump.len());
 
     let mut seen = Vec::new();
-    let verified = verify(file.path(), &mut |_, bytes| seen.extend_from_slice(bytes)).expect(&what);
+    let verified = verify(&object, &mut |_, bytes| seen.extend_from_slice(bytes)).expect(&what);
     assert!(seen == dump, "{what}: verify saw something else");
     let members = &verified.manifest().members;
     assert_eq!(members.iter().map(|member| member.size).sum::<u64>(), dump.len() as u64, "{what}");
     let parts = if can_patch { 1 } else { (dump.len() as u64).div_ceil(PART).max(1) };
     assert_eq!(members.len() as u64, parts, "{what}");
 
-    let inspected = inspect(file.path()).expect(&what);
+    let inspected = inspect(&object).expect(&what);
     assert_eq!(&inspected.manifest, verified.manifest());
     assert_eq!(inspected.index.members.len(), members.len() + 1);
 
     let mut restored = Vec::new();
-    let (manifest, mut stream) = dump_stream(file.path()).expect(&what);
+    let (manifest, mut stream) = dump_stream(&object).expect(&what);
     stream.read_to_end(&mut restored).expect(&what);
     assert!(restored == dump, "{what}: the dump stream gave something else");
     assert_eq!(&manifest, verified.manifest());
@@ -95,8 +95,8 @@ proptest! {
     fn any_names(root in "[a-zA-Z0-9_é.-]{1,300}x", name in "[a-z.é]{1,120}x") {
         let options = Options { root: root.clone(), ..options(Compression::default()) };
         prop_assume!(root != ".x" && name != ".x");
-        let file = on_disk(&named(options, &name, true, &b"SELECT 1;"[..]));
-        let verified = verify(file.path(), &mut |_, _| {}).expect("our own");
+        let object = stored(&named(options, &name, true, &b"SELECT 1;"[..]));
+        let verified = verify(&object, &mut |_, _| {}).expect("our own");
         prop_assert_eq!(&verified.manifest().members[0].path, &format!("{root}/{name}"));
     }
 }
@@ -142,10 +142,10 @@ fn inspect_reads_no_more_than_it_needs() {
     // A flipped byte in the dump goes unnoticed by inspect, and only by it.
     let mut bytes = archive(Compression::default(), true, &sql(3 * BLOCK)[..]);
     bytes[2000] ^= 1;
-    let file = on_disk(&bytes);
-    inspect(file.path()).expect("the manifest is whole");
-    verify(file.path(), &mut |_, _| {}).expect_err("the dump is not");
-    let (_, mut stream) = dump_stream(file.path()).expect("its beginning is");
+    let object = stored(&bytes);
+    inspect(&object).expect("the manifest is whole");
+    verify(&object, &mut |_, _| {}).expect_err("the dump is not");
+    let (_, mut stream) = dump_stream(&object).expect("its beginning is");
     stream.read_to_end(&mut Vec::new()).expect_err("the stream checks too");
 }
 

@@ -18,7 +18,7 @@ pub(super) mod progress_estimate;
 pub(super) mod verifying_reader;
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::process::ChildStdout;
 use crate::report::units;
-use crate::store::{self, Destination, NullStore, Proof, SourceEnded, Staged, Store, Stream, parent};
+use crate::store::{self, Proof, SharedLocation, SourceEnded, Store, parent};
 use parallel_members::{Lanes, Waiting, Watch};
 use progress_estimate::ProgressEstimate;
 
@@ -48,7 +48,7 @@ pub struct Request {
     /// What of it, and how.
     pub options: DumpOptions,
     /// Where the archive goes.
-    pub destination: Destination,
+    pub destination: SharedLocation,
     /// The archive's name; the database's without one.
     pub name: Option<String>,
     /// How it is compressed.
@@ -95,11 +95,11 @@ pub async fn dump(context: &Context, mut request: Request) -> Result<Outcome> {
     if request.dry_run {
         return Ok(Outcome::Planned(source.display_commands(context)));
     }
-    if request.destination != Destination::Nowhere {
-        let folders = request.destination.folder().into_iter().chain([context.temp_dir.as_path()]);
+    if request.destination.scheme() != store::null::SCHEME {
+        let folders = request.destination.local_folder().into_iter().chain([context.temp_dir.as_path()]);
         leftovers::clean_up(context, &folders.collect::<Vec<_>>());
     }
-    if let Some(free) = request.destination.folder().and_then(|folder| store::free(folder).ok())
+    if let Some(free) = request.destination.local_folder().and_then(|folder| store::free(folder).ok())
         && store::may_not_fit(source.connected.server.size, free)
     {
         let size = source.connected.server.size.unwrap_or_default();
@@ -150,27 +150,24 @@ struct DumpRun<'a> {
 }
 
 /// A member on its way: the archive so far, and what has been seen of the dump.
-struct Written<S: Store> {
-    writer: Writer<S>,
+struct Written {
+    writer: Writer<Box<dyn Store>>,
     members: Vec<Member>,
     inspector: Box<dyn Inspector>,
 }
 
 impl DumpRun<'_> {
-    /// Dumps to a file or to the stream. A table that was altered meanwhile does not read like that again: a file is
-    /// begun anew, once; what a stream has taken can't be taken back.
+    /// Dumps to the store. A table that was altered meanwhile does not read like that again: an archive is begun anew,
+    /// once; what a stream has taken can't be taken back.
     async fn to(self, request: &Request) -> Result<Dumped> {
-        let destination = &request.destination;
-        if *destination == Destination::Nowhere {
-            return self.run(NullStore).await;
-        }
-        let stage = || Staged::create(destination, &self.options.root, self.options.compression.extension());
-        let Some(staged) = stage()? else { return self.run(Stream::stdout()?).await };
-        let error = match self.clone().run_staged(staged, destination).await {
-            Err(error) if error.transient && error.kind == Kind::DumpFailed => error,
+        let stage = || request.destination.stage(&self.options.root, self.options.compression.extension());
+        let (staged, folder) = (stage()?, request.destination.local_folder());
+        let can_abort = staged.can_abort();
+        let error = match self.clone().run_staged(staged, folder).await {
+            Err(error) if error.transient && error.kind == Kind::DumpFailed && can_abort => error,
             ended => return ended,
         };
-        let Some(staged) = stage()? else { return Err(error) };
+        let staged = stage()?;
         let why = format!("the dump was begun again, once: {}", error.why.join("; "));
         // What our own sessions saw is gone with them; a client reads rows of any length.
         let alone = match &self.source.snapshot {
@@ -185,18 +182,20 @@ impl DumpRun<'_> {
             again.manifest.warnings.extend(more.inspect(|warning| self.context.warn(warning)));
             again.manifest.inexact_columns = Some(plan.inexact.clone());
         }
-        again.run_staged(staged, destination).await
+        again.run_staged(staged, folder).await
     }
 
     /// The same, with what is to be said of the file: where it stands when its folder was moved, and what is left of
     /// it when it can't be removed.
-    async fn run_staged(self, staged: Staged, destination: &Destination) -> Result<Dumped> {
+    async fn run_staged(self, staged: Box<dyn Store>, folder: Option<&Path>) -> Result<Dumped> {
         let (partial, context) = (staged.partial(), self.context);
-        let dumped = self.run(staged).await.map_err(|error| match partial.symlink_metadata() {
-            Ok(_) => error.why(format!("{} could not be removed: delete it", partial.display())),
-            Err(_) => error,
+        let dumped = self.run(staged).await.map_err(|error| match partial {
+            Some(partial) if partial.symlink_metadata().is_ok() => {
+                error.why(format!("{} could not be removed: delete it", partial.display()))
+            }
+            _ => error,
         })?;
-        if let (Some(named), Some(now)) = (destination.folder(), dumped.path.as_deref().map(parent))
+        if let (Some(named), Some(now)) = (folder, dumped.path.as_deref().map(parent))
             && named != now
         {
             let (named, now) = (named.display(), now.display());
@@ -206,9 +205,9 @@ impl DumpRun<'_> {
     }
 
     /// Runs the children into the archive, proves, and publishes.
-    async fn run<S: Store>(mut self, sink: S) -> Result<Dumped> {
+    async fn run(mut self, store: Box<dyn Store>) -> Result<Dumped> {
         let progress = ProgressHandle::about(&self.source.connected.server.database);
-        let writer = Writer::new(sink, self.options.clone()).map_err(dump_error)?;
+        let writer = Writer::new(store, self.options.clone()).map_err(dump_error)?;
         let inspector = self.source.connected.engine.inspector(self.plan.format);
         let meter = ProgressEstimate::new(progress.clone(), &self.source.connected.server.tables);
         let watch = Watch { inspector, meter };
@@ -241,7 +240,7 @@ impl DumpRun<'_> {
             writer.bytes(MANIFEST, &json).map_err(dump_error)?;
             let sealed = writer.seal().map_err(dump_error)?;
             let bytes = sealed.bytes();
-            let path = S::publish(Proof { ended: &ended, complete: &proved, sealed })?;
+            let path = Proof { ended: &ended, complete: &proved, sealed }.publish()?;
             Ok((path, bytes, proved.into_content()))
         })
         .await??;
@@ -249,12 +248,12 @@ impl DumpRun<'_> {
     }
 
     /// Moves the children's stdout into the archive. Whoever fails first ends the others.
-    async fn stream<S: Store>(
+    async fn stream(
         &self,
-        writer: Writer<S>,
+        writer: Writer<Box<dyn Store>>,
         watch: Watch,
         progress: &ProgressHandle,
-    ) -> Result<(Written<S>, SourceEnded)> {
+    ) -> Result<(Written, SourceEnded)> {
         let (Source { connected, snapshot, .. }, plan) = (self.source, self.plan);
         let (commands, merger) = match &plan.source {
             DumpSource::Clients(commands, merger) => (commands.as_slice(), Some(merger)),
@@ -264,7 +263,7 @@ impl DumpRun<'_> {
         let waiting: Waiting = Arc::new(commands.iter().map(|_| AtomicBool::new(false)).collect());
         let alarm: Arc<Notify> = Arc::default();
         let (member, held, rings) = (plan.member, waiting.clone(), alarm.clone());
-        let (work, weaving): (Work<S>, _) = match merger.cloned() {
+        let (work, weaving): (Work, _) = match merger.cloned() {
             None => {
                 let (dump, weaving) = self.source.dump(plan, relay);
                 (Box::new(move || (write_member(writer, member, dump, watch), Vec::new())), weaving)
@@ -339,18 +338,18 @@ fn unpublished(error: Error) -> Error {
 }
 
 /// Writing, for a thread of its own: what was written, and the outputs of several clients, still open.
-type Work<S> = Box<dyn FnOnce() -> (Result<Written<S>, ArchiveError>, Vec<ChildStdout>) + Send>;
+type Work = Box<dyn FnOnce() -> (Result<Written, ArchiveError>, Vec<ChildStdout>) + Send>;
 
 /// The outputs of several clients as lanes of the archive.
-fn write_lanes<S: Store>(
-    writer: Writer<S>,
+fn write_lanes(
+    writer: Writer<Box<dyn Store>>,
     member: &str,
     merger: &TocMerger,
     relay: Relay,
     watch: Watch,
     alarm: &Notify,
     waiting: &Waiting,
-) -> (Result<Written<S>, ArchiveError>, Vec<ChildStdout>) {
+) -> (Result<Written, ArchiveError>, Vec<ChildStdout>) {
     let mut outputs = parallel_members::outputs(&relay.into_outputs(), merger);
     let lanes = Lanes { writer: &writer, member, watch: Mutex::new(watch), alarm };
     let done = lanes.write(merger, &mut outputs, waiting);
@@ -359,12 +358,12 @@ fn write_lanes<S: Store>(
 }
 
 /// The hot path of one stream: this thread reads, inspects and hashes; the writer's own threads compress.
-fn write_member<S: Store>(
-    writer: Writer<S>,
+fn write_member(
+    writer: Writer<Box<dyn Store>>,
     member: &str,
     mut dump: Box<dyn Read + Send>,
     watch: Watch,
-) -> Result<Written<S>, ArchiveError> {
+) -> Result<Written, ArchiveError> {
     let Watch { mut inspector, mut meter } = watch;
     let members = writer.stream(member, &mut dump, &mut |bytes| {
         inspector.see(bytes);

@@ -18,13 +18,13 @@ use crate::pipeline::watch::{ProgressHandle, on_thread, show_progress, until_sto
 use crate::store::{SourceEnded, Store};
 
 /// Moves all members into the archive. Whoever fails first ends the other.
-pub async fn run<S: Store>(
+pub async fn run(
     run: &DumpRun<'_>,
     producer: &dyn Producer,
-    writer: Writer<S>,
+    writer: Writer<Box<dyn Store>>,
     watch: Watch,
     progress: &ProgressHandle,
-) -> Result<(Written<S>, SourceEnded)> {
+) -> Result<(Written, SourceEnded)> {
     let (sender, receiver) = members::queue();
     let flow = sender.flow();
     let mut archive = std::pin::pin!(on_thread(move || write(writer, receiver, watch)));
@@ -76,11 +76,11 @@ async fn silent(run: &DumpRun<'_>, flow: &Flow) -> Error {
     until_silent(run.context, &run.source.connected, &waits_for_us, moved, "no byte came").await
 }
 
-fn write<S: Store>(
-    writer: Writer<S>,
+fn write(
+    writer: Writer<Box<dyn Store>>,
     mut receiver: MemberReceiver,
     watch: Watch,
-) -> Result<(Written<S>, MembersEnded), ArchiveError> {
+) -> Result<(Written, MembersEnded), ArchiveError> {
     let Watch { mut inspector, mut meter } = watch;
     let mut members = Vec::new();
     while let Some(name) = receiver.next_member().map_err(ArchiveError::Source)? {

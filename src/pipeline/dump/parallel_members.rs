@@ -37,9 +37,9 @@ pub struct Watch {
 }
 
 /// The lanes of one archive.
-pub struct Lanes<'a, S: Store> {
+pub struct Lanes<'a> {
     /// Takes the blocks.
-    pub writer: &'a Writer<S>,
+    pub writer: &'a Writer<Box<dyn Store>>,
     /// The name of their parts.
     pub member: &'a str,
     /// What sees them.
@@ -48,7 +48,7 @@ pub struct Lanes<'a, S: Store> {
     pub alarm: &'a Notify,
 }
 
-impl<S: Store> Lanes<'_, S> {
+impl Lanes<'_> {
     /// Writes all lanes, to the end of each client's output. The outputs are left open, for whoever ends the clients:
     /// closed here, they would make clients fail that are blamed for what went wrong elsewhere.
     pub fn write(

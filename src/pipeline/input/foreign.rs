@@ -1,11 +1,9 @@
 //! What somebody else's dump says of itself, read in one pass.
 
-use std::path::Path;
-
 use super::found::{self, Found, Shape};
 use super::{CheckError, check};
-use crate::archive::Reading;
-use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, HeldDatabase, registry};
+use crate::archive::{Reading, SharedObject};
+use crate::engine::{Content, DumpedTable, EXPORTER, Flavour, Format, HeldDatabase};
 use crate::pipeline::watch::ProgressHandle;
 
 /// A larger file is read only where that is asked for, in bytes.
@@ -32,24 +30,22 @@ pub struct Foreign {
     pub databases: Vec<HeldDatabase>,
 }
 
-/// Looks at a dump of anybody's; none where the file is an archive of several files to be unpacked first. A file of more
-/// than 64 MiB is read with `rows` alone.
-pub fn inspect_foreign(path: &Path, rows: bool) -> Option<Foreign> {
-    let folder = path.is_dir();
-    let (shape, format) = if folder {
-        (Shape::Folder, registry::folder_format())
-    } else {
-        match found::look_inside(path, None).ok()? {
-            Found::Dump { shape: shape @ Shape::Foreign { .. }, format } => (shape, format),
-            _ => return None,
+/// Looks at a dump of anybody's; none where it is an archive of several files to be unpacked first. One of more than
+/// 64 MiB is read with `rows` alone.
+pub fn inspect_foreign(object: &SharedObject, rows: bool) -> Option<Foreign> {
+    match found::look_inside(object, None).ok()? {
+        Found::Dump { shape: Shape::Foreign { .. }, .. } if !rows && object.size() > QUICK => {
+            Some(Foreign { end: "not read: --rows reads all of a large file".to_owned(), ..Foreign::default() })
         }
-    };
-    if !folder && !rows && path.metadata().map_or(true, |meta| meta.len() > QUICK) {
-        return Some(Foreign { end: "not read: --rows reads all of a large file".to_owned(), ..Foreign::default() });
+        Found::Dump { shape: shape @ Shape::Foreign { .. }, format } => Some(read(&shape, format)),
+        _ => None,
     }
+}
+
+/// Reads all of the dump that this holds.
+pub fn read(shape: &Shape, format: Format) -> Foreign {
     let reading = Reading { accept_unproven: true, ..Reading::default() };
-    let looked = check(path, &shape, format, &ProgressHandle::about("reading"), None, &reading, None);
-    Some(match looked {
+    match check(shape, format, &ProgressHandle::about("reading"), None, &reading, None) {
         Ok(checked) => of_content(checked.content),
         Err(CheckError::Choice(held)) => Foreign {
             end: "a file of several databases: --database of restore and verify takes one".to_owned(),
@@ -60,7 +56,7 @@ pub fn inspect_foreign(path: &Path, rows: bool) -> Option<Foreign> {
             let end = trouble.words();
             Foreign { complete: Some(false), end, ..Foreign::default() }
         }
-    })
+    }
 }
 
 fn of_content(content: Content) -> Foreign {

@@ -1,22 +1,27 @@
 //! What holds the dump: found by content, whatever it is called.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::archive::{self, ArchiveError, Candidate, Candidates, ContentKind, Reader, Reading, is_called};
+use crate::archive::{
+    self, ArchiveError, Candidate, Candidates, ContentKind, Reader, Reading, SharedObject, is_called,
+};
 use crate::engine::{Format, registry};
 use crate::error::{self, Error};
 use crate::hint::Hint;
 use crate::invocation::quote_path;
 use crate::pipeline::archive_error;
+use crate::store;
 
 /// What holds the dump.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Shape {
     /// An archive of ours, with its index.
-    Ours,
+    Ours(SharedObject),
     /// A dump in somebody else's archive, or a bare dump.
     Foreign {
+        /// What it is read from.
+        object: SharedObject,
         /// Its path, or the file's name.
         member: String,
         /// What it is as it stands there: a compressed file, or the dump.
@@ -25,7 +30,17 @@ pub enum Shape {
         alone: Option<Candidate>,
     },
     /// The folder of a directory-format dump.
-    Folder,
+    Folder(PathBuf),
+}
+
+impl Shape {
+    /// What it is read from, unless that is a folder.
+    pub fn object(&self) -> Option<&SharedObject> {
+        match self {
+            Self::Ours(object) | Self::Foreign { object, .. } => Some(object),
+            Self::Folder(_) => None,
+        }
+    }
 }
 
 /// What a look at the beginning showed.
@@ -52,17 +67,18 @@ const SCATTERED: &str = "the parts of a dump by several jobs, without dbhaul's i
 
 /// Finds the dump by what its first bytes are, or the one that is asked for. Whether it is the only one shows when the
 /// archive has been read to its end.
-pub fn look_inside(path: &Path, wanted: Option<&str>) -> Result<Found, ArchiveError> {
+pub fn look_inside(object: &SharedObject, wanted: Option<&str>) -> Result<Found, ArchiveError> {
     // An archive of ours whose index is damaged or gone must not pass for somebody else's, which has no checksums.
-    let ours = match archive::inspect(path) {
+    let ours = match archive::inspect(object) {
         Ok(inspected) => match registry::members_format(&inspected.manifest.engine) {
-            Some(format) => return Ok(Found::Dump { shape: Shape::Ours, format }),
+            Some(format) => return Ok(Found::Dump { shape: Shape::Ours(object.clone()), format }),
             None => true,
         },
         Err(ArchiveError::NotRecognised { .. }) => false,
         Err(error) => return Err(error),
     };
-    let mut reader = Reader::open(path)?;
+    let found = |candidate, ours, alone| found(object, candidate, ours, alone);
+    let mut reader = Reader::open(object)?;
     let bare = reader.is_bare();
     let mut candidates = Candidates::default();
     while let Some(mut entry) = reader.next_member()? {
@@ -86,32 +102,34 @@ pub fn look_inside(path: &Path, wanted: Option<&str>) -> Result<Found, ArchiveEr
     candidates.dumps().pop().map(|only| found(only, false, false)).ok_or_else(|| candidates.none())
 }
 
-fn found(candidate: Candidate, ours: bool, alone: bool) -> Found {
+fn found(object: &SharedObject, candidate: Candidate, ours: bool, alone: bool) -> Found {
     let (path, format) = (candidate.path.clone(), registry::recognise(&candidate.first));
     if candidate.kind == ContentKind::PgToc {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         return Found::Directory { folder, alone: alone.then_some(candidate) };
     }
-    let packed = candidate.packed;
+    let (object, packed) = (object.clone(), candidate.packed);
     let alone = alone.then_some(candidate);
-    let shape = if ours { Shape::Ours } else { Shape::Foreign { member: path, packed, alone } };
+    let shape = if ours { Shape::Ours(object) } else { Shape::Foreign { object, member: path, packed, alone } };
     Found::Dump { shape, format }
 }
 
 /// The dump's bytes, read to the end of what holds it.
-pub fn dump_stream(path: &Path, shape: &Shape, reading: &Reading) -> Result<Box<dyn Read + Send>, ArchiveError> {
+pub fn dump_stream(shape: &Shape, reading: &Reading) -> Result<Box<dyn Read + Send>, ArchiveError> {
     match shape {
-        Shape::Ours => Ok(Box::new(archive::dump_stream(path)?.1)),
-        Shape::Foreign { member, alone, .. } => Reader::open(path)?.dump(member, alone.clone(), reading.clone()),
-        Shape::Folder => Ok(Box::new(io::empty())),
+        Shape::Ours(object) => Ok(Box::new(archive::dump_stream(object)?.1)),
+        Shape::Foreign { object, member, alone, .. } => {
+            Reader::open(object)?.dump(member, alone.clone(), reading.clone())
+        }
+        Shape::Folder(_) => Ok(Box::new(io::empty())),
     }
 }
 
 /// Fails where the archive holds another dump, and nobody chose.
-pub fn is_alone(path: &Path, shape: &Shape) -> Result<(), ArchiveError> {
-    let Shape::Foreign { alone: Some(_), .. } = shape else { return Ok(()) };
+pub fn is_alone(shape: &Shape) -> Result<(), ArchiveError> {
+    let Shape::Foreign { object, alone: Some(_), .. } = shape else { return Ok(()) };
     let mut candidates = Candidates::default();
-    let mut reader = Reader::open(path)?;
+    let mut reader = Reader::open(object)?;
     while let Some(mut entry) = reader.next_member()? {
         candidates.see(&mut entry)?;
     }
@@ -136,7 +154,8 @@ pub fn not_in_folder(name: &str, folder: &Path, error: &ArchiveError) -> Error {
         return archive_error(name, error);
     }
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut dumps: Vec<_> = files.filter(|path| path.is_file() && look_inside(path, None).is_ok()).take(20).collect();
+    let holds_dump = |path: &Path| store::open(path).is_ok_and(|object| look_inside(&object, None).is_ok());
+    let mut dumps: Vec<_> = files.filter(|path| path.is_file() && holds_dump(path)).take(20).collect();
     dumps.sort();
     let error = Error::new(error::Kind::Archive, format!("{name} is not recognised")).why(error);
     let Some(first) = dumps.first() else {

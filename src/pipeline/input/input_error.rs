@@ -1,12 +1,11 @@
 //! What is wrong with an archive, and the commands that help.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::Input;
 use super::found::Shape;
-use crate::archive::{self, ArchiveError, Reader};
+use crate::archive::{self, ArchiveError, ObjectStream, Reader, SharedObject};
 use crate::engine::stray::Stray;
 use crate::error::{Error, Kind};
 use crate::hint::Hint;
@@ -75,7 +74,8 @@ impl Input {
 
     /// Of a file that is not whole: what a terminal did to it, if it did.
     pub(crate) fn or_through_a_terminal(&self, mut error: Error) -> Error {
-        if error.kind == Kind::Archive && went_through_a_terminal(self.path()).unwrap_or(false) {
+        let went = |object| went_through_a_terminal(object).unwrap_or(false);
+        if error.kind == Kind::Archive && self.shape().object().is_some_and(went) {
             error.hints = vec![Hint::new(
                 "make-again-without-t",
                 "it seems to have come through a terminal, which put a carriage return before every line feed in it (docker \
@@ -121,11 +121,10 @@ impl Input {
     /// The command that writes the dump's text to its stdout; none where it is a file.
     fn unpack(&self) -> Option<String> {
         let path = quote_path(self.path());
-        let Shape::Foreign { member, packed, .. } = self.shape() else {
+        let Shape::Foreign { object, member, packed, .. } = self.shape() else {
             return Some(format!("tar xOf {path} --wildcards '*/dump.sql'"));
         };
-        let (container, content) =
-            Reader::open(self.path()).map(|reader| (reader.container(), reader.content())).ok()?;
+        let (container, content) = Reader::open(object).map(|reader| (reader.container(), reader.content())).ok()?;
         let member = quote_path(Path::new(member));
         let mut steps = match (container, content) {
             (archive::ContentKind::Zip, _) => vec![format!("unzip -p {path} {member}")],
@@ -146,15 +145,12 @@ impl Input {
 
 /// Whether a file that is no text has a carriage return before each of its line feeds. Of bytes that mean something else
 /// one in 256 has.
-fn went_through_a_terminal(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Ok(false);
-    }
+fn went_through_a_terminal(object: &SharedObject) -> io::Result<bool> {
+    let mut bytes = ObjectStream::new(object, 0);
     let (mut buffer, mut before, mut feeds) = (vec![0; 64 * 1024], 0, 0_u64);
     let mut first = true;
     loop {
-        let read = file.read(&mut buffer)?;
+        let read = bytes.read(&mut buffer)?;
         if read == 0 {
             return Ok(feeds > 0);
         }

@@ -3,43 +3,43 @@
 pub(super) mod foreign;
 pub(super) mod found;
 pub(super) mod input_error;
+mod members;
 pub(super) mod of_many;
 pub(super) mod spool;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::fs::{DirEntry, File, Metadata};
+use std::fs::{DirEntry, File};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::Context;
 use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
-use crate::archive::{self, ArchiveError, Candidate, Manifest, Reader, Reading, lane_of};
+use super::{Context, archive_error};
+use crate::archive::{self, ArchiveError, Candidate, Manifest, ObjectStream, Reader, Reading, SharedObject, lane_of};
 use crate::connection::Connection;
-use crate::engine::members::{MemberSender, Piece};
 use crate::engine::{Content, Filter, Format, HeldDatabases, Incomplete, Inspector, Layout, registry, stray};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::dump::manifest::{disagreement, properties};
-use crate::pipeline::restore::load::Members;
 use crate::report::units;
+use crate::store::{self, LocationError, SharedLocation};
 use found::{Found, Shape, dump_stream, look_inside};
+use members::new_member;
 use of_many::CutReader;
 use spool::{SpoolWriter, no_spool, spool, spool_folder, spool_for};
 
 /// An archive that was opened and recognised.
 pub struct Input {
     name: String,
-    path: PathBuf,
     shape: Shape,
     format: Format,
-    /// Which file was opened first.
-    first: Option<Identity>,
     /// It names its databases: the wanted one of them passes, or the only one.
     is_cut: bool,
     wanted: Option<String>,
@@ -58,10 +58,6 @@ enum Spool {
     /// With its lock.
     Folder(TempDir, File),
 }
-
-/// Which file it is, and which state of it: device, number, size, seconds and nanoseconds of the last change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity(u64, u64, u64, i64, i64);
 
 /// What a whole archive turned out to be.
 pub struct Checked {
@@ -82,23 +78,24 @@ impl Input {
     /// to its last byte before its first reaches the target.
     pub async fn open(context: &Context, argument: &str) -> Result<Self> {
         let mut spools = Vec::new();
-        let path = if argument == "-" {
-            let spool = spool(context, io::stdin(), "standard input").await?;
-            let path = spool.path().to_owned();
-            spools.push(Spool::File(spool));
-            path
-        } else {
+        let location = locate_archive(argument)?;
+        let unread = |error| archive_error(argument, &ArchiveError::Read(error));
+        let shape = if let Some(folder) = location.local_path().filter(|path| path.is_dir()) {
             // A client that opens it must not take its name for an option.
-            std::path::absolute(argument).unwrap_or_else(|_| PathBuf::from(argument))
+            Shape::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()))
+        } else if let Some(opened) = until_stopped(context, on_thread(move || location.open())).await? {
+            Shape::Ours(opened.map_err(unread)?)
+        } else {
+            let spool = spool(context, io::stdin(), "standard input").await?;
+            let opened = store::open(spool.path()).map_err(unread)?;
+            spools.push(Spool::File(spool));
+            Shape::Ours(opened)
         };
-        let (name, first) = (argument.to_owned(), Identity::of(&path));
         let reading = Reading { accept_unproven: context.accept_unproven, ..Reading::default() };
         let mut input = Self {
-            name,
-            path,
-            shape: Shape::Ours,
+            name: argument.to_owned(),
+            shape,
             format: registry::folder_format(),
-            first,
             is_cut: false,
             wanted: None,
             alone: None,
@@ -121,8 +118,8 @@ impl Input {
         if ours == theirs {
             return Ok(());
         }
-        let (path, shape) = (self.path.clone(), self.shape.clone());
-        let alone = until_stopped(context, on_thread(move || found::is_alone(&path, &shape))).await?;
+        let shape = self.shape.clone();
+        let alone = until_stopped(context, on_thread(move || found::is_alone(&shape))).await?;
         alone.map_err(|error| self.unread(&error))?;
         let what = format!("a {} dump can't be restored into a {} server", ours.name(), theirs.name());
         Err(Error::new(Kind::Refused, what)
@@ -132,9 +129,12 @@ impl Input {
             .hint(Hint::new("server-of-same-family", "name the URI of a server of the same family")))
     }
 
-    /// The file that is read.
+    /// The path of what is read, for commands to paste.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        match &self.shape {
+            Shape::Folder(folder) => folder,
+            shape => shape.object().and_then(|object| object.local_path()).unwrap_or(Path::new(&self.name)),
+        }
     }
 
     /// What holds the dump.
@@ -151,66 +151,73 @@ impl Input {
     pub fn describe(&self) -> String {
         let form = self.format.name;
         match &self.shape {
-            Shape::Ours => format!("an archive of dbhaul's, {form}"),
+            Shape::Ours(_) => format!("an archive of dbhaul's, {form}"),
             Shape::Foreign { member, .. } => format!("{member}, {form}"),
-            Shape::Folder => format!("a folder, {form}"),
+            Shape::Folder(_) => format!("a folder, {form}"),
         }
     }
 
     async fn recognise(&mut self, context: &Context) -> Result<()> {
         let member = context.member.clone();
-        if self.path.is_dir() {
-            self.shape = Shape::Folder;
-            self.format = registry::folder_format();
-            found::in_folder(&self.path, member.as_deref())
-                .map_err(|error| found::not_in_folder(&self.name, &self.path, &error))?;
-            return self.rename_lists(context);
-        }
-        let path = self.path.clone();
-        let found = until_stopped(context, on_thread(move || look_inside(&path, member.as_deref()))).await?;
+        let object = match self.shape.clone() {
+            Shape::Folder(folder) => {
+                self.format = registry::folder_format();
+                found::in_folder(&folder, member.as_deref())
+                    .map_err(|error| found::not_in_folder(&self.name, &folder, &error))?;
+                return self.rename_lists(context, &folder);
+            }
+            Shape::Ours(object) | Shape::Foreign { object, .. } => object,
+        };
+        let from = object.clone();
+        let found = until_stopped(context, on_thread(move || look_inside(&from, member.as_deref()))).await?;
         match found.map_err(|error| self.unread(&error))? {
             Found::Dump { shape, format } => (self.shape, self.format) = (shape, format),
-            Found::Directory { folder, alone } => self.extract(context, folder, alone).await?,
+            Found::Directory { folder, alone } => self.extract(context, object, folder, alone).await?,
         }
         Ok(())
     }
 
     /// `pg_restore` reads the directory format from a folder only.
-    async fn extract(&mut self, context: &Context, inside: String, alone: Option<Candidate>) -> Result<()> {
+    async fn extract(
+        &mut self,
+        context: &Context,
+        object: SharedObject,
+        inside: String,
+        alone: Option<Candidate>,
+    ) -> Result<()> {
         let (folder, lock) = spool_folder(context)?;
         context.note(format!("the directory-format dump is extracted into {} first", folder.path().display()));
-        let (from, to) = (self.path.clone(), folder.path().to_owned());
+        let to = folder.path().to_owned();
         let extracted =
-            on_thread(move || Reader::open(&from).and_then(|reader| reader.extract_to(&to, &inside, alone))).await?;
+            on_thread(move || Reader::open(&object).and_then(|reader| reader.extract_to(&to, &inside, alone))).await?;
         extracted.map_err(|error| self.unread(&error))?;
-        folder.path().clone_into(&mut self.path);
-        self.first = None;
+        let path = folder.path().to_owned();
         self.spools.push(Spool::Folder(folder, lock));
-        (self.shape, self.format) = (Shape::Folder, registry::folder_format());
-        self.rename_lists(context)
+        (self.shape, self.format) = (Shape::Folder(path.clone()), registry::folder_format());
+        self.rename_lists(context, &path)
     }
 
     /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
     /// folders does. The user's folder stays as it is: links stand for its files.
-    fn rename_lists(&mut self, context: &Context) -> Result<()> {
-        let misnamed = registry::of(self.format.dialect).misnamed_files(&self.path);
+    fn rename_lists(&mut self, context: &Context, from: &Path) -> Result<()> {
+        let misnamed = registry::of(self.format.dialect).misnamed_files(from);
         if misnamed.is_empty() {
             return Ok(());
         }
-        let (from, failed) = (self.path.clone(), |error| no_spool(context, &error));
+        let failed = |error| no_spool(context, &error);
         let rename =
             |to: &Path| misnamed.iter().try_for_each(|(list, wanted)| symlink(from.join(list), to.join(wanted)));
         if !self.spools.is_empty() {
-            return rename(&from).map_err(failed);
+            return rename(from).map_err(failed);
         }
         let (folder, lock) = spool_folder(context)?;
         let link = |entry: io::Result<DirEntry>| {
             let entry = entry?;
             symlink(entry.path(), folder.path().join(entry.file_name()))
         };
-        std::fs::read_dir(&from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
+        std::fs::read_dir(from).and_then(|mut files| files.try_for_each(link)).map_err(failed)?;
         rename(folder.path()).map_err(failed)?;
-        folder.path().clone_into(&mut self.path);
+        self.shape = Shape::Folder(folder.path().to_owned());
         self.spools.push(Spool::Folder(folder, lock));
         Ok(())
     }
@@ -226,10 +233,10 @@ impl Input {
     ) -> Result<Checked> {
         let copy = if several_jobs { self.alone(context)? } else { None };
         let progress = ProgressHandle::about("checking");
-        let (path, shape, format, meter) = (self.path.clone(), self.shape.clone(), self.format, progress.clone());
+        let (shape, format, meter) = (self.shape.clone(), self.format, progress.clone());
         let copy = copy.map(|file| (file, filter));
         let (reading, wanted) = (self.reading.clone(), context.database.clone());
-        let checking = on_thread(move || check(&path, &shape, format, &meter, copy, &reading, wanted.as_deref()));
+        let checking = on_thread(move || check(&shape, format, &meter, copy, &reading, wanted.as_deref()));
         let checked = until_stopped(context, show_progress(context, &progress, checking)).await?;
         if let Ok(Checked { content, .. }) = &checked {
             self.is_cut = content.database.is_some();
@@ -303,35 +310,16 @@ impl Input {
     /// it is only these stretches of them, and nothing else is read that need not be.
     pub fn dump(&self, parts: Option<&[Range<u64>]>) -> Result<Box<dyn Read + Send>> {
         let stream = match (parts, &self.shape) {
-            (None, shape) => dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump)),
-            (Some(parts), Shape::Ours) => archive::dump_parts(&self.path, parts).map(|dump| Box::new(dump) as _),
+            (None, shape) => dump_stream(shape, &self.reading).map(|dump| self.cut_database(dump)),
+            (Some(parts), Shape::Ours(object)) => archive::dump_parts(object, parts).map(|dump| Box::new(dump) as _),
             (Some(parts), shape) => {
-                let dump = dump_stream(&self.path, shape, &self.reading).map(|dump| self.cut_database(dump));
+                let dump = dump_stream(shape, &self.reading).map(|dump| self.cut_database(dump));
                 dump.map(|dump| Box::new(archive::stretches(dump, parts)) as _)
             }
         };
         let stream = stream.map_err(|error| self.unread(&error))?;
         self.same_file()?;
         Ok(stream)
-    }
-
-    /// The dump's members, for whoever takes them one by one. Everything is checked on the way; `total` is for the
-    /// progress.
-    pub fn members(&self, progress: ProgressHandle, total: u64, broken: fn(&ArchiveError) -> Error) -> Result<Members> {
-        self.same_file()?;
-        let (path, format) = (self.path.clone(), self.format);
-        Ok(Box::new(move |members| {
-            let mut sending = Sending { members, format, inside: false, failed: None };
-            let verified = archive::verify(&path, &mut |member, bytes| {
-                sending.see(member, bytes);
-                progress.update(|progress| {
-                    progress.bytes += bytes.len() as u64;
-                    progress.share = (total > 0).then(|| progress.bytes as f64 / total as f64);
-                });
-            });
-            verified.map_err(|error| broken(&error))?;
-            sending.finish()
-        }))
     }
 
     /// The chosen database of a file that names several.
@@ -346,7 +334,7 @@ impl Input {
     /// Refuses a file that took the place of the one that was checked, or that was written to since then: nobody has
     /// seen whether it fits.
     pub fn same_file(&self) -> Result<()> {
-        if self.first.is_none() || self.first == Identity::of(&self.path) {
+        if self.shape.object().is_none_or(|object| object.is_unchanged()) {
             return Ok(());
         }
         Err(Error::new(
@@ -359,18 +347,16 @@ impl Input {
     /// The path that a restore program opens itself: the folder of a directory-format dump, or the file that
     /// [`check`](Self::check) was asked for.
     pub fn path_to_read(&self) -> Option<&Path> {
-        if matches!(self.shape, Shape::Folder) { Some(&self.path) } else { self.alone.as_deref() }
+        if let Shape::Folder(folder) = &self.shape { Some(folder) } else { self.alone.as_deref() }
     }
 
     /// Sees to it that a custom-format dump stands alone in a file; if that is to be written yet, it comes back.
     fn alone(&mut self, context: &Context) -> Result<Option<File>> {
-        if matches!(self.shape, Shape::Folder) || self.format.layout != Layout::Streams {
+        if self.format.layout != Layout::Streams {
             return Ok(None);
         }
-        let mut first = Vec::new();
-        let read = File::open(&self.path).and_then(|file| file.take(archive::SNIFF as u64).read_to_end(&mut first));
-        if read.is_ok() && archive::sniff(&first) == archive::ContentKind::PgCustom {
-            self.alone = Some(self.path.clone());
+        if let Some(path) = self.shape.object().and_then(|object| object.local_path().filter(|_| is_bare(object))) {
+            self.alone = Some(path.to_owned());
             return Ok(None);
         }
         let (spool, handle) = spool_for(context, "the dump, which several jobs read at once,")?;
@@ -380,56 +366,19 @@ impl Input {
     }
 }
 
-impl Identity {
-    /// Of a regular file: others have no state that stays.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = path.metadata().ok().filter(Metadata::is_file)?;
-        Some(Self(meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
-    }
+/// Whether an object is a custom-format dump and nothing else.
+fn is_bare(object: &SharedObject) -> bool {
+    let mut first = Vec::new();
+    let read = ObjectStream::new(object, 0).take(archive::SNIFF as u64).read_to_end(&mut first);
+    read.is_ok() && archive::sniff(&first) == archive::ContentKind::PgCustom
 }
 
-/// The name of the member that begins with this stretch, of a dump in members: the first part of it, if it has some.
-fn new_member<'m>(format: Format, path: &'m str, stretch: &[u8]) -> Option<&'m str> {
-    let (name, part) = archive::member_of(path).filter(|_| format.layout == Layout::Members && stretch.is_empty())?;
-    part.is_none_or(|number| number == 1).then_some(name)
-}
-
-/// Sends an archive's members on, parts joined.
-struct Sending<'s> {
-    members: &'s MemberSender,
-    format: Format,
-    inside: bool,
-    failed: Option<Error>,
-}
-
-impl Sending<'_> {
-    fn see(&mut self, path: &str, stretch: &[u8]) {
-        if let Some(name) = new_member(self.format, path, stretch) {
-            self.end();
-            self.inside = true;
-            self.send(Piece::Begin(name.to_owned()));
-        } else if !stretch.is_empty() {
-            self.send(Piece::Bytes(stretch.to_vec()));
-        }
-    }
-
-    fn end(&mut self) {
-        if std::mem::take(&mut self.inside) {
-            self.send(Piece::End);
-        }
-    }
-
-    fn send(&mut self, piece: Piece) {
-        if self.failed.is_none() {
-            self.failed = self.members.send_blocking(piece).err();
-        }
-    }
-
-    /// The archive was whole: only now the last member has its end.
-    fn finish(mut self) -> Result<()> {
-        self.end();
-        self.send(Piece::Finish);
-        self.failed.map_or(Ok(()), Err)
+/// Where the archive is that a command names. What is no URL of a store's is a path.
+pub(super) fn locate_archive(argument: &str) -> Result<SharedLocation> {
+    match store::locate(argument) {
+        Err(LocationError::UnknownScheme(_)) => Ok(store::file::at(argument)),
+        Err(LocationError::Malformed(what)) => Err(Error::new(Kind::Usage, format!("{argument}: {what}"))),
+        Ok(location) => Ok(location),
     }
 }
 
@@ -460,7 +409,6 @@ impl CheckError {
 
 /// Reads all of it; what passes by is written into `copy`, too.
 pub(super) fn check(
-    path: &Path,
     shape: &Shape,
     format: Format,
     progress: &ProgressHandle,
@@ -472,7 +420,7 @@ pub(super) fn check(
     let mut held = HeldDatabases::default();
     let mut keeping = match copy {
         Some((file, filter)) => {
-            Some(SpoolWriter::new(file, member_offsets(path, shape).map_err(CheckError::Archive)?, filter))
+            Some(SpoolWriter::new(file, member_offsets(shape).map_err(CheckError::Archive)?, filter))
         }
         None => None,
     };
@@ -489,22 +437,22 @@ pub(super) fn check(
         }
     };
     let proof = match shape {
-        Shape::Folder => {
+        Shape::Folder(path) => {
             let content = registry::of(format.dialect).inspect_folder(path).map_err(CheckError::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
             not_of_many(wanted)?;
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
         }
-        Shape::Ours => {
+        Shape::Ours(object) => {
             not_of_many(wanted)?;
-            let verified = archive::verify(path, &mut |member, part| see(&mut inspector, member, part));
+            let verified = archive::verify(object, &mut |member, part| see(&mut inspector, member, part));
             let verified = verified.map_err(CheckError::Archive)?;
             let members = units::plural(verified.manifest().members.len() as u64 + 1, "member");
             manifest = Some(verified.into_manifest());
             format!("the archive's checksums, {members} by size and SHA-256, and the dump's own structure")
         }
         Shape::Foreign { member, .. } => {
-            let mut dump = dump_stream(path, shape, reading).map_err(CheckError::Archive)?;
+            let mut dump = dump_stream(shape, reading).map_err(CheckError::Archive)?;
             let mut cutter = registry::of(format.dialect).database_cutter(format, wanted);
             if cutter.is_none() {
                 not_of_many(wanted)?;
@@ -570,11 +518,11 @@ fn not_of_many(wanted: Option<&str>) -> Result<(), CheckError> {
 }
 
 /// Where the members of the dump begin, when it stands alone in a file.
-fn member_offsets(path: &Path, shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
+fn member_offsets(shape: &Shape) -> Result<HashMap<String, u64>, ArchiveError> {
     match shape {
-        Shape::Ours => archive::inspect(path).map(|inspected| inspected.member_offsets()),
+        Shape::Ours(object) => archive::inspect(object).map(|inspected| inspected.member_offsets()),
         Shape::Foreign { member, .. } => Ok(HashMap::from([(member.clone(), 0)])),
-        Shape::Folder => Ok(HashMap::new()),
+        Shape::Folder(_) => Ok(HashMap::new()),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::pipeline::{Context, clients, restore};
 use crate::report::units;
 use crate::scratch::{self, Folder, Scratch};
 use crate::secret::Secret;
-use crate::store::Destination;
+use crate::store::NullLocation;
 
 /// What the names of our databases begin with.
 pub(crate) const PREFIX: &str = "dbhaul_verify_";
@@ -217,7 +217,7 @@ async fn in_database(
     let request = dump::Request {
         connection: target.clone(),
         options: DumpOptions { plain, allow_incomplete: true, client_rows, ..DumpOptions::default() },
-        destination: Destination::Nowhere,
+        destination: Arc::new(NullLocation),
         name: None,
         compression: Compression::None,
         dry_run: false,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use dbhaul::archive::{self, Compression, Manifest, Options, Sink, Writer};
+use dbhaul::store;
 use rustix::process::Signal;
 
 use crate::support::{
@@ -229,7 +230,7 @@ impl Sink for Memory {
 
 /// The same archive with another manifest, and all checksums right.
 pub fn with_manifest(archive: &Path, change: impl FnOnce(&mut Manifest)) {
-    let mut dump = archive::dump_stream(archive).expect("a dump").1;
+    let mut dump = archive::dump_stream(&store::open(archive).expect("a file")).expect("a dump").1;
     rewrite(archive, &mut dump, change);
 }
 
@@ -239,7 +240,7 @@ pub fn with_dump(archive: &Path, mut dump: &[u8]) {
 }
 
 fn rewrite(archive: &Path, dump: &mut dyn Read, change: impl FnOnce(&mut Manifest)) {
-    let mut manifest = archive::inspect(archive).expect("an archive").manifest;
+    let mut manifest = archive::inspect(&store::open(archive).expect("a file")).expect("an archive").manifest;
     change(&mut manifest);
     let options = Options { root: "changed".into(), compression: Compression::None, mtime: 0, encoders: 1 };
     let writer = Writer::new(Memory(Vec::new()), options).expect("a writer");
