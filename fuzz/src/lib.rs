@@ -9,9 +9,9 @@ use dbhaul::engine::{
 };
 use dbhaul::uri;
 
-#[path = "../../src/engine/mysql/rewrite/model.rs"]
+#[path = "../../src/engine/mysql/restore/rewrite/model.rs"]
 pub mod model;
-#[path = "../../src/engine/mysql/rewrite/scripts.rs"]
+#[path = "../../src/engine/mysql/restore/rewrite/scripts.rs"]
 pub mod scripts;
 pub mod object;
 pub mod seal;
@@ -27,7 +27,7 @@ pub fn pieces(bytes: &[u8]) -> std::slice::Chunks<'_, u8> {
 /// Reads a dump whole and in pieces, which must come to the same.
 pub fn inspect(format: Format, bytes: &[u8]) {
     let read = |pieces: std::slice::Chunks<'_, u8>| -> Result<Content, Incomplete> {
-        let mut inspector = engine::of(format.dialect()).inspector(format);
+        let mut inspector = engine::of(format.dialect).inspector(format);
         pieces.for_each(|piece| inspector.see(piece));
         inspector.finish()
     };
