@@ -94,9 +94,9 @@ async fn a_program_that_opens_the_dump_itself_gets_a_copy_of_what_has_no_path() 
 async fn what_others_wrote_is_read_from_its_store() {
     let bucket = memory::new_bucket();
     let cases = [
-        ("a.sql", fixture("mysql-9.7.4.sql"), Format::MysqlSql),
-        ("b.sql", fixture("pg_dump-15.plain.sql"), Format::PgPlain),
-        ("c.tar", tar_of("pg_dump-15.directory"), Format::PgDirectory),
+        ("a.sql", fixture("mysql-9.7.4.sql"), Format::MYSQL_SQL),
+        ("b.sql", fixture("pg_dump-15.plain.sql"), Format::PG_PLAIN),
+        ("c.tar", tar_of("pg_dump-15.directory"), Format::PG_DIRECTORY),
     ];
     for (name, bytes, format) in cases {
         let url = format!("{bucket}{name}");
@@ -105,7 +105,7 @@ async fn what_others_wrote_is_read_from_its_store() {
         assert_eq!(input.format(), format, "{name}");
         assert!(!checked.content.tables.is_empty(), "{name}");
         // A directory-format dump is extracted for the program that reads it.
-        assert_eq!(input.path_to_read().is_some(), format == Format::PgDirectory, "{name}");
+        assert_eq!(input.path_to_read().is_some(), format == Format::PG_DIRECTORY, "{name}");
         assert!(!inspect(&url, true).expect(name).members.is_empty(), "{name}");
     }
 }

@@ -7,7 +7,7 @@ use crate::archive::{
     Index, Level, MANIFEST, Manifest, Options, Reader, Reading, Sealed, Writer, dump_parts, dump_stream, inspect,
     verify,
 };
-use crate::connection::Dialect;
+use crate::dialect::Dialect;
 use crate::engine::{self, Format};
 
 /// Writes an archive of one dump.
@@ -35,10 +35,10 @@ pub fn dump(rows: usize) -> Vec<u8> {
 /// Publishes an archive of a dump as a dump does: with the proof.
 pub fn publish(store: Box<dyn Store>, compression: Compression, dump: &[u8]) -> Option<PathBuf> {
     let sealed = write(store, compression, dump).expect("an archive");
-    let mut inspector = engine::of(Dialect::Mysql).inspector(Format::MysqlSql);
+    let mut inspector = engine::of(Dialect::MYSQL).inspector(Format::MYSQL_SQL);
     inspector.see(dump);
     let complete = Complete::prove(inspector).expect("a whole dump");
-    Proof { exits: &[], complete: &complete, sealed }.publish().expect("published")
+    Proof { ended: &SourceEnded::Children(Vec::new()), complete: &complete, sealed }.publish().expect("published")
 }
 
 #[test]
