@@ -23,7 +23,7 @@ run env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 # Four keep two cores full; six take as long. Some tests send HUP, which nohup would have ignored.
 run env --default-signal=HUP RUST_TEST_THREADS=4 cargo test --locked
 # The other encoder: what it makes of anything is read again, by other people's programs, too.
-run cargo test --locked --features isal --lib -- readers any_content incompressible_parts
+run cargo test --locked -p dbhaul --features isal --lib -- readers any_content incompressible_parts
 # Whether results are right, not how fast they come: the tests' own build will do. With the tests' targets, so that only the
 # program is linked: without them, the library would be built again with fewer features of its dependencies.
 run cargo build --locked --bin dbhaul --tests

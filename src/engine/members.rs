@@ -260,10 +260,12 @@ impl Read for MemberBytes<'_> {
 mod tests {
     use super::*;
 
-    fn received(pieces: Vec<Piece>) -> (Vec<(String, Vec<u8>)>, io::Result<Option<MembersEnded>>) {
+    type Members = Vec<(String, Vec<u8>)>;
+
+    fn received(pieces: Vec<Piece>) -> (Members, io::Result<Option<MembersEnded>>) {
         let (sender, mut receiver) = queue();
         let sending = std::thread::spawn(move || pieces.into_iter().try_for_each(|piece| sender.send_blocking(piece)));
-        let mut members = Vec::new();
+        let mut members = Members::new();
         let result = loop {
             let name = match receiver.next_member() {
                 Ok(Some(name)) => name,

@@ -43,7 +43,7 @@ fn code(text: &str) -> String {
 }
 
 fn is_of_tests(path: &str) -> bool {
-    path.contains("tests") || path.contains("test_")
+    ["tests", "test_", "conformance"].iter().any(|word| path.contains(word))
 }
 
 /// The words of code, `::` among them as a word of its own.

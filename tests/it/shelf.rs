@@ -131,7 +131,7 @@ fn papers() -> Papers {
 }
 
 fn lines(papers: &Papers) -> u64 {
-    papers.iter().flat_map(|(_, content)| content).filter(|byte| **byte == b'\n').count() as u64
+    papers.iter().map(|(_, content)| memchr::memchr_iter(b'\n', content).count() as u64).sum()
 }
 
 fn run(words: &[&str]) -> Dbhaul {

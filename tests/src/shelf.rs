@@ -150,7 +150,7 @@ impl Consumer for Writing {
                     Piece::Begin(name) => (paper, content) = (name, Vec::new()),
                     Piece::Bytes(bytes) => content.extend_from_slice(&bytes),
                     Piece::End => {
-                        lines += content.iter().filter(|byte| **byte == b'\n').count() as u64;
+                        lines += memchr::memchr_iter(b'\n', &content).count() as u64;
                         session.put(&paper, &content).await?;
                     }
                     Piece::Finish => break,
@@ -172,7 +172,7 @@ impl Inspector for Papers {
 
     fn see(&mut self, bytes: &[u8]) {
         if let Some(rows) = self.0.last_mut().and_then(|paper| paper.rows.as_mut()) {
-            *rows += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            *rows += memchr::memchr_iter(b'\n', bytes).count() as u64;
         }
     }
 

@@ -8,7 +8,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::parallel_members::Watch;
-use super::{DumpRun, Written};
+use super::{CLIENT_ERROR_TIMEOUT, DumpRun, Written};
 use crate::archive::{ArchiveError, Writer};
 use crate::engine::members::{self, Flow, MemberReceiver, MembersEnded, Producer};
 use crate::error::{Error, Kind, Result};
@@ -28,18 +28,18 @@ pub async fn run(
     let (sender, receiver) = members::queue();
     let flow = sender.flow();
     let mut archive = std::pin::pin!(on_thread(move || write(writer, receiver, watch)));
-    let mut producing = Box::pin(show_progress(run.context, progress, async {
+    let mut sending = Box::pin(show_progress(run.context, progress, async {
         tokio::select! {
-            produced = until_stopped(run.context, producer.start(&run.context.limits, sender)) => produced,
+            sent = until_stopped(run.context, producer.start(&run.context.limits, sender)) => sent,
             silent = silent(run, &flow) => Err(silent),
         }
     }));
-    let (mut produced, mut written) = (None, None);
+    let (mut sent, mut written) = (None, None);
     tokio::select! {
-        ended = &mut producing => produced = Some(ended),
+        ended = &mut sending => sent = Some(ended),
         lost = run.lost() => {
             // Without the members the archive ends: its file goes before we do.
-            drop(producing);
+            drop(sending);
             let _ = archive.await;
             return Err(Error { kind: Kind::DumpFailed, ..lost });
         }
@@ -48,18 +48,22 @@ pub async fn run(
     }
     let written = match written {
         Some(Ok(written)) => {
-            produced = Some(producing.await);
+            sent = Some(sending.await);
             Ok(written)
         }
-        Some(failed) => failed,
+        Some(failed) => {
+            // What broke off says less than whoever broke it off.
+            sent = tokio::time::timeout(CLIENT_ERROR_TIMEOUT, &mut sending).await.ok();
+            failed
+        }
         None => {
             // Dropping it closes the queue: what was not finished breaks off.
-            drop(producing);
+            drop(sending);
             archive.await?
         }
     };
-    match (written, produced) {
-        (Err(ArchiveError::Source(_)), Some(Err(error))) | (Ok(_), Some(Err(error))) => Err(error),
+    match (written, sent) {
+        (Ok(_) | Err(ArchiveError::Source(_)), Some(Err(error))) => Err(error),
         (Ok((written, ended)), Some(Ok(()))) => Ok((written, SourceEnded::Members(ended))),
         (Err(error), _) => Err(dump_error(error)),
         (Ok(_), None) => Err(Error::new(Kind::Unexpected, "the archive ended before the dump did")),

@@ -261,17 +261,14 @@ async fn transfer(
     bytes: u64,
     progress: &ProgressHandle,
 ) -> Result<Loaded> {
-    let loading: Pin<Box<dyn Future<Output = Result<Loaded>>>> = match plan.loader {
-        Loader::Native(consumer) => {
-            let members = input.members(progress.clone(), bytes, broken)?;
-            Box::pin(by_members(context, connected, consumer, members))
-        }
-        _ => {
-            let dump = input.dump(plan.parts.as_deref())?;
-            let dump = Box::new(Counted { dump, progress: progress.clone(), total: bytes });
-            let feed = Feed { dump, waiting: Arc::default(), broken: |e| broken(&ArchiveError::from_read(e)) };
-            Box::pin(load(context, connected, plan, feed))
-        }
+    let loading: Pin<Box<dyn Future<Output = Result<Loaded>>>> = if let Loader::Native(consumer) = plan.loader {
+        let members = input.members(progress.clone(), bytes, broken)?;
+        Box::pin(by_members(context, connected, consumer, members))
+    } else {
+        let dump = input.dump(plan.parts.as_deref())?;
+        let dump = Box::new(Counted { dump, progress: progress.clone(), total: bytes });
+        let feed = Feed { dump, waiting: Arc::default(), broken: |e| broken(&ArchiveError::from_read(e)) };
+        Box::pin(load(context, connected, plan, feed))
     };
     let loading = async {
         tokio::select! {

@@ -103,6 +103,24 @@ pub fn assert_same(source: &Database<'_>, target: &Database<'_>) {
     assert_eq!(schema(target), wanted.replace(source.name(), target.name()));
 }
 
+/// `file:///PATH` is the path; the scheme of a store that is not there is said.
+#[test]
+fn an_archive_is_named_by_its_url_as_by_its_path() {
+    let source = loaded(mysql(), "objects");
+    let (target, folder) = (mysql().database("target"), tempfile::tempdir().expect("a folder"));
+    let url = format!("file://{}/with%20a%20blank.tar.gz", folder.path().display());
+    let run = |words: &[&str]| with_clients_of(mysql()).args(words).run();
+    let dumped = run(&["dump", &source.uri(), "-o", &url]).expect_code(0);
+    let path = folder.path().join("with a blank.tar.gz");
+    assert_eq!(dumped.text().trim_end(), path.display().to_string());
+    run(&["verify", &url]).expect_code(0);
+    run(&["inspect", &url]).expect_code(0);
+    run(&["restore", &url, &target.uri()]).expect_code(0);
+    assert_same(&source, &target);
+    run(&["dump", &source.uri(), "-o", &url]).refused(10, &["exists already"]);
+    run(&["dump", &source.uri(), "-o", "file://elsewhere/a"]).refused(2, &["file:///PATH"]);
+}
+
 /// A member of an archive, by GNU tar, which finds out the compression.
 pub fn member(archive: &Path, pattern: &str) -> Vec<u8> {
     let output = Command::new("tar").arg("xOf").arg(archive).args(["--wildcards", pattern]).output().expect("run tar");

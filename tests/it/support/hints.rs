@@ -49,7 +49,7 @@ pub fn files(folder: &str, wanted: &str) -> Vec<(String, String)> {
 }
 
 fn made_in(file: &str, source: &str) -> Vec<MadeHint> {
-    let source = source.split("#[cfg(test)]\nmod ").next().expect("the part that is no test");
+    let source = source.split("#[cfg(test)]\nmod tests {").next().expect("the part that is no test");
     let mut made = Vec::new();
     for call in ["Hint::new(", "Hint::naming("] {
         for (at, _) in source.match_indices(call) {

@@ -242,7 +242,9 @@ mod tests {
         assert_eq!(merger.commands(), 3);
         for version in ["10.3", "13.16", "15.20", "18.6"] {
             let help = crate::engine::postgres::test_fixtures::recording(&format!("pg_dump-{version}.help.txt"));
-            commands.iter().for_each(|command| crate::engine::postgres::test_fixtures::assert_known(command, &help));
+            for command in commands {
+                crate::engine::postgres::test_fixtures::assert_known(command, &help);
+            }
         }
     }
 }
