@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 /// Pieces that may wait in the queue.
 const QUEUE: usize = 8;
 
-/// The longest piece, in bytes. With [`QUEUE`] it bounds the queue's memory.
+/// The longest piece, in bytes. With the number of pieces it bounds the queue's memory.
 pub const MAX_PIECE: usize = 256 << 10;
 
 /// Asks a server for a dump's members, by sessions of our own.

@@ -1,7 +1,7 @@
 //! Where archives are and go: files, standard output, and a place that keeps nothing.
 //!
-//! [`locate`] reads a [`Location`] from the command line. What it opens is an [`archive::StoredObject`], to be read by
-//! ranges. What it stages takes bytes as an [`archive::Sink`], and [`Proof::publish`] is the only way to a final name. A
+//! [`locate`] reads a [`Location`] from the command line. What it opens is an [`StoredObject`](crate::archive::StoredObject), to be read by
+//! ranges. What it stages takes bytes as an [`Sink`], and [`Proof::publish`] is the only way to a final name. A
 //! proof is of children that ended well, a dump proved complete, and an archive that was sealed. Each of the three can
 //! only be had from the module that saw it.
 
