@@ -137,24 +137,14 @@ impl<S: Sink> Writer<S> {
     /// Where the sink can be patched that is one member, `root/name`. Otherwise it is numbered parts, `root/name.00001`
     /// and so on, of 16 MiB each but the last; an empty source makes one empty part.
     pub fn stream(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
-        let before = self.turn().members.len();
-        let result = if self.in_place {
-            self.one_member(name, source, observe)
-        } else {
-            self.numbered(name, None, source, observe)
-        };
-        self.noting_failure(result)?;
-        Ok(self.turn().members.split_off(before))
+        self.new_members(|| self.unsized_member(name, source, observe))
     }
 
     /// Reads `source` to its end into one of many members, `root/name`, whose size is told truly wherever the archive goes:
     /// up to 16 MiB of it are held until that is known. A larger one is written as [`Writer::stream`] does. A name that
     /// ends as a part's does is refused.
     pub fn member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<Vec<Member>> {
-        let before = self.turn().members.len();
-        let result = self.held_member(name, source, observe);
-        self.noting_failure(result)?;
-        Ok(self.turn().members.split_off(before))
+        self.new_members(|| self.held_member(name, source, observe))
     }
 
     /// The same for one of several sources that are read at once, each by a thread of its own: always in numbered
@@ -189,6 +179,18 @@ impl<S: Sink> Writer<S> {
         Ok(Sealed { sink, bytes, raw_bytes })
     }
 
+    /// The members that this writes.
+    fn new_members(&self, write: impl FnOnce() -> Result<()>) -> Result<Vec<Member>> {
+        let before = self.turn().members.len();
+        self.noting_failure(write())?;
+        Ok(self.turn().members.split_off(before))
+    }
+
+    /// Of a source whose size is not known.
+    fn unsized_member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if self.in_place { self.one_member(name, source, observe) } else { self.numbered(name, None, source, observe) }
+    }
+
     fn one_member(&self, name: &str, source: &mut dyn Read, observe: &mut dyn FnMut(&[u8])) -> Result<()> {
         let path = format!("{}/{name}", self.root);
         let headers = header::placeholder(&path, self.mtime)?;
@@ -220,47 +222,38 @@ impl<S: Sink> Writer<S> {
             let block = self.read_block(source)?;
             if block.is_empty() {
                 self.encoders.raw.put(block);
-                return self.small_member(path, size, held, observe);
+                let member = self.sized_member(path, size, held, observe)?;
+                self.turn().members.push(member);
+                return Ok(());
             }
             size += block.len() as u64;
             held.push_back(block);
         }
-        let mut source = HeldFirst { held, read: 0, source };
-        if self.in_place {
-            self.one_member(name, &mut source, observe)
-        } else {
-            self.numbered(name, None, &mut source, observe)
-        }
+        self.unsized_member(name, &mut HeldFirst { held, read: 0, source }, observe)
     }
 
-    fn small_member(
+    fn try_bytes(&self, name: &str, content: &[u8]) -> Result<Member> {
+        let blocks = content.chunks(BLOCK).map(<[u8]>::to_vec);
+        self.sized_member(format!("{}/{name}", self.root), content.len() as u64, blocks, &mut |_| {})
+    }
+
+    /// A member of so many bytes, in blocks.
+    fn sized_member(
         &self,
         path: String,
         size: u64,
-        held: VecDeque<Vec<u8>>,
+        blocks: impl IntoIterator<Item = Vec<u8>>,
         observe: &mut dyn FnMut(&[u8]),
-    ) -> Result<()> {
+    ) -> Result<Member> {
         let headers = header::file(&path, size, self.mtime)?;
         self.turn().send(OutputItem::Member { path: path.clone(), headers })?;
         let mut hash = Sha256::new();
-        for block in held {
+        for block in blocks {
             hash.update(&block);
             observe(&block);
             self.submit(block)?;
         }
-        let member = self.close(path, size, hash)?;
-        self.turn().members.push(member);
-        Ok(())
-    }
-
-    fn try_bytes(&self, name: &str, content: &[u8]) -> Result<Member> {
-        let path = format!("{}/{name}", self.root);
-        let headers = header::file(&path, content.len() as u64, self.mtime)?;
-        self.turn().send(OutputItem::Member { path: path.clone(), headers })?;
-        for chunk in content.chunks(BLOCK) {
-            self.submit(chunk.to_vec())?;
-        }
-        self.close(path, content.len() as u64, Sha256::new_with_prefix(content))
+        self.close(path, size, hash)
     }
 
     fn close(&self, path: String, size: u64, hash: Sha256) -> Result<Member> {
