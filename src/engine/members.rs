@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendError};
 
 use super::Pending;
 use crate::connection::Limits;
@@ -77,8 +77,7 @@ pub struct MemberReceiver {
 /// How a queue flows, for whoever watches over silences.
 #[derive(Debug, Default)]
 pub struct Flow {
-    sent: AtomicU64,
-    taken: AtomicU64,
+    moved: AtomicU64,
     full: AtomicBool,
     empty: AtomicBool,
 }
@@ -86,7 +85,7 @@ pub struct Flow {
 impl Flow {
     /// Pieces that came in and went out.
     pub fn moved(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed) + self.taken.load(Ordering::Relaxed)
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// Whoever fills it waits for room.
@@ -98,6 +97,10 @@ impl Flow {
     pub fn is_empty(&self) -> bool {
         self.empty.load(Ordering::Relaxed)
     }
+
+    fn has_moved(&self) {
+        self.moved.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +110,18 @@ enum Stage {
     Finished,
 }
 
-/// All members came to their ends, as their sources said. Only [`MemberReceiver::ended`] makes one.
+/// All members came to their ends, as their sources said. Only [`MemberReceiver::next_member`] makes one.
 #[derive(Debug)]
 pub struct MembersEnded(());
+
+/// What follows a member, for whoever reads them one by one.
+#[derive(Debug)]
+pub enum NextMember {
+    /// One of this name, to be read from [`MemberReceiver::member`].
+    Begun(String),
+    /// None: all were read.
+    Ended(MembersEnded),
+}
 
 /// A queue.
 #[must_use]
@@ -152,23 +164,20 @@ impl MemberSender {
     async fn send(&self, piece: Piece) -> Result<()> {
         self.flow.full.store(true, Ordering::Relaxed);
         let sent = self.pieces.send(piece).await;
-        self.flow.full.store(false, Ordering::Relaxed);
-        self.flow.sent.fetch_add(1, Ordering::Relaxed);
-        sent.map_err(|_| nobody_takes())
+        self.sent(sent)
     }
 
     /// The same for a plain thread, whatever the piece is.
     pub fn send_blocking(&self, piece: Piece) -> Result<()> {
         self.flow.full.store(true, Ordering::Relaxed);
-        let sent = self.pieces.blocking_send(piece);
-        self.flow.full.store(false, Ordering::Relaxed);
-        self.flow.sent.fetch_add(1, Ordering::Relaxed);
-        sent.map_err(|_| nobody_takes())
+        self.sent(self.pieces.blocking_send(piece))
     }
-}
 
-fn nobody_takes() -> Error {
-    Error::new(Kind::Unexpected, "nobody takes the dump's members any more")
+    fn sent(&self, sent: std::result::Result<(), SendError<Piece>>) -> Result<()> {
+        self.flow.full.store(false, Ordering::Relaxed);
+        self.flow.has_moved();
+        sent.map_err(|_| Error::new(Kind::Unexpected, "nobody takes the dump's members any more"))
+    }
 }
 
 impl MemberReceiver {
@@ -182,7 +191,6 @@ impl MemberReceiver {
     pub async fn next(&mut self) -> Result<Piece> {
         self.flow.empty.store(true, Ordering::Relaxed);
         let piece = self.pieces.recv().await;
-        self.flow.empty.store(false, Ordering::Relaxed);
         self.accept(piece)
     }
 
@@ -190,14 +198,14 @@ impl MemberReceiver {
     fn next_blocking(&mut self) -> Result<Piece> {
         self.flow.empty.store(true, Ordering::Relaxed);
         let piece = self.pieces.blocking_recv();
-        self.flow.empty.store(false, Ordering::Relaxed);
         self.accept(piece)
     }
 
     /// Refuses what does not follow.
     fn accept(&mut self, piece: Option<Piece>) -> Result<Piece> {
+        self.flow.empty.store(false, Ordering::Relaxed);
         let piece = piece.ok_or_else(|| Error::new(Kind::DumpFailed, "the members broke off before their end"))?;
-        self.flow.taken.fetch_add(1, Ordering::Relaxed);
+        self.flow.has_moved();
         let next = match (self.last, &piece) {
             (None | Some(Stage::Between), Piece::Begin(_)) | (Some(Stage::Inside), Piece::Bytes(_)) => Stage::Inside,
             (Some(Stage::Inside), Piece::End) => Stage::Between,
@@ -208,12 +216,12 @@ impl MemberReceiver {
         Ok(piece)
     }
 
-    /// The name of the next member, to be read from this; none when all have been read. Blocking, for a plain thread.
-    pub fn next_member(&mut self) -> io::Result<Option<String>> {
+    /// The next member. Blocking, for a plain thread.
+    pub fn next_member(&mut self) -> io::Result<NextMember> {
         loop {
             match self.next_blocking().map_err(io::Error::other)? {
-                Piece::Begin(name) => return Ok(Some(name)),
-                Piece::Finish => return Ok(None),
+                Piece::Begin(name) => return Ok(NextMember::Begun(name)),
+                Piece::Finish => return Ok(NextMember::Ended(MembersEnded(()))),
                 // What was not read of the one before.
                 Piece::Bytes(_) | Piece::End => {}
             }
@@ -223,12 +231,6 @@ impl MemberReceiver {
     /// The bytes of the member that has begun: a reader that ends well only where its source said so.
     pub fn member(&mut self) -> MemberBytes<'_> {
         MemberBytes { members: self, piece: Vec::new(), read: 0, ended: false }
-    }
-
-    /// The witness that all came to their ends; none before.
-    #[must_use]
-    pub fn ended(&self) -> Option<MembersEnded> {
-        (self.last == Some(Stage::Finished)).then_some(MembersEnded(()))
     }
 }
 
@@ -262,14 +264,14 @@ mod tests {
 
     type Members = Vec<(String, Vec<u8>)>;
 
-    fn received(pieces: Vec<Piece>) -> (Members, io::Result<Option<MembersEnded>>) {
+    fn received(pieces: Vec<Piece>) -> (Members, io::Result<MembersEnded>) {
         let (sender, mut receiver) = queue();
         let sending = std::thread::spawn(move || pieces.into_iter().try_for_each(|piece| sender.send_blocking(piece)));
         let mut members = Members::new();
         let result = loop {
             let name = match receiver.next_member() {
-                Ok(Some(name)) => name,
-                Ok(None) => break Ok(receiver.ended()),
+                Ok(NextMember::Begun(name)) => name,
+                Ok(NextMember::Ended(ended)) => break Ok(ended),
                 Err(error) => break Err(error),
             };
             let mut content = Vec::new();
@@ -290,7 +292,7 @@ mod tests {
         let (members, ended) =
             received(vec![begin("a"), bytes(1), bytes(2), Piece::End, begin("empty"), Piece::End, Piece::Finish]);
         assert_eq!(members, [("a".to_owned(), vec![1, 1, 1, 2, 2, 2]), ("empty".to_owned(), vec![])]);
-        assert!(ended.expect("no error").is_some());
+        ended.expect("the end of all");
     }
 
     #[test]

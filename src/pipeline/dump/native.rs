@@ -5,12 +5,10 @@
 //!    │           └─ every member's end, and the end of all ──▶ MembersEnded ─▶ Proof
 //! ```
 
-use std::sync::atomic::AtomicBool;
-
 use super::parallel_members::Watch;
 use super::{CLIENT_ERROR_TIMEOUT, DumpRun, Written};
 use crate::archive::{ArchiveError, Writer};
-use crate::engine::members::{self, Flow, MemberReceiver, MembersEnded, Producer};
+use crate::engine::members::{self, MemberReceiver, MembersEnded, NextMember, Producer};
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::dump_error;
 use crate::pipeline::restore::load::until_silent;
@@ -27,11 +25,13 @@ pub async fn run(
 ) -> Result<(Written, SourceEnded)> {
     let (sender, receiver) = members::queue();
     let flow = sender.flow();
+    // The producer's silence is its own unless the archive makes it wait.
+    let (waits, moved) = (|| flow.is_full(), || flow.moved());
     let mut archive = std::pin::pin!(on_thread(move || write(writer, receiver, watch)));
     let mut sending = Box::pin(show_progress(run.context, progress, async {
         tokio::select! {
             sent = until_stopped(run.context, producer.start(&run.context.limits, sender)) => sent,
-            silent = silent(run, &flow) => Err(silent),
+            silent = until_silent(run.context, &run.source.connected, &waits, &moved, "no byte came") => Err(silent),
         }
     }));
     let (mut sent, mut written) = (None, None);
@@ -70,16 +70,6 @@ pub async fn run(
     }
 }
 
-/// Ends when no piece has come for too long while the archive waited for one.
-async fn silent(run: &DumpRun<'_>, flow: &Flow) -> Error {
-    let waits_for_us = AtomicBool::new(false);
-    let moved = || {
-        waits_for_us.store(flow.is_full(), std::sync::atomic::Ordering::Relaxed);
-        flow.moved()
-    };
-    until_silent(run.context, &run.source.connected, &waits_for_us, moved, "no byte came").await
-}
-
 fn write(
     writer: Writer<Box<dyn Store>>,
     mut receiver: MemberReceiver,
@@ -87,14 +77,15 @@ fn write(
 ) -> Result<(Written, MembersEnded), ArchiveError> {
     let Watch { mut inspector, mut meter } = watch;
     let mut members = Vec::new();
-    while let Some(name) = receiver.next_member().map_err(ArchiveError::Source)? {
+    loop {
+        let name = match receiver.next_member().map_err(ArchiveError::Source)? {
+            NextMember::Begun(name) => name,
+            NextMember::Ended(ended) => return Ok((Written { writer, members, inspector }, ended)),
+        };
         inspector.begin_member(&name);
         members.extend(writer.member(&name, &mut receiver.member(), &mut |bytes| {
             inspector.see(bytes);
             meter.passed(bytes.len(), inspector.as_ref());
         })?);
     }
-    let broke_off = || ArchiveError::Source(std::io::Error::other("the members broke off before their end"));
-    let ended = receiver.ended().ok_or_else(broke_off)?;
-    Ok((Written { writer, members, inspector }, ended))
 }

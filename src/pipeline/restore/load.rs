@@ -85,22 +85,23 @@ async fn by_sessions(
 
 /// Ends when no statement has ended for too long, and the server does not work for us.
 pub async fn silence(context: &Context, connected: &ConnectedServer, waiting: &AtomicBool, done: &AtomicU64) -> Error {
-    until_silent(context, connected, waiting, || done.load(Ordering::Relaxed), "no statement ended").await
+    let (waits, moved) = (|| waiting.load(Ordering::Relaxed), || done.load(Ordering::Relaxed));
+    until_silent(context, connected, &waits, &moved, "no statement ended").await
 }
 
-/// The same of whatever `moved` counts; `what` says what did not happen.
+/// The same of whatever `moved` counts, while nobody `waits` for us; `what` says what did not happen.
 pub async fn until_silent(
     context: &Context,
     connected: &ConnectedServer,
-    waiting: &AtomicBool,
-    moved: impl Fn() -> u64,
+    waits: &dyn Fn() -> bool,
+    moved: &dyn Fn() -> u64,
     what: &str,
 ) -> Error {
     let (mut before, mut sign) = (0, Instant::now());
     loop {
         tokio::time::sleep(poll_interval(context)).await;
         let now = moved();
-        if now != before || waiting.load(Ordering::Relaxed) || connected.is_busy(context).await {
+        if now != before || waits() || connected.is_busy(context).await {
             (before, sign) = (now, Instant::now());
         } else if sign.elapsed() >= context.limits.idle {
             let what = format!("{what} for {} s", context.limits.idle.as_secs_f64());
@@ -125,17 +126,13 @@ pub async fn by_members(
 ) -> Result<Loaded> {
     let (sender, receiver) = members::queue();
     let flow = sender.flow();
-    let waits_for_us = AtomicBool::new(false);
-    let moved = || {
-        waits_for_us.store(flow.is_empty(), Ordering::Relaxed);
-        flow.moved()
-    };
+    let (waits, moved) = (|| flow.is_empty(), || flow.moved());
     // The reader ends the queue by its last word: when it fails, the consumer sees the members break off.
     let mut reading = std::pin::pin!(on_thread(move || members(&sender)));
     let taking = async {
         tokio::select! {
             taken = until_stopped(context, consumer.start(&context.limits, receiver)) => taken,
-            silent = until_silent(context, connected, &waits_for_us, moved, "no byte was taken") => Err(silent),
+            silent = until_silent(context, connected, &waits, &moved, "no byte was taken") => Err(silent),
         }
     };
     let (read, taken) = tokio::join!(&mut reading, taking);
