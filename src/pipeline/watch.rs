@@ -25,6 +25,14 @@ impl ProgressHandle {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// So many bytes more of so many in all have passed.
+    pub fn passed(&self, bytes: usize, total: u64) {
+        self.update(|progress| {
+            progress.bytes += bytes as u64;
+            progress.share = (total > 0).then(|| progress.bytes as f64 / total as f64);
+        });
+    }
+
     /// What is known now.
     pub fn read(&self) -> Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

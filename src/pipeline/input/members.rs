@@ -21,10 +21,7 @@ impl Input {
             let mut sending = Sending { members, format, inside: false, failed: None };
             let verified = archive::verify(&object, &mut |member, bytes| {
                 sending.see(member, bytes);
-                progress.update(|progress| {
-                    progress.bytes += bytes.len() as u64;
-                    progress.share = (total > 0).then(|| progress.bytes as f64 / total as f64);
-                });
+                progress.passed(bytes.len(), total);
             });
             verified.map_err(|error| broken(&error))?;
             sending.finish()
@@ -34,7 +31,10 @@ impl Input {
 
 /// The name of the member that begins with this stretch, of a dump in members: the first part of it, if it has some.
 pub(super) fn new_member<'m>(format: Format, path: &'m str, stretch: &[u8]) -> Option<&'m str> {
-    let (name, part) = archive::member_of(path).filter(|_| format.layout == Layout::Members && stretch.is_empty())?;
+    if format.layout != Layout::Members || !stretch.is_empty() {
+        return None;
+    }
+    let (name, part) = archive::member_of(path)?;
     part.is_none_or(|number| number == 1).then_some(name)
 }
 
