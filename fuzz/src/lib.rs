@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use dbhaul::connection::Connection;
 use dbhaul::engine::{
-    self, Client, CollationMap, Content, Filter, Flavour, Format, Found, Incomplete, RestoreInput, RestoreOptions,
+    self, Client, CollationMap, Content, Filter, Flavour, Format, Found, Incomplete, RestoreInput, RestoreJob, RestoreOptions,
     Role, Server, Target, Version,
 };
 use dbhaul::uri;
@@ -115,7 +115,14 @@ impl Parts {
     fn filter(&self, options: &RestoreOptions) -> Box<dyn Filter> {
         let engine = engine::of(self.connection.dialect);
         let (connection, server, content) = (&self.connection, &self.server, &self.content);
-        let plan = engine.plan_restore(connection, server, content, &self.clients, options, RestoreInput::Stream);
+        let plan = engine.plan_restore(&RestoreJob {
+            connection,
+            server,
+            content,
+            clients: &self.clients,
+            options,
+            source: RestoreInput::Stream,
+        });
         plan.expect("a plan").filter.expect("a filter")
     }
 }

@@ -41,6 +41,8 @@ pub use format::sniff::{ContentKind, SNIFF, sniff};
 pub use format::text::Reading;
 pub use read::beginning::{BEGINNING, is_ours};
 pub use read::candidates::{Candidate, Candidates, is_called};
+#[cfg(test)]
+pub(crate) use read::object::fill;
 pub use read::object::{ObjectStream, SharedObject, StoredObject};
 pub use read::parts::{dump_parts, stretches};
 pub use read::reader::{Entry, MemberStream, Reader};

@@ -46,8 +46,8 @@ pub use mysql::{MergedDump, RowReaders, RunningMerge};
 pub use of_many::{DatabaseCutter, HeldDatabase, HeldDatabases};
 pub use options::{Clean, CollationMap, DatabaseSettings, DumpOptions, RestoreOptions, Section};
 pub use plan::{
-    DumpJob, DumpPlan, DumpSource, Filter, Loader, RestoreInput, RestorePlan, RunningLoad, ScratchPlan, ScratchSpec,
-    Sessions, SplitDump,
+    DumpJob, DumpPlan, DumpSource, Filter, Loader, RestoreInput, RestoreJob, RestorePlan, RunningLoad, ScratchPlan,
+    ScratchSpec, Sessions, SplitDump,
 };
 pub use postgres::{DataBlocks, PartialToc, Shared, Snapshot, SnapshotSession, TocMerger};
 pub use product::{Product, SupportLevel, recognise};

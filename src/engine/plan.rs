@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::members::{Consumer, Producer};
-use super::{Client, DumpOptions, DumpSnapshot, DumpedTable, Format, Pending, Server, Shared, TocMerger};
+use super::{
+    Client, Content, DumpOptions, DumpSnapshot, DumpedTable, Format, Found, Pending, RestoreOptions, Server, Shared,
+    TocMerger,
+};
 use crate::connection::{Connection, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::invocation::{Account, Invocation};
@@ -85,8 +88,9 @@ pub struct DumpPlan {
     pub missing: Vec<String>,
     /// What people should know.
     pub warnings: Vec<String>,
-    /// Columns whose values the dump holds with fewer digits than the source, as `table.column`.
-    pub inexact: Vec<String>,
+    /// Columns whose values the dump holds with fewer digits than the source, as `table.column`; none where no dump of the
+    /// engine's does.
+    pub inexact: Option<Vec<String>>,
     /// MySQL: JSON columns with values that come back as others of their kind, as `table.column`.
     pub retyped: Vec<String>,
     /// What is done otherwise than asked, for people.
@@ -108,7 +112,7 @@ impl DumpPlan {
             consistency: consistency.to_owned(),
             missing: Vec::new(),
             warnings: Vec::new(),
-            inexact: Vec::new(),
+            inexact: None,
             retyped: Vec::new(),
             notes: Vec::new(),
             lc_monetary: None,
@@ -133,6 +137,22 @@ pub enum RestoreInput<'a> {
     Stream,
     /// A file or folder on disk that the command opens itself (a directory-format dump, a parallel restore).
     Path(&'a Path),
+}
+
+/// What a restore is planned from.
+pub struct RestoreJob<'a> {
+    /// The target's database.
+    pub connection: &'a Connection,
+    /// Its server, as probed.
+    pub server: &'a Server,
+    /// What the dump holds.
+    pub content: &'a Content,
+    /// Every client found, by role.
+    pub clients: &'a Found,
+    /// What of it, and how.
+    pub options: &'a RestoreOptions,
+    /// Where its bytes come from.
+    pub source: RestoreInput<'a>,
 }
 
 /// A planned restore.

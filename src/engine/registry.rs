@@ -71,3 +71,15 @@ pub fn folder_format() -> Format {
 pub fn members_format(engine: &str) -> Option<Format> {
     all().iter().find(|one| one.dialect().name() == engine)?.members_format()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// URIs are read below the engines, so both lists stand for themselves.
+    #[test]
+    fn dialects_of_our_own_are_those_of_our_own_engines() {
+        let dialects: Vec<_> = all().iter().map(|engine| engine.dialect()).collect();
+        assert_eq!(dialects, dialect::all());
+    }
+}

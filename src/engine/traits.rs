@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicU64;
 
 use super::{
     Client, Content, DatabaseCutter, Dependency, Diagnosis, DumpJob, DumpOptions, DumpPlan, DumpSnapshot, Filter,
-    Flavour, Format, Found, GeneratedColumns, Incomplete, Inspector, Purpose, Rehearsal, Rejected, Relation,
-    RestoreInput, RestoreOptions, RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server,
-    SessionActivity, Stretch, Version,
+    Flavour, Format, GeneratedColumns, Incomplete, Inspector, Purpose, Rehearsal, Rejected, Relation, RestoreJob,
+    RestoreOptions, RestorePlan, ResumeState, Role, Scene, ScratchPlan, ScratchSpec, Selected, Server, SessionActivity,
+    Stretch, Version,
 };
 use crate::connection::{Connection, Limits};
 use crate::dialect::Dialect;
@@ -300,16 +300,8 @@ pub trait RestorePlanner: Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// The restore's command lines. `clients` holds every client found, by role.
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan>;
+    /// The restore's command lines.
+    fn plan_restore(&self, job: &RestoreJob<'_>) -> Result<RestorePlan>;
 
     /// Adapts a dump on its way into the file that several jobs of a restore will read.
     fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {

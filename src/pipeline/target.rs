@@ -6,7 +6,7 @@ use super::connect::ConnectedServer;
 use super::watch::{self, ProgressHandle, until_stopped};
 use super::{Context, clients, tell_stand_in};
 use crate::engine::{
-    Client, Content, Dependency, Found, Loader, RestoreInput, RestoreOptions, RestorePlan, Role, Server,
+    Client, Content, Dependency, Found, Loader, RestoreInput, RestoreJob, RestoreOptions, RestorePlan, Role, Server,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -71,8 +71,12 @@ pub fn plan_with(
     options: &RestoreOptions,
     source: RestoreInput<'_>,
 ) -> Result<RestorePlan> {
-    let plan = connected.engine.plan_restore(&connected.connection, &connected.server, held, found, options, source);
-    plan.map_err(|error| if error.kind == Kind::Refused { error.unchanged() } else { error })
+    let ConnectedServer { connection, server, .. } = connected;
+    let job = RestoreJob { connection, server, content: held, clients: found, options, source };
+    connected
+        .engine
+        .plan_restore(&job)
+        .map_err(|error| if error.kind == Kind::Refused { error.unchanged() } else { error })
 }
 
 /// Tells which clients a plan takes. The one that writes to the target comes back.

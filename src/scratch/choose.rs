@@ -1,12 +1,12 @@
 //! Which of the installed servers can take a dump.
 
-use crate::engine::{Client, Content, Engine, Found, Role, Version};
+use crate::engine::{self, Client, Content, Found, Role, Version};
 use crate::error::{Error, Kind, Result};
 use crate::hint::{self, Hint};
 
 /// The lowest version that is not older than the server that the dump was made from, of the same flavour. Of a dump
 /// that does not say, the newest.
-pub fn choose<'f>(engine: &dyn Engine, content: &Content, found: &'f Found) -> Result<&'f Client> {
+pub fn choose<'f>(content: &Content, found: &'f Found) -> Result<&'f Client> {
     let source = content.source_version.as_deref().and_then(Version::parse);
     let flavour = content.source_flavour;
     let servers = found.clients.iter().filter(|c| c.role == Role::Server && flavour.is_none_or(|f| f == c.flavour));
@@ -16,10 +16,11 @@ pub fn choose<'f>(engine: &dyn Engine, content: &Content, found: &'f Found) -> R
         }
         None => servers.max_by_key(|c| c.version),
     };
-    chosen.ok_or_else(|| none_fits(engine, content, source, found))
+    chosen.ok_or_else(|| none_fits(content, source, found))
 }
 
-fn none_fits(engine: &dyn Engine, content: &Content, source: Option<Version>, found: &Found) -> Error {
+fn none_fits(content: &Content, source: Option<Version>, found: &Found) -> Error {
+    let engine = engine::of(content.format.dialect);
     let flavour = content.source_flavour.unwrap_or(engine.flavours()[0]);
     let version = source.map_or(String::new(), |version| format!(" {version} or newer"));
     let mut error = Error::new(Kind::Client, format!("no server for a trial: it takes {flavour}{version}"));
@@ -47,7 +48,7 @@ fn none_fits(engine: &dyn Engine, content: &Content, source: Option<Version>, fo
 mod tests {
 
     use super::*;
-    use crate::engine::{Flavour, Format, registry};
+    use crate::engine::{Flavour, Format};
 
     fn dump(flavour: Option<Flavour>, version: Option<&str>) -> Content {
         Content {
@@ -88,7 +89,7 @@ mod tests {
             (Some(mariadb), Some("11.8.6-MariaDB"), None),
         ] {
             let content = dump(flavour, version);
-            let taken = choose(registry::of(content.format.dialect), &content, &found).map(|c| c.version.to_string());
+            let taken = choose(&content, &found).map(|c| c.version.to_string());
             assert_eq!(taken.as_deref().ok(), chosen, "{flavour:?} {version:?}");
         }
     }

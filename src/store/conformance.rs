@@ -13,7 +13,7 @@ use super::location::STORES;
 use super::stdout::Stream;
 use super::*;
 use crate::archive::tests::MemoryObject;
-use crate::archive::{ArchiveError, Compression, SharedObject, StoredObject};
+use crate::archive::{ArchiveError, Compression, SharedObject, fill};
 
 pub(crate) mod archives;
 
@@ -166,16 +166,11 @@ fn bytes(count: u32) -> Vec<u8> {
     (0..count).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
 }
 
-fn read(object: &dyn StoredObject, offset: u64, len: usize) -> Vec<u8> {
-    let (mut buf, mut filled) = (vec![0; len], 0);
-    while filled < len {
-        match object.read_at(offset + filled as u64, &mut buf[filled..]).expect("readable") {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    buf.truncate(filled);
-    buf
+fn read(object: &SharedObject, offset: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    let filled = fill(object.as_ref(), offset, &mut bytes).expect("readable");
+    bytes.truncate(filled);
+    bytes
 }
 
 #[test]
@@ -204,7 +199,7 @@ fn what_was_written_comes_back_in_any_ranges() {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let from = (seed >> 33) % written.len();
                 let wanted = &written[from..written.len().min(from + len)];
-                assert!(read(object.as_ref(), from as u64, len) == wanted, "{}: {len} from {from}", case.what);
+                assert!(read(&object, from as u64, len) == wanted, "{}: {len} from {from}", case.what);
             }
         }
     }
@@ -272,11 +267,11 @@ fn nothing_is_overwritten() {
             }
             (Ok(Some(second)), Ok(())) => {
                 assert!(second.ends_with("20260102030405_shop_2.tar"), "{}: {second:?}", case.what);
-                assert_eq!(read(case.open(Some(&second)).as_ref(), 0, 10), b"second", "{}", case.what);
+                assert_eq!(read(&case.open(Some(&second)), 0, 10), b"second", "{}", case.what);
             }
             other => panic!("{}: {other:?}", case.what),
         }
-        assert_eq!(read(case.open(path.as_deref()).as_ref(), 0, 10), b"first", "{}", case.what);
+        assert_eq!(read(&case.open(path.as_deref()), 0, 10), b"first", "{}", case.what);
     }
 }
 
@@ -292,7 +287,7 @@ fn only_what_can_be_patched_is() {
         let path = store.publish(Proved(())).expect(case.what);
         let wanted: &[u8] = if case.can_patch { b"a PLACEholder, and more" } else { b"a placeholder, and more" };
         if case.can_read {
-            assert_eq!(read(case.open(path.as_deref()).as_ref(), 0, 100), wanted, "{}", case.what);
+            assert_eq!(read(&case.open(path.as_deref()), 0, 100), wanted, "{}", case.what);
         }
         assert!((case.received)().is_none_or(|received| received == wanted), "{}", case.what);
     }

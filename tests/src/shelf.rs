@@ -12,8 +12,8 @@ use dbhaul::engine::members::{Consumer, MAX_PIECE, MemberReceiver, MemberSender,
 use dbhaul::engine::registry::Registry;
 use dbhaul::engine::{
     Content, DatabaseKeeper, DumpJob, DumpPlan, DumpPlanner, DumpReader, DumpSource, DumpedTable, Engine, Flavour,
-    Format, Found, Incomplete, Inspector, Layout, Loader, Pending, Prober, Purpose, RestoreInput, RestoreOptions,
-    RestorePlan, RestorePlanner, Server, TableEstimate, TargetKeeper, Version,
+    Format, Incomplete, Inspector, Layout, Loader, Pending, Prober, Purpose, RestoreJob, RestorePlan, RestorePlanner,
+    Server, TableEstimate, TargetKeeper, Version,
 };
 use dbhaul::error::{Error, Kind, Result};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
@@ -89,17 +89,9 @@ impl DumpReader for Shelf {
 }
 
 impl RestorePlanner for Shelf {
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        _: &Server,
-        content: &Content,
-        _: &Found,
-        _: &RestoreOptions,
-        _: RestoreInput<'_>,
-    ) -> Result<RestorePlan> {
-        let writing = Writing { connection: connection.clone() };
-        Ok(RestorePlan::new(Loader::Native(Box::new(writing)), content.tables.clone()))
+    fn plan_restore(&self, job: &RestoreJob<'_>) -> Result<RestorePlan> {
+        let writing = Writing { connection: job.connection.clone() };
+        Ok(RestorePlan::new(Loader::Native(Box::new(writing)), job.content.tables.clone()))
     }
 }
 

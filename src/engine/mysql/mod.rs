@@ -11,10 +11,10 @@ use crate::connection::{Connection, Limits};
 use crate::dialect::{Description, Dialect, Parameter};
 use crate::engine::{
     Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpJob, DumpOptions,
-    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Flavour, Format, Found, GeneratedColumns, Inspector,
-    Layout, Pending, Prober, Purpose, Rehearsal, Rejected, Relation, RestoreInput, RestoreOptions, RestorePlan,
-    RestorePlanner, ResumeState, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server,
-    SessionActivity, Stretch, TargetKeeper, Version,
+    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Flavour, Format, GeneratedColumns, Inspector, Layout,
+    Pending, Prober, Purpose, Rehearsal, Rejected, Relation, RestoreJob, RestoreOptions, RestorePlan, RestorePlanner,
+    ResumeState, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, Stretch,
+    TargetKeeper, Version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -244,16 +244,8 @@ impl RestorePlanner for Mysql {
         })
     }
 
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan> {
-        restore::plan(connection, server, content, clients, options, source)
+    fn plan_restore(&self, job: &RestoreJob<'_>) -> Result<RestorePlan> {
+        restore::plan(job)
     }
 
     fn left_out(&self, definition: &str, server: &Server, _: &RestoreOptions, _: bool) -> Option<&'static str> {

@@ -10,10 +10,10 @@ use crate::connection::{Connection, Limits};
 use crate::dialect::{Description, Dialect, Parameter};
 use crate::engine::{
     Client, ClientCatalog, Content, DatabaseCutter, DatabaseKeeper, Dependency, Diagnosis, DumpJob, DumpOptions,
-    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Filter, Flavour, Format, Found, GeneratedColumns,
-    Incomplete, Inspector, Layout, Pending, Prober, Purpose, Rejected, Relation, RestoreInput, RestoreOptions,
-    RestorePlan, RestorePlanner, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server,
-    SessionActivity, Stretch, TargetKeeper, Version,
+    DumpPlan, DumpPlanner, DumpReader, DumpSnapshot, Engine, Filter, Flavour, Format, GeneratedColumns, Incomplete,
+    Inspector, Layout, Pending, Prober, Purpose, Rejected, Relation, RestoreJob, RestoreOptions, RestorePlan,
+    RestorePlanner, Role, Scene, ScratchPlan, ScratchServer, ScratchSpec, Selected, Server, SessionActivity, Stretch,
+    TargetKeeper, Version,
 };
 use crate::error::Result;
 use crate::properties::{AppliedProperties, DatabaseProperties};
@@ -304,16 +304,8 @@ impl RestorePlanner for Postgres {
         Box::pin(dump::dependencies::lacking(connection, server, content, options, limits))
     }
 
-    fn plan_restore(
-        &self,
-        connection: &Connection,
-        server: &Server,
-        content: &Content,
-        clients: &Found,
-        options: &RestoreOptions,
-        source: RestoreInput<'_>,
-    ) -> Result<RestorePlan> {
-        restore::plan(connection, server, content, clients, options, source)
+    fn plan_restore(&self, job: &RestoreJob<'_>) -> Result<RestorePlan> {
+        restore::plan(job)
     }
 
     fn file_filter(&self, server: &Server, options: &RestoreOptions) -> Option<Box<dyn Filter>> {

@@ -49,7 +49,7 @@ pub fn draft(source: &Source, name: Option<&str>, dumped: &DumpOptions, started_
                 bytes: Some(table.bytes),
             })
             .collect(),
-        inexact_columns: Some(plan.inexact.clone()).filter(|_| plan.format.tells_structure),
+        inexact_columns: plan.inexact.clone(),
         retyped_columns: plan.retyped.clone(),
         missing: plan.missing.clone(),
         not_held: not_held.collect(),
@@ -79,12 +79,12 @@ pub fn check_size(bytes: usize, kind: Kind) -> Result<()> {
         .hint(Hint::new("dump-in-pieces", "dump its schemas one by one, or some of its tables: --schema, --table")))
 }
 
-/// `pg_dump`: where it stood on this machine says nothing elsewhere.
 /// Where no client wrote the dump.
 fn ourselves() -> archive::Client {
     archive::Client { program: "dbhaul".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
+/// `pg_dump`: where it stood on this machine says nothing elsewhere.
 fn program_name(client: &Client) -> String {
     client.path.file_name().unwrap_or(client.path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -177,10 +177,12 @@ impl DumpRun<'_> {
         let mut again = DumpRun { plan: alone.as_ref().unwrap_or(self.plan), ..self.clone() };
         self.context.warn(&why);
         again.manifest.warnings.push(why);
-        if let Some(plan) = alone.as_ref().filter(|plan| !plan.inexact.is_empty()) {
+        if let Some(plan) =
+            alone.as_ref().filter(|plan| plan.inexact.as_ref().is_some_and(|columns| !columns.is_empty()))
+        {
             let more = plan.warnings.iter().filter(|warning| !self.plan.warnings.contains(warning)).cloned();
             again.manifest.warnings.extend(more.inspect(|warning| self.context.warn(warning)));
-            again.manifest.inexact_columns = Some(plan.inexact.clone());
+            again.manifest.inexact_columns.clone_from(&plan.inexact);
         }
         again.run_staged(staged, folder).await
     }

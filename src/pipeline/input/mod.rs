@@ -24,7 +24,7 @@ use super::watch::{ProgressHandle, on_thread, show_progress, until_stopped};
 use super::{Context, archive_error};
 use crate::archive::{self, ArchiveError, Candidate, Manifest, ObjectStream, Reader, Reading, SharedObject, lane_of};
 use crate::connection::Connection;
-use crate::engine::{Content, Filter, Format, HeldDatabases, Incomplete, Inspector, Layout, registry, stray};
+use crate::engine::{self, Content, Filter, Format, HeldDatabases, Incomplete, Inspector, Layout, registry, stray};
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
 use crate::pipeline::dump::manifest::{disagreement, properties};
@@ -200,7 +200,7 @@ impl Input {
     /// An unpacked tar-format dump of PostgreSQL 17 or newer names its lists of large objects otherwise than a reader of
     /// folders does. The user's folder stays as it is: links stand for its files.
     fn rename_lists(&mut self, context: &Context, from: &Path) -> Result<()> {
-        let misnamed = registry::of(self.format.dialect).misnamed_files(from);
+        let misnamed = engine::of(self.format.dialect).misnamed_files(from);
         if misnamed.is_empty() {
             return Ok(());
         }
@@ -324,7 +324,7 @@ impl Input {
 
     /// The chosen database of a file that names several.
     fn cut_database(&self, dump: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        let engine = registry::of(self.format.dialect);
+        let engine = engine::of(self.format.dialect);
         match engine.database_cutter(self.format, self.wanted.as_deref()) {
             Some(cutter) if self.is_cut => Box::new(CutReader::new(dump, cutter)),
             _ => dump,
@@ -424,7 +424,7 @@ pub(super) fn check(
         }
         None => None,
     };
-    let mut inspector = registry::of(format.dialect).inspector(format);
+    let mut inspector = engine::of(format.dialect).inspector(format);
     let mut see = |inspector: &mut Box<dyn Inspector>, member: &str, part: &[u8]| {
         bytes += part.len() as u64;
         progress.update(|progress| progress.bytes = bytes);
@@ -438,7 +438,7 @@ pub(super) fn check(
     };
     let proof = match shape {
         Shape::Folder(path) => {
-            let content = registry::of(format.dialect).inspect_folder(path).map_err(CheckError::Dump)?;
+            let content = engine::of(format.dialect).inspect_folder(path).map_err(CheckError::Dump)?;
             let proof = "the table of contents, and that every file is there and whole".to_owned();
             not_of_many(wanted)?;
             return Ok(Checked { content, bytes: folder_size(path), proof, manifest, notes: Vec::new() });
@@ -453,7 +453,7 @@ pub(super) fn check(
         }
         Shape::Foreign { member, .. } => {
             let mut dump = dump_stream(shape, reading).map_err(CheckError::Archive)?;
-            let mut cutter = registry::of(format.dialect).database_cutter(format, wanted);
+            let mut cutter = engine::of(format.dialect).database_cutter(format, wanted);
             if cutter.is_none() {
                 not_of_many(wanted)?;
             }

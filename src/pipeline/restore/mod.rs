@@ -23,8 +23,8 @@ use super::{Context, chain, leftovers};
 use crate::archive::ArchiveError;
 use crate::connection::Connection;
 use crate::engine::{
-    Content, Dependency, DumpedTable, Loader, Purpose, RestoreInput, RestoreOptions, RestorePlan, Scene, Server,
-    is_left_out_by, registry, sentences,
+    self, Content, Dependency, DumpedTable, Loader, Purpose, RestoreInput, RestoreOptions, RestorePlan, Scene, Server,
+    is_left_out_by, sentences,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -85,7 +85,7 @@ pub struct Restored {
 /// Restores an archive into a database.
 pub async fn restore(context: &Context, request: Request<'_>) -> Result<Outcome> {
     let started = Instant::now();
-    resume::check(registry::of(request.connection.dialect), &request.options)?;
+    resume::check(engine::of(request.connection.dialect), &request.options)?;
     if !request.dry_run {
         leftovers::clean_up(context, &[&context.temp_dir]);
     }
@@ -289,10 +289,7 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.dump.read(buffer)?;
-        self.progress.update(|progress| {
-            progress.bytes += count as u64;
-            progress.share = (self.total > 0).then(|| progress.bytes as f64 / self.total as f64);
-        });
+        self.progress.passed(count, self.total);
         Ok(count)
     }
 }

@@ -103,7 +103,7 @@ async fn on_scratch(context: &Context, input: &Input, checked: &Checked) -> Resu
         .hint(hint::RESTORE_INTO_URI));
     };
     let found = clients::find(context, engine, &[Role::Server]).await?;
-    let program = scratch::choose(engine, &checked.content, &found)?;
+    let program = scratch::choose(&checked.content, &found)?;
     let needed = server.base_disk_bytes() + 2 * checked.bytes;
     let folder = Folder::create(&context.temp_dir, needed, server.service_user())?;
     context.fact("scratch server", format!("{program}, in {} ({})", folder.path().display(), units::size(needed)));

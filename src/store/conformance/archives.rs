@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::*;
 use crate::archive::{
-    Index, Level, MANIFEST, Manifest, Options, Reader, Reading, Sealed, Writer, dump_parts, dump_stream, inspect,
-    verify,
+    Index, Level, MANIFEST, Manifest, Options, Reader, Reading, Sealed, StoredObject, Writer, dump_parts, dump_stream,
+    inspect, verify,
 };
 use crate::dialect::Dialect;
 use crate::engine::{self, Format};
@@ -90,7 +90,7 @@ fn an_index_spares_reads_and_reads_are_large() {
             publish(location.stage("a", "tar").expect("staged"), Compression::Gzip(Level::Fixed(1)), &dump(rows));
         let object = locate(path.expect("a key").to_str().expect("UTF-8")).expect("a location").open();
         let object = object.expect("readable").expect("there");
-        let bytes = read(object.as_ref(), 0, usize::try_from(object.size()).expect("small"));
+        let bytes = read(&object, 0, usize::try_from(object.size()).expect("small"));
         MemoryObject::of(&bytes)
     };
     for rows in [1, 200_000] {

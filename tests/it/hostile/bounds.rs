@@ -18,7 +18,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use dbhaul::engine::{Format, Stretch, registry};
+use dbhaul::engine::{self, Format, Stretch};
 
 use crate::support::{Dice, Server, sweeping};
 
@@ -74,7 +74,7 @@ struct Fuzzed {
 /// Whether a restore refuses it before it touches the target.
 fn is_refused(format: Format, script: &[u8]) -> bool {
     const STOPS: [&str; 4] = ["gate.stopped", "gate.databases", "psql.command", "psql.connects"];
-    let mut inspector = registry::of(format.dialect).inspector(format);
+    let mut inspector = engine::of(format.dialect).inspector(format);
     inspector.see(script);
     inspector.finish().map_or(true, |content| STOPS.iter().any(|fact| content.facts.contains_key(*fact)))
 }
@@ -141,7 +141,7 @@ fn difference(script: &[u8], ours: &[Stretch], sent: &[String]) -> Option<String
 impl Fuzzed {
     fn differs(&self, server: &Server, script: &[u8]) -> Option<String> {
         let sent = (self.sent)(server, script);
-        difference(script, &registry::of(self.format.dialect).stretches(script), &sent)
+        difference(script, &engine::of(self.format.dialect).stretches(script), &sent)
     }
 
     /// Scripts that the gate lets pass, and whether the client reads each of them as we do.

@@ -102,7 +102,7 @@ pub(super) fn plan(
         without_rows,
         missing: lacks.into_iter().map(|finding| finding.what.clone()).collect(),
         warnings,
-        inexact: inexact.into_iter().map(str::to_owned).collect(),
+        inexact: Some(inexact.into_iter().map(str::to_owned).collect()),
         retyped: retyped.into_iter().map(str::to_owned).collect(),
         notes: own_name::spelled_out(server, options, &selection).into_iter().collect(),
         ..DumpPlan::new(DumpSource::Client(invocations), "dump.sql", Format::MYSQL_SQL, consistency.name())

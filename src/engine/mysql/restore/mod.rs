@@ -28,7 +28,7 @@ use super::session::{LOADING, UNCHECKED, connection_args as common};
 use super::sql::content::{fact, names};
 use crate::connection::Connection;
 use crate::engine::{
-    Client, Content, DumpedTable, Filter, Flavour, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
+    Client, Content, DumpedTable, Filter, Flavour, Loader, RestoreInput, RestoreJob, RestoreOptions, RestorePlan,
     ResumeState, Role, Scene, Server, Version,
 };
 use crate::error::{Error, Kind, Result};
@@ -47,14 +47,8 @@ const LONG_STATEMENT: u64 = 8 << 20;
 const ECHO_FENCE: &str = "--------------";
 
 /// A restore, planned.
-pub(super) fn plan(
-    connection: &Connection,
-    server: &Server,
-    content: &Content,
-    clients: &Found,
-    options: &RestoreOptions,
-    source: RestoreInput<'_>,
-) -> Result<RestorePlan> {
+pub(super) fn plan(job: &RestoreJob<'_>) -> Result<RestorePlan> {
+    let RestoreJob { connection, server, content, clients, options, source } = *job;
     if let RestoreInput::Path(path) = source {
         return Err(Error::new(Kind::Unexpected, format!("a MySQL dump is fed, not opened: {}", path.display())));
     }
@@ -309,11 +303,11 @@ fn notes(server: &Server, content: &Content, options: &RestoreOptions) -> Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Inspector;
     use crate::engine::mysql::clients::tests::recorded;
     use crate::engine::mysql::dump::long_options;
     use crate::engine::mysql::sql::content::Reader;
     use crate::engine::mysql::test_fixtures::{connection, knows, server, words};
+    use crate::engine::{Found, Inspector};
 
     fn options() -> RestoreOptions {
         RestoreOptions::default()
@@ -334,8 +328,15 @@ mod tests {
         for (name, client, help) in recorded().into_iter().filter(|(_, c, _)| c.role == Role::Shell) {
             let server = server(client.flavour, client.version);
             let found = Found { clients: vec![client], rejected: Vec::new() };
-            let plan =
-                plan(&connection(), &server, &content, &found, &options(), RestoreInput::Stream).expect("a plan");
+            let plan = plan(&RestoreJob {
+                connection: &connection(),
+                server: &server,
+                content: &content,
+                clients: &found,
+                options: &options(),
+                source: RestoreInput::Stream,
+            })
+            .expect("a plan");
             let loader = plan.loader.client().expect("a client");
             for option in long_options(loader) {
                 assert!(knows(&help, &option.replace("--loose-", "--")), "{name} does not know {option}");

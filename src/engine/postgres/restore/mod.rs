@@ -40,10 +40,9 @@ use super::clients;
 use super::dump::dependencies;
 use super::format::plain;
 use super::session::{libpq, pinned_settings};
-use crate::connection::{Connection, Limits};
+use crate::connection::Limits;
 use crate::engine::{
-    Clean, Client, Content, DumpedTable, Filter, Format, Found, Loader, RestoreInput, RestoreOptions, RestorePlan,
-    Role, Section, Server,
+    Clean, Client, DumpedTable, Filter, Format, Loader, RestoreInput, RestoreJob, RestorePlan, Role, Section,
 };
 use crate::error::{Error, Kind, Result};
 use crate::hint::Hint;
@@ -56,27 +55,9 @@ use restore_filter::{blocks, join_truncated, sections, select, tables, without};
 use target::{STAYING, lines};
 use use_list::TocExclusions;
 
-/// What the plan is made from.
-struct RestorePlanner<'a> {
-    connection: &'a Connection,
-    server: &'a Server,
-    content: &'a Content,
-    clients: &'a Found,
-    options: &'a RestoreOptions,
-    source: RestoreInput<'a>,
-}
-
 /// Plans a restore. A plain dump is always fed through stdin.
-pub fn plan(
-    connection: &Connection,
-    server: &Server,
-    content: &Content,
-    clients: &Found,
-    options: &RestoreOptions,
-    source: RestoreInput<'_>,
-) -> Result<RestorePlan> {
-    let job = RestorePlanner { connection, server, content, clients, options, source };
-    let mut plan = match content.format {
+pub fn plan(job: &RestoreJob<'_>) -> Result<RestorePlan> {
+    let mut plan = match job.content.format {
         Format::PG_PLAIN => job.script()?,
         Format::PG_CUSTOM | Format::PG_DIRECTORY => job.archive()?,
         Format::PG_TAR => return Err(Error::new(Kind::Archive, "pg_dump's tar format is read unpacked alone")),
@@ -86,7 +67,8 @@ pub fn plan(
     Ok(plan)
 }
 
-impl RestorePlanner<'_> {
+/// How `pg_restore` and psql do a job.
+impl RestoreJob<'_> {
     /// In what the database that is there differs from the source's, and stays: a database keeps what it was made with.
     fn differing(&self) -> Vec<String> {
         let made = self.is_replaced() || !self.server.target.exists;

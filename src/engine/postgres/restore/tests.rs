@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::engine::postgres::session::libpq::tests::connection;
 use crate::engine::postgres::test_fixtures;
-use crate::engine::{Entry, Version};
+use crate::engine::{Entry, Found, RestoreOptions, Version};
 
 const RECORDED: [&str; 8] = ["10.3", "12.2", "13.16", "14.2", "15.20", "16.2", "17.11", "18.6"];
 
@@ -27,8 +27,15 @@ fn planned(target: u32, archive: &str, versions: &[&str], options: &RestoreOptio
     let mut content = test_fixtures::content(archive);
     content.entries = vec![entry(1, "TABLE", Some("public"), "users"), entry(2, "TABLE DATA", Some("public"), "users")];
     content.entries[1].needs = vec![1];
-    plan(&connection(), &test_fixtures::server(target), &content, &found(versions), options, RestoreInput::Stream)
-        .expect("a plan")
+    plan(&RestoreJob {
+        connection: &connection(),
+        server: &test_fixtures::server(target),
+        content: &content,
+        clients: &found(versions),
+        options,
+        source: RestoreInput::Stream,
+    })
+    .expect("a plan")
 }
 
 #[test]
@@ -47,13 +54,29 @@ fn every_option_is_one_that_the_client_knows() {
         server.target.object_count = 1;
         let mut content = test_fixtures::content(archive);
         let clients = found(&[version]);
-        let restore = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+        let restore = plan(&RestoreJob {
+            connection: &connection(),
+            server: &server,
+            content: &content,
+            clients: &clients,
+            options: &options,
+            source: RestoreInput::Stream,
+        })
+        .expect("a plan");
         test_fixtures::assert_known(
             restore.loader.client().expect("a client"),
             &test_fixtures::recording(&format!("pg_restore-{version}.help.txt")),
         );
         content.format = Format::PG_PLAIN;
-        let script = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+        let script = plan(&RestoreJob {
+            connection: &connection(),
+            server: &server,
+            content: &content,
+            clients: &clients,
+            options: &options,
+            source: RestoreInput::Stream,
+        })
+        .expect("a plan");
         test_fixtures::assert_known(
             script.loader.client().expect("a client"),
             &test_fixtures::recording(&format!("psql-{version}.help.txt")),
@@ -91,7 +114,15 @@ fn several_jobs_open_the_file_themselves() {
         RestoreOptions { jobs: 4, keep_owner: true, keep_privileges: true, ..test_fixtures::restore_options() };
     let (server, content, clients) = (test_fixtures::server(18), test_fixtures::content("1.16"), found(&["18.6"]));
     let path = RestoreInput::Path(Path::new("/backups/my dump"));
-    let plan = plan(&connection(), &server, &content, &clients, &options, path).expect("a plan");
+    let plan = plan(&RestoreJob {
+        connection: &connection(),
+        server: &server,
+        content: &content,
+        clients: &clients,
+        options: &options,
+        source: path,
+    })
+    .expect("a plan");
     insta::assert_snapshot!(plan.loader.to_string(), @r#"PGCLIENTENCODING=UTF8 PGPASSWORD='****' /pg18/pg_restore '--dbname=host=db.example.test port=5432 user=app dbname=shop sslmode=prefer sslrootcert=/nonexistent sslcert=/nonexistent sslkey=/nonexistent gssencmode=disable connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=6 application_name=dbhaul' --no-password --exit-on-error --jobs=4 '/backups/my dump'"#);
     assert!(!plan.atomic && plan.loader.client().is_some_and(|client| client.stdin == Stdin::Null));
 }
@@ -110,7 +141,15 @@ fn entries_that_the_target_has_or_refuses_are_left_out() {
     let mut server = test_fixtures::server(15);
     server.settings.insert("schemas".into(), "information_schema\npublic".into());
     let (clients, options) = (found(&["15.20"]), test_fixtures::restore_options());
-    let plan = plan(&connection(), &server, &content, &clients, &options, RestoreInput::Stream).expect("a plan");
+    let plan = plan(&RestoreJob {
+        connection: &connection(),
+        server: &server,
+        content: &content,
+        clients: &clients,
+        options: &options,
+        source: RestoreInput::Stream,
+    })
+    .expect("a plan");
     insta::assert_snapshot!(plan.loader.to_string().split("--use-list=").last().expect("a list"), @r#"
         <(printf %s '7; EXTENSION hstore
         9; TABLE users
@@ -139,7 +178,15 @@ fn the_parts_of_a_copy() {
     let (server, clients) = (test_fixtures::server(15), found(&["15.20"]));
     let words = |section, jobs, source| {
         let options = RestoreOptions { section: Some(section), jobs, ..test_fixtures::restore_options() };
-        let plan = plan(&connection(), &server, &content, &clients, &options, source).expect("a plan");
+        let plan = plan(&RestoreJob {
+            connection: &connection(),
+            server: &server,
+            content: &content,
+            clients: &clients,
+            options: &options,
+            source,
+        })
+        .expect("a plan");
         let text = plan.loader.to_string();
         text.split_once("--exit-on-error ").expect("options").1.replace('\n', " ")
     };
@@ -158,14 +205,14 @@ fn a_table_is_found_with_and_without_its_schema() {
         assert!(planned(15, "1.14", &["15.20"], &options).loader.to_string().contains("1; TABLE users\n2; TABLE DATA"));
     }
     let options = RestoreOptions { tables: vec!["Users".into()], ..test_fixtures::restore_options() };
-    let refused = plan(
-        &connection(),
-        &test_fixtures::server(15),
-        &test_fixtures::content("1.14"),
-        &found(&["15.20"]),
-        &options,
-        RestoreInput::Stream,
-    );
+    let refused = plan(&RestoreJob {
+        connection: &connection(),
+        server: &test_fixtures::server(15),
+        content: &test_fixtures::content("1.14"),
+        clients: &found(&["15.20"]),
+        options: &options,
+        source: RestoreInput::Stream,
+    });
     assert_eq!(refused.err().expect("refused").kind, Kind::Usage);
 }
 
